@@ -1,0 +1,1 @@
+//! The sample service, and a null server for benches.

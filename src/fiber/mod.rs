@@ -1,0 +1,1 @@
+//! A coroutine as a future.

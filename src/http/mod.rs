@@ -1,0 +1,1 @@
+//! The measuring HTTP client: plain async, testable without a fiber.

@@ -1,0 +1,1 @@
+//! Kinds, tags, selectors, histograms, and snapshots that merge.

@@ -1,0 +1,1 @@
+//! The monitoring library for Rust services: counters, exposition.

@@ -1,0 +1,1 @@
+//! The declared test as data: scenarios, their demand, targets and verdicts.

@@ -1,0 +1,1 @@
+//! Rhai: the engine, the host modules, declaration, diagnostics.

@@ -1,0 +1,1 @@
+//! One script from end to end.

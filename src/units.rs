@@ -1,0 +1,1 @@
+//! Durations, sizes, rates and percentages: parse, print, round.
