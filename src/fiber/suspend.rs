@@ -1,0 +1,204 @@
+//! Awaiting from inside a fiber.
+//!
+//! | state     | event                              | next      |
+//! |-----------|------------------------------------|-----------|
+//! | new       | first poll                         | running   |
+//! | running   | `wait` on a pending future         | suspended |
+//! | running   | the closure returns or panics      | done      |
+//! | suspended | poll (after a wake)                | running   |
+//! | suspended | dropped                            | leaked    |
+
+use std::any::Any;
+use std::cell::Cell;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::ptr;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use corosensei::{Coroutine, CoroutineResult, Yielder};
+
+use super::stack::{Arena, ArenaError, Slot};
+
+/// Stack that must be left for a native call made by the interpreter: our host functions, JSON of
+/// the deepest nesting that is allowed, formatting. Below it [`Current::stack_is_low`].
+const STACK_RESERVE_BYTES: usize = 256 << 10;
+
+/// A wait that ended because its fiber was told to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("cancelled")]
+pub struct Cancelled;
+
+/// Which fiber runs on this worker now. One a worker; host functions hold it by `Rc`.
+#[derive(Debug)]
+pub struct Current {
+    frame: Cell<*const Frame>,
+    /// Lowest usable address of the stack that runs now.
+    stack_limit: Cell<usize>,
+    /// Open loans of [`super::Shared`] values.
+    loans: Cell<u32>,
+}
+
+/// What a running fiber needs in order to suspend.
+struct Frame {
+    yielder: Cell<*const Yielder<(), ()>>,
+    context: Cell<*mut Context<'static>>,
+}
+
+/// A loan of shared state; see [`super::Shared`].
+pub(super) struct Loan<'a>(&'a Current);
+
+impl Drop for Loan<'_> {
+    fn drop(&mut self) {
+        self.0.loans.set(self.0.loans.get() - 1);
+    }
+}
+
+impl Default for Current {
+    fn default() -> Self {
+        Self { frame: Cell::new(ptr::null()), stack_limit: Cell::new(0), loans: Cell::new(0) }
+    }
+}
+
+impl Current {
+    /// True while a fiber runs; false on the thread's own stack, where nothing can wait.
+    pub fn in_fiber(&self) -> bool {
+        !self.frame.get().is_null()
+    }
+
+    /// Polls `future` to its end, suspending the running fiber while it is pending. `cancelled` is
+    /// asked before each poll: a fiber told to stop doesn't begin another wait.
+    ///
+    /// # Panics
+    /// Outside a fiber, and in debug builds when a [`super::Shared`] value is lent.
+    pub fn wait<F: Future>(&self, future: F, cancelled: impl Fn() -> bool) -> Result<F::Output, Cancelled> {
+        assert!(self.in_fiber(), "`wait` needs a fiber");
+        let mut future = pin!(future);
+        loop {
+            if cancelled() {
+                return Err(Cancelled);
+            }
+            // SAFETY: `frame` points at the frame of the fiber that runs this very code (set by its
+            // poll, which outlives this call), and its `context` is the one of that poll.
+            let context = unsafe { &mut *(*self.frame.get()).context.get() };
+            if let Poll::Ready(output) = future.as_mut().poll(context) {
+                return Ok(output);
+            }
+            self.suspend();
+        }
+    }
+
+    /// Lets the other fibers of the worker run, then goes on.
+    ///
+    /// # Panics
+    /// Outside a fiber.
+    pub fn yield_now(&self) {
+        assert!(self.in_fiber(), "`yield_now` needs a fiber");
+        // SAFETY: as in `wait`.
+        unsafe { (*(*self.frame.get()).context.get()).waker().wake_by_ref() };
+        self.suspend();
+    }
+
+    fn suspend(&self) {
+        debug_assert_eq!(self.loans.get(), 0, "shared state is lent across a suspend");
+        // SAFETY: the frame is the running fiber's; it stored its yielder before any code of the
+        // closure ran, and the yielder lives on the fiber's stack until that closure returns.
+        unsafe { (*(*self.frame.get()).yielder.get()).suspend(()) };
+    }
+
+    pub(super) fn lend(&self) -> Loan<'_> {
+        self.loans.set(self.loans.get() + 1);
+        Loan(self)
+    }
+
+    /// Runs `work` on the thread's own stack with `bytes` of it declared usable, so that
+    /// [`Current::stack_is_low`] holds there too.
+    pub fn on_thread<R>(&self, bytes: usize, work: impl FnOnce() -> R) -> R {
+        let outer = self.stack_limit.replace(stack_pointer().saturating_sub(bytes));
+        let result = work();
+        self.stack_limit.set(outer);
+        result
+    }
+
+    /// True when less stack is left than a native call may need.
+    #[inline]
+    pub fn stack_is_low(&self) -> bool {
+        stack_pointer() < self.stack_limit.get() + STACK_RESERVE_BYTES
+    }
+}
+
+/// Where the stack is now, within a frame.
+#[inline]
+fn stack_pointer() -> usize {
+    let marker = 0u8;
+    &raw const marker as usize
+}
+
+/// Blocking code as a future. Its output is the closure's, or what the closure panicked with.
+pub struct Fiber<T: 'static> {
+    coroutine: Option<Coroutine<(), (), Result<T, Box<dyn Any + Send>>, Slot>>,
+    frame: Box<Frame>,
+    current: Rc<Current>,
+    stack_limit: usize,
+}
+
+impl<T: 'static> Fiber<T> {
+    /// A fiber that will run `body` on a stack of `arena` when first polled.
+    pub fn new(
+        arena: &Rc<Arena>,
+        current: &Rc<Current>,
+        body: impl FnOnce() -> T + 'static,
+    ) -> Result<Self, ArenaError> {
+        let slot = arena.take()?;
+        let stack_limit = slot.usable_limit();
+        let frame = Box::new(Frame { yielder: Cell::new(ptr::null()), context: Cell::new(ptr::null_mut()) });
+        let yielder_cell = &raw const frame.yielder;
+        let coroutine = Coroutine::with_stack(slot, move |yielder: &Yielder<(), ()>, ()| {
+            // SAFETY: the boxed frame lives as long as the fiber, so at least as long as this body.
+            unsafe { (*yielder_cell).set(yielder) };
+            catch_unwind(AssertUnwindSafe(body))
+        });
+        Ok(Self { coroutine: Some(coroutine), frame, current: Rc::clone(current), stack_limit })
+    }
+
+    /// True once the closure has returned or panicked.
+    pub fn is_done(&self) -> bool {
+        self.coroutine.as_ref().is_none_or(Coroutine::done)
+    }
+}
+
+impl<T: 'static> Future for Fiber<T> {
+    type Output = Result<T, Box<dyn Any + Send>>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let coroutine = this.coroutine.as_mut().expect("a finished fiber is not polled again");
+        // The pointer is only followed between this line and the end of this poll, while `context`
+        // is borrowed; the cast only drops its lifetime.
+        this.frame.context.set(ptr::from_mut(context).cast());
+        let outer_frame = this.current.frame.replace(&raw const *this.frame);
+        let outer_limit = this.current.stack_limit.replace(this.stack_limit);
+        let result = coroutine.resume(());
+        this.current.frame.set(outer_frame);
+        this.current.stack_limit.set(outer_limit);
+        match result {
+            CoroutineResult::Yield(()) => Poll::Pending,
+            CoroutineResult::Return(output) => {
+                this.coroutine = None;
+                Poll::Ready(output)
+            }
+        }
+    }
+}
+
+impl<T: 'static> Drop for Fiber<T> {
+    fn drop(&mut self) {
+        if let Some(coroutine) = self.coroutine.take_if(|coroutine| coroutine.started() && !coroutine.done())
+        {
+            // Unwinding it would run script code (Rhai's `sort` catches the unwind) and may never
+            // end: the stack is lost instead, together with what lies on it.
+            std::mem::forget(coroutine);
+        }
+    }
+}
