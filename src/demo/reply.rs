@@ -76,8 +76,8 @@ pub(super) fn whole_seconds(ttl: Duration) -> u64 {
 #[derive(Debug, Serialize)]
 pub(super) struct Fault {
     #[serde(rename = "type")]
-    kind: &'static str,
-    loc: Vec<Value>,
+    pub(super) kind: &'static str,
+    pub(super) loc: Vec<Value>,
     msg: String,
     input: Value,
 }
