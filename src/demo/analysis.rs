@@ -115,29 +115,31 @@ fn story(service: &Service, asset: &Asset, price: f64, change: f64, style: &str)
     let (market, now) = (&service.market, service.seconds());
     let direction = if change >= 0.0 { "up" } else { "down" };
     let size = change.abs();
-    let mut text = format!(
+    let first = format!(
         "{} ({}) trades at {price}, {direction} {size}% over the last day.",
         asset.name, asset.symbol
     );
+    let mut parts = vec![first];
     let closes = market.daily_closes(asset, now, 30);
     let mean = closes.iter().sum::<f64>() / closes.len() as f64;
     let side = if price >= mean { "above" } else { "below" };
     if matches!(style, "technical" | "detailed") {
         let spread = round(volatility_percent(&closes), 2);
-        text += &format!(" It stands {side} its 30-day average of {}, and", round(mean, asset.decimals));
-        text += &format!(" its daily moves over that time have a deviation of {spread}%.");
+        parts.push(format!("It stands {side} its 30-day average of {}, and", round(mean, asset.decimals)));
+        parts.push(format!("its daily moves over that time have a deviation of {spread}%."));
     }
     if matches!(style, "fundamental" | "detailed") {
         if asset.supply > 0.0 {
-            text += &format!(" At this price all of it is worth {:.1} billion.", price * asset.supply / 1e9);
+            parts
+                .push(format!("At this price all of it is worth {:.1} billion.", price * asset.supply / 1e9));
         } else {
-            text += " As a currency pair it has no earnings; interest rates drive it.";
+            parts.push("As a currency pair it has no earnings; interest rates drive it.".to_owned());
         }
     }
     if style == "detailed" {
-        text += " Nothing in this text is advice: it was written by a sample service.";
+        parts.push("Nothing in this text is advice: it was written by a sample service.".to_owned());
     }
-    text
+    parts.join(" ")
 }
 
 /// Standard deviation of daily returns, per cent; 0 with fewer than three prices.

@@ -36,12 +36,12 @@ impl Arguments {
                     "Input should be an object",
                     other,
                 );
-                Err(Refusal::Invalid(fault))
+                Err(Refusal::Invalid(Box::new(fault)))
             }
             Err(error) => {
                 let loc = vec![json!("body"), json!(error.column())];
                 let fault = Fault::new("json_invalid", loc, format!("JSON decode error: {error}"), json!({}));
-                Err(Refusal::Invalid(fault))
+                Err(Refusal::Invalid(Box::new(fault)))
             }
         }
     }
@@ -50,7 +50,7 @@ impl Arguments {
     pub(super) fn body(body: &[u8]) -> Result<Arguments, Refusal> {
         if body.is_empty() {
             let fault = Fault::new("missing", vec![json!("body")], "Field required", Value::Null);
-            return Err(Refusal::Invalid(fault));
+            return Err(Refusal::Invalid(Box::new(fault)));
         }
         Arguments::new(body, None)
     }
@@ -66,7 +66,7 @@ impl Arguments {
     }
 
     fn fault(&self, kind: &'static str, name: &str, message: impl Into<String>, input: Value) -> Refusal {
-        Refusal::Invalid(Fault::new(kind, vec![json!(self.place), json!(name)], message, input))
+        Refusal::Invalid(Box::new(Fault::new(kind, vec![json!(self.place), json!(name)], message, input)))
     }
 
     fn missing(&self, name: &str) -> Refusal {

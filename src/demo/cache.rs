@@ -61,6 +61,9 @@ pub(super) struct LayerCounts {
 
 type Outcome<V> = Result<V, Failure>;
 
+/// Where those who wait for a fetch hear its outcome.
+type Landing<V> = watch::Receiver<Option<Outcome<V>>>;
+
 /// The two layers. Each lock is held for one map operation, never across a wait.
 #[derive(Debug)]
 pub(super) struct Cache<V> {
@@ -68,7 +71,7 @@ pub(super) struct Cache<V> {
     counts: LayerCounts,
     l1: Mutex<Lru<V>>,
     l2: Mutex<Lru<V>>,
-    flights: Mutex<FxHashMap<Arc<str>, watch::Receiver<Option<Outcome<V>>>>>,
+    flights: Mutex<FxHashMap<Arc<str>, Landing<V>>>,
 }
 
 impl<V: Clone + Send + Sync + 'static> Cache<V> {
@@ -157,8 +160,8 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
 
 enum Flight<V> {
     Landed(Found<V>),
-    Joined(watch::Receiver<Option<Outcome<V>>>),
-    Begun(watch::Receiver<Option<Outcome<V>>>, Pilot<V>),
+    Joined(Landing<V>),
+    Begun(Landing<V>, Pilot<V>),
 }
 
 /// Carries one fetch to its end, and takes it off the list whatever that end is.
@@ -210,7 +213,7 @@ mod tests {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
     }
 
-    const LONG: Duration = Duration::from_secs(60);
+    const LONG: Duration = Duration::from_mins(1);
     const SHORT: Duration = Duration::from_millis(20);
 
     #[test]

@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn what_was_used_longest_ago_goes_first() {
-        let (now, later) = (Instant::now(), Instant::now() + Duration::from_secs(60));
+        let (now, later) = (Instant::now(), Instant::now() + Duration::from_mins(1));
         let mut map = Lru::new(2);
         map.insert("a", 1, later);
         map.insert("b", 2, later);

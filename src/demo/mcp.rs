@@ -193,7 +193,7 @@ async fn warm(service: &Arc<Service>, arguments: &Arguments) -> Result<Value, Re
             Ok((Ok(found), _)) if found.layer.is_some() => already += 1,
             Ok((Ok(_), _)) => warmed += 1,
             Ok((Err(failure), symbol)) => {
-                failed.push(json!({ "symbol": symbol, "error": failure.to_string() }))
+                failed.push(json!({ "symbol": symbol, "error": failure.to_string() }));
             }
             Err(_) => failed.push(json!({ "symbol": null, "error": "the fetch was interrupted" })),
         }

@@ -289,7 +289,8 @@ struct Parser {
 
 #[derive(Debug, Clone, Copy)]
 struct Head {
-    is_head: bool,
+    /// The answer to it has no body: it is HEAD.
+    bodiless: bool,
     close: bool,
     content_length: u64,
 }
@@ -315,7 +316,7 @@ impl Parser {
                     return Verdict::Open;
                 }
                 self.body = None;
-                let end = if head.is_head { NULL_RESPONSE.len() - BODY_BYTES } else { NULL_RESPONSE.len() };
+                let end = if head.bodiless { NULL_RESPONSE.len() - BODY_BYTES } else { NULL_RESPONSE.len() };
                 output.extend_from_slice(&NULL_RESPONSE[..end]);
                 if head.close {
                     return Verdict::LastAnswer;
@@ -357,8 +358,8 @@ impl Head {
         if !line.first()?.is_ascii_uppercase() {
             return None;
         }
-        let is_head = line.starts_with(b"HEAD ");
-        let mut head = Head { is_head, close: close_by_default, content_length: 0 };
+        let bodiless = line.starts_with(b"HEAD ");
+        let mut head = Head { bodiless, close: close_by_default, content_length: 0 };
         while !rest.is_empty() {
             let end = memchr(b'\n', rest)?;
             let line = &rest[..end];
@@ -480,7 +481,7 @@ mod tests {
             b"GET / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n",
             b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
             b"GET / HTTP/1.1\r\ncookie\r\n\r\n",
-            &[b'A'; HEAD_BYTES_MAX + 1],
+            &b"A".repeat(HEAD_BYTES_MAX + 1),
         ] {
             assert_eq!(
                 answers(&[garbage]),

@@ -37,7 +37,7 @@ impl Default for DemoOptions {
             threads: 1,
             seed: 1,
             l1_ttl: Duration::from_secs(30),
-            l2_ttl: Duration::from_secs(120),
+            l2_ttl: Duration::from_mins(2),
             provider_latency_ms: 100..250,
             provider_failure_share: 0.0,
             model_latency_ms: 50..150,

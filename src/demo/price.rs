@@ -79,7 +79,7 @@ const WAVES: [(f64, f64); 5] =
 
 const DAY_SECONDS: f64 = 86_400.0;
 
-/// The asset with this symbol, in any case and with or without a slash (`eur/usd`).
+/// The asset with this symbol, as [`normalise`] gives it.
 pub(super) fn find(symbol: &str) -> Option<&'static Asset> {
     ASSETS.iter().find(|asset| asset.symbol == symbol)
 }
@@ -118,7 +118,7 @@ impl Market {
     }
 
     /// The price at `at` seconds since the Unix epoch.
-    pub(super) fn price(&self, asset: &Asset, at: f64) -> f64 {
+    pub(super) fn price(self, asset: &Asset, at: f64) -> f64 {
         let mut drift = 0.0;
         for (wave, (period, share)) in (0_u64..).zip(WAVES) {
             let phase = unit(mix(self.seed, asset.symbol, wave));
@@ -128,29 +128,29 @@ impl Market {
     }
 
     /// Change over the day before `at`, in per cent.
-    pub(super) fn change_percent(&self, asset: &Asset, at: f64) -> f64 {
+    pub(super) fn change_percent(self, asset: &Asset, at: f64) -> f64 {
         let before = self.price(asset, at - DAY_SECONDS);
         round((self.price(asset, at) / before - 1.0) * 100.0, 3)
     }
 
     /// The bar of the `seconds` that begin at `start`.
-    pub(super) fn bar(&self, asset: &Asset, start: f64, seconds: f64) -> Bar {
+    pub(super) fn bar(self, asset: &Asset, start: f64, seconds: f64) -> Bar {
         const LOOKS: u32 = 8;
         let looks = (0..=LOOKS).map(|n| self.price(asset, start + seconds * f64::from(n) / f64::from(LOOKS)));
         let (high, low) = looks.fold((f64::MIN, f64::MAX), |(high, low), p| (high.max(p), low.min(p)));
         #[expect(clippy::cast_possible_truncation, reason = "whole seconds of this millennium")]
-        let noise = mix(self.seed, asset.symbol, start as i64 as u64);
+        let noise = mix(self.seed, asset.symbol, (start as i64).cast_unsigned());
         let volume = 1_000_000 + noise % 9_000_000;
         Bar { open: self.price(asset, start), high, low, close: self.price(asset, start + seconds), volume }
     }
 
     /// Closing prices of the `count` days up to `at`, oldest first.
-    pub(super) fn daily_closes(&self, asset: &Asset, at: f64, count: u32) -> Vec<f64> {
+    pub(super) fn daily_closes(self, asset: &Asset, at: f64, count: u32) -> Vec<f64> {
         (0..count).rev().map(|day| self.price(asset, at - DAY_SECONDS * f64::from(day))).collect()
     }
 
     /// A fixed trait of an asset in `0..1`, by a name for the trait.
-    pub(super) fn share(&self, asset: &Asset, name: &str) -> f64 {
+    pub(super) fn share(self, asset: &Asset, name: &str) -> f64 {
         unit(mix(self.seed ^ mix(0, name, 0), asset.symbol, 0))
     }
 }
@@ -194,7 +194,8 @@ mod tests {
         let (one, same, other) = (Market::new(1), Market::new(1), Market::new(2));
         for asset in &ASSETS {
             assert!((one.price(asset, NOON) - same.price(asset, NOON)).abs() < f64::EPSILON);
-            let moved = (0..40).any(|s| one.price(asset, NOON) != one.price(asset, NOON + f64::from(s)));
+            let price = |seconds: i32| one.price(asset, NOON + f64::from(seconds));
+            let moved = (0..40).any(|seconds| (price(seconds) - price(0)).abs() > f64::EPSILON);
             assert!(moved, "{} stands still", asset.symbol);
             assert!(one.price(asset, NOON) > 0.0);
         }

@@ -225,9 +225,9 @@ impl Provider {
         let up_share = 1.0 - down.as_secs_f64() / uptime.as_secs_f64().max(f64::MIN_POSITIVE);
         json!({
             "is_healthy": health.down_since.is_none(),
-            "uptime_percent": round((up_share * 100.0).clamp(0.0, 100.0), 3),
+            "uptime_percent": (up_share * 100.0).clamp(0.0, 100.0),
             "avg_latency_ms": (total > 0).then(|| round(seconds * 1_000.0 / total as f64, 3)),
-            "success_rate": (total > 0).then(|| round((total - failed) as f64 / total as f64, 5)),
+            "success_rate": (total > 0).then(|| (total - failed) as f64 / total as f64),
             "requests": total,
         })
     }

@@ -92,7 +92,7 @@ impl Fault {
 #[derive(Debug)]
 pub(super) enum Refusal {
     /// 422: the body or the query string is not as declared.
-    Invalid(Fault),
+    Invalid(Box<Fault>),
     /// 400: well-formed, but not to be done.
     Bad(String),
     /// 404: there is no such thing.

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::DemoOptions;
 use super::cache::{Cache, Found, LayerCounts, Limits};
 use super::clock::{self, Clock};
-use super::price::{Asset, Market, round};
+use super::price::{Asset, Market};
 use super::provider::{Failure, Providers, Question, Source};
 use super::reply::OpenObject;
 use super::session::Sessions;
@@ -205,7 +205,7 @@ impl Service {
     }
 
     /// Both layers, as `/api/metrics/cache` shows them. The overall hit rate is of look-ups: one
-    /// that L2 answered is a miss of L1 and still a hit.
+    /// that L2 answered is a miss of L1 and still a hit. Rates are not rounded: 0.999999 is not 1.
     pub(super) fn cache_summary(&self) -> Value {
         let (l1, l2) = (&self.layers.l1, &self.layers.l2);
         let (hits, lookups) = (l1.hits() + l2.hits(), l1.hits() + l1.misses());
@@ -214,7 +214,7 @@ impl Service {
             json!({
                 "hits": counts.hits(),
                 "misses": counts.misses(),
-                "hit_rate": counts.hit_rate().map(|rate| round(rate, 5)),
+                "hit_rate": counts.hit_rate(),
                 "entries": entries,
                 "ttl_seconds": ttl.as_secs_f64(),
             })
@@ -223,7 +223,7 @@ impl Service {
             "hits": hits,
             "misses": lookups.saturating_sub(hits),
             "lookups": lookups,
-            "hit_rate": (lookups > 0).then(|| round(hits as f64 / lookups as f64, 5)),
+            "hit_rate": (lookups > 0).then(|| hits as f64 / lookups as f64),
             "coalesced": self.layers.joined.load(Ordering::Relaxed),
             "layers": {
                 "l1": layer(l1, quotes.0 + documents.0, self.options.l1_ttl),

@@ -12,7 +12,8 @@ const SESSIONS_MAX: usize = 1_000;
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Session {
-    pub(super) session_id: String,
+    #[serde(rename = "sessionId")]
+    pub(super) id: String,
     pub(super) name: String,
     pub(super) symbols: Vec<String>,
     pub(super) created_at: String,
@@ -35,8 +36,8 @@ impl Sessions {
     pub(super) fn create(&self, name: &str, symbols: Vec<String>, created_at: String) -> Session {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.created += 1;
-        let session_id = format!("session-{}", inner.created);
-        let session = Session { session_id, name: name.to_owned(), symbols, created_at };
+        let id = format!("session-{}", inner.created);
+        let session = Session { id, name: name.to_owned(), symbols, created_at };
         if inner.kept.len() == SESSIONS_MAX {
             inner.kept.pop_front();
         }

@@ -20,7 +20,6 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::clock::Clock;
-use super::price::round;
 use crate::monitor::TaskCounts;
 
 /// Tasks that can be looked up: some 5 MB with their results.
@@ -140,7 +139,7 @@ impl Tasks {
             "running": running,
             "completed": self.counts.completed(),
             "failed": self.counts.failed(),
-            "completion_rate": self.counts.completion_rate().map(|rate| round(rate, 5)),
+            "completion_rate": self.counts.completion_rate(),
             "kept": self.kept().tasks.len(),
         })
     }
@@ -186,9 +185,9 @@ impl Drop for Run {
         }
         let counts = &self.tasks.counts;
         if outcome.is_ok() {
-            counts.complete()
+            counts.complete();
         } else {
-            counts.fail()
+            counts.fail();
         }
         let ended_at = self.tasks.clock.now_text();
         self.tasks.kept().change(self.number, |task| {
@@ -250,7 +249,7 @@ mod tests {
             settle(&tasks).await;
             assert_eq!(tasks.find(&failed).unwrap().error.as_deref(), Some("no"));
             assert_eq!(tasks.find(&panicked).unwrap().status, Status::Failed);
-            assert_eq!(tasks.summary()["completion_rate"], json!(0.33333));
+            assert_eq!(tasks.summary()["completion_rate"], json!(1.0 / 3.0));
             assert_eq!(tasks.summary()["running"], json!(0));
         });
     }

@@ -85,9 +85,9 @@ fn demo() -> Demo {
 }
 
 /// The sum of all series of a name whose labels hold `part`.
-fn counted(text: &str, name: &str, part: &str) -> f64 {
+fn counted(text: &str, name: &str, part: &str) -> u64 {
     let series = text.lines().filter(|line| line.starts_with(&format!("{name}{{")) && line.contains(part));
-    series.map(|line| line.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap()).sum()
+    series.map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap()).sum()
 }
 
 #[test]
@@ -144,9 +144,9 @@ fn concurrent_misses_ask_a_provider_once() {
     assert!(replies.iter().all(|reply| reply.status == 200));
     let misses = replies.iter().filter(|reply| reply.header("x-cache") == Some("MISS")).count();
     let text = get(&demo, "/metrics/").text;
-    assert!(counted(&text, "fiml_provider_requests_total", "price") == 1.0, "{text}");
+    assert!(counted(&text, "fiml_provider_requests_total", "price") == 1, "{text}");
     assert!(
-        counted(&text, "fiml_cache_operations_total", r#"layer="l2",status="miss""#) == misses as f64,
+        counted(&text, "fiml_cache_operations_total", r#"layer="l2",status="miss""#) == misses as u64,
         "{text}"
     );
     let summary = get(&demo, "/api/metrics/cache").json();
@@ -174,7 +174,7 @@ fn an_unknown_symbol_is_looked_up_each_time() {
         let reply = get(&demo, "/mcp/tools/get_price?symbol=TEST1000");
         assert_eq!((reply.status, reply.header("x-cache")), (404, Some("MISS")));
         let text = get(&demo, "/metrics/").text;
-        assert!(counted(&text, "fiml_provider_requests_total", "not_found") == f64::from(calls), "{text}");
+        assert!(counted(&text, "fiml_provider_requests_total", "not_found") == u64::from(calls), "{text}");
     }
 }
 
@@ -390,13 +390,15 @@ fn the_counts_equal_the_requests_sent() {
         assert!(line.rsplit_once(' ').is_some_and(|(_, value)| value.parse::<f64>().is_ok()), "{line}");
     }
     let requests = |part: &str| counted(&text, "fiml_requests_total", part);
-    assert!(requests(r#"endpoint="/mcp/tools/get_price",method="GET",status="200""#) == 7.0, "{text}");
-    assert!(requests(r#"endpoint="unmatched""#) == 3.0, "{text}");
-    assert!(requests(r#"method="DELETE",status="405""#) == 1.0, "{text}");
-    assert!(requests("") == 13.0, "{text}");
-    assert!(counted(&text, "fiml_request_duration_seconds_count", "") == 13.0, "{text}");
-    assert!(counted(&text, "fiml_cache_operations_total", r#"layer="l1",status="hit""#) == 6.0, "{text}");
-    assert!((counted(&text, "fiml_cache_hit_rate", r#"layer="l1""#) - 6.0 / 7.0).abs() < 1e-9, "{text}");
+    assert!(requests(r#"endpoint="/mcp/tools/get_price",method="GET",status="200""#) == 7, "{text}");
+    assert!(requests(r#"endpoint="unmatched""#) == 3, "{text}");
+    assert!(requests(r#"method="DELETE",status="405""#) == 1, "{text}");
+    assert!(requests("") == 13, "{text}");
+    assert!(counted(&text, "fiml_request_duration_seconds_count", "") == 13, "{text}");
+    assert!(counted(&text, "fiml_cache_operations_total", r#"layer="l1",status="hit""#) == 6, "{text}");
+    let rate =
+        text.lines().find_map(|line| line.strip_prefix(r#"fiml_cache_hit_rate{layer="l1"} "#)).unwrap();
+    assert!((rate.parse::<f64>().unwrap() - 6.0 / 7.0).abs() < 1e-9, "{text}");
     let performance = get(&demo, "/api/metrics/performance").json();
     assert_eq!(performance["requests_total"], json!(14), "{performance}");
     assert_eq!(performance["endpoints"]["/mcp/tools/get_price"]["count"], json!(7));
