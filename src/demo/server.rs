@@ -1,0 +1,124 @@
+//! Runs the demo: embedded on threads of its own, or on the caller's runtime.
+//!
+//! Each thread has a current-thread runtime and accepts from the same listener; the state is shared.
+
+use std::future::{Future, IntoFuture};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use axum::serve::ListenerExt;
+use tokio::sync::watch;
+
+use super::DemoOptions;
+use super::route;
+use super::service::Service;
+
+/// What open requests get to end in, once the demo is told to stop.
+const STOP_GRACE: Duration = Duration::from_secs(1);
+
+/// A demo that runs until it is stopped or dropped.
+#[derive(Debug)]
+pub struct Demo {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    threads: Vec<JoinHandle<io::Result<()>>>,
+}
+
+impl Demo {
+    /// Binds 127.0.0.1 and starts to serve. When this returns, connections are accepted.
+    pub fn start(options: DemoOptions) -> io::Result<Demo> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))?;
+        let address = listener.local_addr()?;
+        let service = Service::new(&options).map_err(io::Error::other)?;
+        let (stop, stopped) = watch::channel(false);
+        let mut demo = Demo { address, stop, threads: Vec::new() };
+        for number in 0..options.threads.max(1) {
+            // Everything that can fail is done before the thread, so that `start` reports it.
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let (listener, service) = (listener.try_clone()?, Arc::clone(&service));
+            let mut stopped = stopped.clone();
+            let shutdown = async move {
+                // An error means that the handle is gone, which is a stop too.
+                let _ = stopped.wait_for(|stop| *stop).await;
+            };
+            let thread = std::thread::Builder::new().name(format!("demo-{number}"));
+            let body = move || runtime.block_on(serve_service(service, listener, shutdown));
+            demo.threads.push(thread.spawn(body)?);
+        }
+        Ok(demo)
+    }
+
+    /// Where it listens, `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops and waits until all threads have ended; open requests get a second. An error is that
+    /// of a thread which ended on its own.
+    pub fn stop(mut self) -> io::Result<()> {
+        self.end()
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        self.stop.send_replace(true);
+        let mut result = Ok(());
+        for thread in self.threads.drain(..) {
+            let ended =
+                thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread of the demo panicked")));
+            result = result.and(ended);
+        }
+        result
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        // Nobody is left to hear of an error.
+        let _ = self.end();
+    }
+}
+
+/// Serves on the caller's runtime until `shutdown` ends; `options.port` and `threads` don't count.
+pub async fn serve(
+    listener: TcpListener,
+    options: DemoOptions,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let service = Service::new(&options).map_err(io::Error::other)?;
+    serve_service(service, listener, shutdown).await
+}
+
+async fn serve_service(
+    service: Arc<Service>,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let listener = tokio::net::TcpListener::from_std(listener)?.tap_io(|stream| {
+        // A socket that refuses it is already gone, and the next read says so.
+        let _ = stream.set_nodelay(true);
+    });
+    let (stopping, mut stopped) = watch::channel(false);
+    let shutdown = async move {
+        shutdown.await;
+        stopping.send_replace(true);
+    };
+    let serving =
+        axum::serve(listener, route::router(service)).with_graceful_shutdown(shutdown).into_future();
+    let cut = async {
+        let _ = stopped.wait_for(|stop| *stop).await;
+        tokio::time::sleep(STOP_GRACE).await;
+    };
+    tokio::select! {
+        served = serving => served,
+        () = cut => Ok(()),
+    }
+}
