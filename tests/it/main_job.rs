@@ -6,9 +6,8 @@
 
 use std::time::Duration;
 
-use crate::fixture::{
-    Finished, Reply, Request, Server, closed_port, pause, root, runner, scripts, wait_until,
-};
+use crate::fixture::{Finished, closed_port, pause, root, runner, scripts, wait_until};
+use crate::server::{Reply, Request, Server};
 
 /// A server or a first request is there in far less, also on a busy machine.
 const SOON: Duration = Duration::from_secs(20);
