@@ -254,6 +254,7 @@ fn a_chunked_answer_with_trailers_is_read_to_its_end() {
         "target(\"checks\", \"rate == 100%\");\nfn go() { check(http::get(\"/\").body == \"abcdefg\", \"whole\"); }",
     );
     play(&script, &server, &[]).expect_code(0);
+    assert_eq!(server.count(), 5);
 }
 
 #[test]
@@ -265,6 +266,7 @@ fn think_time_is_kept_between_iterations() {
     let finished = play(script, &server, &[]).expect_code(0);
     // Three pauses lie between four iterations; how much longer it took is the machine's affair.
     assert!(finished.duration >= Duration::from_millis(750), "took only {:?}", finished.duration);
+    assert_eq!(server.count(), 4);
 }
 
 // ---------------------------------------------------------------- flags and exit codes
@@ -400,6 +402,17 @@ fn every_script_of_the_repository_is_sound() {
             runner(["check".as_ref(), script.as_os_str()]).run().expect_code(0);
         }
     }
+}
+
+#[test]
+fn check_finds_what_run_would_refuse() {
+    let script =
+        shared(1, 1, "target(\"http_req_duratoin\", \"p(95) < 1s\");\nfn go() { http::get(\"/\"); }");
+    let server = Server::plain();
+    let checked =
+        runner(["check", "test.rhai"]).file("test.rhai", &script).env("TARGET_URL", server.url()).run();
+    checked.expect_code(104).expect_said("http_req_duration");
+    assert_eq!(server.connections(), 0, "check made a connection");
 }
 
 #[test]
