@@ -1,0 +1,64 @@
+# `make` lists the targets: a line `name: ## what it does` is the documentation, `##@ Title` a group.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# Servers that tests whose name holds `needs_` drive, as Debian packages. None so far.
+TEST_SERVERS :=
+
+.PHONY: help quick test install-test-servers fmt clippy docs audit main-job bench bench-http bench-memory clean
+
+help:
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##@ Every day
+
+quick: ## the inner loop: format, lints, all tests that are short and need no server installed
+	cargo fmt --check
+	cargo clippy --locked --lib --bins -- -D warnings
+	cargo test --locked --lib --bins --test it -- --skip full_ --skip needs_
+
+test: install-test-servers ## install what the tests need, then run every test
+	cargo test --locked
+
+fmt: ## format the code
+	cargo fmt
+
+clippy: ## lints of all targets; a warning fails
+	cargo clippy --locked --all-targets -- -D warnings
+
+docs: ## the library's pages; a warning fails
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+
+##@ The whole thing
+
+main-job: ## scripts/targets.rhai on the embedded demo, in a release build
+	cargo run --locked --release -- scripts/targets.rhai
+
+audit: ## licences, advisories and yanked crates, whenever Cargo.lock changes
+	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
+	cargo deny --all-features check
+
+##@ Measuring (leave the machine alone meanwhile)
+
+bench: bench-http bench-memory ## both of the below
+
+bench-http: ## CPU per request beside wrk's: BENCH_ROUNDS (9), BENCH_SECONDS (3)
+	@tests/install.sh wrk
+	cargo bench --locked --bench http
+
+bench-memory: ## memory per virtual user, and the time from start to first request
+	cargo bench --locked --bench memory
+
+##@ Housekeeping
+
+install-test-servers: ## the servers that tests drive (through apt; says what it does)
+	@tests/install.sh $(TEST_SERVERS)
+
+clean: ## remove what was built, and the results of runs
+	cargo clean
+	rm -rf .runner
