@@ -1,1 +1,398 @@
 //! Durations, sizes, rates and percentages: parse, print, round.
+//!
+//! The single place that turns a quantity into text or back, and the only one that rounds. Parsing
+//! is exact (integers, never floats, for durations and sizes), and what [`format_duration`] prints
+//! [`parse_duration`] reads back unchanged. Text for people carries three significant digits.
+
+use std::fmt;
+use std::time::Duration;
+
+/// A quantity that could not be read: the text, what is wrong with it, and how to write it instead.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {}", self.problem(), self.advice())]
+pub struct UnitError {
+    text: String,
+    fault: Fault,
+    example: String,
+}
+
+/// What is wrong with a quantity's text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    Empty,
+    NoUnit,
+    NoNumber,
+    UnknownUnit,
+    Negative,
+    TooLarge,
+    TooFine,
+    Order,
+    NoPeriod,
+    NoPercent,
+}
+
+impl UnitError {
+    /// What is wrong, without the advice: "`30` has no unit".
+    pub fn problem(&self) -> String {
+        let text = &self.text;
+        match self.fault {
+            Fault::Empty => "the text is empty".to_string(),
+            Fault::NoUnit => format!("`{text}` has no unit"),
+            Fault::NoNumber => format!("`{text}` has no number before the unit"),
+            Fault::UnknownUnit => format!("`{text}` has an unknown unit"),
+            Fault::Negative => format!("`{text}` is negative"),
+            Fault::TooLarge => format!("`{text}` is too large"),
+            Fault::TooFine => format!("`{text}` is finer than the smallest unit"),
+            Fault::Order => format!("`{text}` does not go from the larger unit to the smaller"),
+            Fault::NoPeriod => format!("`{text}` names no period"),
+            Fault::NoPercent => format!("`{text}` has no percent sign"),
+        }
+    }
+
+    /// What to write instead: "write "30s" or "30ms"".
+    pub fn advice(&self) -> String {
+        format!("write {}", self.example)
+    }
+}
+
+/// Nanoseconds of one unit, from the largest; the spellings that a script may use.
+const DURATION_UNITS: &[(u128, &[&str])] = &[
+    (86_400_000_000_000, &["d"]),
+    (3_600_000_000_000, &["h"]),
+    (60_000_000_000, &["m"]),
+    (1_000_000_000, &["s"]),
+    (1_000_000, &["ms"]),
+    (1_000, &["µs", "us", "μs"]), // the micro sign, ASCII, and the Greek letter
+    (1, &["ns"]),
+];
+
+/// Bytes of one unit; SI and binary.
+const SIZE_UNITS: &[(u128, &[&str])] = &[
+    (1, &["B"]),
+    (1_000, &["KB", "kB"]),
+    (1_000_000, &["MB"]),
+    (1_000_000_000, &["GB"]),
+    (1_000_000_000_000, &["TB"]),
+    (1 << 10, &["KiB", "kiB"]),
+    (1 << 20, &["MiB"]),
+    (1 << 30, &["GiB"]),
+    (1 << 40, &["TiB"]),
+];
+
+const NANOS_PER_SECOND: u128 = 1_000_000_000;
+
+/// Reads a duration with its unit: `30s`, `250ms`, `1h30m`, `1.5s`, `100us`, `2d`.
+///
+/// A bare number is an error, since nobody can tell seconds from milliseconds.
+pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
+    let trimmed = text.trim();
+    let example = match trimmed.parse::<f64>() {
+        Ok(number) if number >= 0.0 => format!("\"{trimmed}s\" or \"{trimmed}ms\""),
+        _ => "a duration such as \"30s\", \"250ms\" or \"1h30m\"".to_string(),
+    };
+    let fail = |fault| UnitError { text: trimmed.to_string(), fault, example: example.clone() };
+
+    let mut rest = nonempty(trimmed).map_err(fail)?;
+    let mut total: u128 = 0;
+    let mut smallest = u128::MAX;
+    while !rest.is_empty() {
+        let (number, after) = Number::split(rest).map_err(fail)?;
+        let letters = after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len());
+        let (unit, next) = after.split_at(letters);
+        let nanos = find_unit(DURATION_UNITS, unit).map_err(fail)?;
+        if nanos >= smallest {
+            return Err(fail(Fault::Order));
+        }
+        smallest = nanos;
+        let part = number.times(nanos).map_err(fail)?;
+        total = total.checked_add(part).ok_or_else(|| fail(Fault::TooLarge))?;
+        rest = next;
+    }
+    let seconds = u64::try_from(total / NANOS_PER_SECOND).map_err(|_| fail(Fault::TooLarge))?;
+    let nanos = u32::try_from(total % NANOS_PER_SECOND).expect("a remainder below 10^9 fits");
+    Ok(Duration::new(seconds, nanos))
+}
+
+/// Prints a duration exactly: `1h30m`, `250ms`, `1.5s`, `0s`.
+pub fn format_duration(duration: Duration) -> String {
+    let total = duration.as_nanos();
+    if total == 0 {
+        return "0s".to_string();
+    }
+    if total < NANOS_PER_SECOND {
+        let (scale, names) = *DURATION_UNITS
+            .iter()
+            .find(|(scale, _)| total >= *scale)
+            .expect("one nanosecond is the smallest");
+        return format!("{}{}", decimal(total, scale), names[0]);
+    }
+    let mut text = String::new();
+    let mut rest = total;
+    for (scale, names) in &DURATION_UNITS[..3] {
+        if rest >= *scale {
+            text += &format!("{}{}", rest / scale, names[0]);
+            rest %= scale;
+        }
+    }
+    if rest > 0 {
+        text += &format!("{}s", decimal(rest, NANOS_PER_SECOND));
+    }
+    text
+}
+
+/// Prints a latency, given in microseconds, with three significant digits: `182µs`, `2.41ms`, `1.20s`, `1m30s`.
+pub fn format_latency_us(us: f64) -> String {
+    if !us.is_finite() {
+        return "–".to_string();
+    }
+    if us < 0.0 {
+        return format!("-{}", format_latency_us(-us));
+    }
+    if us == 0.0 {
+        return "0µs".to_string();
+    }
+    // The factor of each unit in microseconds; a value that rounds to 1000 belongs to the next unit.
+    for (factor, unit) in [(1e-3, "ns"), (1.0, "µs"), (1e3, "ms")] {
+        let digits = format_significant(us / factor);
+        if digits.parse::<f64>().is_ok_and(|shown| shown < 1000.0) {
+            return format!("{digits}{unit}");
+        }
+    }
+    let seconds = us / 1e6;
+    let digits = format_significant(seconds);
+    if digits.parse::<f64>().is_ok_and(|shown| shown < 60.0) {
+        return format!("{digits}s");
+    }
+    // From a minute on whole seconds, from an hour on whole minutes.
+    if seconds.round() < 3600.0 {
+        format_duration(Duration::try_from_secs_f64(seconds.round()).unwrap_or(Duration::MAX))
+    } else {
+        let minutes = (seconds / 60.0).round() * 60.0;
+        format_duration(Duration::try_from_secs_f64(minutes).unwrap_or(Duration::MAX))
+    }
+}
+
+/// Reads a size in bytes, SI or binary: `512B`, `10MB`, `1.5GiB`.
+pub fn parse_size(text: &str) -> Result<u64, UnitError> {
+    let trimmed = text.trim();
+    let example = match trimmed.parse::<f64>() {
+        Ok(number) if number >= 0.0 => format!("\"{trimmed}B\" or \"{trimmed}MB\""),
+        _ => "a size such as \"512B\", \"10MB\" or \"10MiB\"".to_string(),
+    };
+    let fail = |fault| UnitError { text: trimmed.to_string(), fault, example: example.clone() };
+    let (number, unit) = Number::split(nonempty(trimmed).map_err(fail)?).map_err(fail)?;
+    let bytes = find_unit(SIZE_UNITS, unit.trim_start()).map_err(fail)?;
+    u64::try_from(number.times(bytes).map_err(fail)?).map_err(|_| fail(Fault::TooLarge))
+}
+
+/// Prints a size, given in bytes, in SI units with three significant digits: `12.3 MB`; whole bytes below 1 KB.
+pub fn format_size(bytes: f64) -> String {
+    if !bytes.is_finite() {
+        return "–".to_string();
+    }
+    if bytes < 0.0 {
+        return format!("-{}", format_size(-bytes));
+    }
+    if bytes.round() < 1000.0 {
+        return if bytes.fract() == 0.0 {
+            format!("{bytes:.0} B")
+        } else {
+            format!("{} B", format_significant(bytes))
+        };
+    }
+    for (factor, unit) in [(1e3, "KB"), (1e6, "MB"), (1e9, "GB")] {
+        let digits = format_significant(bytes / factor);
+        if digits.parse::<f64>().is_ok_and(|shown| shown < 1000.0) {
+            return format!("{digits} {unit}");
+        }
+    }
+    format!("{} TB", format_significant(bytes / 1e12))
+}
+
+/// Reads a rate and returns it per second: `200/s`, `12000/m`, `1.5/h`, `50/30s`.
+pub fn parse_rate(text: &str) -> Result<f64, UnitError> {
+    let trimmed = text.trim();
+    let example = match trimmed.parse::<f64>() {
+        Ok(number) if number >= 0.0 => format!("\"{trimmed}/s\" or \"{trimmed}/m\""),
+        _ => "a rate such as \"200/s\" or \"12000/m\"".to_string(),
+    };
+    let fail = |fault| UnitError { text: trimmed.to_string(), fault, example: example.clone() };
+    let (count, period) =
+        nonempty(trimmed).map_err(fail)?.split_once('/').ok_or_else(|| fail(Fault::NoPeriod))?;
+    let count = plain_number(count.trim_end()).map_err(fail)?;
+    let period = period.trim_start();
+    let period = match period.chars().next() {
+        None => return Err(fail(Fault::NoPeriod)),
+        Some(first) if first.is_ascii_digit() => parse_duration(period),
+        Some(_) => parse_duration(&format!("1{period}")),
+    };
+    let seconds = period.map_err(|_| fail(Fault::UnknownUnit))?.as_secs_f64();
+    let rate = count / seconds;
+    if rate.is_finite() { Ok(rate) } else { Err(fail(Fault::TooLarge)) }
+}
+
+/// Prints a rate, given per second, with three significant digits: `4.17/s`.
+pub fn format_rate(per_second: f64) -> String {
+    format!("{}/s", format_significant(per_second))
+}
+
+/// Reads a percentage as a share: `80%` is 0.8. More than 100 % is allowed.
+pub fn parse_percent(text: &str) -> Result<f64, UnitError> {
+    let trimmed = text.trim();
+    let example = match trimmed.parse::<f64>() {
+        Ok(number) if number >= 0.0 => format!("\"{trimmed}%\""),
+        _ => "a percentage such as \"80%\"".to_string(),
+    };
+    let fail = |fault| UnitError { text: trimmed.to_string(), fault, example: example.clone() };
+    let number = nonempty(trimmed).map_err(fail)?.strip_suffix('%').ok_or_else(|| fail(Fault::NoPercent))?;
+    Ok(plain_number(number.trim_end()).map_err(fail)? / 100.0)
+}
+
+/// Prints a share as a percentage with two decimals: 0.9993 is `99.93%`.
+///
+/// Only a share of exactly 1 prints `100.00%` and only exactly 0 prints `0.00%`: one failure in a million
+/// shows as `>99.99%`, never as perfection.
+pub fn format_percent(share: f64) -> String {
+    if !share.is_finite() {
+        return "–".to_string();
+    }
+    let text = format!("{:.2}%", share * 100.0);
+    match text.as_str() {
+        "100.00%" if share < 1.0 => ">99.99%".to_string(),
+        "100.00%" if share > 1.0 => "100.01%".to_string(),
+        "0.00%" if share > 0.0 => "<0.01%".to_string(),
+        "-0.00%" => "0.00%".to_string(),
+        _ => text,
+    }
+}
+
+/// Prints a count with its thousands apart: `1,234,567`.
+pub fn format_count(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Prints three significant digits without an exponent: `0.00123`, `1.20`, `45.7`; whole digits are never cut.
+pub fn format_significant(value: f64) -> String {
+    if !value.is_finite() {
+        return "–".to_string();
+    }
+    if value == 0.0 {
+        return "0".to_string();
+    }
+    // Rounding comes first: 9.996 has one digit before the point, but prints as 10.0.
+    let rounded = format!("{value:.2e}");
+    let exponent = rounded.rsplit_once('e').and_then(|(_, exponent)| exponent.parse::<i32>().ok());
+    let decimals = 2 - exponent.expect("`{:e}` prints an exponent");
+    format!("{value:.*}", usize::try_from(decimals).unwrap_or(0))
+}
+
+/// A decimal number as written: digits and how many of them stand behind the point.
+struct Number {
+    digits: u128,
+    decimals: u32,
+}
+
+impl Number {
+    /// More digits than any quantity here needs, few enough for `u128` arithmetic.
+    const DIGITS_MAX: usize = 24;
+
+    /// Splits the leading number off a text.
+    fn split(text: &str) -> Result<(Number, &str), Fault> {
+        if text.starts_with('-') {
+            return Err(Fault::Negative);
+        }
+        let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
+        let (number, rest) = text.split_at(end);
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+        if whole.is_empty() && fraction.is_empty() || fraction.contains('.') {
+            return Err(Fault::NoNumber);
+        }
+        let fraction = fraction.trim_end_matches('0');
+        let written = format!("{whole}{fraction}");
+        if written.trim_start_matches('0').len() > Number::DIGITS_MAX || fraction.len() > Number::DIGITS_MAX {
+            return Err(if fraction.len() > Number::DIGITS_MAX { Fault::TooFine } else { Fault::TooLarge });
+        }
+        let digits = if written.is_empty() { 0 } else { written.parse().map_err(|_| Fault::TooLarge)? };
+        let decimals = u32::try_from(fraction.len()).expect("at most DIGITS_MAX");
+        Ok((Number { digits, decimals }, rest))
+    }
+
+    /// The number times a unit, exactly.
+    fn times(&self, unit: u128) -> Result<u128, Fault> {
+        let scale = 10u128.pow(self.decimals);
+        let product = self.digits.checked_mul(unit).ok_or(Fault::TooLarge)?;
+        if product % scale == 0 { Ok(product / scale) } else { Err(Fault::TooFine) }
+    }
+}
+
+fn nonempty(text: &str) -> Result<&str, Fault> {
+    if text.is_empty() { Err(Fault::Empty) } else { Ok(text) }
+}
+
+fn find_unit(units: &[(u128, &[&str])], unit: &str) -> Result<u128, Fault> {
+    if unit.is_empty() {
+        return Err(Fault::NoUnit);
+    }
+    units.iter().find(|(_, names)| names.contains(&unit)).map(|(scale, _)| *scale).ok_or(Fault::UnknownUnit)
+}
+
+fn plain_number(text: &str) -> Result<f64, Fault> {
+    let (_, rest) = Number::split(text)?;
+    if !rest.is_empty() {
+        return Err(Fault::UnknownUnit);
+    }
+    text.parse().map_err(|_| Fault::NoNumber)
+}
+
+/// `value / scale` as an exact decimal; `scale` is a power of ten.
+fn decimal(value: u128, scale: u128) -> String {
+    let (whole, fraction) = (value / scale, value % scale);
+    if fraction == 0 {
+        return whole.to_string();
+    }
+    let width = scale.ilog10() as usize;
+    let fraction = format!("{fraction:0width$}");
+    format!("{whole}.{}", fraction.trim_end_matches('0'))
+}
+
+/// Writes a `Duration` field as its text (`#[serde(with = "crate::units::duration_text")]`), so that a
+/// plan printed as JSON reads as its author wrote it.
+pub mod duration_text {
+    use super::{Duration, DurationText, format_duration};
+    use serde::{Deserializer, Serializer};
+
+    /// Serialises as `"1h30m"`.
+    pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&format_duration(*duration))
+    }
+
+    /// Reads what [`serialize`] wrote.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        deserializer.deserialize_str(DurationText)
+    }
+}
+
+struct DurationText;
+
+impl serde::de::Visitor<'_> for DurationText {
+    type Value = Duration;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a duration such as \"30s\"")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Duration, E> {
+        parse_duration(text).map_err(E::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,89 @@
 //! The declared test as data: scenarios, their demand, targets and verdicts.
+//!
+//! A script declares a [`Plan`], flags change it ([`Overrides`]), the engine runs it, `runner inspect`
+//! prints it. It holds no handle of anything: two runs of a script's top level give equal plans, and its
+//! JSON reads back as the same plan.
+
+mod curve;
+mod demand;
+mod error;
+pub mod executor;
+mod flow;
+pub mod options;
+mod overrides;
+mod run_options;
+mod scenario;
+mod stripe;
+pub mod target;
+mod think;
+mod validate;
+pub mod verdict;
+
+pub use curve::{Curve, Interval, Stage};
+pub use demand::{Bound, Demand, Users};
+pub use error::PlanError;
+pub use executor::{COMMON_OPTIONS, EXECUTORS, Executor};
+pub use flow::{Choice, Flow, WEIGHT_MAX, Weighted};
+pub use options::{OptionSpec, Options, Reader, Value, canonical};
+pub use overrides::{DEFAULT_FLOW, DEFAULT_SCENARIO, Overrides, Shortcut};
+pub use run_options::{RUN_OPTIONS, RunOptions};
+pub use scenario::Scenario;
+pub use stripe::Stripe;
+pub use target::Target;
+pub use think::Think;
+
+use crate::metrics::Metric;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// A declared test.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Plan {
+    /// Where relative URLs go.
+    pub base_url: Option<String>,
+    /// The scenarios, in the order of declaration.
+    pub scenarios: Vec<Scenario>,
+    /// The targets, in the order of declaration.
+    pub targets: Vec<Target>,
+    /// The script's own metrics.
+    pub metrics: Vec<Metric>,
+    /// Which functions of the life cycle the script has.
+    pub hooks: Hooks,
+    /// Options of the whole run.
+    pub options: RunOptions,
+}
+
+/// Which functions of the life cycle a script has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "four functions, each there or not")]
+pub struct Hooks {
+    /// `setup`, once before the load.
+    pub setup: bool,
+    /// `teardown`, once after it.
+    pub teardown: bool,
+    /// `on_start`, for each user before its first iteration.
+    pub on_start: bool,
+    /// `on_stop`, for each user after its last.
+    pub on_stop: bool,
+}
+
+impl Plan {
+    /// The most users that can exist, all scenarios together.
+    pub fn vus_max(&self) -> u64 {
+        self.scenarios.iter().fold(0, |sum, scenario| sum.saturating_add(scenario.demand.peak()))
+    }
+
+    /// When the last scenario is over at the latest, without graceful stops.
+    pub fn duration(&self) -> Duration {
+        let ends = self.scenarios.iter().map(|s| s.start_time.saturating_add(s.demand.duration()));
+        ends.max().unwrap_or_default()
+    }
+
+    /// When the load is over at the latest, graceful stops included.
+    pub fn end_max(&self) -> Duration {
+        self.scenarios.iter().map(Scenario::end_max).max().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,159 @@
+//! The one place that turns a diagnostic into text for people.
+//!
+//! `error: ` and what is wrong, where, the source line with carets below, then notes and the hint.
+//! Carets stay right under tabs and wide characters, long lines are cut around them, and control
+//! characters of a script never reach the terminal. Colour, if asked for, repeats what the words say.
+
+use super::{Diagnostic, Label};
+use unicode_width::UnicodeWidthChar;
+
+/// Columns that a tab takes in a quoted line.
+const TAB_COLUMNS: usize = 4;
+/// A quoted line gets at least this many columns, however narrow the terminal.
+const LINE_COLUMNS_MIN: usize = 20;
+/// Columns of context kept before the caret when a long line is cut.
+const CONTEXT_COLUMNS: usize = 16;
+const CUT: char = '…';
+
+/// Prints a diagnostic, ending in a newline. `width` is the terminal's, in columns.
+pub fn render(diagnostic: &Diagnostic, colour: bool, width: usize) -> String {
+    let paint = Paint { colour };
+    let mut out = format!("{} {}\n", paint.error("error:"), paint.bold(&clean(&diagnostic.message)));
+    let gutter =
+        diagnostic.labels.iter().map(|label| label.position.line.to_string().len()).fold(2, usize::max);
+    for (index, label) in diagnostic.labels.iter().enumerate() {
+        let arrow = if index == 0 { "-->" } else { ":::" };
+        let name =
+            label.source.as_ref().map(|source| format!("{}:", clean(&source.name))).unwrap_or_default();
+        out += &format!("{:gutter$}{} {name}{}\n", "", paint.gutter(arrow), label.position);
+        if let Some(line) = label.source.as_ref().and_then(|source| source.line(label.position.line)) {
+            let quote = Quote::new(line, label, width.saturating_sub(gutter + 3));
+            let number = format!("{:>gutter$} |", label.position.line);
+            let bar = paint.gutter(&format!("{:gutter$} |", ""));
+            let text = clean(&label.text);
+            out += &format!("{bar}\n{}{}\n", paint.gutter(&number), indent(&quote.text));
+            let carets = paint.error(format!("{} {text}", quote.carets).trim_end());
+            out += &format!("{bar} {:skip$}{carets}\n", "", skip = quote.skip);
+        }
+    }
+    if !diagnostic.notes.is_empty() || diagnostic.hint.is_some() {
+        out.push('\n');
+    }
+    for note in &diagnostic.notes {
+        out += &format!("{} {}\n", paint.gutter("note:"), clean(note));
+    }
+    if let Some(hint) = &diagnostic.hint {
+        out += &format!("{} {}\n", paint.hint("hint:"), clean(hint));
+    }
+    out
+}
+
+/// A source line as shown, and where its carets go.
+struct Quote {
+    text: String,
+    skip: usize,
+    carets: String,
+}
+
+impl Quote {
+    fn new(line: &str, label: &Label, width: usize) -> Quote {
+        let width = width.max(LINE_COLUMNS_MIN);
+        let first = label.position.column.saturating_sub(1) as usize;
+        let last = first.saturating_add(label.length.max(1) as usize);
+
+        // Every character as shown, with the columns it takes.
+        let cells: Vec<(String, usize)> = line.chars().map(cell).collect();
+        let columns = |range: &[(String, usize)]| range.iter().map(|(_, columns)| columns).sum::<usize>();
+        let first = first.min(cells.len()); // one past the end is where a missing token belongs
+        let last = last.min(cells.len()).max(first);
+        let (mut from, mut to) = (0, cells.len());
+        if columns(&cells) > width {
+            // Keep some context before the caret, then as much as fits; both cuts cost a column.
+            while columns(&cells[from..first]) > CONTEXT_COLUMNS.min(width / 2) {
+                from += 1;
+            }
+            // Near the end of the line there is room for more context.
+            while from > 0 && columns(&cells[from - 1..]) + 1 < width {
+                from -= 1;
+            }
+            let room = width - usize::from(from > 0);
+            if columns(&cells[from..]) > room {
+                while columns(&cells[from..to]) + 1 > room {
+                    to -= 1;
+                }
+            }
+        }
+        let mut text = String::new();
+        if from > 0 {
+            text.push(CUT);
+        }
+        text.extend(cells[from..to].iter().map(|(shown, _)| shown.as_str()));
+        if to < cells.len() {
+            text.push(CUT);
+        }
+        let last = last.min(to);
+        let skip = usize::from(from > 0) + columns(&cells[from..first]);
+        Quote { text, skip, carets: "^".repeat(columns(&cells[first..last.max(first)]).max(1)) }
+    }
+}
+
+/// A character as shown in a quoted line, and the columns it takes.
+fn cell(c: char) -> (String, usize) {
+    match c {
+        '\t' => (" ".repeat(TAB_COLUMNS), TAB_COLUMNS),
+        c if is_hostile(c) => (char::REPLACEMENT_CHARACTER.to_string(), 1),
+        c => (c.to_string(), c.width().unwrap_or(0)),
+    }
+}
+
+/// Control characters could move the cursor, and marks of direction could show code that isn't there.
+fn is_hostile(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A message, safe to print: line breaks stay, what could steer a terminal does not.
+fn clean(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\n' => '\n',
+            '\t' => ' ',
+            c if is_hostile(c) => char::REPLACEMENT_CHARACTER,
+            c => c,
+        })
+        .collect()
+}
+
+/// A space before the quoted line, unless that would be all there is.
+fn indent(text: &str) -> String {
+    let text = text.trim_end();
+    if text.is_empty() { String::new() } else { format!(" {text}") }
+}
+
+struct Paint {
+    colour: bool,
+}
+
+impl Paint {
+    fn paint(&self, style: anstyle::Style, text: &str) -> String {
+        if self.colour { format!("{style}{text}{style:#}") } else { text.to_string() }
+    }
+
+    fn error(&self, text: &str) -> String {
+        self.paint(anstyle::AnsiColor::Red.on_default().bold(), text)
+    }
+
+    fn gutter(&self, text: &str) -> String {
+        self.paint(anstyle::AnsiColor::Blue.on_default().bold(), text)
+    }
+
+    fn hint(&self, text: &str) -> String {
+        self.paint(anstyle::AnsiColor::Cyan.on_default().bold(), text)
+    }
+
+    fn bold(&self, text: &str) -> String {
+        self.paint(anstyle::Style::new().bold(), text)
+    }
+}
+
+#[cfg(test)]
+mod tests;

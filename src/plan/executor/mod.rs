@@ -1,0 +1,136 @@
+//! Executors: how a scenario's options become its demand. A file each, and a line in [`EXECUTORS`].
+//!
+//! An executor is pure data and a function; the engine never sees its name.
+
+mod constant_vus;
+mod per_vu_iterations;
+mod ramping_vus;
+mod shared_iterations;
+
+use super::{Bound, Curve, Demand, OptionSpec, Options, PlanError, Reader, Users};
+use crate::diagnostic::suggest;
+use std::time::Duration;
+
+/// A way to turn options into a demand.
+pub struct Executor {
+    /// Its name in scripts.
+    pub name: &'static str,
+    /// What it does.
+    pub about: &'static str,
+    /// Its own options, beside [`COMMON_OPTIONS`].
+    pub options: &'static [OptionSpec],
+    /// Reads its own options; it ignores all others.
+    pub demand: fn(&Options) -> Result<Demand, PlanError>,
+}
+
+/// All executors, in the order of the reference.
+pub const EXECUTORS: &[&Executor] = &[
+    &shared_iterations::EXECUTOR,
+    &per_vu_iterations::EXECUTOR,
+    &constant_vus::EXECUTOR,
+    &ramping_vus::EXECUTOR,
+];
+
+/// Executors of k6 that are known and not built yet.
+const NOT_BUILT: &[&str] = &["constant-arrival-rate", "ramping-arrival-rate", "externally-controlled"];
+
+/// The options that every scenario has.
+pub const COMMON_OPTIONS: &[OptionSpec] = &[
+    OptionSpec {
+        name: "executor",
+        takes: "an executor's name",
+        default: None,
+        about: "how the scenario's load is made",
+    },
+    OptionSpec {
+        name: "flow",
+        takes: "a function's name, a closure or `weighted(#{ … })`",
+        default: None,
+        about: "what a virtual user runs in an iteration",
+    },
+    OptionSpec {
+        name: "think",
+        takes: "a duration, `between`, `constant`, `pacing` or `throughput`",
+        default: Some("0s"),
+        about: "the pause between two iterations",
+    },
+    OptionSpec {
+        name: "start_time",
+        takes: "a duration",
+        default: Some("0s"),
+        about: "when the scenario starts, from the start of the run",
+    },
+    OptionSpec {
+        name: "graceful_stop",
+        takes: "a duration",
+        default: Some("30s"),
+        about: "how long iterations may finish once the scenario is over",
+    },
+    OptionSpec {
+        name: "base_url",
+        takes: "a URL",
+        default: Some("the script's"),
+        about: "where relative URLs of this scenario go",
+    },
+    OptionSpec {
+        name: "env",
+        takes: "a map of texts",
+        default: Some("#{}"),
+        about: "variables that `env` sees in this scenario",
+    },
+    OptionSpec {
+        name: "tags",
+        takes: "a map of texts",
+        default: Some("#{}"),
+        about: "tags on each sample of this scenario",
+    },
+];
+
+/// The executor of a name, or an error that lists what there is.
+pub fn find(name: &str) -> Result<&'static Executor, PlanError> {
+    if let Some(executor) = EXECUTORS.iter().find(|executor| executor.name == name) {
+        return Ok(executor);
+    }
+    if NOT_BUILT.contains(&name) {
+        return Err(PlanError::ExecutorNotBuilt { name: name.to_string(), known: names() });
+    }
+    let near = suggest(name, EXECUTORS.iter().map(|executor| executor.name));
+    let near = near.into_iter().map(String::from).collect();
+    Err(PlanError::UnknownExecutor { name: name.to_string(), near, known: names() })
+}
+
+/// The names of all executors.
+pub(super) fn names() -> Vec<String> {
+    EXECUTORS.iter().map(|executor| executor.name.to_string()).collect()
+}
+
+/// The executor that is meant by options that name none.
+pub(super) fn meant(options: &Options) -> Option<&'static str> {
+    let given = |name: &str| options.keys().any(|written| super::canonical(written) == name);
+    match (given("stages"), given("iterations"), given("duration")) {
+        (true, _, _) => Some("ramping-vus"),
+        (_, true, _) => Some("shared-iterations"),
+        (_, _, true) => Some("constant-vus"),
+        _ => None,
+    }
+}
+
+/// A constant number of users with a bound on iterations: two executors differ in nothing else.
+fn bounded(users: u64, max_duration: Duration, bound: Bound) -> Demand {
+    let curve = Curve::constant(users, max_duration);
+    // The curve never falls, so nobody is ramped down.
+    Demand::Users(Users { curve, bound: Some(bound), graceful_ramp_down: Duration::ZERO })
+}
+
+const VUS: OptionSpec =
+    OptionSpec { name: "vus", takes: "an integer", default: Some("1"), about: "how many virtual users" };
+
+const MAX_DURATION: OptionSpec = OptionSpec {
+    name: "max_duration",
+    takes: "a duration",
+    default: Some("10m"),
+    about: "when the scenario ends, however many iterations are left",
+};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,32 @@
+//! `shared-iterations`: a number of iterations that all users share.
+
+use super::super::options::{ITERATIONS_MAX, VUS_MAX};
+use super::{Bound, Demand, Executor, MAX_DURATION, OptionSpec, Options, PlanError, Reader, VUS, bounded};
+
+pub(super) const EXECUTOR: Executor = Executor {
+    name: "shared-iterations",
+    about: "virtual users share a number of iterations",
+    options: OPTIONS,
+    demand,
+};
+
+const OPTIONS: &[OptionSpec] = &[
+    VUS,
+    OptionSpec {
+        name: "iterations",
+        takes: "an integer",
+        default: Some("1"),
+        about: "how many iterations all of them run together",
+    },
+    MAX_DURATION,
+];
+
+fn demand(options: &Options) -> Result<Demand, PlanError> {
+    let reader = Reader::new("executor `shared-iterations`", options, &[OPTIONS]);
+    let vus = reader.count("vus", 1..=VUS_MAX)?;
+    let iterations = reader.count("iterations", 1..=ITERATIONS_MAX)?;
+    if iterations < vus {
+        return Err(PlanError::FewerIterationsThanUsers { iterations, vus });
+    }
+    Ok(bounded(vus, reader.positive_duration("max_duration")?, Bound::Shared(iterations)))
+}

@@ -1,0 +1,234 @@
+//! What the command line (and the environment, which `cli` reads into the same struct) changes in a plan.
+//!
+//! Precedence: default < script < environment < command line. `--vus`, `--duration`, `--iterations` and
+//! `--stage` are k6's shortcuts: they replace the load of the script's scenario and keep its name, flow,
+//! think time and tags, so that targets still find their samples.
+
+use super::executor::{self};
+use super::{Curve, Demand, Options, Plan, PlanError, Scenario, Stage, Value};
+use crate::units::format_duration;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// The name of the scenario that a shortcut makes.
+pub const DEFAULT_SCENARIO: &str = "default";
+/// The function that it runs. k6's is `default`, a word that Rhai reserves.
+pub const DEFAULT_FLOW: &str = "flow";
+
+/// A load in short: iterations make `shared-iterations` (with the duration as its limit), a duration
+/// `constant-vus`, stages `ramping-vus` (from `vus`), users alone one iteration each.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Shortcut {
+    /// How many users.
+    pub vus: Option<u64>,
+    /// For how long.
+    pub duration: Option<Duration>,
+    /// How many iterations.
+    pub iterations: Option<u64>,
+    /// In which stages.
+    pub stages: Option<Vec<Stage>>,
+}
+
+impl Shortcut {
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Shortcut::default()
+    }
+
+    /// What it says, as its author wrote it.
+    fn names(&self, spelling: Spelling) -> Vec<&'static str> {
+        let [vus, duration, iterations, stages] = match spelling {
+            Spelling::Option => ["`vus`", "`duration`", "`iterations`", "`stages`"],
+            Spelling::Flag => ["`--vus`", "`--duration`", "`--iterations`", "`--stage`"],
+        };
+        [
+            (self.vus.is_some(), vus),
+            (self.duration.is_some(), duration),
+            (self.iterations.is_some(), iterations),
+            (self.stages.is_some(), stages),
+        ]
+        .into_iter()
+        .filter_map(|(given, name)| given.then_some(name))
+        .collect()
+    }
+
+    /// The options of the scenario that it stands for. The executors read and check them.
+    fn options(&self, spelling: Spelling) -> Result<Options, PlanError> {
+        let names = self.names(spelling);
+        if self.stages.is_some() && (self.duration.is_some() || self.iterations.is_some()) {
+            let other = *names.iter().rev().nth(1).expect("two are given");
+            let stages = *names.last().expect("two are given");
+            return Err(PlanError::ShortcutConflict { first: other.to_string(), second: stages.to_string() });
+        }
+        let text = |duration| Value::Text(format_duration(duration));
+        let mut options = Options::new();
+        let mut set = |name: &str, value: Value| options.insert(name.to_string(), value);
+        let (executor, vus) = match (&self.stages, self.iterations, self.duration) {
+            (Some(stages), ..) => {
+                set("stages", Value::List(stages.iter().map(stage).collect()));
+                ("ramping-vus", "start_vus")
+            }
+            (None, Some(iterations), limit) => {
+                set("iterations", int(iterations));
+                if let Some(limit) = limit {
+                    set("max_duration", text(limit));
+                }
+                ("shared-iterations", "vus")
+            }
+            (None, None, Some(duration)) => {
+                set("duration", text(duration));
+                ("constant-vus", "vus")
+            }
+            (None, None, None) => ("per-vu-iterations", "vus"),
+        };
+        set("executor", Value::Text(executor.to_string()));
+        if let Some(count) = self.vus {
+            set(vus, int(count));
+        }
+        Ok(options)
+    }
+
+    /// The scenario of a script that declares none.
+    fn scenario(&self, spelling: Spelling) -> Result<Scenario, PlanError> {
+        let mut options = self.options(spelling)?;
+        options.insert("flow".to_string(), Value::Text(DEFAULT_FLOW.to_string()));
+        Scenario::from_options(DEFAULT_SCENARIO, &options, None)
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Spelling {
+    Option,
+    Flag,
+}
+
+fn stage(stage: &Stage) -> Value {
+    let entries = [("duration", Value::Text(format_duration(stage.duration))), ("target", int(stage.target))];
+    Value::Map(entries.into_iter().map(|(name, value)| (name.to_string(), value)).collect())
+}
+
+/// What a script's integer cannot hold is above every limit, and refused as such.
+fn int(count: u64) -> Value {
+    Value::Int(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+impl Plan {
+    /// Gives a script without scenarios its scenario `default`, which runs the function `flow`: with the
+    /// load of `options(#{ … })`, else (if the script has that function) one user and one iteration.
+    pub fn add_default_scenario(&mut self, declared: &Shortcut, has_flow: bool) -> Result<(), PlanError> {
+        if self.scenarios.is_empty() {
+            if has_flow || !declared.is_empty() {
+                self.scenarios.push(declared.scenario(Spelling::Option)?);
+            }
+            return Ok(());
+        }
+        if declared.is_empty() {
+            return Ok(());
+        }
+        Err(PlanError::ShortcutBesideScenarios { options: declared.names(Spelling::Option).join(", ") })
+    }
+}
+
+/// What flags and environment change.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Overrides {
+    /// `--vus`.
+    pub vus: Option<u64>,
+    /// `--duration`.
+    pub duration: Option<Duration>,
+    /// `--iterations`.
+    pub iterations: Option<u64>,
+    /// `--stage`, all of them.
+    pub stages: Option<Vec<Stage>>,
+    /// Where relative URLs go.
+    pub base_url: Option<String>,
+    /// `--user-agent`.
+    pub user_agent: Option<String>,
+    /// `--seed`.
+    pub seed: Option<u64>,
+    /// `--no-setup`.
+    pub no_setup: bool,
+    /// `--no-teardown`.
+    pub no_teardown: bool,
+}
+
+impl Overrides {
+    /// Changes the plan and returns what a user should know about it.
+    pub fn apply(&self, plan: &mut Plan) -> Result<Vec<String>, PlanError> {
+        if let Some(base_url) = &self.base_url {
+            plan.base_url = Some(base_url.clone());
+        }
+        if let Some(user_agent) = &self.user_agent {
+            plan.options.user_agent = Some(user_agent.clone());
+        }
+        plan.options.seed = self.seed.or(plan.options.seed);
+        plan.hooks.setup &= !self.no_setup;
+        plan.hooks.teardown &= !self.no_teardown;
+        self.replace_load(plan)
+    }
+
+    fn replace_load(&self, plan: &mut Plan) -> Result<Vec<String>, PlanError> {
+        let shortcut = Shortcut {
+            vus: self.vus,
+            duration: self.duration,
+            iterations: self.iterations,
+            stages: self.stages.clone(),
+        };
+        if shortcut.is_empty() {
+            return Ok(Vec::new());
+        }
+        let flags = shortcut.names(Spelling::Flag).join(", ");
+        match plan.scenarios.as_mut_slice() {
+            [] => {
+                plan.scenarios.push(shortcut.scenario(Spelling::Flag)?);
+                Ok(Vec::new())
+            }
+            [scenario] => {
+                let before = scenario.demand.describe();
+                match shortcut {
+                    Shortcut { vus: Some(vus), duration: None, iterations: None, stages: None } => {
+                        change_users(scenario, vus)?;
+                    }
+                    _ => {
+                        let options = shortcut.options(Spelling::Flag)?;
+                        let Some(Value::Text(name)) = options.get("executor") else {
+                            unreachable!("a shortcut always names its executor")
+                        };
+                        let executor = executor::find(name)?;
+                        scenario.executor = executor.name.to_string();
+                        scenario.demand = (executor.demand)(&options)?;
+                        scenario.start_time = Duration::ZERO;
+                    }
+                }
+                let (name, now) = (&scenario.name, scenario.demand.describe());
+                let verb = if flags.contains(',') { "replace" } else { "replaces" };
+                Ok(vec![format!("{flags} {verb} the load of scenario `{name}`: {now}, not {before}")])
+            }
+            several => {
+                let scenarios = several.iter().map(|scenario| scenario.name.clone()).collect();
+                Err(PlanError::SeveralScenarios { flags, scenarios })
+            }
+        }
+    }
+}
+
+/// Another number of users, where it is constant anyway: all else stays as the script says.
+fn change_users(scenario: &mut Scenario, vus: u64) -> Result<(), PlanError> {
+    let Demand::Users(users) = &mut scenario.demand;
+    if !users.curve.is_constant() {
+        return Err(PlanError::VusAlone { scenario: scenario.name.clone() });
+    }
+    // The executors know the limits: `constant-vus` checks the number of users, as all do.
+    let checked = Shortcut { vus: Some(vus), ..Shortcut::default() }.options(Spelling::Flag)?;
+    (executor::find("per-vu-iterations")?.demand)(&checked)?;
+    if let Some(super::Bound::Shared(iterations)) = users.bound
+        && iterations < vus
+    {
+        return Err(PlanError::FewerIterationsThanUsers { iterations, vus });
+    }
+    users.curve = Curve::constant(vus, users.curve.duration());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

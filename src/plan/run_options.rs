@@ -1,0 +1,173 @@
+//! Options of the whole run, as the host function `options(#{ … })` takes them.
+//!
+//! Beside its own it takes k6's shortcuts for a script without scenarios: `vus`, `duration`,
+//! `iterations`, `stages`. See [`Shortcut`].
+
+use super::options::{ITERATIONS_MAX, VUS_MAX};
+use super::{OptionSpec, Options, PlanError, Reader, Shortcut};
+use crate::units::duration_text;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Options of the whole run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunOptions {
+    /// The header `user-agent` of each request; nothing stands for `runner`'s own.
+    pub user_agent: Option<String>,
+    /// How long `setup` may take.
+    #[serde(with = "duration_text")]
+    pub setup_timeout: Duration,
+    /// How long `teardown` may take.
+    #[serde(with = "duration_text")]
+    pub teardown_timeout: Duration,
+    /// How long a request may take, unless it says otherwise.
+    #[serde(with = "duration_text")]
+    pub timeout: Duration,
+    /// How long a connection may take to come up, TLS included.
+    #[serde(with = "duration_text")]
+    pub connect_timeout: Duration,
+    /// The seed of all random numbers; nothing stands for a fresh one each run.
+    pub seed: Option<u64>,
+}
+
+/// The options of `options(#{ … })`.
+pub const RUN_OPTIONS: &[OptionSpec] = &[
+    OptionSpec {
+        name: "user_agent",
+        takes: "a text",
+        default: Some("runner"),
+        about: "the header `user-agent`",
+    },
+    OptionSpec {
+        name: "setup_timeout",
+        takes: "a duration",
+        default: Some("60s"),
+        about: "how long `setup` may take",
+    },
+    OptionSpec {
+        name: "teardown_timeout",
+        takes: "a duration",
+        default: Some("60s"),
+        about: "how long `teardown` may take",
+    },
+    OptionSpec {
+        name: "timeout",
+        takes: "a duration",
+        default: Some("60s"),
+        about: "how long a request may take",
+    },
+    OptionSpec {
+        name: "connect_timeout",
+        takes: "a duration",
+        default: Some("30s"),
+        about: "how long a connection may take to come up",
+    },
+    OptionSpec {
+        name: "seed",
+        takes: "an integer",
+        default: Some("random"),
+        about: "the seed of all random numbers",
+    },
+    OptionSpec {
+        name: "vus",
+        takes: "an integer",
+        default: Some("1"),
+        about: "without a scenario: how many virtual users run `flow`",
+    },
+    OptionSpec {
+        name: "duration",
+        takes: "a duration",
+        default: Some("none"),
+        about: "without a scenario: for how long",
+    },
+    OptionSpec {
+        name: "iterations",
+        takes: "an integer",
+        default: Some("1"),
+        about: "without a scenario: how often",
+    },
+    OptionSpec {
+        name: "stages",
+        takes: "a list of `#{ duration, target }` or \"30s:50\"",
+        default: Some("none"),
+        about: "without a scenario: in which stages",
+    },
+];
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        let none = Options::new();
+        RunOptions::from_options(&none).expect("the defaults are valid").0
+    }
+}
+
+impl RunOptions {
+    /// Reads the options of the run, and the shortcuts among them.
+    pub fn from_options(options: &Options) -> Result<(RunOptions, Shortcut), PlanError> {
+        let reader = Reader::new("`options`", options, &[RUN_OPTIONS]);
+        reader.check_names()?;
+        let count = |name, max| reader.is_given(name).then(|| reader.count(name, 1..=max)).transpose();
+        let seed_max = i64::MAX.unsigned_abs(); // what a script's integer holds
+        let run = RunOptions {
+            user_agent: reader.optional_text("user_agent")?,
+            setup_timeout: reader.positive_duration("setup_timeout")?,
+            teardown_timeout: reader.positive_duration("teardown_timeout")?,
+            timeout: reader.positive_duration("timeout")?,
+            connect_timeout: reader.positive_duration("connect_timeout")?,
+            seed: reader.is_given("seed").then(|| reader.count("seed", 0..=seed_max)).transpose()?,
+        };
+        let shortcut = Shortcut {
+            vus: count("vus", VUS_MAX)?,
+            duration: reader
+                .is_given("duration")
+                .then(|| reader.positive_duration("duration"))
+                .transpose()?,
+            iterations: count("iterations", ITERATIONS_MAX)?,
+            stages: reader.is_given("stages").then(|| reader.stages("stages")).transpose()?,
+        };
+        Ok((run, shortcut))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Value;
+    use super::*;
+
+    fn read(options: &[(&str, Value)]) -> Result<(RunOptions, Shortcut), PlanError> {
+        let options = options.iter().map(|(name, value)| ((*name).to_string(), value.clone())).collect();
+        RunOptions::from_options(&options)
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_reference() {
+        let run = RunOptions::default();
+        assert_eq!(run.setup_timeout, Duration::from_mins(1));
+        assert_eq!(run.timeout, Duration::from_mins(1));
+        assert_eq!((run.seed, run.user_agent), (None, None));
+        assert_eq!(read(&[]).unwrap().1, Shortcut::default());
+    }
+
+    #[test]
+    fn run_options_and_shortcuts_are_read_together() {
+        let (run, shortcut) = read(&[
+            ("seed", Value::Int(7)),
+            ("setupTimeout", Value::Text("5s".into())),
+            ("vus", Value::Int(3)),
+            ("duration", Value::Text("10s".into())),
+        ])
+        .unwrap();
+        assert_eq!((run.seed, run.setup_timeout), (Some(7), Duration::from_secs(5)));
+        assert_eq!((shortcut.vus, shortcut.duration), (Some(3), Some(Duration::from_secs(10))));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let error = read(&[("sede", Value::Int(7))]).unwrap_err();
+        insta::assert_snapshot!(error, @"`options` has no option `sede`");
+        assert!(error.hint().unwrap().starts_with("did you mean `seed`?"), "{:?}", error.hint());
+        insta::assert_snapshot!(read(&[("timeout", Value::Int(30))]).unwrap_err(), @"`timeout`: `30` has no unit");
+        insta::assert_snapshot!(read(&[("timeout", Value::Text("0s".into()))]).unwrap_err(), @"`timeout` is 0s, but must be longer than 0s");
+        insta::assert_snapshot!(read(&[("seed", Value::Int(-1))]).unwrap_err(), @"`seed` is -1, but must be from 0 to 9,223,372,036,854,775,807");
+    }
+}

@@ -1,0 +1,97 @@
+//! A scenario: who runs what, how much, and when.
+
+use super::executor::{self, COMMON_OPTIONS};
+use super::{Demand, Flow, Options, PlanError, Reader, Think, Value};
+use crate::diagnostic::Position;
+use crate::units::duration_text;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The longest name of a scenario: it is a tag on each sample and a column in each table.
+const NAME_CHARACTERS_MAX: usize = 100;
+
+/// A declared scenario.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scenario {
+    /// Its name, unique in the plan; the tag `scenario`.
+    pub name: String,
+    /// The executor that made the demand; for display only.
+    pub executor: String,
+    /// How much load.
+    pub demand: Demand,
+    /// What an iteration runs.
+    pub flow: Flow,
+    /// The pause between two iterations.
+    pub think: Think,
+    /// When it starts, from the start of the run.
+    #[serde(with = "duration_text")]
+    pub start_time: Duration,
+    /// How long iterations may finish once it is over.
+    #[serde(with = "duration_text")]
+    pub graceful_stop: Duration,
+    /// Where relative URLs go, instead of the plan's.
+    pub base_url: Option<String>,
+    /// Variables that its flow sees.
+    pub env: BTreeMap<String, String>,
+    /// Tags on each of its samples.
+    pub tags: BTreeMap<String, String>,
+    /// Where the script declares it.
+    pub position: Option<Position>,
+}
+
+impl Scenario {
+    /// Reads a scenario's options.
+    pub fn from_options(
+        name: &str,
+        options: &Options,
+        position: Option<Position>,
+    ) -> Result<Scenario, PlanError> {
+        check_name(name)?;
+        let executor = match options.get("executor") {
+            Some(Value::Text(executor)) => executor::find(executor)?,
+            Some(other) => {
+                let (option, takes) = ("executor".to_string(), COMMON_OPTIONS[0].takes.to_string());
+                return Err(PlanError::WrongType { option, takes, got: other.describe() });
+            }
+            None => {
+                let (scenario, known) = (name.to_string(), executor::names());
+                let meant = executor::meant(options).map(String::from);
+                return Err(PlanError::NoExecutor { scenario, meant, known });
+            }
+        };
+        let owner = format!("executor `{}`", executor.name);
+        Reader::new(owner, options, &[executor.options, COMMON_OPTIONS]).check_names()?;
+        let reader = Reader::new(format!("scenario `{name}`"), options, &[COMMON_OPTIONS]);
+        Ok(Scenario {
+            name: name.to_string(),
+            executor: executor.name.to_string(),
+            demand: (executor.demand)(options)?,
+            flow: reader.flow("flow")?,
+            think: reader.think("think")?,
+            start_time: reader.duration("start_time")?,
+            graceful_stop: reader.duration("graceful_stop")?,
+            base_url: reader.optional_text("base_url")?,
+            env: reader.texts("env")?,
+            tags: reader.texts("tags")?,
+            position,
+        })
+    }
+
+    /// When it is over at the latest, its graceful stop included, from the start of the run.
+    pub fn end_max(&self) -> Duration {
+        self.start_time.saturating_add(self.demand.duration()).saturating_add(self.graceful_stop)
+    }
+}
+
+/// Selectors, file names and tables hold the name, so it has none of their marks.
+fn check_name(name: &str) -> Result<(), PlanError> {
+    let fine = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if name.is_empty() || name.chars().count() > NAME_CHARACTERS_MAX || !name.chars().all(fine) {
+        return Err(PlanError::Name { what: "scenario", name: name.to_string() });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,37 @@
+//! Checks that need the whole plan. What one option can tell is checked where it is read.
+
+use super::options::VUS_MAX;
+use super::{Plan, PlanError, Scenario};
+use crate::units::format_count;
+
+/// The most scenarios of a plan: each has its own series and its own line in the summary.
+const SCENARIOS_MAX: usize = 1_000;
+
+impl Plan {
+    /// Adds a scenario; the caller still knows where it was declared.
+    pub fn add_scenario(&mut self, scenario: Scenario) -> Result<(), PlanError> {
+        if self.scenarios.iter().any(|other| other.name == scenario.name) {
+            return Err(PlanError::DuplicateScenario { name: scenario.name });
+        }
+        if self.scenarios.len() == SCENARIOS_MAX {
+            let count = SCENARIOS_MAX + 1;
+            return Err(PlanError::TooManyScenarios { count, count_max: SCENARIOS_MAX });
+        }
+        self.scenarios.push(scenario);
+        Ok(())
+    }
+
+    /// Whether the plan as a whole can run. A plan without scenarios can, if it has no targets either: it
+    /// runs `setup` and `teardown` only.
+    pub fn validate(&self) -> Result<(), PlanError> {
+        if self.scenarios.is_empty() && !self.targets.is_empty() {
+            return Err(PlanError::TargetsWithoutScenario);
+        }
+        let vus = self.vus_max();
+        if vus > VUS_MAX {
+            let allowed = format!("at most {} in all scenarios together", format_count(VUS_MAX));
+            return Err(PlanError::OutOfRange { option: "vus".into(), got: format_count(vus), allowed });
+        }
+        Ok(())
+    }
+}

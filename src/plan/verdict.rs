@@ -1,0 +1,1 @@
+//! Placeholder: verdicts are built on another branch.
