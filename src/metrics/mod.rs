@@ -1,1 +1,31 @@
 //! Kinds, tags, selectors, histograms, and snapshots that merge.
+//!
+//! A worker owns one [`Recorder`] and records into it without locks. Once a second [`Recorder::take`]
+//! hands over a [`Snapshot`]: the delta of that second. Snapshots of workers are joined, seconds are
+//! appended, and nothing is lost on the way: histograms, never samples, never averaged percentiles.
+
+mod builtin;
+mod error;
+mod histogram;
+mod kind;
+mod pile;
+mod recorder;
+mod request;
+mod selector;
+mod snapshot;
+mod symbol;
+mod tags;
+mod value;
+mod wire;
+
+pub use builtin::{BUILTINS, Builtin, builtin};
+pub use error::{KindMismatch, SelectorError};
+pub use histogram::{Quantile, STORED_MAX, Trend};
+pub use kind::{Join, Kind, Metric, Unit};
+pub use recorder::{MetricId, Recorder, SERIES_MAX, SeriesId};
+pub use request::{RequestKey, RequestSample};
+pub use selector::{Matcher, Selector};
+pub use snapshot::{Series, Snapshot, Warning};
+pub use symbol::{SYMBOLS_MAX, Symbol};
+pub use tags::{OTHER, TagSet};
+pub use value::Value;
