@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::pile::Pile;
+use super::pile::{Malformed, Pile, Runs};
 
 /// The largest stored value: 10¹² of a custom metric, 31 years in microseconds. It bounds a histogram
 /// to some 340 KB; what is larger is clamped and counted.
@@ -33,6 +33,7 @@ impl Quantile {
 
 /// A distribution of stored integers; see the file's head for their unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "RawTrend")]
 pub struct Trend {
     zeros: u64,
     clamped: u64,
@@ -41,10 +42,31 @@ pub struct Trend {
 }
 
 /// Lower bounds; apart, since few trends have any.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 struct Censored {
     zeros: u64,
     bounds: Pile,
+}
+
+/// A trend as it was read, not yet checked and without histograms: as long as its bytes, no longer.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct RawTrend {
+    zeros: u64,
+    clamped: u64,
+    measured: Runs,
+    censored: Option<(u64, Runs)>,
+}
+
+impl TryFrom<RawTrend> for Trend {
+    type Error = Malformed;
+
+    fn try_from(raw: RawTrend) -> Result<Self, Malformed> {
+        let censored = match raw.censored {
+            None => None,
+            Some((zeros, bounds)) => Some(Box::new(Censored { zeros, bounds: bounds.try_into()? })),
+        };
+        Ok(Self { zeros: raw.zeros, clamped: raw.clamped, measured: raw.measured.try_into()?, censored })
+    }
 }
 
 impl Censored {

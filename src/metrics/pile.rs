@@ -30,8 +30,7 @@ enum Body {
 }
 
 /// Values above zero, at most [`STORED_MAX`].
-#[derive(Debug, Clone, Deserialize)]
-#[serde(try_from = "Wire")]
+#[derive(Debug, Clone)]
 pub(super) struct Pile {
     count: u64,
     sum: u128,
@@ -171,12 +170,14 @@ impl Eq for Pile {}
 
 /// A pile as it is stored: distinct values or buckets as gaps from the one before, with their counts.
 /// Some 3 bytes a bucket with variable-length integers.
-#[derive(Serialize, Deserialize)]
-struct Wire {
+///
+/// Reading stops at this form, so that a snapshot can be refused before any histogram is made of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Runs {
     sum: u128,
     min: u64,
     max: u64,
-    runs: Vec<(u64, u64)>,
+    steps: Vec<(u64, u64)>,
 }
 
 impl Serialize for Pile {
@@ -189,13 +190,13 @@ impl Serialize for Pile {
             *value = gap;
         }
         let (min, max) = (self.min().unwrap_or(0), self.max);
-        Wire { sum: self.sum, min, max, runs }.serialize(serializer)
+        Runs { sum: self.sum, min, max, steps: runs }.serialize(serializer)
     }
 }
 
 /// Why stored bytes are no pile. They may come from another machine: nothing is taken on trust.
 #[derive(Debug, thiserror::Error)]
-enum Malformed {
+pub(super) enum Malformed {
     #[error("a value of the trend is out of range")]
     Value,
     #[error("a count of the trend is out of range")]
@@ -204,13 +205,13 @@ enum Malformed {
     Total(&'static str),
 }
 
-impl TryFrom<Wire> for Pile {
+impl TryFrom<Runs> for Pile {
     type Error = Malformed;
 
-    fn try_from(wire: Wire) -> Result<Self, Malformed> {
-        let mut runs = Vec::with_capacity(wire.runs.len());
+    fn try_from(wire: Runs) -> Result<Self, Malformed> {
+        let mut runs = Vec::with_capacity(wire.steps.len());
         let (mut value, mut count) = (0_u64, 0_u64);
-        for (gap, times) in wire.runs {
+        for (gap, times) in wire.steps {
             value = value.checked_add(gap).ok_or(Malformed::Value)?;
             if gap == 0 || value > STORED_MAX {
                 return Err(Malformed::Value);

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::builtin::join_of;
-use super::wire::Wire;
+use super::wire::Raw;
 use super::{KindMismatch, SERIES_MAX, Selector, TagSet, Value};
 
 /// One series of a snapshot.
@@ -58,8 +58,8 @@ impl fmt::Display for Warning {
 }
 
 /// Series sorted by metric and tags, each once.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Wire", into = "Wire")]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(try_from = "Raw")]
 pub struct Snapshot {
     /// The second since the epoch that it belongs to, or the last of them.
     pub tick: u64,
