@@ -1,29 +1,31 @@
-//! Placeholder: the metrics room is built on another branch.
-#![allow(missing_docs, reason = "a placeholder")]
+//! Kinds, tags, selectors, histograms, and snapshots that merge.
+//!
+//! A worker owns one [`Recorder`] and records into it without locks. Once a second [`Recorder::take`]
+//! hands over a [`Snapshot`]: the delta of that second. Snapshots of workers are joined, seconds are
+//! appended, and nothing is lost on the way: histograms, never samples, never averaged percentiles.
 
-use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+mod builtin;
+mod error;
+mod histogram;
+mod kind;
+mod pile;
+mod recorder;
+mod request;
+mod selector;
+mod snapshot;
+mod symbol;
+mod tags;
+mod value;
+mod wire;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    Counter,
-    Gauge,
-    Rate,
-    Trend,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Unit {
-    None,
-    Time,
-    Bytes,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Metric {
-    pub name: Arc<str>,
-    pub kind: Kind,
-    pub unit: Unit,
-}
+pub use builtin::{BUILTINS, Builtin, builtin};
+pub use error::{KindMismatch, SelectorError};
+pub use histogram::{Quantile, STORED_MAX, Trend};
+pub use kind::{Join, Kind, Metric, Unit};
+pub use recorder::{MetricId, Recorder, SERIES_MAX, SeriesId};
+pub use request::{RequestKey, RequestSample};
+pub use selector::{Matcher, Selector};
+pub use snapshot::{Series, Snapshot, Warning};
+pub use symbol::{SYMBOLS_MAX, Symbol};
+pub use tags::{OTHER, TagSet};
+pub use value::Value;

@@ -1,0 +1,102 @@
+//! The metrics every run has, by k6's names where k6 has them. Docs, targets and the recorder read
+//! this list; a metric that nothing emits or feeds yet stays out of it.
+
+use super::{Join, Kind, Unit};
+
+/// A metric that exists without being declared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Builtin {
+    /// Its name.
+    pub name: &'static str,
+    /// How its samples add up.
+    pub kind: Kind,
+    /// What its numbers are.
+    pub unit: Unit,
+    /// How workers' values of one second become one; matters for gauges only.
+    pub join: Join,
+    /// One line for the reference.
+    pub about: &'static str,
+}
+
+const fn metric(kind: Kind, unit: Unit, name: &'static str, about: &'static str) -> Builtin {
+    Builtin { name, kind, unit, join: Join::Max, about }
+}
+
+const fn summed(name: &'static str, about: &'static str) -> Builtin {
+    Builtin { name, kind: Gauge, unit: Plain, join: Join::Sum, about }
+}
+
+use Kind::{Counter, Gauge, Rate, Trend};
+use Unit::{Bytes, None as Plain, Time};
+
+/// Every built-in metric, in the order of the reference.
+pub const BUILTINS: &[Builtin] = &[
+    metric(Counter, Plain, "http_reqs", "requests sent, answered or not"),
+    metric(Rate, Plain, "http_req_failed", "share of requests without an expected answer"),
+    metric(Trend, Time, "http_req_duration", "sending + waiting + receiving, of answered requests"),
+    metric(Trend, Time, "http_req_response_time", "all that a caller waits for, from the intended start"),
+    metric(Trend, Time, "http_req_blocked", "waiting for a free connection"),
+    metric(Trend, Time, "http_req_dns", "resolving the host's name"),
+    metric(Trend, Time, "http_req_connecting", "connecting (TCP)"),
+    metric(Trend, Time, "http_req_tls_handshaking", "the TLS handshake"),
+    metric(Trend, Time, "http_req_sending", "writing the request"),
+    metric(Trend, Time, "http_req_waiting", "from the request's last byte to the answer's first"),
+    metric(Trend, Time, "http_req_receiving", "reading the answer"),
+    metric(Counter, Bytes, "data_sent", "bytes written to the network"),
+    metric(Counter, Bytes, "data_received", "bytes read from the network"),
+    metric(Counter, Plain, "cache_requests", "answers whose cache status is known, by `verdict`"),
+    metric(Rate, Plain, "cache_hit_rate", "share of those answers that came from a cache"),
+    metric(Rate, Plain, "checks", "share of checks that held"),
+    metric(Counter, Plain, "iterations", "iterations completed"),
+    metric(Counter, Plain, "dropped_iterations", "iterations due that could not start"),
+    metric(Trend, Time, "iteration_duration", "an iteration from its start to its end"),
+    metric(Trend, Time, "iteration_response_time", "an iteration from its due time to its end"),
+    metric(Trend, Time, "iteration_lateness", "how late an iteration started"),
+    metric(Trend, Time, "group_duration", "a group from its start to its end"),
+    summed("vus", "virtual users that are active"),
+    summed("vus_max", "virtual users that are allocated"),
+    metric(Rate, Plain, "task_completion_rate", "share of tasks that finished, fed by scripts"),
+    metric(Rate, Plain, "uptime", "share of health probes that succeeded, fed by scripts"),
+    metric(Rate, Plain, "provider_success", "share of provider calls that succeeded, fed by scripts"),
+    metric(Counter, Plain, "provider_calls", "calls to outside providers, fed by scripts"),
+    metric(Gauge, Plain, "generator_cpu", "CPU of the busiest worker, as a share of a core"),
+    metric(Trend, Time, "generator_loop_lag", "how late the worker's loop ran"),
+    metric(
+        Counter,
+        Plain,
+        "clamped_values",
+        "samples out of range that were clamped or refused, by `metric`",
+    ),
+];
+
+/// The built-in metric of that name.
+pub fn builtin(name: &str) -> Option<&'static Builtin> {
+    BUILTINS.iter().find(|builtin| builtin.name == name)
+}
+
+/// How the workers' values of a gauge become one: custom gauges take the largest.
+pub(super) fn join_of(name: &str) -> Join {
+    builtin(name).map_or(Join::Max, |builtin| builtin.join)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_described() {
+        let names: BTreeSet<_> = BUILTINS.iter().map(|builtin| builtin.name).collect();
+        assert_eq!(names.len(), BUILTINS.len());
+        assert!(BUILTINS.iter().all(|builtin| !builtin.about.is_empty()));
+    }
+
+    #[test]
+    fn users_add_up_and_other_gauges_do_not() {
+        assert_eq!(join_of("vus"), Join::Sum);
+        assert_eq!(join_of("vus_max"), Join::Sum);
+        assert_eq!(join_of("generator_cpu"), Join::Max);
+        assert_eq!(join_of("queue_depth"), Join::Max);
+    }
+}

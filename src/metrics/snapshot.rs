@@ -1,0 +1,201 @@
+//! What was recorded in a second, or in many: series sorted by metric and tags.
+//!
+//! Two operations make one snapshot of several, and neither loses a count, a share or a bucket:
+//! [`Snapshot::join`] takes the same second's snapshot of another worker, [`Snapshot::append`] a later
+//! second's. So join the workers first, then append the second to the total: only gauges mind the order.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::builtin::join_of;
+use super::wire::Raw;
+use super::{KindMismatch, SERIES_MAX, Selector, TagSet, Value};
+
+/// One series of a snapshot.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    /// Its metric.
+    pub metric: Arc<str>,
+    /// Its tags.
+    pub tags: TagSet,
+    /// What was recorded.
+    pub value: Value,
+}
+
+impl Series {
+    fn key(&self) -> (&str, &TagSet) {
+        (&self.metric, &self.tags)
+    }
+}
+
+/// What a reader of the numbers must know.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Warning {
+    /// More than [`SERIES_MAX`] series: the rest is counted under `name:__other__`.
+    SeriesCap,
+    /// A metric came with two kinds; the later ones' samples are lost.
+    KindMismatch {
+        /// Which metric.
+        metric: Arc<str>,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SeriesCap => write!(
+                f,
+                "more than {SERIES_MAX} series: further ones are counted together under `name:__other__`"
+            ),
+            Self::KindMismatch { metric } => {
+                write!(f, "`{metric}` came with two kinds: the samples of the second are not counted")
+            }
+        }
+    }
+}
+
+/// Series sorted by metric and tags, each once.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(try_from = "Raw")]
+pub struct Snapshot {
+    /// The second since the epoch that it belongs to, or the last of them.
+    pub tick: u64,
+    /// What a reader of the numbers must know.
+    pub warnings: BTreeSet<Warning>,
+    series: Vec<Series>,
+}
+
+impl Snapshot {
+    /// An empty one.
+    pub fn new(tick: u64) -> Self {
+        Self { tick, ..Self::default() }
+    }
+
+    /// From series that are sorted and distinct already.
+    pub(super) fn from_sorted(tick: u64, series: Vec<Series>, warnings: BTreeSet<Warning>) -> Self {
+        debug_assert!(series.is_sorted_by(|a, b| a.key() < b.key()));
+        Self { tick, warnings, series }
+    }
+
+    /// Adds the same second's snapshot of another worker: commutative and associative. Gauges add or
+    /// keep the largest, by their metric's [`super::Join`] rule.
+    pub fn join(&mut self, other: Self) {
+        self.combine(other, |mine, theirs, metric| mine.join(theirs, join_of(metric)));
+    }
+
+    /// Adds a later second's snapshot: associative. Gauges take the later value and widen their extremes.
+    pub fn append(&mut self, later: Self) {
+        self.combine(later, |mine, theirs, _| mine.append(theirs));
+    }
+
+    fn combine(&mut self, other: Self, merge: impl Fn(&mut Value, &Value, &str) -> Result<(), KindMismatch>) {
+        self.tick = self.tick.max(other.tick);
+        self.warnings.extend(other.warnings);
+        let mut room = SERIES_MAX.saturating_sub(self.own_series());
+        let (mut fresh, mut overflow) = (Vec::new(), Vec::new());
+        let mut from = 0; // both are sorted: what is sought next lies behind what was found last
+        for theirs in other.series {
+            match self.series[from..].binary_search_by(|mine| mine.key().cmp(&theirs.key())) {
+                Ok(at) => {
+                    from += at;
+                    self.merge_at(from, &theirs, &merge);
+                }
+                Err(at) => {
+                    from += at;
+                    if theirs.tags.is_other() {
+                        fresh.push(theirs);
+                    } else if room > 0 {
+                        room -= 1;
+                        fresh.push(theirs);
+                    } else {
+                        overflow.push(theirs);
+                    }
+                }
+            }
+        }
+        if !fresh.is_empty() {
+            self.series.append(&mut fresh);
+            self.series.sort_by(|a, b| a.key().cmp(&b.key())); // two sorted runs: linear
+        }
+        for mut theirs in overflow {
+            self.warnings.insert(Warning::SeriesCap);
+            theirs.tags = TagSet::other();
+            match self.series.binary_search_by(|mine| mine.key().cmp(&theirs.key())) {
+                Ok(at) => self.merge_at(at, &theirs, &merge),
+                Err(at) => self.series.insert(at, theirs),
+            }
+        }
+    }
+
+    fn merge_at(
+        &mut self,
+        at: usize,
+        theirs: &Series,
+        merge: impl Fn(&mut Value, &Value, &str) -> Result<(), KindMismatch>,
+    ) {
+        if merge(&mut self.series[at].value, &theirs.value, &theirs.metric).is_err() {
+            self.warnings.insert(Warning::KindMismatch { metric: Arc::clone(&theirs.metric) });
+        }
+    }
+
+    /// How many series count towards the cap.
+    pub(super) fn own_series(&self) -> usize {
+        self.series.iter().filter(|series| !series.tags.is_other()).count()
+    }
+
+    /// All series that match, joined as one value; none when nothing matches.
+    pub fn select(&self, selector: &Selector) -> Option<Value> {
+        let mut all: Option<Value> = None;
+        for series in self.of(&selector.metric).filter(|series| selector.matches_tags(&series.tags)) {
+            match &mut all {
+                None => all = Some(series.value.clone()),
+                // A metric has one kind within a recorder, and mismatches of others are warned of on merge.
+                Some(value) => _ = value.join(&series.value, join_of(&selector.metric)),
+            }
+        }
+        all
+    }
+
+    /// The value of one series.
+    pub fn get(&self, metric: &str, tags: &TagSet) -> Option<&Value> {
+        let at = self.series.binary_search_by(|series| series.key().cmp(&(metric, tags))).ok()?;
+        Some(&self.series[at].value)
+    }
+
+    /// All series, sorted by metric and tags.
+    pub fn iter(&self) -> std::slice::Iter<'_, Series> {
+        self.series.iter()
+    }
+
+    /// The series of one metric, sorted by tags.
+    pub fn of(&self, metric: &str) -> std::slice::Iter<'_, Series> {
+        let start = self.series.partition_point(|series| &*series.metric < metric);
+        let length = self.series[start..].partition_point(|series| &*series.metric == metric);
+        self.series[start..start + length].iter()
+    }
+
+    /// How many series.
+    pub fn len(&self) -> usize {
+        self.series.len()
+    }
+
+    /// Whether nothing was recorded.
+    pub fn is_empty(&self) -> bool {
+        self.series.is_empty()
+    }
+}
+
+impl<'a> IntoIterator for &'a Snapshot {
+    type Item = &'a Series;
+    type IntoIter = std::slice::Iter<'a, Series>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests;
