@@ -355,3 +355,6 @@ fn diagnose(error: httparse::Error, head: &[u8]) -> Failure {
     }
     Failure::ResponseHeader
 }
+
+#[cfg(test)]
+mod tests;

@@ -438,3 +438,68 @@ fn exhausted(errno: Errno) -> Option<Resource> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address() -> SocketAddr {
+        "127.0.0.1:1".parse().unwrap()
+    }
+
+    fn os(errno: Errno) -> io::Error {
+        io::Error::from_raw_os_error(errno.raw_os_error())
+    }
+
+    #[test]
+    fn errors_of_connecting_have_k6s_codes() {
+        for (errno, code, ours) in [
+            (Errno::CONNREFUSED, 1212, false),
+            (Errno::TIMEDOUT, 1211, false),
+            (Errno::HOSTUNREACH, 1210, false),
+            (Errno::NETUNREACH, 1210, false),
+            (Errno::CONNRESET, 1220, false),
+            (Errno::ACCESS, 1213, false),
+            (Errno::MFILE, 1210, true),
+            (Errno::NFILE, 1210, true),
+            (Errno::ADDRNOTAVAIL, 1210, true),
+            (Errno::NOBUFS, 1210, true),
+        ] {
+            let failure = Failure::dial(&os(errno), address());
+            assert_eq!((failure.error_code(), failure.is_generator_fault()), (code, ours), "{failure}");
+        }
+        let ports = Failure::dial(&os(Errno::ADDRNOTAVAIL), address());
+        assert_eq!(ports.to_string(), "the load generator ran out of local ports");
+    }
+
+    #[test]
+    fn errors_of_a_connection_have_k6s_codes() {
+        for (errno, code) in
+            [(Errno::CONNRESET, 1220), (Errno::PIPE, 1201), (Errno::TIMEDOUT, 1202), (Errno::NOBUFS, 1210)]
+        {
+            assert_eq!(Failure::connection(&os(errno), Phase::Sending).error_code(), code);
+        }
+    }
+
+    #[test]
+    fn time_outs_tell_the_phase() {
+        let limit = Duration::from_millis(250);
+        let total = Failure::Timeout { phase: Phase::Waiting, limit };
+        assert_eq!(
+            (total.error_code(), &*total.to_string()),
+            (1050, "timed out after 250ms, waiting for the response")
+        );
+        let dial = Failure::ConnectTimeout { phase: Phase::Connecting, limit };
+        assert_eq!((dial.error_code(), &*dial.to_string()), (1211, "no connection within 250ms, connecting"));
+        assert_eq!(Failure::ConnectTimeout { phase: Phase::Resolving, limit }.error_code(), 1100);
+    }
+
+    #[test]
+    fn other_codes_follow_k6s_table() {
+        assert_eq!(Failure::Url(UrlError::NoHost { url: "http://".into() }).error_code(), 1020);
+        assert_eq!(Failure::NotHttp.error_code(), 1010);
+        assert_eq!(Failure::HostNotFound { host: "h".into() }.error_code(), 1101);
+        assert_eq!(Failure::StaleConnection.error_code(), 1220);
+        assert_eq!(Failure::TruncatedBody.error_code(), 1000);
+    }
+}

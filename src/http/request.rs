@@ -142,6 +142,7 @@ impl<'a> Request<'a> {
 
 /// What [`inspect`] learned, for [`compose`] and the pool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "five independent facts about headers, not a state")]
 pub(super) struct Shape {
     own_host: bool,
     own_agent: bool,
