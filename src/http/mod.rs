@@ -1,1 +1,37 @@
 //! The measuring HTTP client: plain async, testable without a fiber.
+//!
+//! One virtual user owns one [`Client`] (its small pool, as a browser has), the clients of a worker
+//! share one [`Shared`] (scratch buffers, resolved names), and time comes from the caller's
+//! [`Clock`]. [`Client::send`] never fails as a call: an [`Exchange`] carries a [`Response`] or a
+//! [`Failure`], with every phase timed and every byte counted.
+//!
+//! Today it speaks HTTP/1.1 over plain TCP. TLS, redirects, cookies, compression and HTTP/2 are
+//! still to come, and errors say so.
+
+mod cache_status;
+mod chunked;
+mod client;
+mod clock;
+mod connect;
+mod decode;
+mod endpoint;
+mod error;
+mod exchange;
+mod pool;
+mod request;
+mod response;
+mod timings;
+mod transfer;
+
+#[cfg(test)]
+mod tests;
+
+pub use cache_status::CacheStatus;
+pub use client::{Client, Options, Shared};
+pub use clock::{Alarm, Clock};
+pub use endpoint::Endpoint;
+pub use error::{Failure, HeaderFault, Phase, Resource, UrlError};
+pub use exchange::Exchange;
+pub use request::{BODY_MAX_BYTES, CONNECT_TIMEOUT_NS, Method, Request, TIMEOUT_NS};
+pub use response::{Headers, Protocol, Response};
+pub use timings::Timings;

@@ -1,0 +1,274 @@
+//! One virtual user's client, and what the clients of one worker share.
+//!
+//! Invariant: [`Client::send`] always yields an [`Exchange`], within the request's time-out, and a
+//! connection on which anything went wrong is closed. Dropping the future mid-way closes it too.
+
+use std::future::Future;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::clock::{Alarm, Clock};
+use super::connect::{Addresses, Resolver, dial, more_telling};
+use super::error::{Failure, Phase};
+use super::exchange::Exchange;
+use super::pool::{Connection, Pool};
+use super::request::{Request, Shape, inspect};
+use super::response::Response;
+use super::timings::Timings;
+use super::transfer::{Scratch, Transfer, Wire};
+
+/// What the clients of one worker share: scratch buffers and resolved names.
+#[derive(Debug)]
+pub struct Shared {
+    scratch: Scratch,
+    resolver: Resolver,
+}
+
+impl Shared {
+    /// Nothing resolved yet.
+    pub fn new() -> Rc<Self> {
+        Rc::new(Self { scratch: Scratch::new(), resolver: Resolver::default() })
+    }
+}
+
+/// What holds for all requests of a client.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Idle connections kept, over all hosts; 0 makes every request connect anew.
+    pub idle_max: usize,
+    /// Sent as `User-Agent` by requests without one of their own, in place of `runner/VERSION`.
+    pub user_agent: Option<Rc<str>>,
+}
+
+impl Default for Options {
+    /// Six idle connections: a browser's limit per host; a sequential flow uses one per host.
+    fn default() -> Self {
+        Self { idle_max: 6, user_agent: None }
+    }
+}
+
+/// The client of one virtual user. Lives on the user's worker, between two requests as small as its
+/// idle connections.
+pub struct Client {
+    clock: Rc<dyn Clock>,
+    alarm: Rc<dyn Alarm>,
+    shared: Rc<Shared>,
+    options: Options,
+    pool: Pool,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client")
+            .field("options", &self.options)
+            .field("pool", &self.pool)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// A client without a connection. It takes an alarm of its own from the clock.
+    pub fn new(clock: Rc<dyn Clock>, shared: Rc<Shared>, options: Options) -> Self {
+        let alarm = clock.alarm();
+        Self { clock, alarm, shared, options, pool: Pool::default() }
+    }
+
+    /// Sends a request and reads its response. Needs a tokio runtime with I/O around it.
+    pub async fn send(&mut self, request: &Request<'_>) -> Exchange {
+        let start_ns = self.clock.now_ns();
+        let mut exchange = Exchange {
+            result: Err(Failure::NoResponse),
+            timings: Timings { start_ns, ..Timings::default() },
+            bytes_sent: 0,
+            bytes_received: 0,
+            reused: false,
+            retried: false,
+            remote: None,
+        };
+        let end_ns = match inspect(request) {
+            Ok(shape) => {
+                let end_ns = self.attempt(request, shape, &mut exchange).await;
+                self.alarm.clear();
+                end_ns
+            }
+            Err(failure) => {
+                exchange.result = Err(failure);
+                let end_ns = self.clock.now_ns();
+                exchange.timings.blocked_ns = end_ns - start_ns;
+                end_ns
+            }
+        };
+        exchange.timings.end_ns = end_ns;
+        exchange
+    }
+
+    /// Closes the idle connections, as a browser that is restarted.
+    pub fn close_idle(&mut self) {
+        self.pool.clear();
+    }
+
+    /// How many connections lie idle.
+    pub fn idle(&self) -> usize {
+        self.pool.len()
+    }
+
+    /// Over an idle connection if there is one, else (or, where that is allowed, after it proved
+    /// stale) over a new one. Fills in the exchange and returns when it ended.
+    async fn attempt(&mut self, request: &Request<'_>, shape: Shape, exchange: &mut Exchange) -> u64 {
+        let start_ns = exchange.timings.start_ns;
+        self.alarm.set(start_ns.saturating_add(request.timeout_ns));
+
+        let mut begin_ns = start_ns;
+        if let Some(connection) = self.pool.take(request.endpoint) {
+            exchange.reused = true;
+            exchange.remote = Some(connection.remote);
+            let (result, end_ns) = self.transfer(request, shape, connection, begin_ns, exchange).await;
+            let stale = exchange.bytes_received == 0 && result.as_ref().is_err_and(Failure::is_disconnect);
+            if !stale {
+                exchange.result = result;
+                return end_ns;
+            }
+            if !request.method.is_idempotent() {
+                exchange.result = Err(Failure::StaleConnection);
+                return end_ns;
+            }
+            // The lost attempt brought no answer: what it took was spent without a usable connection.
+            exchange.timings = Timings { start_ns, blocked_ns: end_ns - start_ns, ..Timings::default() };
+            exchange.reused = false;
+            exchange.retried = true;
+            begin_ns = end_ns;
+        }
+
+        match self.connect(request, begin_ns, exchange).await {
+            Ok((connection, connected_ns)) => {
+                let (result, end_ns) =
+                    self.transfer(request, shape, connection, connected_ns, exchange).await;
+                exchange.result = result;
+                end_ns
+            }
+            Err((failure, end_ns)) => {
+                exchange.result = Err(failure);
+                end_ns
+            }
+        }
+    }
+
+    /// One request over one connection, which goes (back) to the pool if it may serve another.
+    async fn transfer(
+        &mut self,
+        request: &Request<'_>,
+        shape: Shape,
+        mut connection: Connection,
+        begin_ns: u64,
+        exchange: &mut Exchange,
+    ) -> (Result<Response, Failure>, u64) {
+        let mut transfer = Transfer::new(request);
+        let wire = Wire {
+            request,
+            shape,
+            user_agent: self.options.user_agent.as_deref(),
+            scratch: &self.shared.scratch,
+            clock: &*self.clock,
+        };
+        let alarm = &*self.alarm;
+        let outcome = std::future::poll_fn(|cx| {
+            let progress = transfer.poll(&mut connection.stream, wire, cx);
+            if progress.is_pending() && alarm.poll_due(cx).is_ready() {
+                return Poll::Ready(Err(timeout(request, transfer.phase())));
+            }
+            progress
+        })
+        .await;
+        let end_ns = transfer.complete_ns().unwrap_or_else(|| self.clock.now_ns());
+        transfer.charge(begin_ns, end_ns, &mut exchange.timings);
+        exchange.bytes_sent += transfer.bytes_sent;
+        exchange.bytes_received += transfer.bytes_received;
+        let sent = transfer.is_sent();
+        let result = outcome.map(|()| {
+            let (response, reusable) = transfer.decoder.finish();
+            if reusable && sent && !shape.close {
+                self.pool.put(connection, self.options.idle_max);
+            }
+            response
+        });
+        (result, end_ns)
+    }
+
+    /// A new connection, and when it stood.
+    async fn connect(
+        &self,
+        request: &Request<'_>,
+        begin_ns: u64,
+        exchange: &mut Exchange,
+    ) -> Result<(Connection, u64), (Failure, u64)> {
+        let endpoint = request.endpoint;
+        let clock = &*self.clock;
+        let deadline_ns = exchange.timings.start_ns.saturating_add(request.timeout_ns);
+        let connect_by_ns = begin_ns.saturating_add(request.connect_timeout_ns).min(deadline_ns);
+        let late = |phase| {
+            if connect_by_ns == deadline_ns {
+                timeout(request, phase)
+            } else {
+                Failure::ConnectTimeout { phase, limit: Duration::from_nanos(request.connect_timeout_ns) }
+            }
+        };
+
+        let mut resolved_ns = begin_ns;
+        let addresses = if let Some(address) = endpoint.literal() {
+            Addresses::Literal(address)
+        } else {
+            self.alarm.set(connect_by_ns);
+            let found = self.before_alarm(self.shared.resolver.resolve(endpoint.host(), clock)).await;
+            resolved_ns = clock.now_ns();
+            exchange.timings.dns_ns = resolved_ns - begin_ns;
+            match found.unwrap_or_else(|| Err(late(Phase::Resolving))) {
+                Ok(found) => Addresses::Resolved(found),
+                Err(failure) => return Err((failure, resolved_ns)),
+            }
+        };
+
+        let mut now_ns = resolved_ns;
+        let mut failed = None;
+        for index in 0..addresses.len() {
+            let address = addresses.get(index, endpoint.port());
+            exchange.remote = Some(address);
+            // A silent address may only use up its share, so that the next one gets a chance.
+            let share_ns = connect_by_ns.saturating_sub(now_ns) / (addresses.len() - index) as u64;
+            self.alarm.set(now_ns + share_ns);
+            let dialled = self.before_alarm(dial(address)).await;
+            now_ns = clock.now_ns();
+            exchange.timings.connecting_ns = now_ns - resolved_ns;
+            let failure = match dialled {
+                Some(Ok(stream)) => {
+                    self.alarm.set(deadline_ns);
+                    addresses.worked(index, endpoint, &self.shared.resolver);
+                    let origin = Rc::clone(endpoint.origin());
+                    return Ok((Connection { stream, remote: address, origin }, now_ns));
+                }
+                Some(Err(error)) => Failure::dial(&error, address),
+                None => late(Phase::Connecting),
+            };
+            failed = Some(more_telling(failed, failure));
+        }
+        let failure = failed.unwrap_or_else(|| Failure::HostNotFound { host: endpoint.host().into() });
+        Err((failure, now_ns))
+    }
+
+    /// The future's output, or `None` if the alarm came first.
+    async fn before_alarm<F: Future>(&self, future: F) -> Option<F::Output> {
+        let mut future = pin!(future);
+        std::future::poll_fn(|cx| {
+            if let Poll::Ready(output) = future.as_mut().poll(cx) {
+                return Poll::Ready(Some(output));
+            }
+            self.alarm.poll_due(cx).map(|()| None)
+        })
+        .await
+    }
+}
+
+fn timeout(request: &Request<'_>, phase: Phase) -> Failure {
+    Failure::Timeout { phase, limit: Duration::from_nanos(request.timeout_ns) }
+}

@@ -1,0 +1,60 @@
+//! What came of one request: a response or a failure, and what it cost.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+
+use super::error::Failure;
+use super::response::Response;
+use super::timings::Timings;
+
+/// First error code of the statuses that count as errors: k6's `1000 + status`.
+const STATUS_CODE_BASE: u16 = 1000;
+/// Statuses from here on carry an error code.
+const ERROR_STATUS_MIN: u16 = 400;
+
+/// The outcome of one request, complete even when it failed.
+#[derive(Debug)]
+pub struct Exchange {
+    /// The response, or why there is none.
+    pub result: Result<Response, Failure>,
+    /// The phases, also of a failed exchange.
+    pub timings: Timings,
+    /// Bytes of HTTP written to the socket, over all attempts.
+    pub bytes_sent: u64,
+    /// Bytes of HTTP read from the socket, over all attempts: heads, framing and interim responses too.
+    pub bytes_received: u64,
+    /// Whether the last attempt went over a connection that had served a request before.
+    pub reused: bool,
+    /// Whether a stale connection made a second attempt necessary. Never done in silence.
+    pub retried: bool,
+    /// The peer's address, where a connection was made.
+    pub remote: Option<SocketAddr>,
+}
+
+impl Exchange {
+    /// The status, or 0 without a response (as k6).
+    pub fn status(&self) -> u16 {
+        self.result.as_ref().map_or(0, Response::status)
+    }
+
+    /// k6's code: 0 for a status below 400, 1000 + status above, else the failure's own.
+    pub fn error_code(&self) -> u16 {
+        match &self.result {
+            Ok(response) if response.status() >= ERROR_STATUS_MIN => STATUS_CODE_BASE + response.status(),
+            Ok(_) => 0,
+            Err(failure) => failure.error_code(),
+        }
+    }
+
+    /// The text that goes with [`error_code`](Self::error_code); `None` when that is 0. It holds no
+    /// measured number, so that it can serve as a tag.
+    pub fn error(&self) -> Option<Cow<'static, str>> {
+        match &self.result {
+            Ok(response) if response.status() >= ERROR_STATUS_MIN => {
+                Some(Cow::Owned(format!("the server answered with status {}", response.status())))
+            }
+            Ok(_) => None,
+            Err(failure) => Some(Cow::Owned(failure.to_string())),
+        }
+    }
+}

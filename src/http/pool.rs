@@ -1,0 +1,72 @@
+//! The idle connections of one virtual user: a browser's small pool, not a client's shared one.
+//!
+//! Invariant: what lies here has answered its last request completely and has no bytes to read. An
+//! idle connection owns its socket and nothing else, so that ten thousand users stay cheap.
+
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use tokio::net::TcpStream;
+
+use super::endpoint::Endpoint;
+
+/// An open connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) stream: TcpStream,
+    pub(super) remote: SocketAddr,
+    /// Where it leads: the endpoint's own text, so that idle connections keep no endpoint alive.
+    pub(super) origin: Rc<str>,
+}
+
+impl Connection {
+    /// Whether it may take a request: open, and silent. Costs no system call while the reactor has
+    /// seen nothing on it, which is also why a close may still be missed here.
+    fn is_quiet(&self) -> bool {
+        let probe = self.stream.try_read(&mut [0]);
+        matches!(probe, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
+/// Idle connections, the most recently used last.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    idle: Vec<Connection>,
+}
+
+impl Pool {
+    /// Takes a connection to the endpoint's origin; those found closed are dropped on the way.
+    pub(super) fn take(&mut self, endpoint: &Endpoint) -> Option<Connection> {
+        loop {
+            let at = self.idle.iter().rposition(|idle| idle.origin == *endpoint.origin())?;
+            let connection = self.idle.remove(at);
+            if connection.is_quiet() {
+                return Some(connection);
+            }
+        }
+    }
+
+    /// Keeps a connection; past `max` the one unused for longest is closed.
+    pub(super) fn put(&mut self, connection: Connection, max: usize) {
+        if max == 0 {
+            return;
+        }
+        if self.idle.len() >= max {
+            self.idle.drain(..=self.idle.len() - max);
+        }
+        // One by one: almost every user talks to one origin.
+        self.idle.reserve_exact(1);
+        self.idle.push(connection);
+    }
+
+    /// How many are idle.
+    pub(super) fn len(&self) -> usize {
+        self.idle.len()
+    }
+
+    /// Closes all.
+    pub(super) fn clear(&mut self) {
+        self.idle.clear();
+    }
+}

@@ -1,0 +1,244 @@
+//! One request out and one response in, over one open connection.
+//!
+//! The common case is one write of everything, then a suspension before the first read (the
+//! reactor knows that nothing has come), then one read of everything: two system calls. Both
+//! directions are polled together, so that a server may answer before it has read the whole body.
+//!
+//! | sending | goes to | when |
+//! |---|---|---|
+//! | `Unsent` | `Partial`, `Sent`, `Broken` | the first write took a part, all, or failed |
+//! | `Partial` | `Sent`, `Broken` | a later write took the rest, or failed |
+//!
+//! A broken send is not the end: the server may have answered before it stopped reading. Scratch
+//! buffers belong to the worker and are borrowed within one poll only.
+
+use std::cell::RefCell;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::clock::Clock;
+use super::decode::{Decoder, Progress};
+use super::error::{Failure, Phase};
+use super::request::{Method, Request, Shape, compose};
+use super::timings::Timings;
+
+/// What one read takes: a response of usual size whole, and as much as fits a core's cache beside the rest.
+const READ_BYTES: usize = 64 << 10;
+/// Bodies up to here are copied behind their head, for a single plain write; larger ones go as a second slice.
+const BODY_COPY_MAX_BYTES: usize = 16 << 10;
+/// Reads in one poll before other users get their turn: at most 1 MiB.
+const READS_PER_POLL: usize = 16;
+
+/// Buffers that all connections of a worker read and write through.
+#[derive(Debug)]
+pub(super) struct Scratch {
+    read: RefCell<Box<[u8]>>,
+    write: RefCell<Vec<u8>>,
+}
+
+impl Scratch {
+    pub(super) fn new() -> Self {
+        Self { read: RefCell::new(vec![0; READ_BYTES].into()), write: RefCell::default() }
+    }
+}
+
+#[derive(Debug)]
+enum Sending {
+    Unsent,
+    /// So many bytes of the head and the body behind it are out.
+    Partial {
+        head: Vec<u8>,
+        sent: usize,
+    },
+    Sent,
+    Broken(Failure),
+}
+
+/// The state of one exchange on the wire.
+#[derive(Debug)]
+pub(super) struct Transfer {
+    sending: Sending,
+    pub(super) decoder: Decoder,
+    pub(super) bytes_sent: u64,
+    pub(super) bytes_received: u64,
+    sent_ns: Option<u64>,
+    first_ns: Option<u64>,
+    /// When the response was complete, if the first read brought it all.
+    complete_ns: Option<u64>,
+}
+
+/// What a transfer works with, besides its state.
+#[derive(Clone, Copy)]
+pub(super) struct Wire<'a> {
+    pub(super) request: &'a Request<'a>,
+    pub(super) shape: Shape,
+    pub(super) user_agent: Option<&'a str>,
+    pub(super) scratch: &'a Scratch,
+    pub(super) clock: &'a dyn Clock,
+}
+
+impl Transfer {
+    pub(super) fn new(request: &Request<'_>) -> Self {
+        Self {
+            sending: Sending::Unsent,
+            decoder: Decoder::new(*request.method == Method::Head, request.body_max_bytes),
+            bytes_sent: 0,
+            bytes_received: 0,
+            sent_ns: None,
+            first_ns: None,
+            complete_ns: None,
+        }
+    }
+
+    /// Goes on until the response is complete.
+    pub(super) fn poll(
+        &mut self,
+        stream: &mut TcpStream,
+        wire: Wire<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Failure>> {
+        if matches!(self.sending, Sending::Unsent | Sending::Partial { .. }) {
+            self.poll_send(stream, wire, cx);
+        }
+        self.poll_receive(stream, wire, cx)
+    }
+
+    /// What is being done: the phase that a time-out or an error belongs to.
+    pub(super) fn phase(&self) -> Phase {
+        match self.sending {
+            _ if self.first_ns.is_some() => Phase::Receiving,
+            Sending::Sent => Phase::Waiting,
+            Sending::Unsent | Sending::Partial { .. } | Sending::Broken(_) => Phase::Sending,
+        }
+    }
+
+    /// Whether the whole request went out; if not, the connection cannot be used again.
+    pub(super) fn is_sent(&self) -> bool {
+        matches!(self.sending, Sending::Sent)
+    }
+
+    /// When the response was complete, if that needs no further look at the clock.
+    pub(super) fn complete_ns(&self) -> Option<u64> {
+        self.complete_ns
+    }
+
+    /// Charges the time from `begin_ns` to `end_ns` to the phases it was spent in.
+    pub(super) fn charge(&self, begin_ns: u64, end_ns: u64, timings: &mut Timings) {
+        let sent_ns = self.sent_ns.unwrap_or(end_ns);
+        let first_ns = self.first_ns.unwrap_or(end_ns);
+        timings.sending_ns = sent_ns - begin_ns;
+        timings.waiting_ns = first_ns - sent_ns;
+        timings.receiving_ns = end_ns - first_ns;
+    }
+
+    /// Writes as much as the socket takes.
+    fn poll_send(&mut self, stream: &mut TcpStream, wire: Wire<'_>, cx: &mut Context<'_>) {
+        let body = wire.request.body;
+        if matches!(self.sending, Sending::Unsent) {
+            let mut scratch = wire.scratch.write.borrow_mut();
+            compose(wire.request, wire.shape, wire.user_agent, &mut scratch);
+            let head_len = scratch.len();
+            let written = if body.len() <= BODY_COPY_MAX_BYTES {
+                scratch.extend_from_slice(body);
+                Pin::new(&mut *stream).poll_write(cx, &scratch)
+            } else {
+                Pin::new(&mut *stream).poll_write_vectored(cx, &[IoSlice::new(&scratch), IoSlice::new(body)])
+            };
+            let sent = match written {
+                Poll::Pending => 0,
+                Poll::Ready(Ok(count)) => count,
+                Poll::Ready(Err(error)) => return self.break_off(&error),
+            };
+            self.bytes_sent = sent as u64;
+            if sent == head_len + body.len() {
+                return self.sent(wire.clock);
+            }
+            // Rare: a large body, or a socket whose buffer is full. Only then is the head kept.
+            self.sending = Sending::Partial { head: scratch[..head_len].to_vec(), sent };
+        }
+        while let Sending::Partial { head, sent } = &mut self.sending {
+            let slices = [
+                IoSlice::new(head.get(*sent..).unwrap_or_default()),
+                IoSlice::new(&body[sent.saturating_sub(head.len())..]),
+            ];
+            match Pin::new(&mut *stream).poll_write_vectored(cx, &slices) {
+                Poll::Pending => return,
+                Poll::Ready(Ok(count)) => {
+                    *sent += count;
+                    self.bytes_sent += count as u64;
+                    if *sent == head.len() + body.len() {
+                        return self.sent(wire.clock);
+                    }
+                }
+                Poll::Ready(Err(error)) => return self.break_off(&error),
+            }
+        }
+    }
+
+    fn sent(&mut self, clock: &dyn Clock) {
+        self.sending = Sending::Sent;
+        // After an early response the sending has ended already, as far as phases go.
+        self.sent_ns.get_or_insert_with(|| clock.now_ns());
+    }
+
+    fn break_off(&mut self, error: &io::Error) {
+        self.sending = Sending::Broken(Failure::connection(error, Phase::Sending));
+    }
+
+    /// Reads until the response is complete or nothing is there.
+    fn poll_receive(
+        &mut self,
+        stream: &mut TcpStream,
+        wire: Wire<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Failure>> {
+        let mut scratch = wire.scratch.read.borrow_mut();
+        for _ in 0..READS_PER_POLL {
+            let mut buffer = ReadBuf::new(&mut scratch);
+            let outcome = ready!(Pin::new(&mut *stream).poll_read(cx, &mut buffer));
+            let input = buffer.filled();
+            let progress = match outcome {
+                Ok(()) if !input.is_empty() => {
+                    self.bytes_received += input.len() as u64;
+                    let is_first = self.first_ns.is_none();
+                    if is_first {
+                        let now_ns = wire.clock.now_ns();
+                        self.first_ns = Some(now_ns);
+                        self.sent_ns.get_or_insert(now_ns);
+                    }
+                    let progress = self.decoder.feed(input)?;
+                    if is_first && progress == Progress::Complete {
+                        self.complete_ns = self.first_ns;
+                    }
+                    progress
+                }
+                ended => self.ended(ended).map(|()| Progress::Complete)?,
+            };
+            if progress == Progress::Complete {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// The connection gives nothing more: fine if the response ends with it.
+    fn ended(&mut self, outcome: io::Result<()>) -> Result<(), Failure> {
+        let error = match outcome {
+            Ok(()) => match self.decoder.end() {
+                Ok(()) => return Ok(()),
+                Err(failure) => failure,
+            },
+            Err(error) => Failure::connection(&error, self.phase()),
+        };
+        // Without a byte of response, why the request could not be sent says more.
+        match &self.sending {
+            Sending::Broken(failure) if self.first_ns.is_none() => Err(failure.clone()),
+            _ => Err(error),
+        }
+    }
+}
