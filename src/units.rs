@@ -5,6 +5,7 @@
 //! [`parse_duration`] reads back unchanged. Text for people carries three significant digits.
 
 use std::fmt;
+use std::fmt::Write;
 use std::time::Duration;
 
 /// A quantity that could not be read: the text, what is wrong with it, and how to write it instead.
@@ -130,12 +131,12 @@ pub fn format_duration(duration: Duration) -> String {
     let mut rest = total;
     for (scale, names) in &DURATION_UNITS[..3] {
         if rest >= *scale {
-            text += &format!("{}{}", rest / scale, names[0]);
+            _ = write!(text, "{}{}", rest / scale, names[0]);
             rest %= scale;
         }
     }
     if rest > 0 {
-        text += &format!("{}s", decimal(rest, NANOS_PER_SECOND));
+        _ = write!(text, "{}s", decimal(rest, NANOS_PER_SECOND));
     }
     text
 }

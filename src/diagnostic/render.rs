@@ -5,6 +5,7 @@
 //! characters of a script never reach the terminal. Colour, if asked for, repeats what the words say.
 
 use super::{Diagnostic, Label};
+use std::fmt::Write;
 use unicode_width::UnicodeWidthChar;
 
 /// Columns that a tab takes in a quoted line.
@@ -25,25 +26,25 @@ pub fn render(diagnostic: &Diagnostic, colour: bool, width: usize) -> String {
         let arrow = if index == 0 { "-->" } else { ":::" };
         let name =
             label.source.as_ref().map(|source| format!("{}:", clean(&source.name))).unwrap_or_default();
-        out += &format!("{:gutter$}{} {name}{}\n", "", paint.gutter(arrow), label.position);
+        _ = writeln!(out, "{:gutter$}{} {name}{}", "", paint.gutter(arrow), label.position);
         if let Some(line) = label.source.as_ref().and_then(|source| source.line(label.position.line)) {
             let quote = Quote::new(line, label, width.saturating_sub(gutter + 3));
             let number = format!("{:>gutter$} |", label.position.line);
             let bar = paint.gutter(&format!("{:gutter$} |", ""));
             let text = clean(&label.text);
-            out += &format!("{bar}\n{}{}\n", paint.gutter(&number), indent(&quote.text));
+            _ = write!(out, "{bar}\n{}{}\n", paint.gutter(&number), indent(&quote.text));
             let carets = paint.error(format!("{} {text}", quote.carets).trim_end());
-            out += &format!("{bar} {:skip$}{carets}\n", "", skip = quote.skip);
+            _ = writeln!(out, "{bar} {:skip$}{carets}", "", skip = quote.skip);
         }
     }
     if !diagnostic.notes.is_empty() || diagnostic.hint.is_some() {
         out.push('\n');
     }
     for note in &diagnostic.notes {
-        out += &format!("{} {}\n", paint.gutter("note:"), clean(note));
+        _ = writeln!(out, "{} {}", paint.gutter("note:"), clean(note));
     }
     if let Some(hint) = &diagnostic.hint {
-        out += &format!("{} {}\n", paint.hint("hint:"), clean(hint));
+        _ = writeln!(out, "{} {}", paint.hint("hint:"), clean(hint));
     }
     out
 }

@@ -7,7 +7,7 @@
 //! Invariants: a fiber is created, polled and dropped on one thread; [`Current`] names the fiber
 //! that runs at this moment and nothing else; a suspended fiber is never unwound (Rhai would catch
 //! that): dropped before its end it is leaked, and [`Fiber::is_done`] lets the owner avoid it.
-#![expect(unsafe_code, reason = "switching stacks; with `profile/sampler` the only room that may")]
+#![expect(unsafe_code, reason = "switches stacks; with `profile/sampler` the only room that may")]
 
 mod guard;
 mod shared;

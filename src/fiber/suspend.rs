@@ -135,9 +135,12 @@ fn stack_pointer() -> usize {
     &raw const marker as usize
 }
 
+/// The closure's value, or what it panicked with.
+type Outcome<T> = Result<T, Box<dyn Any + Send>>;
+
 /// Blocking code as a future. Its output is the closure's, or what the closure panicked with.
 pub struct Fiber<T: 'static> {
-    coroutine: Option<Coroutine<(), (), Result<T, Box<dyn Any + Send>>, Slot>>,
+    coroutine: Option<Coroutine<(), (), Outcome<T>, Slot>>,
     frame: Box<Frame>,
     current: Rc<Current>,
     stack_limit: usize,
@@ -169,7 +172,7 @@ impl<T: 'static> Fiber<T> {
 }
 
 impl<T: 'static> Future for Fiber<T> {
-    type Output = Result<T, Box<dyn Any + Send>>;
+    type Output = Outcome<T>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;

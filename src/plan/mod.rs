@@ -14,10 +14,10 @@ mod overrides;
 mod run_options;
 mod scenario;
 mod stripe;
-pub mod target;
+mod target;
 mod think;
 mod validate;
-pub mod verdict;
+mod verdict;
 
 pub use curve::{Curve, Interval, Stage};
 pub use demand::{Bound, Demand, Users};
@@ -29,8 +29,9 @@ pub use overrides::{DEFAULT_FLOW, DEFAULT_SCENARIO, Overrides, Shortcut};
 pub use run_options::{RUN_OPTIONS, RunOptions};
 pub use scenario::Scenario;
 pub use stripe::Stripe;
-pub use target::Target;
+pub use target::{Aggregate, Expression, Operator, Quantity, Target, TargetError, TargetOptions, WINDOW_MAX};
 pub use think::Think;
+pub use verdict::{Judgement, Verdict, Window, judge};
 
 use crate::metrics::Metric;
 use serde::{Deserialize, Serialize};

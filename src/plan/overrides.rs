@@ -185,20 +185,18 @@ impl Overrides {
             }
             [scenario] => {
                 let before = scenario.demand.describe();
-                match shortcut {
-                    Shortcut { vus: Some(vus), duration: None, iterations: None, stages: None } => {
-                        change_users(scenario, vus)?;
-                    }
-                    _ => {
-                        let options = shortcut.options(Spelling::Flag)?;
-                        let Some(Value::Text(name)) = options.get("executor") else {
-                            unreachable!("a shortcut always names its executor")
-                        };
-                        let executor = executor::find(name)?;
-                        scenario.executor = executor.name.to_string();
-                        scenario.demand = (executor.demand)(&options)?;
-                        scenario.start_time = Duration::ZERO;
-                    }
+                if let Shortcut { vus: Some(vus), duration: None, iterations: None, stages: None } = shortcut
+                {
+                    change_users(scenario, vus)?;
+                } else {
+                    let options = shortcut.options(Spelling::Flag)?;
+                    let Some(Value::Text(name)) = options.get("executor") else {
+                        unreachable!("a shortcut always names its executor")
+                    };
+                    let executor = executor::find(name)?;
+                    scenario.executor = executor.name.to_string();
+                    scenario.demand = (executor.demand)(&options)?;
+                    scenario.start_time = Duration::ZERO;
                 }
                 let (name, now) = (&scenario.name, scenario.demand.describe());
                 let verb = if flags.contains(',') { "replace" } else { "replaces" };

@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn weighted_shards_are_spread_out() {
         let stripe = Stripe::weighted(&[2, 1, 1]).unwrap();
-        assert_eq!((0..8).map(|index| stripe.owner(index)).collect::<Vec<_>>(), [0, 1, 2, 0, 0, 1, 2, 0]);
+        assert_eq!((0..8).map(|index| stripe.owner(index)).collect::<Vec<_>>(), [0, 1, 0, 2, 0, 1, 0, 2]);
     }
 
     #[test]

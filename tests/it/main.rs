@@ -1,13 +1,12 @@
 //! The one integration target: it drives the built binary over real sockets and imports nothing of
 //! the library, so that what passes here is what a user gets.
 //!
-//! A module per behaviour area; [`fixture`] and [`server`] are what they share. Two words in a test's
+//! A module per behaviour area. Two words in a test's
 //! name steer the Makefile: `full_` marks what takes longer than a few seconds and `needs_` what wants a
 //! server installed (`make install-test-servers`). `make quick` leaves both out, `make test` runs all.
 
-mod fixture;
-mod main_job;
-mod redact;
-mod server;
+mod demo;
 mod tidy;
-mod ui;
+
+// TODO #3: `fixture`, `main_job`, `redact`, `server` and `ui` lie beside this file and join with
+// `runner run`, which they drive.

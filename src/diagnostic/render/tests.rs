@@ -1,3 +1,5 @@
+//! How diagnostics look: snapshots, and carets under tabs and wide characters.
+
 use super::super::{Code, Position, Source};
 use super::*;
 use std::sync::Arc;

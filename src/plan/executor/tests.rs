@@ -1,1 +1,1 @@
-
+//! Each executor's demand, defaults and errors.

@@ -1,1 +1,1 @@
-
+//! Option maps: what is taken, what is refused, and in which words.

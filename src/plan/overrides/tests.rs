@@ -1,1 +1,1 @@
-
+//! What flags do to a plan.

@@ -1,1 +1,1 @@
-
+//! Scenarios from option maps.

@@ -1,0 +1,50 @@
+//! `runner demo`: the sample service, or the bare server that benches load.
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::CliError;
+use crate::demo::{Demo, DemoOptions, NullServer};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Port on 127.0.0.1; 0 takes any free one
+    #[arg(long, default_value_t = 8080, value_name = "PORT")]
+    port: u16,
+    /// Serve one fixed answer of 67 bytes on PORT instead, as cheaply as a server can
+    #[arg(long, value_name = "PORT", conflicts_with = "port")]
+    null: Option<u16>,
+}
+
+/// Serves until the process is interrupted.
+pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
+    if let Some(port) = arguments.null {
+        let server = NullServer::start(port).map_err(|error| CliError::Listen { port, error })?;
+        announce(&server.url());
+        wait_for_signal()?;
+        return server.stop().map_err(CliError::Serve);
+    }
+    let options = DemoOptions { port: arguments.port, ..DemoOptions::default() };
+    let demo = Demo::start(options).map_err(|error| CliError::Listen { port: arguments.port, error })?;
+    announce(&demo.url());
+    wait_for_signal()?;
+    demo.stop().map_err(CliError::Serve)
+}
+
+/// The address is what a script wants from this command, so it goes to stdout.
+fn announce(url: &str) {
+    anstream::println!("listening on {url}");
+}
+
+fn wait_for_signal() -> Result<(), CliError> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Signal)?;
+    runtime.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::Signal)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(CliError::Signal)?;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,287 @@
+//! Verdicts: what holds, what doesn't, what was never seen, and windows.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::metrics::{Kind, Metric, Recorder, Unit};
+use crate::plan::TargetOptions;
+
+fn customs() -> Vec<Metric> {
+    let metric = |name: &str, kind| Metric { name: name.into(), kind, unit: Unit::None };
+    vec![metric("depth", Kind::Gauge), metric("score", Kind::Trend)]
+}
+
+fn target(key: &str, text: &str) -> Target {
+    Target::parse(key, text, &TargetOptions::default(), &customs(), None).unwrap()
+}
+
+/// A recorder with some series by `name`.
+struct Run {
+    recorder: Recorder,
+    tick: u64,
+}
+
+impl Run {
+    fn new() -> Self {
+        Self { recorder: Recorder::new(&customs()), tick: 0 }
+    }
+
+    fn series(&mut self, metric: &str, name: &str) -> crate::metrics::SeriesId {
+        let (id, _) = self.recorder.metric(metric).unwrap();
+        self.recorder.series(id, &TagSet::from_pairs([("name", name)]))
+    }
+
+    fn times(mut self, name: &str, times_us: impl IntoIterator<Item = u64>) -> Self {
+        let series = self.series("http_req_response_time", name);
+        for us in times_us {
+            self.recorder.trend_us(series, us);
+        }
+        self
+    }
+
+    fn at_least(mut self, name: &str, us: u64, count: usize) -> Self {
+        let series = self.series("http_req_response_time", name);
+        for _ in 0..count {
+            self.recorder.trend_at_least_us(series, us);
+        }
+        self
+    }
+
+    fn rate(mut self, metric: &str, name: &str, hits: u64, total: u64) -> Self {
+        let series = self.series(metric, name);
+        self.recorder.rate(series, hits, total);
+        self
+    }
+
+    fn counter(mut self, metric: &str, value: f64) -> Self {
+        let series = self.series(metric, "");
+        self.recorder.add(series, value);
+        self
+    }
+
+    fn take(&mut self) -> Snapshot {
+        self.tick += 1;
+        self.recorder.take(self.tick)
+    }
+
+    fn judge(mut self, key: &str, text: &str) -> Judgement {
+        judge(&target(key, text), &self.take(), Duration::from_secs(10), None)
+    }
+}
+
+fn is(judgement: &Judgement, verdict: Verdict, text: &str) {
+    assert_eq!((judgement.verdict, judgement.observed_text.as_str()), (verdict, text), "{judgement:?}");
+}
+
+use Verdict::{Failed, NoSamples, Passed};
+
+#[test]
+fn each_kind_is_judged_by_its_aggregates() {
+    let times = || Run::new().times("price", (1..=100).map(|n| n * 1_000));
+    is(&times().judge("http_req_response_time", "p(95)<95.5ms"), Passed, "p(95)=95.0ms");
+    is(&times().judge("http_req_response_time", "p(95)<90ms"), Failed, "p(95)=95.0ms");
+    is(&times().judge("http_req_response_time", "avg<=50.5ms"), Passed, "avg=50.5ms");
+    is(&times().judge("http_req_response_time", "max==100ms"), Passed, "max=100ms");
+    is(&times().judge("http_req_response_time", "count>=100"), Passed, "count=100");
+    let checks = || Run::new().rate("checks", "ok", 9_993, 10_000);
+    is(&checks().judge("checks", "rate>=99.93%"), Passed, "rate=99.93%");
+    is(&checks().judge("checks", "rate>99.93%"), Failed, "rate=99.93%");
+    is(&checks().judge("checks", "fails<8"), Passed, "fails=7");
+    let reqs = || Run::new().counter("http_reqs", 500.0);
+    is(&reqs().judge("http_reqs", "rate>40/s"), Passed, "rate=50.0/s");
+    is(&reqs().judge("http_reqs", "count!=500"), Failed, "count=500");
+    is(&Run::new().counter("data_sent", 12.3e6).judge("data_sent", "count<10MB"), Failed, "count=12.3 MB");
+}
+
+#[test]
+fn a_gauge_is_judged_by_its_last_value_and_extremes() {
+    let run = || {
+        let mut run = Run::new();
+        let depth = run.series("depth", "");
+        for value in [3.0, 9.5, 4.0] {
+            run.recorder.set(depth, value);
+        }
+        run
+    };
+    is(&run().judge("depth", "value==4"), Passed, "value=4");
+    is(&run().judge("depth", "max<9"), Failed, "max=9.50");
+    is(&run().judge("depth", "min>=3"), Passed, "min=3");
+}
+
+#[test]
+fn no_samples_never_pass() {
+    let judgement = Run::new().judge("http_req_response_time", "p(95)<1h");
+    is(&judgement, NoSamples, "no samples: nothing was recorded for `http_req_response_time`");
+    assert_eq!((judgement.samples, judgement.observed), (0, None));
+    is(
+        &Run::new().judge("http_req_failed", "rate<1%"),
+        NoSamples,
+        "no samples: nothing was recorded for `http_req_failed`",
+    );
+}
+
+#[test]
+fn a_counter_that_was_touched_with_nothing_is_judged() {
+    is(
+        &Run::new().counter("dropped_iterations", 0.0).judge("dropped_iterations", "count<1"),
+        Passed,
+        "count=0",
+    );
+}
+
+#[test]
+fn a_misspelt_tag_value_names_those_near_it() {
+    let run = || Run::new().rate("checks", "price", 1, 1).rate("checks", "health", 1, 1);
+    let judgement = run().judge("checks{name:prise}", "rate>0.9");
+    is(&judgement, NoSamples, "no samples: no series of `checks` has name:prise");
+    assert_eq!(judgement.near, ["checks{name:price}"]);
+    let judgement = run().judge("checks{name:zzzzzzzz}", "rate>0.9");
+    assert_eq!(judgement.near, ["checks{name:health}", "checks{name:price}"]);
+    let judgement = run().judge("checks{nmae:price}", "rate>0.9");
+    assert_eq!(judgement.near, [] as [&str; 0]);
+    let judgement = run().judge("checks{name:price,name!:price}", "rate>0.9");
+    is(&judgement, NoSamples, "no samples: no series of `checks` has all of these tags");
+}
+
+#[test]
+fn a_trend_that_only_refused_values_has_no_samples() {
+    let mut run = Run::new();
+    let score = run.series("score", "");
+    run.recorder.trend(score, f64::NAN);
+    let judgement = run.judge("score", "max<1");
+    assert_eq!((judgement.verdict, judgement.observed), (NoSamples, None));
+}
+
+#[test]
+fn a_percentile_among_requests_without_answer_is_never_below() {
+    let run = || Run::new().times("a", [5_000; 90]).at_least("a", 30_000_000, 10);
+    is(&run().judge("http_req_response_time", "p(95)<1m"), Failed, "p(95)>30.0s");
+    is(&run().judge("http_req_response_time", "p(95)<=1m"), Failed, "p(95)>30.0s");
+    is(&run().judge("http_req_response_time", "p(95)>1s"), Passed, "p(95)>30.0s");
+    is(&run().judge("http_req_response_time", "p(95)>1m"), Failed, "p(95)>30.0s");
+    is(&run().judge("http_req_response_time", "p(90)<10ms"), Passed, "p(90)=5.00ms");
+    is(&run().judge("http_req_response_time", "max<1h"), Failed, "max>30.0s");
+    is(&run().judge("http_req_response_time", "avg<1h"), Failed, "avg>3.00s");
+    is(&run().judge("http_req_response_time", "min<1s"), Passed, "min=5.00ms");
+}
+
+#[test]
+fn an_outage_of_refused_connections_is_not_fast() {
+    let run = Run::new().times("a", [5_000; 90]).at_least("a", 300, 10); // refused within 0.3 ms
+    is(&run.judge("http_req_response_time", "p(95)<200ms"), Failed, "p(95)>5.00ms");
+}
+
+#[test]
+fn a_narrow_miss_shows_all_its_digits() {
+    is(&Run::new().times("a", [200_400]).judge("http_req_response_time", "max<200ms"), Failed, "max=200.4ms");
+    is(&Run::new().times("a", [200_000]).judge("http_req_response_time", "max<200ms"), Failed, "max=200ms");
+    is(&Run::new().rate("checks", "", 999_999, 1_000_000).judge("checks", "rate==1"), Failed, "rate>99.99%");
+}
+
+#[test]
+fn a_rate_without_time_has_no_samples() {
+    let snapshot = Run::new().counter("http_reqs", 0.0).take();
+    let judgement = judge(&target("http_reqs", "rate!=1"), &snapshot, Duration::ZERO, None);
+    assert_eq!(judgement.verdict, NoSamples);
+}
+
+/// The checks of each second, as (hits, total); 0 of 0 is a silent second.
+fn seconds(target: &Target, seconds: &[(u64, u64)]) -> (Window, Snapshot) {
+    let (mut window, mut total) = (Window::new(target).unwrap(), Snapshot::new(0));
+    let mut run = Run::new();
+    for &(hits, all) in seconds {
+        run = run.rate("checks", "ok", hits, all);
+        let delta = run.take();
+        window.push(&delta);
+        total.append(delta);
+    }
+    (window, total)
+}
+
+fn windowed(text: &str, deltas: &[(u64, u64)]) -> Judgement {
+    let target = target("checks", text);
+    let (window, total) = seconds(&target, deltas);
+    judge(&target, &total, Duration::from_secs(deltas.len() as u64), window.worst())
+}
+
+#[test]
+fn one_bad_window_fails_however_good_the_rest_is() {
+    let mut deltas = vec![(100, 100); 60];
+    deltas[30..33].fill((10, 100));
+    let total = deltas.iter().fold(Run::new(), |run, &(hits, all)| run.rate("checks", "ok", hits, all));
+    is(&total.judge("checks", "rate>90%"), Passed, "rate=95.50%");
+    is(&windowed("rate>90% over 3s", &deltas), Failed, "rate=10.00% over 3s");
+    is(&windowed("rate>90% over 30s", &deltas), Passed, "rate=91.00% over 30s");
+}
+
+#[test]
+fn a_run_shorter_than_the_window_is_judged_as_a_whole() {
+    is(
+        &windowed("rate>90% over 30s", &[(100, 100); 10]),
+        Passed,
+        "rate=100.00% (whole run: no full window of 30s)",
+    );
+    is(
+        &windowed("rate>90% over 30s", &[(0, 0); 40]),
+        NoSamples,
+        "no samples: nothing was recorded for `checks`",
+    );
+}
+
+#[test]
+fn the_time_before_and_after_is_not_held_against_it() {
+    let mut deltas = vec![(0, 0); 10];
+    deltas.extend([(9, 10); 6]);
+    deltas.extend([(0, 0); 10]);
+    let judgement = windowed("rate>80% over 3s", &deltas);
+    is(&judgement, Passed, "rate=90.00% over 3s");
+    assert_eq!(judgement.samples, 30);
+}
+
+#[test]
+fn silence_within_a_window_counts_as_nothing() {
+    let target = target("http_reqs", "rate>=50 over 4s");
+    let (mut window, mut run) = (Window::new(&target).unwrap(), Run::new());
+    for requests in [7, 100, 100, 100, 100, 0, 0, 0, 100] {
+        if requests > 0 {
+            run = run.counter("http_reqs", f64::from(requests));
+        }
+        window.push(&run.take());
+    }
+    let judgement = judge(&target, &Snapshot::new(0), Duration::from_secs(9), window.worst());
+    is(&judgement, Failed, "rate=25.0/s over 4s");
+}
+
+#[test]
+fn a_window_is_current_once_it_is_full() {
+    let target = target("checks", "rate>90% over 3s");
+    assert!(seconds(&target, &[(1, 1); 3]).0.value().is_none()); // the first second is a fraction
+    let (window, _) = seconds(&target, &[(9, 9), (1, 1), (0, 1), (1, 1), (1, 1)]);
+    assert_eq!(window.value(), Some(Value::Rate { hits: 2, total: 3 }));
+    assert!(Window::new(&self::target("checks", "rate>90%")).is_none());
+}
+
+proptest! {
+    #[test]
+    fn the_worst_window_fails_exactly_when_one_fails(
+        deltas in prop::collection::vec((0_u64..10, 10_u64..12), 5..40),
+        length in 1_usize..5,
+    ) {
+        let judgement = windowed(&format!("rate>=60% over {length}s"), &deltas);
+        let fails = |part: &[(u64, u64)]| {
+            let (hits, all) = part.iter().fold((0, 0), |sum, second| (sum.0 + second.0, sum.1 + second.1));
+            hits * 10 < all * 6
+        };
+        let failed = deltas[1..].windows(length).any(fails);
+        prop_assert_eq!(judgement.verdict, if failed { Failed } else { Passed });
+    }
+
+    #[test]
+    fn opposite_operators_never_both_hold(value in 0_u64..100_000, limit in 0_u32..100) {
+        let judge = |text: &str| Run::new().times("a", [value]).judge("http_req_response_time", text).verdict;
+        for (one, other) in [("<", ">="), (">", "<="), ("==", "!=")] {
+            let pair = (judge(&format!("max{one}{limit}")), judge(&format!("max{other}{limit}")));
+            prop_assert!(matches!(pair, (Passed, Failed) | (Failed, Passed)), "{:?}", pair);
+        }
+    }
+}
