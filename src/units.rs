@@ -5,7 +5,6 @@
 //! [`parse_duration`] reads back unchanged. Text for people carries three significant digits.
 
 use std::fmt;
-use std::fmt::Write;
 use std::time::Duration;
 
 /// A quantity that could not be read: the text, what is wrong with it, and how to write it instead.
@@ -127,18 +126,18 @@ pub fn format_duration(duration: Duration) -> String {
             .expect("one nanosecond is the smallest");
         return format!("{}{}", decimal(total, scale), names[0]);
     }
-    let mut text = String::new();
+    let mut parts = Vec::new();
     let mut rest = total;
     for (scale, names) in &DURATION_UNITS[..3] {
         if rest >= *scale {
-            _ = write!(text, "{}{}", rest / scale, names[0]);
+            parts.push(format!("{}{}", rest / scale, names[0]));
             rest %= scale;
         }
     }
     if rest > 0 {
-        _ = write!(text, "{}s", decimal(rest, NANOS_PER_SECOND));
+        parts.push(format!("{}s", decimal(rest, NANOS_PER_SECOND)));
     }
-    text
+    parts.concat()
 }
 
 /// Prints a latency, given in microseconds, with three significant digits: `182µs`, `2.41ms`, `1.20s`, `1m30s`.

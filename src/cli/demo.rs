@@ -1,6 +1,7 @@
 //! `runner demo`: the sample service, or the bare server that benches load.
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::CliError;
 use crate::demo::{Demo, DemoOptions, NullServer};
@@ -17,16 +18,18 @@ pub(super) struct Arguments {
 
 /// Serves until the process is interrupted.
 pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
+    // Before the address is announced: who reads it may end us at once.
+    let ending = Ending::watch()?;
     if let Some(port) = arguments.null {
         let server = NullServer::start(port).map_err(|error| CliError::Listen { port, error })?;
         announce(&server.url());
-        wait_for_signal()?;
+        ending.wait();
         return server.stop().map_err(CliError::Serve);
     }
     let options = DemoOptions { port: arguments.port, ..DemoOptions::default() };
     let demo = Demo::start(options).map_err(|error| CliError::Listen { port: arguments.port, error })?;
     announce(&demo.url());
-    wait_for_signal()?;
+    ending.wait();
     demo.stop().map_err(CliError::Serve)
 }
 
@@ -35,16 +38,30 @@ fn announce(url: &str) {
     anstream::println!("listening on {url}");
 }
 
-fn wait_for_signal() -> Result<(), CliError> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Signal)?;
-    runtime.block_on(async {
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::Signal)?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(CliError::Signal)?;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        Ok(())
-    })
+/// The signals that end a server.
+struct Ending {
+    runtime: Runtime,
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Ending {
+    fn watch() -> Result<Self, CliError> {
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(CliError::Signal)?;
+        let listen = |kind| {
+            let _entered = runtime.enter();
+            signal(kind).map_err(CliError::Signal)
+        };
+        let (interrupt, terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+        Ok(Self { runtime, interrupt, terminate })
+    }
+
+    fn wait(mut self) {
+        self.runtime.block_on(async {
+            tokio::select! {
+                _ = self.interrupt.recv() => {}
+                _ = self.terminate.recv() => {}
+            }
+        });
+    }
 }

@@ -5,7 +5,6 @@
 //! characters of a script never reach the terminal. Colour, if asked for, repeats what the words say.
 
 use super::{Diagnostic, Label};
-use std::fmt::Write;
 use unicode_width::UnicodeWidthChar;
 
 /// Columns that a tab takes in a quoted line.
@@ -19,34 +18,36 @@ const CUT: char = '…';
 /// Prints a diagnostic, ending in a newline. `width` is the terminal's, in columns.
 pub fn render(diagnostic: &Diagnostic, colour: bool, width: usize) -> String {
     let paint = Paint { colour };
-    let mut out = format!("{} {}\n", paint.error("error:"), paint.bold(&clean(&diagnostic.message)));
+    let message = paint.bold(&clean(&diagnostic.message));
+    let mut lines = vec![format!("{} {message}", paint.error("error:"))];
     let gutter =
         diagnostic.labels.iter().map(|label| label.position.line.to_string().len()).fold(2, usize::max);
     for (index, label) in diagnostic.labels.iter().enumerate() {
         let arrow = if index == 0 { "-->" } else { ":::" };
-        let name =
-            label.source.as_ref().map(|source| format!("{}:", clean(&source.name))).unwrap_or_default();
-        _ = writeln!(out, "{:gutter$}{} {name}{}", "", paint.gutter(arrow), label.position);
+        let name = label.source.as_ref().map(|source| format!("{}:", clean(&source.name)));
+        let place = format!("{}{}", name.unwrap_or_default(), label.position);
+        lines.push(format!("{:gutter$}{} {place}", "", paint.gutter(arrow)));
         if let Some(line) = label.source.as_ref().and_then(|source| source.line(label.position.line)) {
             let quote = Quote::new(line, label, width.saturating_sub(gutter + 3));
-            let number = format!("{:>gutter$} |", label.position.line);
+            let number = paint.gutter(&format!("{:>gutter$} |", label.position.line));
             let bar = paint.gutter(&format!("{:gutter$} |", ""));
-            let text = clean(&label.text);
-            _ = write!(out, "{bar}\n{}{}\n", paint.gutter(&number), indent(&quote.text));
-            let carets = paint.error(format!("{} {text}", quote.carets).trim_end());
-            _ = writeln!(out, "{bar} {:skip$}{carets}", "", skip = quote.skip);
+            let carets = format!("{} {}", quote.carets, clean(&label.text));
+            let carets = paint.error(carets.trim_end());
+            lines.push(bar.clone());
+            lines.push(format!("{number}{}", indent(&quote.text)));
+            lines.push(format!("{bar} {:skip$}{carets}", "", skip = quote.skip));
         }
     }
     if !diagnostic.notes.is_empty() || diagnostic.hint.is_some() {
-        out.push('\n');
+        lines.push(String::new());
     }
     for note in &diagnostic.notes {
-        _ = writeln!(out, "{} {}", paint.gutter("note:"), clean(note));
+        lines.push(format!("{} {}", paint.gutter("note:"), clean(note)));
     }
     if let Some(hint) = &diagnostic.hint {
-        _ = writeln!(out, "{} {}", paint.hint("hint:"), clean(hint));
+        lines.push(format!("{} {}", paint.hint("hint:"), clean(hint)));
     }
-    out
+    lines.join("\n") + "\n"
 }
 
 /// A source line as shown, and where its carets go.

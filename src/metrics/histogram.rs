@@ -174,7 +174,8 @@ impl Trend {
 
     /// The exact sum, in stored units; censored samples add their bound.
     pub fn sum_us(&self) -> u128 {
-        self.measured.sum() + self.censored.as_ref().map_or(0, |censored| censored.bounds.sum())
+        let bounds = self.censored.as_ref().map_or(0, |censored| censored.bounds.sum());
+        self.measured.sum().saturating_add(bounds)
     }
 
     /// The exact mean in stored units, a lower bound when something is [`Trend::censored`]; none without samples.

@@ -2,7 +2,7 @@
 
 use super::target::TargetError;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::units::{UnitError, format_duration};
+use crate::units::{UnitError, format_count, format_duration};
 use std::time::Duration;
 
 /// What is wrong with a plan; the text fits behind `error: `.
@@ -18,6 +18,18 @@ pub enum PlanError {
         /// Names like it, best first.
         near: Vec<String>,
         /// All that there are.
+        known: Vec<String>,
+    },
+    /// An option of another executor.
+    #[error("executor `{executor}` has no option `{option}`")]
+    ForeignOption {
+        /// The scenario's executor.
+        executor: String,
+        /// The option as written.
+        option: String,
+        /// The executors that have it.
+        owners: Vec<String>,
+        /// All options that the scenario could have.
         known: Vec<String>,
     },
     /// An option that must be given.
@@ -123,7 +135,7 @@ pub enum PlanError {
     #[error("`weighted` got no flow")]
     NoChoice,
     /// A weight that is no positive integer.
-    #[error("the weight of `{flow}` is {got}, but must be an integer from 1 to {weight_max}")]
+    #[error("the weight of `{flow}` is {got}, but must be an integer from 1 to {}", format_count(*weight_max))]
     Weight {
         /// The flow.
         flow: String,
@@ -220,6 +232,11 @@ impl PlanError {
                 Some(near) => format!("{near} its options are {}", quoted(known)),
                 None => format!("its options are {}", quoted(known)),
             },
+            PlanError::ForeignOption { executor, option, owners, known } => {
+                let verb = if owners.len() == 1 { "has" } else { "have" };
+                let executors = quoted(owners);
+                format!("{executors} {verb} `{option}`; `{executor}` has {}", quoted(known))
+            }
             PlanError::MissingOption { option, takes, .. } => format!("`{option}` takes {takes}"),
             PlanError::GivenTwice { second, .. } => format!("keep `{second}`"),
             PlanError::WrongType { .. }

@@ -1,6 +1,6 @@
 //! What a user runs in an iteration: a function, a closure, or one of several by weight.
 
-use super::PlanError;
+use super::{Options, PlanError, Value};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -61,14 +61,23 @@ impl Weighted {
         }
         for (flow, weight) in &choices {
             if !(1..=WEIGHT_MAX).contains(weight) {
-                let got = weight.to_string();
-                return Err(PlanError::Weight { flow: flow.to_string(), got, weight_max: WEIGHT_MAX });
+                return Err(weight_error(&flow.to_string(), weight.to_string()));
             }
             if matches!(flow, Flow::Weighted(_)) {
                 return Err(PlanError::NestedWeights);
             }
         }
         Ok(Weighted { choices: choices.into_iter().map(|(flow, weight)| Choice { flow, weight }).collect() })
+    }
+
+    /// Reads `weighted(#{ price: 80, analysis: 20 })`: functions by name, in the map's order.
+    pub fn from_options(map: &Options) -> Result<Weighted, PlanError> {
+        let choice = |(name, value): (&String, &Value)| match value {
+            Value::Int(weight) if *weight > 0 => Ok((Flow::Named(name.clone()), weight.unsigned_abs())),
+            Value::Int(weight) => Err(weight_error(name, weight.to_string())),
+            other => Err(weight_error(name, other.describe())),
+        };
+        Weighted::new(map.iter().map(choice).collect::<Result<_, _>>()?)
     }
 
     /// The flows with their weights, in the order given.
@@ -99,6 +108,10 @@ impl Weighted {
         }
         unreachable!("what is left is below the sum of the weights")
     }
+}
+
+fn weight_error(flow: &str, got: String) -> PlanError {
+    PlanError::Weight { flow: flow.to_string(), got, weight_max: WEIGHT_MAX }
 }
 
 #[cfg(test)]
@@ -133,6 +146,15 @@ mod tests {
         assert!(Weighted::new(vec![(named("a"), WEIGHT_MAX + 1)]).is_err());
         let inner = Flow::Weighted(Weighted::new(vec![(named("a"), 1)]).unwrap());
         assert_eq!(Weighted::new(vec![(inner, 1)]), Err(PlanError::NestedWeights));
+    }
+
+    #[test]
+    fn a_scripts_map_names_functions() {
+        let map = |value| Options::from([("price".to_string(), Value::Int(80)), ("dsl".to_string(), value)]);
+        let weighted = Weighted::from_options(&map(Value::Int(5))).unwrap();
+        assert_eq!(Flow::Weighted(weighted).to_string(), "dsl 5, price 80");
+        insta::assert_snapshot!(Weighted::from_options(&map(Value::Int(-5))).unwrap_err(), @"the weight of `dsl` is -5, but must be an integer from 1 to 1,000,000,000");
+        insta::assert_snapshot!(Weighted::from_options(&map(Value::Float(0.5))).unwrap_err(), @"the weight of `dsl` is the number 0.5, but must be an integer from 1 to 1,000,000,000");
     }
 
     proptest! {

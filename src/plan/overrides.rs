@@ -4,8 +4,8 @@
 //! `--stage` are k6's shortcuts: they replace the load of the script's scenario and keep its name, flow,
 //! think time and tags, so that targets still find their samples.
 
-use super::executor::{self};
-use super::{Curve, Demand, Options, Plan, PlanError, Scenario, Stage, Value};
+use super::executor;
+use super::{Bound, Curve, Demand, Options, Plan, PlanError, Scenario, Stage, Value};
 use crate::units::format_duration;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -155,6 +155,8 @@ pub struct Overrides {
 impl Overrides {
     /// Changes the plan and returns what a user should know about it.
     pub fn apply(&self, plan: &mut Plan) -> Result<Vec<String>, PlanError> {
+        // First what can fail: a refused flag leaves the plan as it was.
+        let notes = self.replace_load(plan)?;
         if let Some(base_url) = &self.base_url {
             plan.base_url = Some(base_url.clone());
         }
@@ -164,7 +166,7 @@ impl Overrides {
         plan.options.seed = self.seed.or(plan.options.seed);
         plan.hooks.setup &= !self.no_setup;
         plan.hooks.teardown &= !self.no_teardown;
-        self.replace_load(plan)
+        Ok(notes)
     }
 
     fn replace_load(&self, plan: &mut Plan) -> Result<Vec<String>, PlanError> {
@@ -185,17 +187,16 @@ impl Overrides {
             }
             [scenario] => {
                 let before = scenario.demand.describe();
-                if let Shortcut { vus: Some(vus), duration: None, iterations: None, stages: None } = shortcut
-                {
-                    change_users(scenario, vus)?;
+                if shortcut == (Shortcut { vus: shortcut.vus, ..Shortcut::default() }) {
+                    change_users(scenario, shortcut.vus.expect("the shortcut is not empty"))?;
                 } else {
                     let options = shortcut.options(Spelling::Flag)?;
                     let Some(Value::Text(name)) = options.get("executor") else {
                         unreachable!("a shortcut always names its executor")
                     };
                     let executor = executor::find(name)?;
-                    scenario.executor = executor.name.to_string();
                     scenario.demand = (executor.demand)(&options)?;
+                    scenario.executor = executor.name.to_string();
                     scenario.start_time = Duration::ZERO;
                 }
                 let (name, now) = (&scenario.name, scenario.demand.describe());
@@ -219,7 +220,7 @@ fn change_users(scenario: &mut Scenario, vus: u64) -> Result<(), PlanError> {
     // The executors know the limits: `constant-vus` checks the number of users, as all do.
     let checked = Shortcut { vus: Some(vus), ..Shortcut::default() }.options(Spelling::Flag)?;
     (executor::find("per-vu-iterations")?.demand)(&checked)?;
-    if let Some(super::Bound::Shared(iterations)) = users.bound
+    if let Some(Bound::Shared(iterations)) = users.bound
         && iterations < vus
     {
         return Err(PlanError::FewerIterationsThanUsers { iterations, vus });

@@ -1,7 +1,7 @@
 //! A scenario: who runs what, how much, and when.
 
-use super::executor::{self, COMMON_OPTIONS};
-use super::{Demand, Flow, Options, PlanError, Reader, Think, Value};
+use super::executor::{self, COMMON_OPTIONS, EXECUTORS, Executor};
+use super::{Demand, Flow, Options, PlanError, Reader, Think, Value, canonical};
 use crate::diagnostic::Position;
 use crate::units::duration_text;
 use serde::{Deserialize, Serialize};
@@ -61,7 +61,8 @@ impl Scenario {
             }
         };
         let owner = format!("executor `{}`", executor.name);
-        Reader::new(owner, options, &[executor.options, COMMON_OPTIONS]).check_names()?;
+        let names = Reader::new(owner, options, &[executor.options, COMMON_OPTIONS]).check_names();
+        names.map_err(|error| foreign(executor, error))?;
         let reader = Reader::new(format!("scenario `{name}`"), options, &[COMMON_OPTIONS]);
         Ok(Scenario {
             name: name.to_string(),
@@ -82,6 +83,18 @@ impl Scenario {
     pub fn end_max(&self) -> Duration {
         self.start_time.saturating_add(self.demand.duration()).saturating_add(self.graceful_stop)
     }
+}
+
+/// An option that only another executor has is no misspelling of this one's.
+fn foreign(executor: &Executor, error: PlanError) -> PlanError {
+    let PlanError::UnknownOption { option, known, .. } = &error else { return error };
+    let has = |other: &&&Executor| other.options.iter().any(|spec| spec.name == canonical(option));
+    let owners: Vec<String> = EXECUTORS.iter().filter(has).map(|other| other.name.to_string()).collect();
+    if owners.is_empty() {
+        return error;
+    }
+    let (option, known) = (option.clone(), known.clone());
+    PlanError::ForeignOption { executor: executor.name.to_string(), option, owners, known }
 }
 
 /// Selectors, file names and tables hold the name, so it has none of their marks.

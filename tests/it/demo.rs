@@ -14,24 +14,27 @@ fn runner(arguments: &[&str]) -> Command {
 
 /// Starts a server and reads the address that it announces.
 fn serve(arguments: &[&str]) -> (Child, String) {
-    let mut child = runner(arguments).spawn().unwrap();
+    let mut child = runner(arguments).spawn().expect("the built binary starts");
     let mut line = String::new();
-    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    BufReader::new(child.stdout.as_mut().expect("stdout is piped"))
+        .read_line(&mut line)
+        .expect("a line on stdout");
     let address = line.trim().strip_prefix("listening on http://").expect("the address on stdout");
     (child, address.to_string())
 }
 
 fn get(address: &str, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut stream = TcpStream::connect(address).expect("the server accepts");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")
+        .expect("the server reads");
     let mut answer = vec![0; 1 << 16];
-    let read = stream.read(&mut answer).unwrap();
+    let read = stream.read(&mut answer).expect("an answer");
     String::from_utf8_lossy(&answer[..read]).into_owned()
 }
 
 fn interrupt(mut child: Child) -> Option<i32> {
-    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
-    child.wait().unwrap().code()
+    kill_process(Pid::from_child(&child), Signal::INT).expect("the server still runs");
+    child.wait().expect("the server ends").code()
 }
 
 #[test]

@@ -367,11 +367,16 @@ fn no_file_names_a_folder_of_one_machine() {
 
 // ---------------------------------------------------------------- the rules, on made-up sources
 
+/// The repository's top folder.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
 #[cfg(test)]
 mod rules {
     use super::*;
 
-    const ROOMS: &[Row] = &[("units", &[]), ("metrics", &[]), ("http", &["metrics"])];
+    const ROOMS: &[Row] = &[("units", &[]), ("metrics", &["units"]), ("http", &["metrics"])];
 
     fn file(path: &str, text: &str) -> File {
         File { path: path.to_owned(), text: text.to_owned() }
@@ -426,7 +431,7 @@ mod rules {
 
     #[test]
     fn a_permission_that_nobody_uses_is_found_with_the_row_to_write() {
-        let rows: &[Row] = &[("units", &[]), ("metrics", &[]), ("http", &[])];
+        let rows: &[Row] = &[("units", &[]), ("metrics", &["units"]), ("http", &["units", "metrics"])];
         says(imports(&sound(), rows), "(\"http\", &[\"metrics\"]),");
     }
 
@@ -489,9 +494,4 @@ mod rules {
             "docs/a.md:1",
         );
     }
-}
-
-/// The repository's top folder.
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
 }

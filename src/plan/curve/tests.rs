@@ -1,6 +1,5 @@
 //! The golden demand of twenty stage shapes, and the rule checked at random times.
 
-#![allow(clippy::float_cmp, reason = "values at the borders of stages are exact")]
 use super::*;
 use proptest::prelude::*;
 
@@ -217,6 +216,7 @@ fn the_demand_of_named_shapes() {
 }
 
 #[test]
+#[expect(clippy::float_cmp, reason = "exactness is the claim")]
 fn values_are_exact_at_the_corners() {
     let curve = Curve::ramp(0, &stages("10s:3 0s:7 10s:0"));
     assert_eq!(curve.at(0), 0.0);
