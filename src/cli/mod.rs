@@ -1,7 +1,7 @@
 //! The command line: a file per subcommand, errors to exit codes in one place.
 //!
-//! stdout is data, stderr is talk. A subcommand is a variant of [`Command`], its arm in
-//! [`Command::run`], and a file.
+//! stdout is data, stderr is talk. A subcommand is a variant of `Command`, its arm in
+//! `Command::run`, and a file.
 
 mod demo;
 mod error;
