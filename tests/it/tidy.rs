@@ -22,7 +22,7 @@ const ROWS: &[Row] = &[
     ("http", &[]),
     ("monitor", &[]),
     ("demo", &["monitor"]),
-    ("script", &[]),
+    ("script", &["diagnostic", "http", "metrics"]),
     ("engine", &[]),
     ("results", &[]),
     ("report", &[]),

@@ -1,0 +1,68 @@
+//! What a virtual user remembers: the handle that scripts see as `this`.
+//!
+//! A handle, not a map: Rhai clones values at every access, and a handle's clone is one counter.
+//! It lasts from `on_start` to `on_stop`, across iterations.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, ImmutableString};
+
+use super::error::HostError;
+use super::value::{DEPTH_MAX, is_deeper_than};
+
+/// Names that one user may hold, so that a script that files values under fresh names is noticed.
+const NAMES_MAX: usize = 10_000;
+
+/// The state of one virtual user.
+#[derive(Debug, Clone, Default)]
+pub struct State(Rc<RefCell<BTreeMap<ImmutableString, Dynamic>>>);
+
+impl State {
+    fn get(&mut self, name: ImmutableString) -> Dynamic {
+        self.0.borrow().get(&name).cloned().unwrap_or(Dynamic::UNIT)
+    }
+
+    fn set(&mut self, name: ImmutableString, value: Dynamic) -> Result<(), Box<EvalAltResult>> {
+        if value.is::<FnPtr>() {
+            return Err(HostError::new(format!("`this.{name}` can't hold a closure"))
+                .hint("a closure would dangle when the script is edited; call a function by name instead")
+                .into());
+        }
+        if is_deeper_than(&value, DEPTH_MAX) {
+            return Err(HostError::new(format!(
+                "the value for `this.{name}` is nested deeper than {DEPTH_MAX}"
+            ))
+            .into());
+        }
+        let mut names = self.0.borrow_mut();
+        if names.len() >= NAMES_MAX && !names.contains_key(&name) {
+            return Err(HostError::new(format!("a virtual user can remember at most {NAMES_MAX} names"))
+                .hint(
+                    "keep a list under one name, or forget what is no longer needed with `this.remove(name)`",
+                )
+                .into());
+        }
+        names.insert(name, value);
+        Ok(())
+    }
+
+    fn remove(&mut self, name: ImmutableString) -> Dynamic {
+        self.0.borrow_mut().remove(&name).unwrap_or(Dynamic::UNIT)
+    }
+
+    fn contains(&mut self, name: ImmutableString) -> bool {
+        self.0.borrow().contains_key(&name)
+    }
+}
+
+/// Teaches an engine the type.
+pub(super) fn register(engine: &mut Engine) {
+    engine
+        .register_type_with_name::<State>("user state")
+        .register_indexer_get(State::get)
+        .register_indexer_set(State::set)
+        .register_fn("remove", State::remove)
+        .register_fn("contains", State::contains);
+}

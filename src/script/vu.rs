@@ -1,0 +1,147 @@
+//! A virtual user: what one running script carries from its `on_start` to its `on_stop`.
+//!
+//! Stopping is a level, not an edge: once [`Vu::end`] has been called, every host function and
+//! every few operations of the interpreter end the script again, however often it catches that.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use rand::SeedableRng;
+use rand_pcg::Pcg64Mcg;
+use rhai::Dynamic;
+
+use super::state::State;
+use crate::diagnostic::Diagnostic;
+use crate::http::{Alarm, Client};
+use crate::metrics::Symbol;
+
+/// Where in the life cycle a script runs; decides what host functions allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// The top level: declares the plan, may not act.
+    Declare,
+    /// `setup()`, once a run.
+    Setup,
+    /// `on_start`, flows and `on_stop` of a virtual user.
+    Flow,
+    /// `teardown(data)`, once a run.
+    Teardown,
+}
+
+/// Why a script was told to end.
+#[derive(Debug, Clone)]
+pub enum Ending {
+    /// The engine stopped this user; not the script's fault.
+    Stopped,
+    /// `fail(reason)`: this iteration, for good.
+    Failed(String),
+    /// `abort(reason)`: the whole run.
+    Aborted(String),
+    /// A limit of the sandbox: endless loop, recursion, nesting.
+    Limit(Diagnostic),
+}
+
+/// What a scenario gives to each of its users on one worker.
+#[derive(Debug)]
+pub struct Cast {
+    /// The scenario's name.
+    pub scenario: Rc<str>,
+    /// Its symbol in the recorder.
+    pub scenario_symbol: Symbol,
+    /// Tags of the scenario, interned; 0 for none.
+    pub tags_symbol: Symbol,
+    /// Prefix of relative URLs.
+    pub base_url: Option<Rc<str>>,
+    /// What `env(name)` gives before the run's own environment.
+    pub env: BTreeMap<String, String>,
+}
+
+/// One virtual user. Used by one fiber at a time.
+pub struct Vu {
+    /// Counts from 1 over the whole run, on however many workers or machines.
+    pub id: u64,
+    /// The scenario's part in this user.
+    pub cast: Rc<Cast>,
+    /// Where in the life cycle the script is.
+    pub phase: Phase,
+    /// Iterations that this user has finished or begun before the present one.
+    pub iteration: Cell<u64>,
+    /// The present iteration's number in its scenario, from 0.
+    pub scenario_iteration: Cell<u64>,
+    /// How late the present iteration started; taken by its first request.
+    pub lateness_ns: Cell<u64>,
+    /// `this` in flows and hooks.
+    pub state: Dynamic,
+    /// Seeded from the run's seed and the id, so a run is the same on one worker or ten.
+    pub rng: RefCell<Pcg64Mcg>,
+    /// The path of open groups, `::outer::inner`, or empty.
+    pub group: RefCell<String>,
+    /// The group path's symbol; [`Symbol::default`] for none.
+    pub group_symbol: Cell<Symbol>,
+    /// This user's timer; the engine sets it between iterations, host functions within.
+    pub alarm: Rc<dyn Alarm>,
+    /// The HTTP client; out while a request is under way.
+    pub client: Cell<Option<Box<Client>>>,
+    ending: RefCell<Option<Ending>>,
+    is_ending: Cell<bool>,
+}
+
+impl Vu {
+    /// A user that has not run yet. `seed` is the run's.
+    pub fn new(
+        id: u64,
+        cast: Rc<Cast>,
+        phase: Phase,
+        seed: u64,
+        alarm: Rc<dyn Alarm>,
+        client: Option<Client>,
+    ) -> Self {
+        Self {
+            id,
+            cast,
+            phase,
+            iteration: Cell::new(0),
+            scenario_iteration: Cell::new(0),
+            lateness_ns: Cell::new(0),
+            state: Dynamic::from(State::default()),
+            rng: RefCell::new(Pcg64Mcg::seed_from_u64(mix(seed, id))),
+            group: RefCell::default(),
+            group_symbol: Cell::default(),
+            alarm,
+            client: Cell::new(client.map(Box::new)),
+            ending: RefCell::new(None),
+            is_ending: Cell::new(false),
+        }
+    }
+
+    /// Tells the script to end; the first reason stands, but a stop by the engine overrides what
+    /// only concerned the iteration.
+    pub fn end(&self, ending: Ending) {
+        let mut slot = self.ending.borrow_mut();
+        if slot.is_none() || matches!((&*slot, &ending), (Some(Ending::Failed(_)), Ending::Stopped)) {
+            *slot = Some(ending);
+        }
+        self.is_ending.set(true);
+    }
+
+    /// True from [`Vu::end`] until [`Vu::take_ending`].
+    #[inline]
+    pub fn is_ending(&self) -> bool {
+        self.is_ending.get()
+    }
+
+    /// The reason to end, cleared: the next iteration starts without.
+    pub fn take_ending(&self) -> Option<Ending> {
+        self.is_ending.set(false);
+        self.ending.borrow_mut().take()
+    }
+}
+
+/// Spreads neighbouring ids over the seed space (the finaliser of `SplitMix64`).
+fn mix(seed: u64, id: u64) -> u64 {
+    let mut x = seed ^ id.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
