@@ -1,1 +1,10 @@
-//! Runs a plan: workers, life cycle, drivers, aggregation.
+//! Plays a plan: workers, life cycle, the closed driver, the aggregator.
+//!
+//! So far what it will tell: ticks, observers, outcome.
+
+mod event;
+
+pub use event::{
+    Books, End, FAILURES_MAX, FailureKind, Level, LogLine, Observer, Outcome, ScenarioOutcome, ScriptFailure,
+    Tick,
+};

@@ -23,7 +23,7 @@ const ROWS: &[Row] = &[
     ("monitor", &[]),
     ("demo", &["monitor"]),
     ("script", &["diagnostic", "http", "metrics"]),
-    ("engine", &[]),
+    ("engine", &["diagnostic", "metrics", "plan"]),
     ("results", &[]),
     ("report", &[]),
     ("session", &[]),
