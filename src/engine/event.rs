@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::diagnostic::Diagnostic;
 use crate::metrics::Snapshot;
 use crate::plan::Judgement;
+use crate::script::LogLine;
 
 /// Iterations by what became of them: scheduled = started + dropped, started = ok + failed +
 /// interrupted (+ those still running, until the end).
@@ -47,32 +48,6 @@ impl Books {
     pub fn balance(&self) -> bool {
         self.scheduled == self.started + self.dropped && self.running() == 0
     }
-}
-
-/// How much a line of a script's log matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// `log::debug`: shown with `-v`.
-    Debug,
-    /// `log::info` and `print`.
-    Info,
-    /// `log::warn`.
-    Warn,
-    /// `log::error`.
-    Error,
-}
-
-/// A line of a script's log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogLine {
-    /// How much it matters.
-    pub level: Level,
-    /// The scenario it came from; empty outside of scenarios.
-    pub scenario: String,
-    /// The virtual user, from 1; 0 outside of scenarios.
-    pub vu: u64,
-    /// The text.
-    pub text: String,
 }
 
 /// One second of the run, all workers together.

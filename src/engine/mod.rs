@@ -5,6 +5,6 @@
 mod event;
 
 pub use event::{
-    Books, End, FAILURES_MAX, FailureKind, Level, LogLine, Observer, Outcome, ScenarioOutcome, ScriptFailure,
+    Books, End, FAILURES_MAX, FailureKind, Observer, Outcome, ScenarioOutcome, ScriptFailure,
     Tick,
 };

@@ -16,14 +16,20 @@ pub struct Builtin {
     pub join: Join,
     /// One line for the reference.
     pub about: &'static str,
+    /// Whether scripts feed it: it has a name and a kind, so that suites agree, and no source of ours.
+    pub fed_by_scripts: bool,
 }
 
 const fn metric(kind: Kind, unit: Unit, name: &'static str, about: &'static str) -> Builtin {
-    Builtin { name, kind, unit, join: Join::Max, about }
+    Builtin { name, kind, unit, join: Join::Max, about, fed_by_scripts: false }
+}
+
+const fn fed(kind: Kind, name: &'static str, about: &'static str) -> Builtin {
+    Builtin { name, kind, unit: Plain, join: Join::Max, about, fed_by_scripts: true }
 }
 
 const fn summed(name: &'static str, about: &'static str) -> Builtin {
-    Builtin { name, kind: Gauge, unit: Plain, join: Join::Sum, about }
+    Builtin { name, kind: Gauge, unit: Plain, join: Join::Sum, about, fed_by_scripts: false }
 }
 
 use Kind::{Counter, Gauge, Rate, Trend};
@@ -55,10 +61,10 @@ pub const BUILTINS: &[Builtin] = &[
     metric(Trend, Time, "group_duration", "a group from its start to its end"),
     summed("vus", "virtual users that are active"),
     summed("vus_max", "virtual users that are allocated"),
-    metric(Rate, Plain, "task_completion_rate", "share of tasks that finished, fed by scripts"),
-    metric(Rate, Plain, "uptime", "share of health probes that succeeded, fed by scripts"),
-    metric(Rate, Plain, "provider_success", "share of provider calls that succeeded, fed by scripts"),
-    metric(Counter, Plain, "provider_calls", "calls to outside providers, fed by scripts"),
+    fed(Rate, "task_completion_rate", "share of tasks that finished, fed by scripts"),
+    fed(Rate, "uptime", "share of health probes that succeeded, fed by scripts"),
+    fed(Rate, "provider_success", "share of provider calls that succeeded, fed by scripts"),
+    fed(Counter, "provider_calls", "calls to outside providers, fed by scripts"),
     metric(Gauge, Plain, "generator_cpu", "CPU of the busiest worker, as a share of a core"),
     metric(Trend, Time, "generator_loop_lag", "how late the worker's loop ran"),
     metric(

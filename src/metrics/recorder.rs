@@ -168,6 +168,14 @@ impl Recorder {
         id
     }
 
+    /// The same for tags that are interned: those of `tags` and these, where they aren't empty.
+    pub fn series_of(&mut self, metric: MetricId, more: &[(&str, Symbol)], tags: Symbol) -> SeriesId {
+        let own = self.symbols.tags(tags);
+        let more = more.iter().map(|&(key, symbol)| (Arc::from(key), self.symbols.text(symbol)));
+        let tags = TagSet::from_pairs(own.pairs().iter().cloned().chain(more));
+        self.series(metric, &tags)
+    }
+
     fn is_full(&self) -> bool {
         self.series.len() - self.others >= SERIES_MAX
     }

@@ -64,6 +64,12 @@ impl TagSet {
         Self::from_pairs(self.0.iter().cloned().chain(added))
     }
 
+    /// The tags of both; where both have a tag, `other`'s value.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        Self::from_pairs(self.0.iter().chain(other.0.iter()).cloned())
+    }
+
     /// How many tags.
     pub fn len(&self) -> usize {
         self.0.len()

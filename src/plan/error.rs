@@ -298,6 +298,26 @@ impl PlanError {
         Some(hint)
     }
 
+    /// The word of the script that is wrong, where there is one to point at.
+    pub fn word(&self) -> Option<&str> {
+        match self {
+            PlanError::UnknownOption { option, .. }
+            | PlanError::ForeignOption { option, .. }
+            | PlanError::WrongType { option, .. }
+            | PlanError::Unit { option, .. }
+            | PlanError::OutOfRange { option, .. } => Some(option),
+            PlanError::GivenTwice { second, .. } => Some(second),
+            PlanError::Stage { text } => Some(text),
+            PlanError::Name { name, .. }
+            | PlanError::UnknownExecutor { name, .. }
+            | PlanError::ExecutorNotBuilt { name, .. }
+            | PlanError::DuplicateScenario { name } => Some(name),
+            PlanError::Weight { flow, .. } => Some(flow),
+            PlanError::Target(error) => error.word(),
+            _ => None,
+        }
+    }
+
     /// As it will be shown; the caller adds the place.
     pub fn diagnostic(&self) -> Diagnostic {
         let diagnostic = Diagnostic::new(Code::Plan, self.message());

@@ -6,7 +6,7 @@
 use rhai::Engine;
 use rhai::module_resolvers::DummyModuleResolver;
 
-use super::{frozen, state};
+use super::{error, frozen, state};
 
 /// Nested calls. A level takes 9 to 22 KB of stack, and a fiber has 1 MiB.
 pub const CALL_LEVELS_MAX: usize = 64;
@@ -26,7 +26,7 @@ pub const FUNCTIONS_MAX: usize = 10_000;
 pub const MODULES_MAX: usize = 100;
 
 /// An interpreter with our types and all limits, that can import nothing yet.
-pub fn engine() -> Engine {
+pub(super) fn engine() -> Engine {
     let mut engine = Engine::new();
     engine
         .set_module_resolver(DummyModuleResolver::new())
@@ -38,6 +38,7 @@ pub fn engine() -> Engine {
         .set_max_variables(VARIABLES_MAX)
         .set_max_functions(FUNCTIONS_MAX)
         .set_max_modules(MODULES_MAX);
+    error::register(&mut engine);
     frozen::register(&mut engine);
     state::register(&mut engine);
     engine

@@ -3,7 +3,20 @@
 //! They travel through Rhai as the value of a thrown error, so that a script can catch them; where
 //! they stand in the script is Rhai's to say.
 
-use rhai::{Dynamic, EvalAltResult, Position};
+use rhai::{Dynamic, Engine, EvalAltResult, Position};
+
+use crate::plan::PlanError;
+
+/// Whose fault a [`HostError`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The script used a function wrongly.
+    Misuse,
+    /// The script declared something that can't be run.
+    Plan,
+    /// An assertion did not hold: the service's.
+    Assertion,
+}
 
 /// What a host function was unhappy with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -13,18 +26,49 @@ pub struct HostError {
     pub message: String,
     /// What to do.
     pub hint: Option<String>,
+    /// Whose fault it is.
+    pub fault: Fault,
+    /// The word of the call that is wrong, where there is one to point at.
+    pub word: Option<String>,
 }
 
 impl HostError {
-    /// An error without a hint.
+    /// A misuse, without a hint.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None }
+        Self { message: message.into(), hint: None, fault: Fault::Misuse, word: None }
+    }
+
+    /// What a plan can't be.
+    pub fn plan(error: &PlanError) -> Self {
+        Self {
+            message: error.message(),
+            hint: error.hint(),
+            fault: Fault::Plan,
+            word: error.word().map(str::to_owned),
+        }
+    }
+
+    /// An assertion that didn't hold.
+    pub fn assertion(message: impl Into<String>) -> Self {
+        Self { fault: Fault::Assertion, ..Self::new(message) }
+    }
+
+    /// Whether an assertion raised it.
+    pub fn is_assertion(&self) -> bool {
+        self.fault == Fault::Assertion
     }
 
     /// Says what to do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Says which word of the call is wrong.
+    #[must_use]
+    pub fn word(mut self, word: impl Into<String>) -> Self {
+        self.word = Some(word.into());
         self
     }
 
@@ -41,4 +85,13 @@ impl From<HostError> for Box<EvalAltResult> {
     fn from(error: HostError) -> Self {
         EvalAltResult::ErrorRuntime(Dynamic::from(error), Position::NONE).into()
     }
+}
+
+/// What a script sees of an error that it caught.
+pub(super) fn register(engine: &mut Engine) {
+    engine
+        .register_type_with_name::<HostError>("error")
+        .register_get("message", |error: &mut HostError| error.message.clone())
+        .register_fn("to_string", |error: &mut HostError| error.message.clone())
+        .register_fn("to_debug", |error: &mut HostError| error.message.clone());
 }

@@ -1,21 +1,37 @@
-//! Rhai: the engine, the host modules, declaration, diagnostics.
+//! Rhai: the engine, a file per host module, declaration, diagnostics.
 //!
-//! So far the values that a script holds: constants and data frozen behind counters, a user's state
-//! behind a handle, depth bounded; and the interpreter with every limit set.
+//! A [`Program`] is a script on one thread: loaded, it gives the plan that its top level declares,
+//! and its functions can be called for a [`Vu`]. What its host functions share on a worker is the
+//! [`Stage`]; a [`Turn`] sets who is on it. Flows read as blocking code: a host function that waits
+//! suspends the fiber that it runs on.
 
+mod declaration;
+mod diagnose;
 mod engine;
 mod error;
 mod frozen;
+mod host;
+mod log;
+mod program;
+mod registry;
+mod stage;
 mod state;
+#[cfg(test)]
+mod tests;
 mod value;
 mod vu;
 
+pub use declaration::DEMO_URL;
 pub use engine::{
     CALL_LEVELS_MAX, EXPRESSION_DEPTH_MAX, FUNCTIONS_MAX, LIST_ITEMS_MAX, MAP_PAIRS_MAX, MODULES_MAX,
-    TEXT_BYTES_MAX, VARIABLES_MAX, engine,
+    TEXT_BYTES_MAX, VARIABLES_MAX,
 };
-pub use error::HostError;
+pub use error::{Fault, HostError};
 pub use frozen::{FrozenList, FrozenMap, freeze};
+pub use log::{Level, LogLine};
+pub use program::{Entry, Failure, Program, StillClock};
+pub use registry::Function;
+pub use stage::{OPERATIONS_MAX, Outside, Stage, Timeouts, Turn};
 pub use state::State;
 pub use value::{DEPTH_MAX, from_json, is_deeper_than, to_json, type_name};
-pub use vu::{Cast, Ending, Phase, Vu};
+pub use vu::{Cast, Ending, Limit, Phase, Route, Vu};

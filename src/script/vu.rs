@@ -7,14 +7,20 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use std::task::Waker;
+
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
-use rhai::Dynamic;
+use rhai::{Dynamic, ImmutableString};
+use rustc_hash::FxHashMap;
 
 use super::state::State;
-use crate::diagnostic::Diagnostic;
-use crate::http::{Alarm, Client};
-use crate::metrics::Symbol;
+use crate::http::{Alarm, Client, Endpoint};
+use crate::metrics::{Symbol, TagSet};
+
+/// Parsed URLs that a scenario keeps on one worker. URLs made of random numbers go past it and are
+/// parsed each time.
+const ROUTES_MAX: usize = 10_000;
 
 /// Where in the life cycle a script runs; decides what host functions allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,8 +44,30 @@ pub enum Ending {
     Failed(String),
     /// `abort(reason)`: the whole run.
     Aborted(String),
-    /// A limit of the sandbox: endless loop, recursion, nesting.
-    Limit(Diagnostic),
+    /// A limit of the sandbox.
+    Limit(Limit),
+}
+
+/// A limit of the sandbox that a script met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// Too many operations without waiting for anything.
+    Operations,
+    /// Calls nested so deeply that the stack would end.
+    Stack,
+    /// A value nested too deeply.
+    Nesting,
+}
+
+/// A URL that a flow calls, ready to be called again.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// The parsed URL.
+    pub endpoint: Rc<Endpoint>,
+    /// The symbol of its default `name` tag.
+    pub name: Symbol,
+    /// The symbol of its `url` tag.
+    pub url: Symbol,
 }
 
 /// What a scenario gives to each of its users on one worker.
@@ -49,12 +77,55 @@ pub struct Cast {
     pub scenario: Rc<str>,
     /// Its symbol in the recorder.
     pub scenario_symbol: Symbol,
-    /// Tags of the scenario, interned; 0 for none.
+    /// Tags of the scenario.
+    pub tags: TagSet,
+    /// The same, interned.
     pub tags_symbol: Symbol,
     /// Prefix of relative URLs.
     pub base_url: Option<Rc<str>>,
     /// What `env(name)` gives before the run's own environment.
     pub env: BTreeMap<String, String>,
+    /// URLs that its flows have called.
+    routes: RefCell<FxHashMap<ImmutableString, Route>>,
+}
+
+impl Cast {
+    /// The part of a scenario; `symbols` are those of its name and its tags.
+    pub fn new(
+        scenario: &str,
+        tags: TagSet,
+        symbols: [Symbol; 2],
+        base_url: Option<&str>,
+        env: BTreeMap<String, String>,
+    ) -> Rc<Self> {
+        Rc::new(Self {
+            scenario: scenario.into(),
+            scenario_symbol: symbols[0],
+            tags,
+            tags_symbol: symbols[1],
+            base_url: base_url.map(Rc::from),
+            env,
+            routes: RefCell::default(),
+        })
+    }
+
+    /// The part of the script outside of scenarios: the top level, `setup` and `teardown`.
+    pub fn outside(base_url: Option<&str>) -> Rc<Self> {
+        Self::new("", TagSet::default(), [Symbol::NONE; 2], base_url, BTreeMap::new())
+    }
+
+    /// The route of a URL that was called before.
+    pub(super) fn route(&self, url: &str) -> Option<Route> {
+        self.routes.borrow().get(url).cloned()
+    }
+
+    /// Keeps a route, unless there are too many.
+    pub(super) fn keep_route(&self, url: ImmutableString, route: Route) {
+        let mut routes = self.routes.borrow_mut();
+        if routes.len() < ROUTES_MAX {
+            routes.insert(url, route);
+        }
+    }
 }
 
 /// One virtual user. Used by one fiber at a time.
@@ -85,6 +156,7 @@ pub struct Vu {
     pub client: Cell<Option<Box<Client>>>,
     ending: RefCell<Option<Ending>>,
     is_ending: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
 }
 
 impl Vu {
@@ -112,6 +184,23 @@ impl Vu {
             client: Cell::new(client.map(Box::new)),
             ending: RefCell::new(None),
             is_ending: Cell::new(false),
+            waker: RefCell::new(None),
+        }
+    }
+
+    /// Remembers how to wake the task that runs this user.
+    pub(super) fn keep_waker(&self, waker: &Waker) {
+        let mut kept = self.waker.borrow_mut();
+        if kept.as_ref().is_none_or(|kept| !kept.will_wake(waker)) {
+            *kept = Some(waker.clone());
+        }
+    }
+
+    /// Tells the script to end, and wakes it from whatever it waits for.
+    pub fn stop(&self) {
+        self.end(Ending::Stopped);
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
         }
     }
 

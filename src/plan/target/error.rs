@@ -97,6 +97,16 @@ pub enum TargetError {
 }
 
 impl TargetError {
+    /// The word of the script that is wrong, where there is one to point at.
+    pub fn word(&self) -> Option<&str> {
+        match self {
+            TargetError::UnknownMetric { name, .. } => Some(name),
+            TargetError::UnknownAggregate { aggregate, .. } => Some(aggregate),
+            TargetError::Percentile { text } => Some(text),
+            _ => None,
+        }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {

@@ -1,0 +1,273 @@
+//! What a script's top level declares, call by call, and the plan that comes of it.
+//!
+//! It runs on the control thread and on each worker, and gives equal plans: closures are named by
+//! scenario and ordinal, never by Rhai's own names, which change with any edit above them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rhai::{Dynamic, FnPtr, Map};
+
+use super::error::HostError;
+use super::frozen::{FrozenList, FrozenMap};
+use super::value::{DEPTH_MAX, is_deeper_than, type_name};
+use crate::diagnostic::Position;
+use crate::http::Endpoint;
+use crate::metrics::{Kind, Metric, Unit, builtin};
+use crate::plan::{
+    Flow, Options, Plan, PlanError, Reader, RunOptions, Scenario, Shortcut, Target, TargetOptions, Think, Value,
+    Weighted, OptionSpec,
+};
+use crate::units::parse_duration;
+
+/// The base URL that stands for the embedded sample service.
+pub const DEMO_URL: &str = "demo";
+
+/// The most metrics of a script: each is a line of the summary.
+const METRICS_MAX: usize = 1_000;
+
+/// What was declared so far.
+#[derive(Debug, Default)]
+pub(super) struct Declaration {
+    base_url: Option<String>,
+    scenarios: Vec<Scenario>,
+    /// By scenario and ordinal.
+    closures: BTreeMap<(String, u32), FnPtr>,
+    targets: Vec<DeclaredTarget>,
+    options: Option<(RunOptions, Shortcut)>,
+    metrics: Vec<Metric>,
+}
+
+/// A target whose metric may be declared further down.
+#[derive(Debug)]
+struct DeclaredTarget {
+    key: String,
+    expression: String,
+    options: TargetOptions,
+    position: Option<Position>,
+}
+
+const TARGET_OPTIONS: &[OptionSpec] = &[
+    OptionSpec {
+        name: "abort_on_fail",
+        takes: "true or false",
+        default: Some("false"),
+        about: "end the run as soon as the target fails",
+    },
+    OptionSpec {
+        name: "delay_abort_eval",
+        takes: "a duration",
+        default: Some("0s"),
+        about: "but not before this much of the run is over",
+    },
+];
+
+impl Declaration {
+    /// `base_url(url)`.
+    pub(super) fn base_url(&mut self, url: &str) -> Result<(), HostError> {
+        if self.base_url.is_some() {
+            return Err(plan_fault("`base_url` is declared twice").hint("a scenario can have its own option `base_url`"));
+        }
+        check_base_url(url)?;
+        self.base_url = Some(url.to_owned());
+        Ok(())
+    }
+
+    /// `options(#{ … })`.
+    pub(super) fn options(&mut self, map: Map) -> Result<(), HostError> {
+        if self.options.is_some() {
+            return Err(plan_fault("`options` is declared twice").hint("put all of them into one map"));
+        }
+        let read = RunOptions::from_options(&to_options(map, &mut Vec::new())?);
+        self.options = Some(read.map_err(|error| HostError::plan(&error))?);
+        Ok(())
+    }
+
+    /// `scenario(name, #{ … })`.
+    pub(super) fn scenario(&mut self, name: &str, map: Map, position: Option<Position>) -> Result<(), HostError> {
+        let mut closures = Vec::new();
+        let options = to_options(map, &mut closures)?;
+        let scenario = Scenario::from_options(name, &options, position).map_err(|error| HostError::plan(&error))?;
+        if let Some(url) = &scenario.base_url {
+            check_base_url(url)?;
+        }
+        for (closure, ordinal) in closures.into_iter().zip(0..) {
+            if closure.is_curried() {
+                return Err(plan_fault(format!("the flow of scenario `{name}` captures a variable"))
+                    .hint("workers can't share it: make it a `const` and read it as `global::NAME`")
+                    .word("flow"));
+            }
+            self.closures.insert((name.to_owned(), ordinal), closure);
+        }
+        let mut plan = Plan { scenarios: std::mem::take(&mut self.scenarios), ..Plan::default() };
+        let added = plan.add_scenario(scenario);
+        self.scenarios = plan.scenarios;
+        added.map_err(|error| HostError::plan(&error))
+    }
+
+    /// `target(key, expression, #{ … })`.
+    pub(super) fn target(
+        &mut self,
+        key: &str,
+        expression: &str,
+        map: Map,
+        position: Option<Position>,
+    ) -> Result<(), HostError> {
+        let options = to_options(map, &mut Vec::new())?;
+        let reader = Reader::new(format!("target `{key}`"), &options, &[TARGET_OPTIONS]);
+        let read = || -> Result<TargetOptions, PlanError> {
+            reader.check_names()?;
+            Ok(TargetOptions {
+                abort_on_fail: reader.flag("abort_on_fail")?,
+                delay_abort_eval: reader.duration("delay_abort_eval")?,
+            })
+        };
+        let options = read().map_err(|error| HostError::plan(&error))?;
+        self.targets.push(DeclaredTarget {
+            key: key.to_owned(),
+            expression: expression.to_owned(),
+            options,
+            position,
+        });
+        Ok(())
+    }
+
+    /// `counter(name)` and its kin: the metric's number among all.
+    pub(super) fn metric(&mut self, name: &str, kind: Kind, unit: Unit) -> Result<(), HostError> {
+        let fine = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if !name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') || !name.chars().all(fine) {
+            return Err(plan_fault(format!("`{name}` is no name for a metric"))
+                .hint("use letters, digits and `_`, beginning with a letter")
+                .word(name));
+        }
+        if let Some(known) = builtin(name) {
+            if known.fed_by_scripts && known.kind == kind {
+                return Ok(());
+            }
+            let error = plan_fault(format!("`{name}` is a built-in metric: a {}", known.kind)).word(name);
+            return Err(match known.fed_by_scripts {
+                true => error.hint(format!("scripts feed it: declare it with `{}(\"{name}\")`", known.kind)),
+                false => error.hint("the runner feeds it: choose another name"),
+            });
+        }
+        if let Some(known) = self.metrics.iter().find(|metric| &*metric.name == name) {
+            if known.kind == kind && known.unit == unit {
+                return Ok(());
+            }
+            return Err(plan_fault(format!("`{name}` is declared already, as a {}", known.kind)).word(name));
+        }
+        if self.metrics.len() == METRICS_MAX {
+            return Err(plan_fault(format!("a script can declare at most {METRICS_MAX} metrics"))
+                .hint("tell samples of one metric apart by tags"));
+        }
+        self.metrics.push(Metric { name: Arc::from(name), kind, unit });
+        Ok(())
+    }
+
+
+    /// The closures, by scenario and ordinal.
+    pub(super) fn closures(&self) -> &BTreeMap<(String, u32), FnPtr> {
+        &self.closures
+    }
+
+    /// The plan of all that was declared; an error comes with the place of the call that is wrong.
+    pub(super) fn plan(&mut self, has_flow: bool) -> Result<Plan, (HostError, Option<Position>)> {
+        let (options, shortcut) = self.options.take().unwrap_or_default();
+        let mut plan = Plan {
+            base_url: self.base_url.take(),
+            scenarios: std::mem::take(&mut self.scenarios),
+            metrics: std::mem::take(&mut self.metrics),
+            options,
+            ..Plan::default()
+        };
+        for declared in std::mem::take(&mut self.targets) {
+            let DeclaredTarget { key, expression, options, position } = declared;
+            let target = Target::parse(&key, &expression, &options, &plan.metrics, position);
+            let target = target.map_err(|error| (HostError::plan(&PlanError::Target(error)), position))?;
+            plan.targets.push(target);
+        }
+        plan.add_default_scenario(&shortcut, has_flow).map_err(|error| (HostError::plan(&error), None))?;
+        Ok(plan)
+    }
+}
+
+/// Whether relative URLs can be completed with it.
+fn check_base_url(url: &str) -> Result<(), HostError> {
+    if url == DEMO_URL {
+        return Ok(());
+    }
+    match Endpoint::parse(Some(url), "/") {
+        Ok(_) => Ok(()),
+        Err(error) => Err(plan_fault(error.to_string())
+            .hint("write `http://HOST:PORT`, or \"demo\" for the embedded sample service")
+            .word(url)),
+    }
+}
+
+fn plan_fault(message: impl Into<String>) -> HostError {
+    HostError { fault: super::error::Fault::Plan, ..HostError::new(message) }
+}
+
+/// The map as a plan's options; closures are numbered and collected.
+pub(super) fn to_options(map: Map, closures: &mut Vec<FnPtr>) -> Result<Options, HostError> {
+    map.into_iter()
+        .map(|(name, value)| {
+            if is_deeper_than(&value, DEPTH_MAX) {
+                return Err(plan_fault(format!("`{name}` is nested deeper than {DEPTH_MAX}")).word(name.as_str()));
+            }
+            let value = to_value(&name, value, closures)?;
+            Ok((name.to_string(), value))
+        })
+        .collect()
+}
+
+fn to_value(name: &str, value: Dynamic, closures: &mut Vec<FnPtr>) -> Result<Value, HostError> {
+    if let Ok(flag) = value.as_bool() {
+        return Ok(Value::Bool(flag));
+    }
+    if let Ok(number) = value.as_int() {
+        return Ok(Value::Int(number));
+    }
+    if let Ok(number) = value.as_float() {
+        return Ok(Value::Float(number));
+    }
+    if let Ok(text) = value.as_immutable_string_ref() {
+        return Ok(Value::Text(text.to_string()));
+    }
+    if let Some(list) = value.read_lock::<FrozenList>() {
+        return list.iter().map(|item| to_value(name, item.clone(), closures)).collect::<Result<_, _>>().map(Value::List);
+    }
+    if let Some(map) = value.read_lock::<FrozenMap>() {
+        let pairs = map.iter().map(|(key, item)| Ok((key.to_string(), to_value(key, item.clone(), closures)?)));
+        return pairs.collect::<Result<_, HostError>>().map(Value::Map);
+    }
+    if let Some(think) = value.read_lock::<Think>() {
+        return Ok(Value::Think(*think));
+    }
+    if let Some(weighted) = value.read_lock::<Weighted>() {
+        return Ok(Value::Weighted(weighted.clone()));
+    }
+    if let Some(function) = value.read_lock::<FnPtr>() {
+        if !function.is_anonymous() {
+            return Ok(Value::Flow(Flow::Named(function.fn_name().to_owned())));
+        }
+        let ordinal = u32::try_from(closures.len()).expect("a map has fewer closures than a u32 counts");
+        closures.push(function.clone());
+        return Ok(Value::Flow(Flow::Closure { ordinal }));
+    }
+    let kind = type_name(&value);
+    if value.is_array() {
+        let list = value.into_array().unwrap_or_default();
+        return list.into_iter().map(|item| to_value(name, item, closures)).collect::<Result<_, _>>().map(Value::List);
+    }
+    if let Some(map) = value.try_cast::<Map>() {
+        return to_options(map, closures).map(Value::Map);
+    }
+    Err(plan_fault(format!("`{name}` can't be of type `{kind}`")).word(name))
+}
+
+/// A duration as scripts write it: a text with a unit.
+pub(super) fn to_duration(what: &str, text: &str) -> Result<std::time::Duration, HostError> {
+    parse_duration(text)
+        .map_err(|error| HostError::new(format!("{what}: {}", error.problem())).hint(error.advice()).word(text))
+}

@@ -1,0 +1,100 @@
+//! `check`: records whether something holds, and goes on.
+
+use std::rc::Rc;
+
+use rhai::{Dynamic, EvalAltResult, FnPtr, ImmutableString, Map, NativeCallContext};
+
+use super::super::error::HostError;
+use super::super::registry::Registry;
+use super::super::stage::Stage;
+use super::super::value::type_name;
+use super::super::vu::Vu;
+use super::metric::{key, to_tags};
+use super::call_back;
+use crate::metrics::TagSet;
+
+type Outcome<T> = Result<T, Box<EvalAltResult>>;
+
+pub(super) fn register(registry: &mut Registry<'_>) {
+    let stage = Rc::clone(&registry.stage);
+    registry.define(
+        "check(condition, name)",
+        "records whether the condition holds, and returns it",
+        move |holds: bool, name: ImmutableString| -> Outcome<bool> {
+            let vu = stage.acting("check")?;
+            record(&stage, &vu, &name, holds, &TagSet::default());
+            Ok(holds)
+        },
+    );
+    let stage = Rc::clone(&registry.stage);
+    registry.define(
+        "check(value, checks)",
+        "records each of the map's closures, called with the value; returns whether all hold",
+        move |context: NativeCallContext<'_>, value: Dynamic, checks: Map| {
+            check(&context, &stage, &value, &checks, &TagSet::default())
+        },
+    );
+    let stage = Rc::clone(&registry.stage);
+    registry.define(
+        "check(value, checks, tags)",
+        "the same with tags on the samples",
+        move |context: NativeCallContext<'_>, value: Dynamic, checks: Map, tags: Map| {
+            check(&context, &stage, &value, &checks, &to_tags(&tags)?)
+        },
+    );
+    registry.overload("check", |condition: Dynamic, _: ImmutableString| -> Outcome<bool> {
+        Err(HostError::new(format!("`check` takes true or false beside a name, not {}", type_name(&condition)))
+            .hint("write `check(r.status == 200, \"name\")`, or `check(r, #{ \"name\": |r| r.status == 200 })`")
+            .into())
+    });
+}
+
+fn check(context: &NativeCallContext<'_>, stage: &Stage, value: &Dynamic, checks: &Map, tags: &TagSet) -> Outcome<bool> {
+    let vu = stage.acting("check")?;
+    let mut all = true;
+    for (name, condition) in checks {
+        let holds = match holds(context, &vu, value, name, condition) {
+            Ok(holds) => holds,
+            // What throws doesn't hold, and is a mistake of the script as well.
+            Err(error) => {
+                if !vu.is_ending() {
+                    record(stage, &vu, name, false, tags);
+                }
+                return Err(error);
+            }
+        };
+        record(stage, &vu, name, holds, tags);
+        all &= holds;
+    }
+    Ok(all)
+}
+
+fn holds(context: &NativeCallContext<'_>, vu: &Vu, value: &Dynamic, name: &str, condition: &Dynamic) -> Outcome<bool> {
+    if let Ok(holds) = condition.as_bool() {
+        return Ok(holds);
+    }
+    let Some(closure) = condition.read_lock::<FnPtr>() else {
+        return Err(HostError::new(format!("the check `{name}` is {}", type_name(condition)))
+            .hint("a check is a closure, `|r| r.status == 200`, or true or false")
+            .word(name)
+            .into());
+    };
+    let held = call_back(context, vu, &closure, &mut [value.clone()])?;
+    held.as_bool().map_err(|_| {
+        HostError::new(format!("the check `{name}` gave {}, not true or false", type_name(&held)))
+            .hint("compare: `|r| r.json(\"price\") > 0`")
+            .word(name)
+            .into()
+    })
+}
+
+/// Counts a check.
+pub(super) fn record(stage: &Stage, vu: &Vu, name: &str, holds: bool, tags: &TagSet) {
+    stage.recorder().with(|recorder| {
+        let (metric, _) = recorder.metric("checks").expect("a built-in metric");
+        let check = recorder.intern(name);
+        let key = key(recorder, metric, vu, check, tags);
+        let series = stage.series(recorder, key);
+        recorder.rate(series, u64::from(holds), 1);
+    });
+}

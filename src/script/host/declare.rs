@@ -1,0 +1,117 @@
+//! `base_url`, `options`, `scenario`, `target`, and the values that their options take.
+
+use std::rc::Rc;
+
+use rhai::{Dynamic, EvalAltResult, ImmutableString, Map, NativeCallContext};
+
+use super::super::declaration::{to_duration, to_options};
+use super::super::diagnose::position;
+use super::super::error::HostError;
+use super::super::registry::Registry;
+use crate::plan::{PlanError, Think, Weighted};
+
+type Outcome<T> = Result<T, Box<EvalAltResult>>;
+
+pub(super) fn register(registry: &mut Registry<'_>) {
+    registry.engine.register_type_with_name::<Think>("think time");
+    registry.engine.register_type_with_name::<Weighted>("weighted flows");
+    calls(registry);
+    values(registry);
+}
+
+fn calls(registry: &mut Registry<'_>) {
+    let stage = Rc::clone(&registry.stage);
+    registry.define(
+        "base_url(url)",
+        "where relative URLs go; \"demo\" is the embedded sample service",
+        move |url: ImmutableString| -> Outcome<()> {
+            stage.declaring("base_url")?;
+            Ok(stage.declaration.borrow_mut().base_url(&url)?)
+        },
+    );
+    let stage = Rc::clone(&registry.stage);
+    registry.define("options(options)", "options of the whole run", move |options: Map| -> Outcome<()> {
+        stage.declaring("options")?;
+        Ok(stage.declaration.borrow_mut().options(options)?)
+    });
+    let stage = Rc::clone(&registry.stage);
+    registry.define(
+        "scenario(name, options)",
+        "a load: an executor, how much of it, and the flow that runs",
+        move |context: NativeCallContext<'_>, name: ImmutableString, options: Map| -> Outcome<()> {
+            stage.declaring("scenario")?;
+            let place = position(context.call_position());
+            Ok(stage.declaration.borrow_mut().scenario(&name, options, place)?)
+        },
+    );
+    let stage = Rc::clone(&registry.stage);
+    registry.define(
+        "target(selector, expression)",
+        "what must hold of a metric for the run to pass: `target(\"http_req_duration\", \"p(95) < 200ms\")`",
+        move |context: NativeCallContext<'_>, key: ImmutableString, expression: ImmutableString| -> Outcome<()> {
+            stage.declaring("target")?;
+            let place = position(context.call_position());
+            Ok(stage.declaration.borrow_mut().target(&key, &expression, Map::new(), place)?)
+        },
+    );
+    let stage = Rc::clone(&registry.stage);
+    registry.define(
+        "target(selector, expression, options)",
+        "the same with `abort_on_fail` and `delay_abort_eval`",
+        move |context: NativeCallContext<'_>,
+              key: ImmutableString,
+              expression: ImmutableString,
+              options: Map|
+              -> Outcome<()> {
+            stage.declaring("target")?;
+            let place = position(context.call_position());
+            Ok(stage.declaration.borrow_mut().target(&key, &expression, options, place)?)
+        },
+    );
+}
+
+fn values(registry: &mut Registry<'_>) {
+    let plan = |error: PlanError| HostError::plan(&error);
+    registry.define(
+        "weighted(flows)",
+        "flows by weight, chosen anew for each iteration: `weighted(#{ price: 80, analysis: 20 })`",
+        move |flows: Map| -> Outcome<Weighted> {
+            let options = to_options(flows, &mut Vec::new())?;
+            Ok(Weighted::from_options(&options).map_err(plan)?)
+        },
+    );
+    registry.define(
+        "between(min, max)",
+        "a think time, uniform between two durations",
+        move |min: ImmutableString, max: ImmutableString| -> Outcome<Think> {
+            let (min, max) = (to_duration("`between`", &min)?, to_duration("`between`", &max)?);
+            Ok(Think::between(min, max).map_err(plan)?)
+        },
+    );
+    registry.define("constant(pause)", "a think time that is always the same", |pause: ImmutableString| -> Outcome<Think> {
+        Ok(Think::Constant(to_duration("`constant`", &pause)?))
+    });
+    registry.define(
+        "pacing(period)",
+        "a think time that lets iterations start this far apart",
+        |period: ImmutableString| -> Outcome<Think> { Ok(Think::Pacing(to_duration("`pacing`", &period)?)) },
+    );
+    registry.define(
+        "throughput(per_second)",
+        "a think time that allows at most so many iterations a second and user",
+        move |per_second: f64| -> Outcome<Think> { Ok(Think::throughput(per_second).map_err(plan)?) },
+    );
+    registry.overload("throughput", move |per_second: i64| -> Outcome<Think> {
+        Ok(Think::throughput(per_second as f64).map_err(plan)?)
+    });
+    for name in ["constant", "pacing"] {
+        registry.overload(name, move |number: Dynamic| -> Outcome<Think> { Err(no_unit(name, &number)) });
+    }
+    registry.overload("between", |min: Dynamic, _: Dynamic| -> Outcome<Think> { Err(no_unit("between", &min)) });
+}
+
+fn no_unit(name: &str, number: &Dynamic) -> Box<EvalAltResult> {
+    HostError::new(format!("`{name}` takes durations with a unit, not {number}"))
+        .hint(format!("write \"{number}s\" for seconds, \"{number}ms\" for milliseconds"))
+        .into()
+}

@@ -1,0 +1,60 @@
+//! `group`: names what happens inside a closure.
+
+use std::rc::Rc;
+
+use rhai::{Dynamic, EvalAltResult, FnPtr, ImmutableString, NativeCallContext};
+
+use super::super::error::HostError;
+use super::super::registry::Registry;
+use super::super::stage::Stage;
+use super::call_back;
+use super::metric::key;
+use crate::metrics::{Symbol, TagSet};
+
+/// Groups within groups.
+const DEPTH_MAX: usize = 16;
+
+pub(super) fn register(registry: &mut Registry<'_>) {
+    let stage = Rc::clone(&registry.stage);
+    registry.define(
+        "group(name, closure)",
+        "runs the closure with the tag `group` on all its samples, and times it",
+        move |context: NativeCallContext<'_>, name: ImmutableString, closure: FnPtr| group(&context, &stage, &name, &closure),
+    );
+}
+
+fn group(
+    context: &NativeCallContext<'_>,
+    stage: &Stage,
+    name: &str,
+    closure: &FnPtr,
+) -> Result<Dynamic, Box<EvalAltResult>> {
+    let vu = stage.acting("group")?;
+    if name.is_empty() || name.contains("::") {
+        return Err(HostError::new(format!("`{name}` is no name for a group"))
+            .hint("it can't be empty nor hold `::`, which joins the names of nested groups")
+            .into());
+    }
+    let outer = vu.group.borrow().clone();
+    if outer.matches("::").count() >= DEPTH_MAX {
+        return Err(HostError::new(format!("groups are nested deeper than {DEPTH_MAX}")).into());
+    }
+    let outer_symbol = vu.group_symbol.get();
+    let inner = format!("{outer}::{name}");
+    vu.group_symbol.set(stage.recorder().with(|recorder| recorder.intern(&inner)));
+    vu.group.replace(inner);
+    let start_ns = stage.clock().now_ns();
+    let result = call_back(context, &vu, closure, &mut []);
+    if !vu.is_ending() {
+        let took_us = (stage.clock().now_ns() - start_ns) / 1_000;
+        stage.recorder().with(|recorder| {
+            let (metric, _) = recorder.metric("group_duration").expect("a built-in metric");
+            let key = key(recorder, metric, &vu, Symbol::NONE, &TagSet::default());
+            let series = stage.series(recorder, key);
+            recorder.trend_us(series, took_us);
+        });
+    }
+    vu.group.replace(outer);
+    vu.group_symbol.set(outer_symbol);
+    result
+}

@@ -1,0 +1,349 @@
+//! `http::get` and its kin: a request from the running user, measured and recorded.
+
+use std::rc::Rc;
+
+use rhai::{Dynamic, EvalAltResult, ImmutableString, Map};
+
+use super::super::error::HostError;
+use super::super::frozen::FrozenMap;
+use super::super::registry::Registry;
+use super::super::stage::Stage;
+use super::super::value::{to_json, type_name};
+use super::super::vu::{Route, Vu};
+use super::metric::to_tags;
+use super::response::Reply;
+use crate::diagnostic::suggest;
+use crate::http::{Endpoint, Exchange, Method, Protocol, Request};
+use crate::metrics::{RequestKey, RequestSample, Symbol, TagSet};
+use crate::units::parse_duration;
+
+type Outcome<T> = Result<T, Box<EvalAltResult>>;
+
+/// The methods with a function of their own; [`Stage::words`] has their symbols in this order.
+const METHODS: [(&str, &str, &str, Method); 7] = [
+    ("http::get(url)", "http::get(url, options)", "sends a GET", Method::Get),
+    ("http::head(url)", "http::head(url, options)", "sends a HEAD", Method::Head),
+    ("http::post(url)", "http::post(url, options)", "sends a POST", Method::Post),
+    ("http::put(url)", "http::put(url, options)", "sends a PUT", Method::Put),
+    ("http::patch(url)", "http::patch(url, options)", "sends a PATCH", Method::Patch),
+    ("http::del(url)", "http::del(url, options)", "sends a DELETE", Method::Delete),
+    ("http::options(url)", "http::options(url, options)", "sends an OPTIONS", Method::Options),
+];
+
+/// Options of a request.
+const OPTIONS: [&str; 9] =
+    ["json", "form", "body", "headers", "query", "name", "tags", "timeout", "connect_timeout"];
+
+/// Options that other tools have and later versions will.
+const LATER: [&str; 8] =
+    ["multipart", "cookies", "jar", "auth", "redirects", "compression", "response_type", "responseType"];
+
+/// Statuses that don't count as failed, as in k6.
+const EXPECTED: std::ops::Range<u16> = 200..400;
+
+pub(super) fn register(registry: &mut Registry<'_>) {
+    for (index, (plain, with_options, about, method)) in METHODS.into_iter().enumerate() {
+        let name = plain.split('(').next().unwrap_or(plain);
+        let (stage, verb) = (Rc::clone(&registry.stage), method.clone());
+        registry.define(plain, about, move |url: ImmutableString| {
+            call(&stage, name, Some(index), &verb, url, &Call::default())
+        });
+        let (stage, verb) = (Rc::clone(&registry.stage), method);
+        registry.define(
+            with_options,
+            "the same with `json`, `form` or `body`, and `headers`, `query`, `name`, `tags`, `timeout`",
+            move |url: ImmutableString, options: Map| {
+                call(&stage, name, Some(index), &verb, url, &Call::read(name, &options)?)
+            },
+        );
+        registry.overload(name, move |_: Dynamic, other: Dynamic| -> Outcome<Reply> { Err(no_map(name, &other)) });
+        registry.overload(name, move |_: Dynamic, _: Dynamic, _: Dynamic| -> Outcome<Reply> { Err(as_in_k6(name)) });
+    }
+    let stage = Rc::clone(&registry.stage);
+    registry.define(
+        "http::request(method, url)",
+        "sends a request with any method",
+        move |method: ImmutableString, url: ImmutableString| request(&stage, &method, url, &Map::new()),
+    );
+    let stage = Rc::clone(&registry.stage);
+    registry.define(
+        "http::request(method, url, options)",
+        "the same with options",
+        move |method: ImmutableString, url: ImmutableString, options: Map| request(&stage, &method, url, &options),
+    );
+    registry.overload("http::request", |_: Dynamic, _: Dynamic, _: Dynamic, _: Dynamic| -> Outcome<Reply> {
+        Err(as_in_k6("http::request"))
+    });
+    registry.overload("http::batch", |_: Dynamic| -> Outcome<Reply> {
+        Err(HostError::new("`http::batch` comes with a later version")
+            .hint("call `http::get` and its kin one after another for now")
+            .into())
+    });
+}
+
+fn request(stage: &Stage, method: &str, url: ImmutableString, options: &Map) -> Outcome<Reply> {
+    let method = Method::parse(method).map_err(|failure| HostError::new(failure.to_string()).word(method))?;
+    let index = METHODS.iter().position(|(.., known)| *known == method);
+    call(stage, "http::request", index, &method, url, &Call::read("http::request", options)?)
+}
+
+/// What a call says besides method and URL.
+#[derive(Default)]
+struct Call {
+    body: Vec<u8>,
+    content_type: Option<&'static str>,
+    headers: Vec<(String, String)>,
+    query: Vec<(String, String)>,
+    name: Option<ImmutableString>,
+    tags: TagSet,
+    timeout_ns: Option<u64>,
+    connect_timeout_ns: Option<u64>,
+}
+
+impl Call {
+    fn read(function: &str, options: &Map) -> Outcome<Self> {
+        let mut call = Self::default();
+        let mut body_by: Option<&str> = None;
+        for (key, value) in options {
+            match key.as_str() {
+                option @ ("json" | "form" | "body") => {
+                    if let Some(first) = body_by.replace(option) {
+                        return Err(HostError::new(format!("`{first}` and `{option}` are both a body"))
+                            .hint("keep one of them")
+                            .word(option)
+                            .into());
+                    }
+                    call.read_body(option, value)?;
+                }
+                "headers" => call.headers = pairs(key, value)?,
+                "query" => call.query = pairs(key, value)?,
+                "name" => call.name = Some(text(key, value)?),
+                "tags" => call.tags = to_tags(&map(key, value)?)?,
+                "timeout" => call.timeout_ns = Some(nanoseconds(key, value)?),
+                "connect_timeout" | "connectTimeout" => call.connect_timeout_ns = Some(nanoseconds(key, value)?),
+                other => return Err(unknown_option(function, other)),
+            }
+        }
+        Ok(call)
+    }
+
+    fn read_body(&mut self, option: &str, value: &Dynamic) -> Outcome<()> {
+        match option {
+            "json" => {
+                let json = to_json(value).map_err(|what| {
+                    HostError::new(format!("`json` can't hold {what}")).word("json")
+                })?;
+                self.body = json.to_string().into_bytes();
+                self.content_type = Some("application/json");
+            }
+            "form" => {
+                let mut form = url::form_urlencoded::Serializer::new(String::new());
+                form.extend_pairs(pairs(option, value)?);
+                self.body = form.finish().into_bytes();
+                self.content_type = Some("application/x-www-form-urlencoded");
+            }
+            _ if value.is_blob() => self.body = value.clone().into_blob().unwrap_or_default(),
+            _ => {
+                let Ok(text) = value.as_immutable_string_ref() else {
+                    return Err(HostError::new(format!("`body` takes a text or bytes, not {}", type_name(value)))
+                        .hint("write `json: …` for JSON, `form: …` for a form")
+                        .word("body")
+                        .into());
+                };
+                self.body = text.as_bytes().to_vec();
+            }
+        }
+        Ok(())
+    }
+}
+
+fn call(
+    stage: &Stage,
+    function: &str,
+    method_index: Option<usize>,
+    method: &Method,
+    url: ImmutableString,
+    call: &Call,
+) -> Outcome<Reply> {
+    let vu = stage.acting(function)?;
+    let route = route(stage, &vu, url, &call.query)?;
+    let mut headers: Vec<(&str, &str)> =
+        call.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    if let Some(kind) = call.content_type
+        && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
+    {
+        headers.push(("Content-Type", kind));
+    }
+    let timeouts = stage.timeouts();
+    let request = Request {
+        headers: &headers,
+        body: &call.body,
+        timeout_ns: call.timeout_ns.unwrap_or(timeouts.total_ns),
+        connect_timeout_ns: call.connect_timeout_ns.unwrap_or(timeouts.connect_ns),
+        ..Request::new(method, &route.endpoint)
+    };
+    let mut client = vu.client.take().expect("a user's client is out only while it waits for a request");
+    let sent = stage.wait(&vu, client.send(&request));
+    vu.client.set(Some(client));
+    let exchange = sent.inspect_err(|_| stage.count_cut_request())?;
+    record(stage, &vu, method_index, method, &route, call, &exchange);
+    Ok(Reply::new(exchange, Rc::clone(route.endpoint.url())))
+}
+
+/// The parsed URL, from the scenario's earlier calls if it was called before.
+fn route(stage: &Stage, vu: &Vu, url: ImmutableString, query: &[(String, String)]) -> Outcome<Route> {
+    if query.is_empty()
+        && let Some(route) = vu.cast.route(&url)
+    {
+        return Ok(route);
+    }
+    let query_pairs = query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let endpoint = Endpoint::with_query(vu.cast.base_url.as_deref(), &url, query_pairs).map_err(|error| {
+        let hint = match vu.cast.base_url {
+            Some(_) => "a path such as \"/health\" is completed with the base URL",
+            None => "declare `base_url(\"http://HOST:PORT\")` at the top level, or write the whole URL",
+        };
+        HostError::new(error.to_string()).hint(hint).word(url.as_str())
+    })?;
+    let [name, tag] =
+        stage.recorder().with(|recorder| [endpoint.name(), endpoint.tag()].map(|text| recorder.intern(text)));
+    let route = Route { endpoint: Rc::new(endpoint), name, url: tag };
+    if query.is_empty() {
+        vu.cast.keep_route(url, route.clone());
+    }
+    Ok(route)
+}
+
+fn record(
+    stage: &Stage,
+    vu: &Vu,
+    method_index: Option<usize>,
+    method: &Method,
+    route: &Route,
+    call: &Call,
+    exchange: &Exchange,
+) {
+    let words = stage.words();
+    let status = exchange.status();
+    let expected = EXPECTED.contains(&status);
+    let response = exchange.result.as_ref().ok();
+    let timings = &exchange.timings;
+    let sample = RequestSample {
+        sending_ns: timings.sending_ns,
+        waiting_ns: timings.waiting_ns,
+        receiving_ns: timings.receiving_ns,
+        blocked_ns: timings.blocked_ns,
+        dns_ns: timings.dns_ns,
+        connecting_ns: timings.connecting_ns,
+        tls_ns: timings.tls_ns,
+        response_time_ns: timings.total_ns().saturating_add(vu.lateness_ns.take()),
+        responded: response.is_some(),
+        failed: !expected,
+        bytes_sent: exchange.bytes_sent,
+        bytes_received: exchange.bytes_received,
+        cache: response.and_then(|response| response.cache_status().is_hit()),
+    };
+    stage.recorder().with(|recorder| {
+        // A given name groups URLs that differ: the `url` tag would tell them apart again.
+        let (name, url) = match &call.name {
+            Some(name) => (recorder.intern(name), Symbol::NONE),
+            None => (route.name, route.url),
+        };
+        let key = RequestKey {
+            scenario: vu.cast.scenario_symbol,
+            group: vu.group_symbol.get(),
+            name,
+            url,
+            method: method_index.map_or_else(|| recorder.intern(method.as_str()), |index| words.methods[index]),
+            proto: response.map_or(Symbol::NONE, |response| match response.protocol() {
+                Protocol::Http10 => words.protocols[0],
+                Protocol::Http11 => words.protocols[1],
+            }),
+            status,
+            error_code: exchange.error_code(),
+            expected,
+            extra: if call.tags.is_empty() {
+                vu.cast.tags_symbol
+            } else {
+                recorder.intern_tags(&vu.cast.tags.and(&call.tags))
+            },
+        };
+        recorder.request(&key, &sample);
+    });
+}
+
+fn map(option: &str, value: &Dynamic) -> Outcome<Map> {
+    if let Some(map) = value.read_lock::<FrozenMap>() {
+        return Ok(map.iter().map(|(key, item)| (key.as_str().into(), item.clone())).collect());
+    }
+    match value.as_map_ref() {
+        Ok(map) => Ok(map.clone()),
+        Err(_) => Err(HostError::new(format!("`{option}` takes a map, not {}", type_name(value))).word(option).into()),
+    }
+}
+
+fn pairs(option: &str, value: &Dynamic) -> Outcome<Vec<(String, String)>> {
+    let mut pairs = Vec::new();
+    for (key, value) in map(option, value)? {
+        if value.is_array() || value.is_map() || value.is_fnptr() {
+            return Err(HostError::new(format!("`{key}` in `{option}` must be a text, not {}", type_name(&value)))
+                .word(key.as_str())
+                .into());
+        }
+        if !value.is_unit() {
+            pairs.push((key.to_string(), value.to_string()));
+        }
+    }
+    Ok(pairs)
+}
+
+fn text(option: &str, value: &Dynamic) -> Outcome<ImmutableString> {
+    value.as_immutable_string_ref().map(|text| text.clone()).map_err(|_| {
+        HostError::new(format!("`{option}` takes a text, not {}", type_name(value))).word(option).into()
+    })
+}
+
+fn nanoseconds(option: &str, value: &Dynamic) -> Outcome<u64> {
+    let text = match value.as_immutable_string_ref() {
+        Ok(text) => text.to_string(),
+        Err(_) => value.to_string(),
+    };
+    let duration = parse_duration(&text).map_err(|error| {
+        HostError::new(format!("`{option}`: {}", error.problem())).hint(error.advice()).word(option)
+    })?;
+    Ok(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX).max(1))
+}
+
+fn unknown_option(function: &str, option: &str) -> Box<EvalAltResult> {
+    if LATER.contains(&option) {
+        return HostError::new(format!("`{option}` comes with a later version"))
+            .hint(format!("the options of `{function}` are `{}`", OPTIONS.join("`, `")))
+            .word(option)
+            .into();
+    }
+    let near = match option {
+        "params" | "searchParams" => vec!["query"],
+        "data" | "payload" => vec!["body"],
+        option => suggest(option, OPTIONS),
+    };
+    let hint = match near.first() {
+        Some(near) => format!("did you mean `{near}`? The options are `{}`", OPTIONS.join("`, `")),
+        None => format!("the options are `{}`", OPTIONS.join("`, `")),
+    };
+    HostError::new(format!("`{function}` has no option `{option}`")).hint(hint).word(option).into()
+}
+
+/// The second argument is no map: k6's body, most likely.
+fn no_map(function: &str, other: &Dynamic) -> Box<EvalAltResult> {
+    HostError::new(format!("`{function}` takes a map of options as its second argument, not {}", type_name(other)))
+        .hint(format!("write `{function}(url, #{{ body: … }})`, or `json: …` for JSON"))
+        .into()
+}
+
+/// k6's `(url, body, params)`.
+fn as_in_k6(function: &str) -> Box<EvalAltResult> {
+    let url = if function == "http::request" { "method, url" } else { "url" };
+    HostError::new(format!("`{function}` takes ({url}, options), not k6's ({url}, body, params)"))
+        .hint(format!("write `{function}({url}, #{{ body: …, headers: … }})`, or `json: …` for a JSON body"))
+        .into()
+}

@@ -1,0 +1,20 @@
+//! `log::*`: lines on standard error, with the user who said them.
+
+use std::rc::Rc;
+
+use rhai::Dynamic;
+
+use super::super::log::Level;
+use super::super::registry::Registry;
+
+pub(super) fn register(registry: &mut Registry<'_>) {
+    for (signature, about, level) in [
+        ("log::debug(text)", "says something with `-v` alone", Level::Debug),
+        ("log::info(text)", "says something", Level::Info),
+        ("log::warn(text)", "says that something is odd", Level::Warn),
+        ("log::error(text)", "says that something is wrong", Level::Error),
+    ] {
+        let stage = Rc::clone(&registry.stage);
+        registry.define(signature, about, move |text: Dynamic| stage.log(level, &text.to_string()));
+    }
+}

@@ -1,0 +1,164 @@
+//! Custom metrics: `counter`, `gauge`, `rate`, `trend`, and the handles that they give.
+
+use std::rc::Rc;
+
+use rhai::{Dynamic, EvalAltResult, INT, ImmutableString, Map};
+
+use super::super::error::HostError;
+use super::super::registry::Registry;
+use super::super::stage::{SeriesKey, Stage};
+use super::super::value::type_name;
+use super::super::vu::Vu;
+use crate::metrics::{Kind, MetricId, Recorder, SeriesId, Symbol, TagSet, Unit};
+
+type Outcome<T> = Result<T, Box<EvalAltResult>>;
+
+/// A custom metric, as scripts hold it.
+#[derive(Debug, Clone)]
+struct CustomMetric {
+    name: ImmutableString,
+    kind: Kind,
+}
+
+const FORMS: [(&str, &str, Kind); 4] = [
+    ("counter(name)", "declares a metric that adds up: `.add(n)`", Kind::Counter),
+    ("gauge(name)", "declares a metric whose last value counts: `.set(n)`", Kind::Gauge),
+    ("rate(name)", "declares a share: `.add(true)`, or `.add(hits, total)`", Kind::Rate),
+    ("trend(name)", "declares a distribution of plain numbers: `.add(n)`", Kind::Trend),
+];
+
+pub(super) fn register(registry: &mut Registry<'_>) {
+    registry.engine.register_type_with_name::<CustomMetric>("metric");
+    for (signature, about, kind) in FORMS {
+        let stage = Rc::clone(&registry.stage);
+        registry.define(signature, about, move |name: ImmutableString| declare(&stage, name, kind, Unit::None));
+    }
+    let stage = Rc::clone(&registry.stage);
+    registry.define(
+        "trend(name, unit)",
+        "the same of times in milliseconds (\"time\") or sizes (\"bytes\")",
+        move |name: ImmutableString, unit: ImmutableString| -> Outcome<CustomMetric> {
+            let unit = match unit.as_str() {
+                "time" => Unit::Time,
+                "bytes" => Unit::Bytes,
+                other => {
+                    return Err(HostError::new(format!("`{other}` is no unit of a trend"))
+                        .hint("write \"time\" for milliseconds, \"bytes\" for sizes, or nothing")
+                        .into());
+                }
+            };
+            declare(&stage, name, Kind::Trend, unit)
+        },
+    );
+    let stage = Rc::clone(&registry.stage);
+    // k6: `new Trend(name, isTime)`.
+    registry.overload("trend", move |name: ImmutableString, is_time: bool| {
+        declare(&stage, name, Kind::Trend, if is_time { Unit::Time } else { Unit::None })
+    });
+    methods(registry);
+}
+
+fn methods(registry: &mut Registry<'_>) {
+    for name in ["add", "set"] {
+        let stage = Rc::clone(&registry.stage);
+        registry.engine.register_fn(name, move |metric: &mut CustomMetric, value: Dynamic| {
+            add(&stage, metric, name, &value, &TagSet::default())
+        });
+        let stage = Rc::clone(&registry.stage);
+        registry.engine.register_fn(name, move |metric: &mut CustomMetric, value: Dynamic, tags: Map| {
+            add(&stage, metric, name, &value, &to_tags(&tags)?)
+        });
+    }
+    let stage = Rc::clone(&registry.stage);
+    registry.engine.register_fn("add", move |metric: &mut CustomMetric, hits: INT, total: INT| -> Outcome<()> {
+        if metric.kind != Kind::Rate {
+            return Err(misuse(metric, "takes one number"));
+        }
+        let (Ok(hits), Ok(total)) = (u64::try_from(hits), u64::try_from(total)) else {
+            return Err(misuse(metric, "takes hits and a total from 0 up"));
+        };
+        if hits > total {
+            return Err(misuse(metric, &format!("can't have {hits} hits of {total}")));
+        }
+        record(&stage, metric, &TagSet::default(), |recorder, series| recorder.rate(series, hits, total))
+    });
+    registry.engine.register_get("name", |metric: &mut CustomMetric| metric.name.clone());
+    registry.engine.register_fn("to_string", |metric: &mut CustomMetric| format!("{} {}", metric.kind, metric.name));
+}
+
+fn declare(stage: &Stage, name: ImmutableString, kind: Kind, unit: Unit) -> Outcome<CustomMetric> {
+    stage.declaring(kind.name())?;
+    stage.declaration.borrow_mut().metric(&name, kind, unit)?;
+    Ok(CustomMetric { name, kind })
+}
+
+fn add(stage: &Stage, metric: &CustomMetric, method: &str, value: &Dynamic, tags: &TagSet) -> Outcome<()> {
+    if method == "set" && metric.kind != Kind::Gauge {
+        return Err(misuse(metric, "takes `add`; `set` is for gauges"));
+    }
+    if metric.kind == Kind::Rate {
+        let Ok(hit) = value.as_bool() else {
+            return Err(misuse(
+                metric,
+                &format!("takes true or false, or `add(hits, total)`, not {}", type_name(value)),
+            ));
+        };
+        return record(stage, metric, tags, |recorder, series| recorder.rate(series, u64::from(hit), 1));
+    }
+    let number = value.as_float().or_else(|_| value.as_int().map(|number| number as f64));
+    let Ok(number) = number else {
+        return Err(misuse(metric, &format!("takes a number, not {}", type_name(value))));
+    };
+    if !number.is_finite() {
+        return Err(misuse(metric, &format!("takes a number, not {number}")));
+    }
+    if metric.kind == Kind::Counter && number < 0.0 {
+        return Err(misuse(metric, "only grows: it can't take a negative number"));
+    }
+    record(stage, metric, tags, |recorder, series| match metric.kind {
+        Kind::Counter => recorder.add(series, number),
+        Kind::Gauge => recorder.set(series, number),
+        _ => recorder.trend(series, number),
+    })
+}
+
+fn record(
+    stage: &Stage,
+    metric: &CustomMetric,
+    tags: &TagSet,
+    put: impl FnOnce(&mut Recorder, SeriesId),
+) -> Outcome<()> {
+    let vu = stage.acting(metric.kind.name())?;
+    stage.recorder().with(|recorder| {
+        let (id, _) = recorder.metric(&metric.name).expect("declared at the top level, here as on the control thread");
+        let key = key(recorder, id, &vu, Symbol::NONE, tags);
+        let series = stage.series(recorder, key);
+        put(recorder, series);
+    });
+    Ok(())
+}
+
+/// The key of a series that `vu` adds to, with further tags.
+pub(super) fn key(recorder: &mut Recorder, metric: MetricId, vu: &Vu, check: Symbol, tags: &TagSet) -> SeriesKey {
+    let tags = if tags.is_empty() {
+        vu.cast.tags_symbol
+    } else {
+        recorder.intern_tags(&vu.cast.tags.and(tags))
+    };
+    SeriesKey { metric, check, scenario: vu.cast.scenario_symbol, group: vu.group_symbol.get(), tags }
+}
+
+/// Tags as a script gives them.
+pub(super) fn to_tags(map: &Map) -> Outcome<TagSet> {
+    let pairs = map.iter().map(|(name, value)| {
+        if value.is_string() || value.is_int() || value.is_bool() || value.is_float() {
+            return Ok((name.to_string(), value.to_string()));
+        }
+        Err(HostError::new(format!("the tag `{name}` must be a text, not {}", type_name(value))).word(name.as_str()))
+    });
+    Ok(TagSet::from_pairs(pairs.collect::<Result<Vec<_>, HostError>>()?))
+}
+
+fn misuse(metric: &CustomMetric, what: &str) -> Box<EvalAltResult> {
+    HostError::new(format!("the {} `{}` {what}", metric.kind, metric.name)).into()
+}

@@ -1,0 +1,63 @@
+//! What scripts can call: a file per host module, a line per module in [`MODULES`].
+
+mod assert;
+mod check;
+mod control;
+mod declare;
+mod env;
+mod group;
+mod http;
+mod json_path;
+mod log;
+mod metric;
+mod random;
+mod response;
+mod time;
+mod vu;
+
+use rhai::{Dynamic, EvalAltResult, FnPtr, NativeCallContext, Scope};
+
+use super::registry::Registry;
+use super::stage::Stage;
+use super::value::{DEPTH_MAX, is_deeper_than};
+use super::vu::{Ending, Limit, Vu};
+
+/// What one file brings into the language.
+pub(super) struct HostModule {
+    /// Registers its functions.
+    pub(super) register: fn(&mut Registry<'_>),
+}
+
+/// All host modules, in the order of the reference.
+pub(super) const MODULES: &[HostModule] = &[
+    HostModule { register: declare::register },
+    HostModule { register: metric::register },
+    HostModule { register: http::register },
+    HostModule { register: response::register },
+    HostModule { register: check::register },
+    HostModule { register: assert::register },
+    HostModule { register: group::register },
+    HostModule { register: time::register },
+    HostModule { register: control::register },
+    HostModule { register: random::register },
+    HostModule { register: vu::register },
+    HostModule { register: env::register },
+    HostModule { register: log::register },
+];
+
+/// Calls a closure that a script gave us; `this` stays the user's state in it.
+fn call_back(
+    context: &NativeCallContext<'_>,
+    vu: &Vu,
+    closure: &FnPtr,
+    arguments: &mut [Dynamic],
+) -> Result<Dynamic, Box<EvalAltResult>> {
+    closure.call_raw(context, Some(&mut vu.state.clone()), arguments)
+}
+
+/// Ends the script if one of its variables is nested too deeply.
+pub(super) fn look_for_nesting(stage: &Stage, scope: &Scope<'_>) {
+    if scope.iter_raw().any(|(_, _, value)| is_deeper_than(value, DEPTH_MAX)) {
+        stage.vu().end(Ending::Limit(Limit::Nesting));
+    }
+}

@@ -1,0 +1,313 @@
+//! A script on one thread: compiled, declared, and ready to be called.
+//!
+//! Nothing of Rhai crosses threads, so the control thread and each worker load the script for
+//! themselves. Flows are called by name without running the top level again: its constants became
+//! the module `global`.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rhai::{AST, CallFnOptions, Dynamic, Engine, Module, Scope};
+
+use super::declaration::Declaration;
+use super::diagnose::{Context, position};
+use super::engine::engine;
+use super::error::HostError;
+use super::frozen::freeze;
+use super::host;
+use super::registry::Registry;
+use super::stage::Stage;
+use super::vu::{Cast, Ending, Phase, Vu};
+use crate::diagnostic::{Code, Diagnostic, Source, suggest};
+use crate::http::{Alarm, Clock};
+use crate::plan::{Flow, Hooks, Plan, Scenario};
+
+/// Stack that the top level may use on a thread's own stack: as much as a fiber has.
+const TOP_LEVEL_STACK_BYTES: usize = crate::fiber::STACK_BYTES;
+
+/// A function of the script that the engine calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    name: String,
+    takes_data: bool,
+}
+
+/// How a call into the script ended otherwise than by returning.
+#[derive(Debug)]
+pub enum Failure {
+    /// The engine stopped the user.
+    Stopped,
+    /// It threw, or met a limit.
+    Threw(Diagnostic),
+    /// An assertion ended it.
+    Asserted(Diagnostic),
+    /// `fail(reason)`.
+    Failed(Diagnostic),
+    /// `abort(reason)`.
+    Aborted(String),
+}
+
+/// A loaded script.
+pub struct Program {
+    engine: Engine,
+    functions: AST,
+    context: Context,
+    /// Functions with their numbers of parameters.
+    arities: BTreeMap<String, usize>,
+    closures: BTreeMap<(String, u32), String>,
+}
+
+impl std::fmt::Debug for Program {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Program").field("source", &self.context.source.name).finish_non_exhaustive()
+    }
+}
+
+/// The functions of the life cycle and what they may take.
+const HOOKS: [(&str, usize); 4] = [("setup", 0), ("teardown", 1), ("on_start", 1), ("on_stop", 1)];
+
+impl Program {
+    /// Compiles the script, runs its top level, and gives the plan that it declares.
+    pub fn load(source: &Arc<Source>, stage: &Rc<Stage>) -> Result<(Self, Plan), Box<Diagnostic>> {
+        let mut engine = engine();
+        let mut registry = Registry::new(&mut engine, Rc::clone(stage));
+        for module in host::MODULES {
+            (module.register)(&mut registry);
+        }
+        let functions = registry.install();
+        watch(&mut engine, stage);
+        let mut context = Context {
+            source: Arc::clone(source),
+            functions,
+            own: Vec::new(),
+            variables: Vec::new(),
+            constants: Vec::new(),
+        };
+        let mut ast = engine.compile(&source.text).map_err(|error| context.parse_error(&error))?;
+        ast.set_source("");
+        let arities: BTreeMap<String, usize> =
+            ast.iter_functions().map(|function| (function.name.to_owned(), function.params.len())).collect();
+        context.own = arities.keys().filter(|name| !name.contains('$')).cloned().collect();
+
+        let mut scope = Scope::new();
+        let vu = Rc::new(Vu::new(0, Cast::outside(None), Phase::Declare, stage.outside().seed, stage.clock().alarm(), None));
+        let ran = stage.with_on(&vu, || {
+            stage.current().on_thread(TOP_LEVEL_STACK_BYTES, || engine.run_ast_with_scope(&mut scope, &ast))
+        });
+        for (name, constant, _) in scope.iter_raw() {
+            let names = if constant { &mut context.constants } else { &mut context.variables };
+            names.push(name.to_owned());
+        }
+        if let Some(Ending::Limit(limit)) = vu.take_ending() {
+            let place = ran.as_ref().err().and_then(|error| Context::place(error));
+            return Err(context.limit(limit, place, Code::Script).into());
+        }
+        ran.map_err(|error| context.error(&engine, &error, Code::Script))?;
+
+        let mut globals = Module::new();
+        for (name, _, value) in scope.iter_raw().filter(|(_, constant, _)| *constant) {
+            globals.set_var(name, freeze(value.clone()));
+        }
+        engine.register_static_module("global", globals.into());
+
+        let has_flow = arities.contains_key(crate::plan::DEFAULT_FLOW);
+        let declaration = stage.declaration.take();
+        let program = Self {
+            engine,
+            functions: ast.clone_functions_only(),
+            context,
+            arities,
+            closures: closure_names(&declaration),
+        };
+        let plan = program.plan(declaration, has_flow)?;
+        Ok((program, plan))
+    }
+
+    fn plan(&self, mut declaration: Declaration, has_flow: bool) -> Result<Plan, Diagnostic> {
+        let mut plan = declaration
+            .plan(has_flow)
+            .map_err(|(error, place)| self.context.host_error(&error, place, Code::Plan))?;
+        let has = |name: &str| self.arities.contains_key(name);
+        plan.hooks = Hooks {
+            setup: has("setup"),
+            teardown: has("teardown"),
+            on_start: has("on_start"),
+            on_stop: has("on_stop"),
+        };
+        for (name, parameters_max) in HOOKS {
+            if let Some(&parameters) = self.arities.get(name)
+                && parameters > parameters_max
+            {
+                let takes = if parameters_max == 0 { "no parameter" } else { "no parameter, or the result of `setup`" };
+                return Err(Diagnostic::new(Code::Plan, format!("`{name}` has {parameters} parameters"))
+                    .hint(format!("it takes {takes}")));
+            }
+        }
+        for scenario in &plan.scenarios {
+            self.check_flow(scenario, &scenario.flow)?;
+        }
+        Ok(plan)
+    }
+
+    fn check_flow(&self, scenario: &Scenario, flow: &Flow) -> Result<(), Diagnostic> {
+        let fault = |message: String, word: &str, hint: String| {
+            let error = HostError::new(message).hint(hint).word(word);
+            self.context.host_error(&error, scenario.position, Code::Plan)
+        };
+        if let Flow::Weighted(weighted) = flow {
+            return weighted.choices().iter().try_for_each(|choice| self.check_flow(scenario, &choice.flow));
+        }
+        let Some(name) = self.function_of(&scenario.name, flow) else {
+            let own = &self.context.own;
+            let near = suggest(&flow.to_string(), own.iter().map(String::as_str));
+            let hint = match near.first() {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if own.is_empty() => format!("the script has no function: write `fn {flow}() {{ … }}`"),
+                None => format!("the script has the functions `{}`", own.join("`, `")),
+            };
+            return Err(fault(format!("the script has no function `{flow}`"), &flow.to_string(), hint));
+        };
+        let parameters = self.arities.get(name).copied().unwrap_or(0);
+        if parameters > 1 {
+            return Err(fault(
+                format!("the flow `{flow}` has {parameters} parameters"),
+                &flow.to_string(),
+                "a flow takes no parameter, or the result of `setup`".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// The Rhai function behind a flow; weighted ones have several.
+    fn function_of(&self, scenario: &str, flow: &Flow) -> Option<&str> {
+        match flow {
+            Flow::Named(name) => self.arities.get_key_value(name.as_str()).map(|(name, _)| name.as_str()),
+            Flow::Closure { ordinal } => self.closures.get(&(scenario.to_owned(), *ordinal)).map(String::as_str),
+            Flow::Weighted(_) => None,
+        }
+    }
+
+    /// What is called for a flow: one entry, or one for each choice of a weighted flow.
+    ///
+    /// # Panics
+    /// With a flow of another script.
+    pub fn entries(&self, scenario: &str, flow: &Flow) -> Vec<Entry> {
+        match flow {
+            Flow::Weighted(weighted) => {
+                weighted.choices().iter().flat_map(|choice| self.entries(scenario, &choice.flow)).collect()
+            }
+            flow => {
+                let name = self.function_of(scenario, flow).expect("loading checked that the flow exists");
+                vec![self.entry(name).expect("it has an arity, since it exists")]
+            }
+        }
+    }
+
+    /// A function by name: a hook of the life cycle.
+    pub fn entry(&self, name: &str) -> Option<Entry> {
+        let parameters = *self.arities.get(name)?;
+        Some(Entry { name: name.to_owned(), takes_data: parameters == 1 })
+    }
+
+    /// Calls a function as the user `vu`, who must be on. `data` is what `setup` returned.
+    pub fn call(&self, vu: &Vu, entry: &Entry, data: &Dynamic, scope: &mut Scope<'_>) -> Result<Dynamic, Failure> {
+        let mut this = vu.state.clone();
+        let options = CallFnOptions::new().eval_ast(false).bind_this_ptr(&mut this);
+        let (engine, ast, name) = (&self.engine, &self.functions, &entry.name);
+        let result: Result<Dynamic, _> = if entry.takes_data {
+            engine.call_fn_with_options(options, scope, ast, name, (data.clone(),))
+        } else {
+            engine.call_fn_with_options(options, scope, ast, name, ())
+        };
+        let code = match vu.phase {
+            Phase::Setup => Code::Setup,
+            Phase::Teardown => Code::Teardown,
+            Phase::Declare | Phase::Flow => Code::Script,
+        };
+        if vu.is_ending() {
+            let place = result.as_ref().err().and_then(|error| Context::place(error));
+            return Err(match vu.take_ending() {
+                None | Some(Ending::Stopped) => Failure::Stopped,
+                Some(Ending::Aborted(reason)) => Failure::Aborted(reason),
+                Some(Ending::Failed(reason)) => {
+                    let error = HostError::assertion(reason);
+                    Failure::Failed(self.context.host_error(&error, place, code))
+                }
+                Some(Ending::Limit(limit)) => Failure::Threw(self.context.limit(limit, place, code)),
+            });
+        }
+        result.map_err(|error| {
+            let diagnostic = self.context.error(engine, &error, code);
+            let asserted = HostError::of(innermost_value(&error)).is_some_and(|host| host.is_assertion());
+            if asserted { Failure::Asserted(diagnostic) } else { Failure::Threw(diagnostic) }
+        })
+    }
+
+    /// The functions of the host modules, in the order of the reference.
+    pub fn functions(&self) -> &[super::Function] {
+        &self.context.functions
+    }
+
+    /// A diagnostic at a scenario, for what only the whole plan can tell.
+    pub fn plan_error(&self, error: &crate::plan::PlanError) -> Diagnostic {
+        self.context.host_error(&HostError::plan(error), None, Code::Plan)
+    }
+}
+
+fn innermost_value(error: &rhai::EvalAltResult) -> &rhai::EvalAltResult {
+    error.unwrap_inner()
+}
+
+/// Rhai's names of the closures that are flows.
+fn closure_names(declaration: &Declaration) -> BTreeMap<(String, u32), String> {
+    let names = declaration.closures().iter();
+    names.map(|(place, closure)| (place.clone(), closure.fn_name().to_owned())).collect()
+}
+
+/// Limits that hold while a script runs, and where `print` goes.
+fn watch(engine: &mut Engine, stage: &Rc<Stage>) {
+    let progress = Rc::clone(stage);
+    engine.on_progress(move |_| progress.progress());
+    let nesting = Rc::clone(stage);
+    #[expect(deprecated, reason = "not deprecated but marked as volatile: a change would not compile")]
+    engine.on_var(move |_, _, context| {
+        if nesting.looks_for_nesting() {
+            host::look_for_nesting(&nesting, context.scope());
+        }
+        Ok(None)
+    });
+    let print = Rc::clone(stage);
+    engine.on_print(move |text| print.log(super::log::Level::Info, text));
+    let debug = Rc::clone(stage);
+    engine.on_debug(move |text, _, place| {
+        let place = position(place).map(|place| format!("{place}: ")).unwrap_or_default();
+        debug.log(super::log::Level::Info, &format!("{place}{text}"));
+    });
+}
+
+/// A clock for threads on which nothing waits: the control thread declares and does no more.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct StillClock;
+
+impl Clock for StillClock {
+    fn now_ns(&self) -> u64 {
+        0
+    }
+
+    fn alarm(&self) -> Rc<dyn Alarm> {
+        Rc::new(Never)
+    }
+}
+
+struct Never;
+
+impl Alarm for Never {
+    fn set(&self, _at_ns: u64) {}
+
+    fn clear(&self) {}
+
+    fn poll_due(&self, _cx: &mut std::task::Context<'_>) -> std::task::Poll<()> {
+        std::task::Poll::Pending
+    }
+}

@@ -1,0 +1,86 @@
+//! Where host modules register their functions: into the engine, and into the list that diagnostics
+//! (and the reference) read.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use rhai::{Engine, FuncRegistration, Module, RhaiNativeFunc, Variant};
+
+use super::stage::Stage;
+
+/// One function as authors see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Function {
+    /// As it is called: `http::get(url, options)`.
+    pub signature: &'static str,
+    /// One sentence.
+    pub about: &'static str,
+}
+
+impl Function {
+    /// The name with its module: `http::get`.
+    pub fn name(&self) -> &'static str {
+        self.signature.split('(').next().unwrap_or(self.signature)
+    }
+}
+
+/// Collects what host modules register, then installs it.
+pub(super) struct Registry<'a> {
+    /// The engine, for types with methods and getters.
+    pub(super) engine: &'a mut Engine,
+    /// What the functions share on this worker.
+    pub(super) stage: Rc<Stage>,
+    modules: BTreeMap<&'static str, Module>,
+    functions: Vec<Function>,
+}
+
+impl<'a> Registry<'a> {
+    pub(super) fn new(engine: &'a mut Engine, stage: Rc<Stage>) -> Self {
+        Self { engine, stage, modules: BTreeMap::new(), functions: Vec::new() }
+    }
+
+    /// Registers a function under its signature; `module::name(…)` goes into a module.
+    pub(super) fn define<A: 'static, const N: usize, const X: bool, R, const F: bool, FUNC>(
+        &mut self,
+        signature: &'static str,
+        about: &'static str,
+        call: FUNC,
+    ) -> &mut Self
+    where
+        R: Variant + Clone,
+        FUNC: RhaiNativeFunc<A, N, X, R, F> + 'static,
+    {
+        let function = Function { signature, about };
+        self.overload(function.name(), call);
+        self.functions.push(function);
+        self
+    }
+
+    /// Registers another form of a function: other types, or a mistake that deserves an answer.
+    pub(super) fn overload<A: 'static, const N: usize, const X: bool, R, const F: bool, FUNC>(
+        &mut self,
+        name: &'static str,
+        call: FUNC,
+    ) -> &mut Self
+    where
+        R: Variant + Clone,
+        FUNC: RhaiNativeFunc<A, N, X, R, F> + 'static,
+    {
+        // Volatile: every function here has an effect or reads one, so none is folded at compile time.
+        if let Some((module, name)) = name.split_once("::") {
+            let module = self.modules.entry(module).or_default();
+            FuncRegistration::new(name).with_purity(false).with_volatility(true).set_into_module(module, call);
+        } else {
+            FuncRegistration::new(name).with_volatility(true).register_into_engine(self.engine, call);
+        }
+        self
+    }
+
+    /// Installs the modules; what is left is the list of functions, in the order of registration.
+    pub(super) fn install(self) -> Vec<Function> {
+        for (name, module) in self.modules {
+            self.engine.register_static_module(name, module.into());
+        }
+        self.functions
+    }
+}

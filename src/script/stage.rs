@@ -1,0 +1,336 @@
+//! What the host functions of one worker share: who is on, the clock, the recorder, the network.
+//!
+//! Single-threaded, behind `Rc`. Nothing borrowed here outlives a host function's straight-line
+//! code: no borrow spans a wait.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use rhai::{Dynamic, EvalAltResult, Position};
+use rustc_hash::FxHashMap;
+
+use super::declaration::Declaration;
+use super::error::HostError;
+use super::log::{Level, LogLine};
+use super::vu::{Ending, Limit, Phase, Vu};
+use crate::fiber::{Cancelled, Current, Shared};
+use crate::http::{self, Clock};
+use crate::metrics::{MetricId, Recorder, SeriesId, Symbol};
+
+/// Operations of the interpreter between two waits. Some two seconds of work: a flow that needs more
+/// computes instead of loading a service, or never ends.
+pub const OPERATIONS_MAX: u32 = 20_000_000;
+
+/// Operations after which a script that doesn't wait lets the others run: some 0.4 ms.
+const OPERATIONS_SLICE: u32 = 4_096;
+
+/// Operations after which values are looked at for nesting: below it, fewer levels than the limit of
+/// the native stack can have been added.
+const OPERATIONS_NESTING: u32 = 256;
+
+/// Series found by key; beyond, they are looked up by their tags each time.
+const SERIES_KEPT_MAX: usize = 10_000;
+
+/// What a script takes from outside, the same on every worker.
+#[derive(Debug, Clone)]
+pub struct Outside {
+    /// What `env(name)` gives.
+    pub env: Arc<BTreeMap<String, String>>,
+    /// The seed of all random numbers.
+    pub seed: u64,
+    /// The lowest level of the log that somebody reads.
+    pub log_level: Level,
+}
+
+/// The key of a series that a script adds to: a check, a group, a custom metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct SeriesKey {
+    pub(super) metric: MetricId,
+    /// The name of a check; else none.
+    pub(super) check: Symbol,
+    pub(super) scenario: Symbol,
+    pub(super) group: Symbol,
+    /// Tags of the scenario, or those and the call's.
+    pub(super) tags: Symbol,
+}
+
+/// Requests whose symbols never change.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Words {
+    /// As in [`super::host`]'s table of methods.
+    pub(super) methods: [Symbol; 7],
+    /// HTTP/1.0 and HTTP/1.1.
+    pub(super) protocols: [Symbol; 2],
+}
+
+/// How long requests may take that say nothing of it themselves.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    /// All in all.
+    pub total_ns: u64,
+    /// Until the connection stands.
+    pub connect_ns: u64,
+}
+
+/// What the host functions of one worker share.
+pub struct Stage {
+    current: Rc<Current>,
+    clock: Rc<dyn Clock>,
+    outside: Outside,
+    network: Rc<http::Shared>,
+    log: Box<dyn Fn(LogLine)>,
+    on: RefCell<Option<Rc<Vu>>>,
+    /// Operations since the running script last waited.
+    operations: Cell<u32>,
+    looks_for_nesting: Cell<bool>,
+    recorder: OnceCell<Shared<Recorder>>,
+    words: OnceCell<Words>,
+    timeouts: Cell<Timeouts>,
+    series: RefCell<FxHashMap<SeriesKey, SeriesId>>,
+    requests_cut: Cell<u64>,
+    pub(super) declaration: RefCell<Declaration>,
+}
+
+impl std::fmt::Debug for Stage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stage").field("outside", &self.outside).finish_non_exhaustive()
+    }
+}
+
+impl Stage {
+    /// A stage with nobody on. `log` must not block.
+    pub fn new(
+        current: Rc<Current>,
+        clock: Rc<dyn Clock>,
+        outside: Outside,
+        log: impl Fn(LogLine) + 'static,
+    ) -> Rc<Self> {
+        Rc::new(Self {
+            current,
+            clock,
+            outside,
+            network: http::Shared::new(),
+            log: Box::new(log),
+            on: RefCell::new(None),
+            operations: Cell::new(0),
+            looks_for_nesting: Cell::new(false),
+            recorder: OnceCell::new(),
+            words: OnceCell::new(),
+            timeouts: Cell::new(Timeouts { total_ns: http::TIMEOUT_NS, connect_ns: http::CONNECT_TIMEOUT_NS }),
+            series: RefCell::default(),
+            requests_cut: Cell::new(0),
+            declaration: RefCell::default(),
+        })
+    }
+
+    /// The recorder of this worker, once the metrics are known. Given once.
+    pub fn set_recorder(&self, mut recorder: Recorder) {
+        let methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].map(|m| recorder.intern(m));
+        let protocols = ["HTTP/1.0", "HTTP/1.1"].map(|p| recorder.intern(p));
+        self.words.set(Words { methods, protocols }).expect("a stage gets one recorder");
+        let recorder = Shared::new(recorder, Rc::clone(&self.current));
+        assert!(self.recorder.set(recorder).is_ok(), "a stage gets one recorder");
+    }
+
+    /// The recorder of this worker. No script acts before there is one.
+    pub fn recorder(&self) -> &Shared<Recorder> {
+        self.recorder.get().expect("the engine sets the recorder before anybody is on")
+    }
+
+    pub(super) fn words(&self) -> Words {
+        *self.words.get().expect("set with the recorder")
+    }
+
+    /// How long requests may take, as the plan says.
+    pub fn set_timeouts(&self, timeouts: Timeouts) {
+        self.timeouts.set(timeouts);
+    }
+
+    pub(super) fn timeouts(&self) -> Timeouts {
+        self.timeouts.get()
+    }
+
+    /// Which fiber runs.
+    pub fn current(&self) -> &Rc<Current> {
+        &self.current
+    }
+
+    /// The worker's clock.
+    pub fn clock(&self) -> &Rc<dyn Clock> {
+        &self.clock
+    }
+
+    /// What scripts take from outside.
+    pub fn outside(&self) -> &Outside {
+        &self.outside
+    }
+
+    /// What the HTTP clients of this worker share.
+    pub fn network(&self) -> &Rc<http::Shared> {
+        &self.network
+    }
+
+    /// Requests under way when their iteration was cut.
+    pub fn requests_cut(&self) -> u64 {
+        self.requests_cut.get()
+    }
+
+    pub(super) fn count_cut_request(&self) {
+        self.requests_cut.set(self.requests_cut.get() + 1);
+    }
+
+    /// Runs `work` with `vu` on, on the thread's own stack: the top level.
+    pub(super) fn with_on<R>(&self, vu: &Rc<Vu>, work: impl FnOnce() -> R) -> R {
+        let outer = self.on.replace(Some(Rc::clone(vu)));
+        self.operations.set(0);
+        let result = work();
+        self.on.replace(outer);
+        result
+    }
+
+    /// Who is on.
+    pub(super) fn vu(&self) -> Rc<Vu> {
+        Rc::clone(self.on.borrow().as_ref().expect("scripts run with a virtual user on"))
+    }
+
+    /// Who is on, for a function that acts: not at the top level, and not once the script was told
+    /// to end.
+    pub(super) fn acting(&self, function: &str) -> Result<Rc<Vu>, Box<EvalAltResult>> {
+        let vu = self.vu();
+        if vu.phase == Phase::Declare {
+            return Err(HostError::new(format!("`{function}` can't be called at the top level"))
+                .hint("the top level only declares: call it in a flow, in `setup()` or in `on_start()`")
+                .into());
+        }
+        if vu.is_ending() { Err(terminated()) } else { Ok(vu) }
+    }
+
+    /// For a function that declares: at the top level alone.
+    pub(super) fn declaring(&self, function: &str) -> Result<(), Box<EvalAltResult>> {
+        if self.vu().phase == Phase::Declare {
+            return Ok(());
+        }
+        Err(HostError::new(format!("`{function}` can only be called at the top level"))
+            .hint("what is declared is known before the load starts: move the call out of the function")
+            .into())
+    }
+
+    /// Waits for `future`, letting the worker's other users run.
+    pub(super) fn wait<F: Future>(&self, vu: &Vu, future: F) -> Result<F::Output, Box<EvalAltResult>> {
+        let result = self.current.wait(future, || vu.is_ending());
+        self.operations.set(0);
+        result.map_err(|Cancelled| terminated())
+    }
+
+    /// Called by the interpreter at each operation; `Some` ends the script.
+    #[inline]
+    pub(super) fn progress(&self) -> Option<Dynamic> {
+        let operations = self.operations.get() + 1;
+        self.operations.set(operations);
+        if operations.is_multiple_of(OPERATIONS_NESTING) {
+            return self.pause(operations);
+        }
+        let on = self.on.borrow();
+        let vu = on.as_ref()?;
+        if vu.is_ending() {
+            return Some(Dynamic::UNIT);
+        }
+        if self.current.stack_is_low() {
+            vu.end(Ending::Limit(Limit::Stack));
+            return Some(Dynamic::UNIT);
+        }
+        None
+    }
+
+    #[cold]
+    fn pause(&self, operations: u32) -> Option<Dynamic> {
+        self.looks_for_nesting.set(true);
+        let vu = self.on.borrow().clone()?;
+        if operations >= OPERATIONS_MAX {
+            vu.end(Ending::Limit(Limit::Operations));
+        } else if self.current.stack_is_low() {
+            vu.end(Ending::Limit(Limit::Stack));
+        } else if operations.is_multiple_of(OPERATIONS_SLICE) && self.current.in_fiber() {
+            self.current.yield_now();
+            // The others counted their own meanwhile.
+            self.operations.set(operations);
+        }
+        vu.is_ending().then_some(Dynamic::UNIT)
+    }
+
+    /// True once every few hundred operations: it is time to look for nesting.
+    #[inline]
+    pub(super) fn looks_for_nesting(&self) -> bool {
+        self.looks_for_nesting.get() && self.looks_for_nesting.replace(false)
+    }
+
+    /// The series of a key, made with the key's tags when it is new.
+    pub(super) fn series(&self, recorder: &mut Recorder, key: SeriesKey) -> SeriesId {
+        if let Some(series) = self.series.borrow().get(&key) {
+            return *series;
+        }
+        let series = recorder.series_of(key.metric, &[
+            ("check", key.check),
+            ("scenario", key.scenario),
+            ("group", key.group),
+        ], key.tags);
+        let mut kept = self.series.borrow_mut();
+        if kept.len() < SERIES_KEPT_MAX {
+            kept.insert(key, series);
+        }
+        series
+    }
+
+    /// Hands a line of the log on, if somebody reads lines of its level.
+    pub(super) fn log(&self, level: Level, text: &str) {
+        if level >= self.outside.log_level {
+            let vu = self.vu();
+            let scenario = vu.cast.scenario.to_string();
+            (self.log)(LogLine { level, scenario, vu: vu.id, text: text.to_owned() });
+        }
+    }
+}
+
+/// Ends the script; [`Vu::is_ending`] says why.
+pub(super) fn terminated() -> Box<EvalAltResult> {
+    EvalAltResult::ErrorTerminated(Dynamic::UNIT, Position::NONE).into()
+}
+
+/// A user's task: sets the user on the stage whenever it is polled.
+pub struct Turn<F> {
+    stage: Rc<Stage>,
+    vu: Rc<Vu>,
+    task: F,
+}
+
+impl<F> Turn<F> {
+    /// The task `task` with `vu` on.
+    pub fn new(stage: &Rc<Stage>, vu: &Rc<Vu>, task: F) -> Self {
+        Self { stage: Rc::clone(stage), vu: Rc::clone(vu), task }
+    }
+
+    /// The task.
+    pub fn task(&self) -> &F {
+        &self.task
+    }
+}
+
+impl<F: Future + Unpin> Future for Turn<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let this = &mut *self;
+        this.vu.keep_waker(context.waker());
+        let outer = this.stage.on.replace(Some(Rc::clone(&this.vu)));
+        let operations = this.stage.operations.replace(0);
+        let result = Pin::new(&mut this.task).poll(context);
+        this.stage.operations.set(operations);
+        this.stage.on.replace(outer);
+        result
+    }
+}
