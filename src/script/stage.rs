@@ -88,6 +88,8 @@ pub struct Stage {
     /// Operations since the running script last waited.
     operations: Cell<u32>,
     looks_for_nesting: Cell<bool>,
+    /// Whether the running script let the others run since [`Stage::breathe`].
+    has_waited: Cell<bool>,
     recorder: OnceCell<Shared<Recorder>>,
     words: OnceCell<Words>,
     timeouts: Cell<Timeouts>,
@@ -119,6 +121,7 @@ impl Stage {
             on: RefCell::new(None),
             operations: Cell::new(0),
             looks_for_nesting: Cell::new(false),
+            has_waited: Cell::new(false),
             recorder: OnceCell::new(),
             words: OnceCell::new(),
             timeouts: Cell::new(Timeouts { total_ns: http::TIMEOUT_NS, connect_ns: http::CONNECT_TIMEOUT_NS }),
@@ -222,9 +225,29 @@ impl Stage {
 
     /// Waits for `future`, letting the worker's other users run.
     pub(super) fn wait<F: Future>(&self, vu: &Vu, future: F) -> Result<F::Output, Box<EvalAltResult>> {
-        let result = self.current.wait(future, || vu.is_ending());
+        let mut suspended = false;
+        let mut future = std::pin::pin!(future);
+        let noticed = std::future::poll_fn(|context| {
+            let progress = future.as_mut().poll(context);
+            suspended |= progress.is_pending();
+            progress
+        });
+        let result = self.current.wait(noticed, || vu.is_ending());
+        // What is ready at once, again and again, must not keep the others from running.
+        if !suspended {
+            self.current.yield_now();
+        }
+        self.has_waited.set(true);
         self.operations.set(0);
         result.map_err(|Cancelled| terminated())
+    }
+
+    /// Between two iterations: a flow that waits for nothing lets the others run here.
+    pub fn breathe(&self) {
+        if !self.has_waited.replace(false) {
+            self.current.yield_now();
+        }
+        self.operations.set(0);
     }
 
     /// Called by the interpreter at each operation; `Some` ends the script.
@@ -258,6 +281,7 @@ impl Stage {
         } else if operations.is_multiple_of(OPERATIONS_SLICE) && self.current.in_fiber() {
             self.current.yield_now();
             // The others counted their own meanwhile.
+            self.has_waited.set(true);
             self.operations.set(operations);
         }
         vu.is_ending().then_some(Dynamic::UNIT)

@@ -1,0 +1,310 @@
+//! The users of one worker: who exists, what their iterations came to, and how they are stopped.
+//!
+//! Shared by the worker's tasks behind `Rc`; nothing borrowed here spans a wait.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use rhai::Dynamic;
+use tokio::sync::Notify;
+
+use crate::diagnostic::Diagnostic;
+use crate::fiber::Arena;
+use crate::http::{Client, Options};
+use crate::metrics::{Kind, Recorder, SeriesId, TagSet};
+use crate::plan::{Demand, Plan, Scenario, Stripe, Users};
+use crate::script::{Cast, Entry, Failure, Phase, Program, Stage, Vu};
+
+use super::event::{Books, FAILURES_MAX, FailureKind, ScenarioOutcome, ScriptFailure};
+
+/// What the users of one scenario share on a worker.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// The scenario, as the plan has it.
+    pub(super) scenario: Scenario,
+    /// Which shard of the scenario's demand this worker plays.
+    pub(super) shard: usize,
+    /// The id of the scenario's first user, from 1 over the whole run.
+    pub(super) first_id: u64,
+    pub(super) cast: Rc<Cast>,
+    /// What an iteration calls: one entry, or one for each choice of a weighted flow.
+    pub(super) entries: Vec<Entry>,
+    pub(super) books: Cell<Books>,
+    /// Failed iterations that threw.
+    pub(super) threw: Cell<u64>,
+    /// Shared iterations that users of this worker have taken.
+    pub(super) taken: Cell<u64>,
+    /// Tasks of users that have not come to their end.
+    pub(super) tasks: Cell<usize>,
+    series: IterationSeries,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct IterationSeries {
+    iterations: SeriesId,
+    dropped: SeriesId,
+    duration: SeriesId,
+    response_time: SeriesId,
+    lateness: SeriesId,
+}
+
+/// When an iteration was due, began and ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    pub(super) due_ns: u64,
+    pub(super) start_ns: u64,
+    pub(super) end_ns: u64,
+}
+
+impl Part {
+    pub(super) fn users(&self) -> &Users {
+        let Demand::Users(users) = &self.scenario.demand;
+        users
+    }
+
+    /// Changes the books.
+    pub(super) fn book(&self, change: impl FnOnce(&mut Books)) {
+        let mut books = self.books.get();
+        change(&mut books);
+        self.books.set(books);
+    }
+}
+
+/// The users of one worker.
+pub(super) struct Crew {
+    pub(super) program: Rc<Program>,
+    pub(super) stage: Rc<Stage>,
+    pub(super) arena: Rc<Arena>,
+    pub(super) stripe: Stripe,
+    pub(super) parts: Vec<Rc<Part>>,
+    pub(super) start_ns: u64,
+    /// What `setup` returned, frozen.
+    pub(super) data: Dynamic,
+    pub(super) on_start: Option<Entry>,
+    pub(super) on_stop: Option<Entry>,
+    pub(super) seed: u64,
+    client_options: Options,
+    /// Users that exist now, by id.
+    roster: RefCell<BTreeMap<u64, Rc<Vu>>>,
+    /// Tasks of users that have not come to their end.
+    pub(super) tasks: Cell<usize>,
+    pub(super) all_done: Notify,
+    stopping: Cell<bool>,
+    pub(super) stopped: Notify,
+    failures: RefCell<BTreeMap<(FailureKind, String), ScriptFailure>>,
+    failures_more: Cell<u64>,
+    pub(super) leaked: Cell<u64>,
+    /// Where `abort(reason)` goes.
+    abort: Box<dyn Fn(String)>,
+    /// Where a bug of ours goes.
+    broken: Box<dyn Fn(Diagnostic)>,
+}
+
+/// What a crew is made of besides the plan.
+pub(super) struct Means {
+    pub(super) program: Rc<Program>,
+    pub(super) stage: Rc<Stage>,
+    pub(super) worker: usize,
+    pub(super) workers: usize,
+    pub(super) start_ns: u64,
+    pub(super) data: Dynamic,
+    pub(super) seed: u64,
+    pub(super) abort: Box<dyn Fn(String)>,
+    pub(super) broken: Box<dyn Fn(Diagnostic)>,
+}
+
+/// Stacks beyond one a user: of users that had to be leaked, while their successors run.
+const STACKS_SPARE: u64 = 64;
+
+impl Crew {
+    /// The crew that plays this worker's share of the plan.
+    pub(super) fn new(plan: &Plan, means: Means) -> Result<Rc<Self>, crate::fiber::ArenaError> {
+        let stripe = Stripe::equal(means.workers);
+        let mut parts = Vec::new();
+        let mut first_id = 1;
+        let mut users = 0;
+        for (index, scenario) in plan.scenarios.iter().enumerate() {
+            // Turned by one a scenario, so that scenarios of one user don't all meet on one worker.
+            let shard = (means.worker + index) % means.workers;
+            users += stripe.share(shard, scenario.demand.peak());
+            parts.push(Rc::new(part(&means, plan, scenario, shard, first_id)));
+            first_id += scenario.demand.peak();
+        }
+        let stacks = usize::try_from(users + STACKS_SPARE).unwrap_or(usize::MAX);
+        let entry = |wanted: bool, name| if wanted { means.program.entry(name) } else { None };
+        Ok(Rc::new(Self {
+            arena: Arena::new(stacks)?,
+            on_start: entry(plan.hooks.on_start, "on_start"),
+            on_stop: entry(plan.hooks.on_stop, "on_stop"),
+            client_options: client_options(plan),
+            program: means.program,
+            stage: means.stage,
+            stripe,
+            parts,
+            start_ns: means.start_ns,
+            data: means.data,
+            seed: means.seed,
+            roster: RefCell::default(),
+            tasks: Cell::new(0),
+            all_done: Notify::new(),
+            stopping: Cell::new(false),
+            stopped: Notify::new(),
+            failures: RefCell::default(),
+            failures_more: Cell::new(0),
+            leaked: Cell::new(0),
+            abort: means.abort,
+            broken: means.broken,
+        }))
+    }
+
+    /// A new user, on the roster until [`Crew::dismiss`].
+    pub(super) fn hire(&self, part: &Part, number: u64) -> Rc<Vu> {
+        let clock = self.stage.clock();
+        let client = Client::new(Rc::clone(clock), Rc::clone(self.stage.network()), self.client_options.clone());
+        let id = part.first_id + number - 1;
+        let vu = Vu::new(id, Rc::clone(&part.cast), Phase::Flow, self.seed, clock.alarm(), Some(client));
+        let vu = Rc::new(vu);
+        self.roster.borrow_mut().insert(id, Rc::clone(&vu));
+        vu
+    }
+
+    /// Takes a user off the roster.
+    pub(super) fn dismiss(&self, vu: &Vu) {
+        self.roster.borrow_mut().remove(&vu.id);
+    }
+
+    /// Users that exist now.
+    pub(super) fn size(&self) -> u64 {
+        self.roster.borrow().len() as u64
+    }
+
+    /// Cuts all iterations; no further ones begin.
+    pub(super) fn stop(&self) {
+        self.stopping.set(true);
+        for vu in self.roster.borrow().values() {
+            vu.stop();
+        }
+        self.stopped.notify_waiters();
+    }
+
+    /// True from [`Crew::stop`] on.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.get()
+    }
+
+    /// All iterations so far.
+    pub(super) fn books(&self) -> Books {
+        self.parts.iter().fold(Books::default(), |mut sum, part| {
+            sum.add(part.books.get());
+            sum
+        })
+    }
+
+    /// Records an iteration that ran to an end of its own, good or bad.
+    pub(super) fn record(&self, part: &Part, span: Span) {
+        let us = |from: u64, to: u64| to.saturating_sub(from).saturating_add(500) / 1_000;
+        self.stage.recorder().with(|recorder| {
+            recorder.add(part.series.iterations, 1.0);
+            recorder.trend_us(part.series.duration, us(span.start_ns, span.end_ns));
+            recorder.trend_us(part.series.response_time, us(span.due_ns, span.end_ns));
+            recorder.trend_us(part.series.lateness, us(span.due_ns, span.start_ns));
+        });
+    }
+
+    /// Books iterations that the demand asked for and that never began.
+    pub(super) fn drop_iterations(&self, part: &Part, count: u64) {
+        part.book(|books| {
+            books.scheduled += count;
+            books.dropped += count;
+        });
+        self.stage.recorder().with(|recorder| recorder.add(part.series.dropped, count as f64));
+    }
+
+    /// Keeps a failure of the script. `None`: the engine stopped the user, which is no failure.
+    pub(super) fn note(&self, part: &Part, failure: Failure) -> Option<FailureKind> {
+        let (kind, diagnostic) = match failure {
+            Failure::Stopped => return None,
+            Failure::Aborted(reason) => {
+                (self.abort)(reason);
+                return None;
+            }
+            Failure::Threw(diagnostic) => (FailureKind::Threw, diagnostic),
+            Failure::Asserted(diagnostic) => (FailureKind::Asserted, diagnostic),
+            Failure::Failed(diagnostic) => (FailureKind::Failed, diagnostic),
+        };
+        let place = diagnostic.labels.first().map_or_else(String::new, |label| label.position.to_string());
+        let key = (kind, format!("{place} {}", diagnostic.message));
+        let mut failures = self.failures.borrow_mut();
+        if let Some(known) = failures.get_mut(&key) {
+            known.count += 1;
+        } else if failures.len() < FAILURES_MAX {
+            let scenario = part.scenario.name.clone();
+            failures.insert(key, ScriptFailure { kind, scenario, diagnostic, count: 1 });
+        } else {
+            self.failures_more.set(self.failures_more.get() + 1);
+        }
+        Some(kind)
+    }
+
+    /// Reports a bug of ours.
+    pub(super) fn report_bug(&self, diagnostic: Diagnostic) {
+        (self.broken)(diagnostic);
+    }
+
+    /// What the scenarios came to on this worker.
+    pub(super) fn scenarios(&self) -> Vec<ScenarioOutcome> {
+        let outcome = |part: &Rc<Part>| ScenarioOutcome {
+            name: part.scenario.name.clone(),
+            books: part.books.get(),
+            threw: part.threw.get(),
+        };
+        self.parts.iter().map(outcome).collect()
+    }
+
+    /// The failures, and how many more there were.
+    pub(super) fn failures(&self) -> (Vec<ScriptFailure>, u64) {
+        (self.failures.borrow().values().cloned().collect(), self.failures_more.get())
+    }
+}
+
+/// What holds for all requests of the run.
+pub(super) fn client_options(plan: &Plan) -> Options {
+    Options { user_agent: plan.options.user_agent.as_deref().map(Rc::from), ..Options::default() }
+}
+
+fn part(means: &Means, plan: &Plan, scenario: &Scenario, shard: usize, first_id: u64) -> Part {
+    let tags = TagSet::from_pairs(scenario.tags.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+    let (symbols, series) = means.stage.recorder().with(|recorder| {
+        let symbols = [recorder.intern(&scenario.name), recorder.intern_tags(&tags)];
+        (symbols, iteration_series(recorder, &tags.with("scenario", &scenario.name)))
+    });
+    let base_url = scenario.base_url.as_deref().or(plan.base_url.as_deref());
+    let cast = Cast::new(&scenario.name, tags, symbols, base_url, scenario.env.clone());
+    Part {
+        entries: means.program.entries(&scenario.name, &scenario.flow),
+        scenario: scenario.clone(),
+        shard,
+        first_id,
+        cast,
+        books: Cell::default(),
+        threw: Cell::default(),
+        taken: Cell::default(),
+        tasks: Cell::default(),
+        series,
+    }
+}
+
+fn iteration_series(recorder: &mut Recorder, tags: &TagSet) -> IterationSeries {
+    let mut series = |name: &str| {
+        let (metric, _): (_, Kind) = recorder.metric(name).expect("a built-in metric");
+        recorder.series(metric, tags)
+    };
+    IterationSeries {
+        iterations: series("iterations"),
+        dropped: series("dropped_iterations"),
+        duration: series("iteration_duration"),
+        response_time: series("iteration_response_time"),
+        lateness: series("iteration_lateness"),
+    }
+}

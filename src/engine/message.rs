@@ -1,0 +1,69 @@
+//! What the control thread and the workers tell each other. Everything here crosses threads, so
+//! nothing of Rhai is in it.
+
+use crate::diagnostic::Diagnostic;
+use crate::metrics::Snapshot;
+use crate::script::LogLine;
+
+use super::event::{Books, ScenarioOutcome, ScriptFailure};
+
+/// From the control thread to a worker.
+#[derive(Debug, Clone)]
+pub(super) enum Command {
+    /// Run `setup`.
+    SetUp,
+    /// Play the load from `start_ns` on; `data` is what `setup` returned.
+    Start { start_ns: u64, data: serde_json::Value },
+    /// Cut what runs.
+    Stop,
+    /// Run `teardown`.
+    TearDown { data: serde_json::Value },
+}
+
+/// From a worker to the control thread.
+#[derive(Debug)]
+pub(super) enum Report {
+    /// The script is loaded, and declared the same plan as on the control thread.
+    Loaded(Result<(), Box<Diagnostic>>),
+    /// `setup` ended; its result crosses as JSON.
+    SetUp(Result<serde_json::Value, Ended>),
+    /// What the second that ended at tick `number` recorded.
+    Tick { number: u64, delta: Snapshot, books: Books, vus: u64 },
+    /// A line of the script's log.
+    Log(LogLine),
+    /// `abort(reason)` was called.
+    Aborted(String),
+    /// All users of this worker are done.
+    Done(Box<Done>),
+    /// `teardown` ended.
+    TornDown(Result<(), Ended>, Snapshot),
+    /// The worker can't go on.
+    Broken(Diagnostic),
+}
+
+/// How a hook of the whole run ended otherwise than by returning.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// It threw or failed.
+    Failed(Box<Diagnostic>),
+    /// `abort(reason)` was called.
+    Aborted(String),
+    /// It was stopped from outside.
+    Stopped,
+}
+
+/// A worker's share of the outcome.
+#[derive(Debug)]
+pub(super) struct Done {
+    /// What was recorded since the last tick.
+    pub(super) delta: Snapshot,
+    /// When its last user ended.
+    pub(super) end_ns: u64,
+    pub(super) scenarios: Vec<ScenarioOutcome>,
+    pub(super) failures: Vec<ScriptFailure>,
+    pub(super) failures_more: u64,
+    pub(super) requests_cut: u64,
+    pub(super) log_lost: u64,
+    /// Users whose script didn't end within the time that a stop allows.
+    pub(super) leaked: u64,
+}

@@ -1,0 +1,287 @@
+//! One worker: a thread with a runtime, an interpreter, connections and a recorder of its own.
+//!
+//! It loads the script, says whether it declared what the control thread's did, then does as it is
+//! told. Nothing hot is shared with other workers; a delta snapshot a second is all that leaves it.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rhai::Dynamic;
+use rustix::time::{ClockId, clock_gettime};
+use tokio::runtime::Builder;
+use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::task::LocalSet;
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::fiber::Current;
+use crate::http::Clock;
+use crate::metrics::{Recorder, SeriesId, TagSet};
+use crate::script::{LogLine, Outside, Phase, Program, Stage, Timeouts, freeze, from_json};
+
+use super::closed;
+use super::crew::{Crew, Means};
+use super::lifecycle::Hook;
+use super::message::{Command, Done, Ended, Report};
+use super::timer::{Epoch, Timer};
+use super::{EngineError, Job};
+
+/// Tasks that run between two looks at the sockets. tokio's default of 61 lets a timer wait for as many
+/// flows.
+const EVENT_INTERVAL: u32 = 8;
+
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// What a worker is given.
+pub(super) struct Worker {
+    pub(super) index: usize,
+    pub(super) workers: usize,
+    pub(super) job: Arc<Job>,
+    pub(super) epoch: Epoch,
+    pub(super) seed: u64,
+    pub(super) commands: Receiver<Command>,
+    pub(super) reports: Sender<(usize, Report)>,
+}
+
+impl Worker {
+    /// The thread's body.
+    pub(super) fn run(self) -> Result<(), EngineError> {
+        let runtime = Builder::new_current_thread()
+            .enable_io()
+            .event_interval(EVENT_INTERVAL)
+            .build()
+            .map_err(EngineError::Start)?;
+        LocalSet::new().block_on(&runtime, self.serve())
+    }
+
+    async fn serve(mut self) -> Result<(), EngineError> {
+        let timer = Timer::start(self.epoch).map_err(EngineError::Start)?;
+        tokio::task::spawn_local(Rc::clone(&timer).run());
+        let log_lost = Rc::new(Cell::new(0));
+        let is_loading = Rc::new(Cell::new(true));
+        let stage = self.stage(Rc::clone(&timer) as Rc<dyn Clock>, &log_lost, &is_loading);
+        let program = match self.load(&stage) {
+            Ok(program) => Rc::new(program),
+            Err(diagnostic) => {
+                self.report(Report::Loaded(Err(diagnostic))).await;
+                return Ok(());
+            }
+        };
+        is_loading.set(false);
+        self.report(Report::Loaded(Ok(()))).await;
+        while let Some(command) = self.commands.recv().await {
+            match command {
+                Command::SetUp => {
+                    let result = self.hook("setup", Phase::Setup, &program, &stage, Dynamic::UNIT).await;
+                    self.report(Report::SetUp(result)).await;
+                }
+                Command::Start { start_ns, data } => {
+                    let done = self.play(&program, &stage, &timer, start_ns, &data, &log_lost).await?;
+                    self.report(Report::Done(Box::new(done))).await;
+                }
+                Command::TearDown { data } => {
+                    let data = freeze(from_json(&data));
+                    let result = self.hook("teardown", Phase::Teardown, &program, &stage, data).await;
+                    let delta = stage.recorder().with(|recorder| recorder.take(self.epoch.unix_seconds(timer.now_ns())));
+                    self.report(Report::TornDown(result.map(|_| ()), delta)).await;
+                }
+                Command::Stop => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn stage(&self, clock: Rc<dyn Clock>, log_lost: &Rc<Cell<u64>>, is_loading: &Rc<Cell<bool>>) -> Rc<Stage> {
+        let (reports, index, lost) = (self.reports.clone(), self.index, Rc::clone(log_lost));
+        let is_loading = Rc::clone(is_loading);
+        let log = move |line: LogLine| {
+            // The top level's own lines were printed when it ran on the control thread.
+            if is_loading.get() {
+                return;
+            }
+            if reports.try_send((index, Report::Log(line))).is_err() {
+                lost.set(lost.get() + 1);
+            }
+        };
+        let outside = Outside { seed: self.seed, ..self.job.outside.clone() };
+        Stage::new(Rc::new(Current::default()), clock, outside, log)
+    }
+
+    /// The script, if it declares here what it declared on the control thread.
+    fn load(&self, stage: &Rc<Stage>) -> Result<Program, Box<Diagnostic>> {
+        let (program, plan) = Program::load(&self.job.source, stage)?;
+        if plan != self.job.declared {
+            return Err(Box::new(
+                Diagnostic::new(Code::Script, "the script's top level declares something else each time it runs")
+                    .hint("every worker runs it: what it declares must not depend on chance, time or a changing file"),
+            ));
+        }
+        stage.set_recorder(Recorder::new(&self.job.plan.metrics));
+        let options = &self.job.plan.options;
+        let ns = |duration: std::time::Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        stage.set_timeouts(Timeouts { total_ns: ns(options.timeout), connect_ns: ns(options.connect_timeout) });
+        Ok(program)
+    }
+
+    async fn hook(
+        &mut self,
+        name: &'static str,
+        phase: Phase,
+        program: &Rc<Program>,
+        stage: &Rc<Stage>,
+        data: Dynamic,
+    ) -> Result<serde_json::Value, Ended> {
+        let hook = Hook { name, phase, program, stage, plan: &self.job.plan, seed: self.seed };
+        hook.run(data, &mut self.commands).await
+    }
+
+    /// Plays this worker's share of the load to its end.
+    async fn play(
+        &mut self,
+        program: &Rc<Program>,
+        stage: &Rc<Stage>,
+        timer: &Rc<Timer>,
+        start_ns: u64,
+        data: &serde_json::Value,
+        log_lost: &Rc<Cell<u64>>,
+    ) -> Result<Done, EngineError> {
+        let crew = Crew::new(&self.job.plan, self.means(program, stage, start_ns, data))?;
+        let gauges = Gauges::new(stage);
+        let alarm = timer.alarm();
+        alarm.set(start_ns);
+        poll_fn(|context| alarm.poll_due(context)).await;
+        closed::start(&crew);
+        let mut number = 1;
+        loop {
+            let due_ns = start_ns + number * SECOND_NS;
+            alarm.set(due_ns);
+            tokio::select! {
+                biased;
+                command = self.commands.recv() => {
+                    if matches!(command, Some(Command::Stop) | None) {
+                        crew.stop();
+                    }
+                    if command.is_none() {
+                        break;
+                    }
+                }
+                () = crew.all_done.notified() => break,
+                () = poll_fn(|context| alarm.poll_due(context)) => {
+                    gauges.set(&crew, self.share(&crew), timer.now_ns().saturating_sub(due_ns));
+                    let delta = stage.recorder().with(|recorder| recorder.take(self.tick(start_ns, number)));
+                    let (books, vus) = (crew.books(), crew.size());
+                    self.report(Report::Tick { number, delta, books, vus }).await;
+                    number += 1;
+                }
+            }
+        }
+        let end_ns = timer.now_ns();
+        gauges.set(&crew, self.share(&crew), 0);
+        let (failures, failures_more) = crew.failures();
+        Ok(Done {
+            delta: stage.recorder().with(|recorder| recorder.take(self.tick(start_ns, number))),
+            end_ns,
+            scenarios: crew.scenarios(),
+            failures,
+            failures_more,
+            requests_cut: stage.requests_cut(),
+            log_lost: log_lost.get(),
+            leaked: crew.leaked.get(),
+        })
+    }
+
+    fn means(&self, program: &Rc<Program>, stage: &Rc<Stage>, start_ns: u64, data: &serde_json::Value) -> Means {
+        let send = |to_report: fn(String) -> Report| {
+            let (reports, index) = (self.reports.clone(), self.index);
+            move |text: String| {
+                let reports = reports.clone();
+                // On a fiber nothing can be awaited, and this must not be lost.
+                tokio::task::spawn_local(async move { reports.send((index, to_report(text))).await });
+            }
+        };
+        let (reports, index) = (self.reports.clone(), self.index);
+        Means {
+            program: Rc::clone(program),
+            stage: Rc::clone(stage),
+            worker: self.index,
+            workers: self.workers,
+            start_ns,
+            data: freeze(from_json(data)),
+            seed: self.seed,
+            abort: Box::new(send(Report::Aborted)),
+            broken: Box::new(move |diagnostic| {
+                let reports = reports.clone();
+                tokio::task::spawn_local(async move { reports.send((index, Report::Broken(diagnostic))).await });
+            }),
+        }
+    }
+
+    /// Users that this worker would have at the peak.
+    fn share(&self, crew: &Crew) -> u64 {
+        crew.parts.iter().map(|part| crew.stripe.share(part.shard, part.users().curve.peak())).sum()
+    }
+
+    /// A tick's number since the Unix epoch, so that snapshots of machines meet.
+    fn tick(&self, start_ns: u64, number: u64) -> u64 {
+        self.epoch.unix_seconds(start_ns) + number
+    }
+
+    async fn report(&self, report: Report) {
+        // The control thread is gone only when the process ends.
+        let _ = self.reports.send((self.index, report)).await;
+    }
+}
+
+/// Series that every worker sets in every second.
+struct Gauges {
+    vus: SeriesId,
+    vus_max: SeriesId,
+    cpu: SeriesId,
+    lag: SeriesId,
+    dropped: SeriesId,
+    /// The thread's CPU time and the clock at the last look.
+    last: Cell<(u64, u64)>,
+}
+
+impl Gauges {
+    fn new(stage: &Stage) -> Self {
+        let gauges = stage.recorder().with(|recorder| {
+            let mut series = |name: &str| {
+                let (metric, _) = recorder.metric(name).expect("a built-in metric");
+                recorder.series(metric, &TagSet::default())
+            };
+            Self {
+                vus: series("vus"),
+                vus_max: series("vus_max"),
+                cpu: series("generator_cpu"),
+                lag: series("generator_loop_lag"),
+                dropped: series("dropped_iterations"),
+                last: Cell::new((thread_cpu_ns(), stage.clock().now_ns())),
+            }
+        });
+        // A target on dropped iterations has its samples even when none was dropped.
+        stage.recorder().with(|recorder| recorder.add(gauges.dropped, 0.0));
+        gauges
+    }
+
+    fn set(&self, crew: &Crew, vus_max: u64, lag_ns: u64) {
+        let now = (thread_cpu_ns(), crew.stage.clock().now_ns());
+        let (cpu_before, clock_before) = self.last.replace(now);
+        let elapsed_ns = now.1.saturating_sub(clock_before);
+        crew.stage.recorder().with(|recorder| {
+            recorder.set(self.vus, crew.size() as f64);
+            recorder.set(self.vus_max, vus_max as f64);
+            if elapsed_ns > 0 {
+                recorder.set(self.cpu, now.0.saturating_sub(cpu_before) as f64 / elapsed_ns as f64);
+            }
+            recorder.trend_us(self.lag, lag_ns / 1_000);
+        });
+    }
+}
+
+/// CPU that this thread has used.
+fn thread_cpu_ns() -> u64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    u64::try_from(time.tv_sec).unwrap_or(0) * SECOND_NS + u64::try_from(time.tv_nsec).unwrap_or(0)
+}
