@@ -1,1 +1,15 @@
-//! A run on disk.
+//! A run as data: what every report reads, and what `cli` gives an exit code.
+//!
+//! [`Summary::new`] takes a plan and what came of it and works out the rest once: checks and endpoints
+//! added up, what stands out, the verdict. Reports only lay it out.
+
+mod finding;
+mod summary;
+mod verdict;
+
+pub use finding::{Finding, Severity};
+pub use summary::{Check, Endpoint, MetricTotal, ScenarioLine, Summary};
+pub use verdict::{Reason, Verdict};
+
+// Reports stand on this room alone: what the engine tells passes through it.
+pub use crate::engine::{Books, End, FailureKind, ScriptFailure};

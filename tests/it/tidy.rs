@@ -24,7 +24,7 @@ const ROWS: &[Row] = &[
     ("demo", &["monitor"]),
     ("script", &["diagnostic", "http", "metrics"]),
     ("engine", &["diagnostic", "metrics", "plan"]),
-    ("results", &[]),
+    ("results", &["units", "diagnostic", "metrics", "plan", "engine"]),
     ("report", &[]),
     ("session", &[]),
     ("cli", &["diagnostic", "demo"]),

@@ -1,0 +1,295 @@
+//! The summary: everything a report shows, computed once from the plan and the outcome.
+//!
+//! Pure: no clock, no file, no rounding. Lists are in the order that a reader wants them in, and never in
+//! that of a hash.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::diagnostic::Diagnostic;
+use crate::engine::{Books, End, Outcome, ScriptFailure};
+use crate::metrics::{BUILTINS, Metric, OTHER, Selector, Series, Snapshot, Trend, Unit, Value};
+use crate::plan::{Judgement, Plan, Scenario, Verdict as TargetVerdict};
+
+use super::{Finding, finding};
+
+/// A run, as reports read it.
+#[derive(Debug, Clone)]
+pub struct Summary {
+    /// The script as the user named it.
+    pub script_name: String,
+    /// Where relative URLs went, without user and password.
+    pub base_url: Option<String>,
+    /// A line for each scenario, in the order of declaration.
+    pub scenarios: Vec<ScenarioLine>,
+    /// From the start of the load to its end; zero when there was none.
+    pub elapsed: Duration,
+    /// Why the load ended.
+    pub end: End,
+    /// The targets' verdicts, in the order of declaration.
+    pub judgements: Vec<Judgement>,
+    /// The checks, sorted by group and name.
+    pub checks: Vec<Check>,
+    /// Built-in metrics in the order of the reference, then the script's own; only those with samples,
+    /// and all that the script declares.
+    pub metrics: Vec<MetricTotal>,
+    /// Requests by their tag `name`, most requests first.
+    pub endpoints: Vec<Endpoint>,
+    /// Failures of the script, most frequent first.
+    pub failures: Vec<ScriptFailure>,
+    /// Failures beyond those.
+    pub failures_more: u64,
+    /// What went wrong outside of iterations.
+    pub errors: Vec<Diagnostic>,
+    /// What a reader of the numbers must know of how they were recorded.
+    pub warnings: Vec<String>,
+    /// What stands out, gravest first.
+    pub findings: Vec<Finding>,
+    /// Requests that the stop cut: the service saw them, no metric did.
+    pub requests_cut: u64,
+    /// Lines of the log that were lost.
+    pub log_lost: u64,
+    /// The seed of the random numbers.
+    pub seed: u64,
+}
+
+/// What a scenario asked for, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScenarioLine {
+    /// Its name.
+    pub name: String,
+    /// Its executor's name.
+    pub executor: String,
+    /// Its demand in words: `10 VUs for 30s`.
+    pub demand: String,
+    /// Its iterations.
+    pub books: Books,
+    /// How many of the failed ones threw.
+    pub threw: u64,
+}
+
+/// A check of one group, all scenarios together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// The group's path, `::outer::inner`; empty outside of groups.
+    pub group: String,
+    /// Its name.
+    pub name: String,
+    /// How often it held.
+    pub passes: u64,
+    /// How often it didn't.
+    pub fails: u64,
+}
+
+impl Check {
+    /// How often it was asked.
+    pub fn total(&self) -> u64 {
+        self.passes.saturating_add(self.fails)
+    }
+}
+
+/// A metric over all its series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MetricTotal {
+    /// Name, kind and unit.
+    pub metric: Metric,
+    /// What was recorded; nothing for a declared metric that saw no sample.
+    pub value: Option<Value>,
+}
+
+/// The requests of one name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Endpoint {
+    /// The tag `name`.
+    pub name: String,
+    /// How many were sent.
+    pub requests: u64,
+    /// How many of them failed.
+    pub failed: u64,
+    /// `http_req_duration` of the answered ones; empty when none was.
+    pub duration: Trend,
+    /// What the failed ones had: `status 404`, `error 1212`, most frequent first.
+    pub causes: Vec<(String, u64)>,
+}
+
+impl Summary {
+    /// Sums up a run of a plan.
+    pub fn new(script_name: &str, plan: &Plan, outcome: &Outcome) -> Self {
+        let mut summary = Self {
+            script_name: script_name.to_owned(),
+            base_url: plan.base_url.as_deref().map(without_credentials),
+            scenarios: scenarios(plan, outcome),
+            elapsed: outcome.elapsed,
+            end: outcome.end.clone(),
+            judgements: outcome.judgements.clone(),
+            checks: checks(&outcome.total),
+            metrics: metrics(plan, &outcome.total),
+            endpoints: endpoints(&outcome.total),
+            failures: outcome.failures.clone(),
+            failures_more: outcome.failures_more,
+            errors: outcome.errors.clone(),
+            warnings: outcome.total.warnings.iter().map(ToString::to_string).collect(),
+            findings: Vec::new(),
+            requests_cut: outcome.requests_cut,
+            log_lost: outcome.log_lost,
+            seed: outcome.seed,
+        };
+        summary.findings = finding::find(&summary, &outcome.total);
+        summary
+    }
+
+    /// The targets that don't hold, those without samples among them.
+    pub fn failed_targets(&self) -> impl Iterator<Item = &Judgement> {
+        self.judgements.iter().filter(|judgement| judgement.verdict != TargetVerdict::Passed)
+    }
+
+    /// All scenarios' iterations.
+    pub fn books(&self) -> Books {
+        self.scenarios.iter().fold(Books::default(), |mut sum, scenario| {
+            sum.add(scenario.books);
+            sum
+        })
+    }
+
+    /// A metric by name; none when it neither is declared nor has samples.
+    pub fn metric(&self, name: &str) -> Option<&MetricTotal> {
+        self.metrics.iter().find(|total| &*total.metric.name == name)
+    }
+
+    /// An amount per second of load; none when there was no load.
+    pub fn per_second(&self, amount: f64) -> Option<f64> {
+        (!self.elapsed.is_zero()).then(|| amount / self.elapsed.as_secs_f64())
+    }
+}
+
+/// A report is passed around: `https://user:password@host` becomes `https://host`.
+fn without_credentials(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest[..authority_end].rfind('@') {
+        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
+        None => url.to_owned(),
+    }
+}
+
+fn scenarios(plan: &Plan, outcome: &Outcome) -> Vec<ScenarioLine> {
+    let line = |scenario: &Scenario| {
+        let became = outcome.scenarios.iter().find(|became| became.name == scenario.name);
+        ScenarioLine {
+            name: scenario.name.clone(),
+            executor: scenario.executor.clone(),
+            demand: scenario.demand.describe(),
+            books: became.map_or_else(Books::default, |became| became.books),
+            threw: became.map_or(0, |became| became.threw),
+        }
+    };
+    plan.scenarios.iter().map(line).collect()
+}
+
+fn checks(total: &Snapshot) -> Vec<Check> {
+    let mut sums: BTreeMap<(&str, &str), (u64, u64)> = BTreeMap::new();
+    for series in total.of("checks") {
+        if let Value::Rate { hits, total } = series.value {
+            let key = (series.tags.get("group").unwrap_or(""), series.tags.get("check").unwrap_or(OTHER));
+            let (passes, fails) = sums.entry(key).or_default();
+            *passes = passes.saturating_add(hits);
+            *fails = fails.saturating_add(total.saturating_sub(hits));
+        }
+    }
+    let check = |((group, name), (passes, fails)): ((&str, &str), _)| Check {
+        group: group.to_owned(),
+        name: name.to_owned(),
+        passes,
+        fails,
+    };
+    sums.into_iter().map(check).collect()
+}
+
+fn metrics(plan: &Plan, total: &Snapshot) -> Vec<MetricTotal> {
+    let recorded = |name: &str| total.select(&Selector::all(name));
+    let mut metrics: Vec<MetricTotal> = Vec::new();
+    for builtin in BUILTINS {
+        if let Some(value) = recorded(builtin.name) {
+            let metric = Metric { name: Arc::from(builtin.name), kind: builtin.kind, unit: builtin.unit };
+            metrics.push(MetricTotal { metric, value: Some(value) });
+        }
+    }
+    for metric in &plan.metrics {
+        let is_builtin = BUILTINS.iter().any(|builtin| builtin.name == &*metric.name);
+        if !is_builtin && !metrics.iter().any(|known| known.metric.name == metric.name) {
+            let value = recorded(&metric.name);
+            metrics.push(MetricTotal { metric: metric.clone(), value });
+        }
+    }
+    // Nothing that was recorded is left out, even if the plan doesn't know of it.
+    for series in total {
+        if metrics.iter().all(|known| known.metric.name != series.metric)
+            && let Some(value) = recorded(&series.metric)
+        {
+            let metric = Metric { name: Arc::clone(&series.metric), kind: value.kind(), unit: Unit::None };
+            metrics.push(MetricTotal { metric, value: Some(value) });
+        }
+    }
+    metrics
+}
+
+/// What is added up of an endpoint's series.
+#[derive(Default)]
+struct Sums<'a> {
+    requests: f64,
+    failed: u64,
+    duration: Trend,
+    causes: BTreeMap<(&'a str, &'a str), u64>,
+}
+
+fn endpoints(total: &Snapshot) -> Vec<Endpoint> {
+    let mut sums: BTreeMap<&str, Sums> = BTreeMap::new();
+    for series in total.of("http_reqs") {
+        if let Value::Counter(requests) = series.value {
+            sums.entry(name_of(series)).or_default().requests += requests;
+        }
+    }
+    for series in total.of("http_req_failed") {
+        if let Value::Rate { hits, .. } = series.value
+            && hits > 0
+        {
+            let sum = sums.entry(name_of(series)).or_default();
+            sum.failed = sum.failed.saturating_add(hits);
+            *sum.causes.entry(cause_of(series)).or_default() += hits;
+        }
+    }
+    for series in total.of("http_req_duration") {
+        if let Value::Trend(trend) = &series.value {
+            sums.entry(name_of(series)).or_default().duration.merge(trend);
+        }
+    }
+    let endpoint = |(name, sum): (&str, Sums)| {
+        let cause = |((what, code), count): ((&str, &str), u64)| (format!("{what} {code}"), count);
+        let mut causes: Vec<(String, u64)> = sum.causes.into_iter().map(cause).collect();
+        causes.sort_by_key(|(_, count)| std::cmp::Reverse(*count)); // stable: equal ones by name
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count; saturates")]
+        let requests = sum.requests as u64;
+        Endpoint { name: name.to_owned(), requests, failed: sum.failed, duration: sum.duration, causes }
+    };
+    let mut endpoints: Vec<Endpoint> = sums.into_iter().map(endpoint).collect();
+    endpoints.sort_by_key(|endpoint| std::cmp::Reverse(endpoint.requests));
+    endpoints
+}
+
+fn name_of(series: &Series) -> &str {
+    let tags = &series.tags;
+    tags.get("name").or_else(|| tags.get("url")).unwrap_or(OTHER)
+}
+
+/// The status where there was one, else the error's code.
+fn cause_of(series: &Series) -> (&str, &str) {
+    match (series.tags.get("status"), series.tags.get("error_code")) {
+        (Some(status), _) if status != "0" => ("status", status),
+        (_, Some(code)) => ("error", code),
+        _ => ("cause", "unknown"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

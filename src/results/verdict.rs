@@ -1,0 +1,280 @@
+//! Pass or fail, and why. Each reason has a [`Code`]; the exit code that goes with it is `cli`'s.
+//!
+//! Nothing passes without evidence: a run that finished without a target and without an iteration that
+//! ran to its end has shown nothing.
+
+use std::fmt;
+
+use crate::diagnostic::Code;
+use crate::engine::End;
+use crate::units::format_count;
+
+use super::Summary;
+
+/// What became of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every target holds and nothing went wrong.
+    Passed,
+    /// The user stopped it, and until then nothing was wrong.
+    Stopped,
+    /// It failed; what lies outside the service's hands first, then the targets. Never empty.
+    Failed(Vec<Reason>),
+}
+
+/// Why a run failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// Something went wrong outside of iterations: in setup, teardown, or the runner itself.
+    Error {
+        /// What kind of failure.
+        code: Code,
+        /// What is wrong.
+        message: String,
+    },
+    /// There was no load, and no error says why.
+    NoLoad,
+    /// A scenario has no ok iteration, and some threw.
+    Threw {
+        /// Which scenario.
+        scenario: String,
+        /// How many threw.
+        count: u64,
+    },
+    /// The script called `abort` with this reason.
+    Aborted(String),
+    /// The user stopped it.
+    Interrupted,
+    /// A scenario has no ok iteration, because `assert` or `fail` ended them.
+    NoneOk {
+        /// Which scenario.
+        scenario: String,
+        /// How many failed.
+        count: u64,
+    },
+    /// Targets don't hold.
+    Targets {
+        /// How many of them.
+        failed: usize,
+        /// How many there are.
+        of: usize,
+    },
+    /// A target ended the run, although it holds by what came in afterwards: its key and expression.
+    TargetEnded(String),
+    /// Nothing was declared to hold, and no iteration ran to its end.
+    NoEvidence,
+}
+
+impl Reason {
+    /// The kind of failure.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Error { code, .. } => *code,
+            Self::NoLoad => Code::Setup,
+            Self::Threw { .. } => Code::Script,
+            Self::Aborted(_) => Code::Aborted,
+            Self::Interrupted => Code::Interrupted,
+            Self::NoneOk { .. } | Self::Targets { .. } | Self::TargetEnded(_) | Self::NoEvidence => {
+                Code::Target
+            }
+        }
+    }
+}
+
+/// Fits behind "failed: ".
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Error { message, .. } => f.write_str(message),
+            Self::NoLoad => f.write_str("there was no load"),
+            Self::Threw { scenario, count } => {
+                write!(f, "no iteration of scenario `{scenario}` was ok, {} threw", format_count(*count))
+            }
+            Self::Aborted(reason) if reason.is_empty() => f.write_str("aborted by the script"),
+            Self::Aborted(reason) => write!(f, "aborted by the script: {reason}"),
+            Self::Interrupted => f.write_str("stopped by the user"),
+            Self::NoneOk { scenario, count } => {
+                write!(f, "no iteration of scenario `{scenario}` was ok, {} failed", format_count(*count))
+            }
+            Self::Targets { failed, of } => {
+                let verb = if *failed == 1 { "doesn't" } else { "don't" };
+                write!(f, "{failed} of {} {verb} hold", targets(*of))
+            }
+            Self::TargetEnded(target) => {
+                write!(f, "`{target}` failed and ended the run, though it holds over the whole")
+            }
+            Self::NoEvidence => f.write_str("no targets declared and no iteration ran to its end"),
+        }
+    }
+}
+
+fn targets(count: usize) -> String {
+    format!("{count} target{}", if count == 1 { "" } else { "s" })
+}
+
+impl Summary {
+    /// Whether the run passed, and why not.
+    pub fn verdict(&self) -> Verdict {
+        let mut reasons: Vec<Reason> = Vec::new();
+        for error in &self.errors {
+            reasons.push(Reason::Error { code: error.code, message: error.message.clone() });
+        }
+        if self.end == End::NoLoad {
+            if reasons.is_empty() {
+                reasons.push(Reason::NoLoad);
+            }
+            return Verdict::Failed(reasons); // targets can't hold without a load: no news
+        }
+        for line in self.scenarios.iter().filter(|line| line.books.ok == 0 && line.threw > 0) {
+            reasons.push(Reason::Threw { scenario: line.name.clone(), count: line.threw });
+        }
+        match &self.end {
+            End::Aborted(reason) => reasons.push(Reason::Aborted(reason.clone())),
+            End::Interrupted => reasons.push(Reason::Interrupted),
+            End::Finished | End::TargetFailed(_) | End::NoLoad => {}
+        }
+        let none_ok =
+            |line: &&super::ScenarioLine| line.books.ok == 0 && line.books.failed > 0 && line.threw == 0;
+        for line in self.scenarios.iter().filter(none_ok) {
+            reasons.push(Reason::NoneOk { scenario: line.name.clone(), count: line.books.failed });
+        }
+        let failed = self.failed_targets().count();
+        if failed > 0 {
+            reasons.push(Reason::Targets { failed, of: self.judgements.len() });
+        } else if let End::TargetFailed(target) = &self.end {
+            reasons.push(Reason::TargetEnded(target.clone()));
+        }
+        if reasons.is_empty() && self.judgements.is_empty() && self.books().ok == 0 {
+            reasons.push(Reason::NoEvidence);
+        }
+        match reasons.as_slice() {
+            [] => Verdict::Passed,
+            [Reason::Interrupted] => Verdict::Stopped,
+            _ => Verdict::Failed(reasons),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::diagnostic::Diagnostic;
+    use crate::engine::Books;
+    use crate::plan::{Judgement, Verdict as TargetVerdict};
+    use crate::results::ScenarioLine;
+
+    fn summary(ok: u64, failed: u64, threw: u64) -> Summary {
+        let started = ok + failed;
+        let books = Books { scheduled: started, started, ok, failed, ..Books::default() };
+        Summary {
+            script_name: "a.rhai".into(),
+            base_url: None,
+            scenarios: vec![ScenarioLine {
+                name: "main".into(),
+                executor: "shared-iterations".into(),
+                demand: String::new(),
+                books,
+                threw,
+            }],
+            elapsed: Duration::from_secs(1),
+            end: End::Finished,
+            judgements: Vec::new(),
+            checks: Vec::new(),
+            metrics: Vec::new(),
+            endpoints: Vec::new(),
+            failures: Vec::new(),
+            failures_more: 0,
+            errors: Vec::new(),
+            warnings: Vec::new(),
+            findings: Vec::new(),
+            requests_cut: 0,
+            log_lost: 0,
+            seed: 0,
+        }
+    }
+
+    fn judged(mut summary: Summary, verdict: TargetVerdict) -> Summary {
+        summary.judgements.push(Judgement {
+            key: "http_req_duration".into(),
+            text: "p(95) < 200ms".into(),
+            verdict,
+            observed: None,
+            observed_text: String::new(),
+            samples: 0,
+            near: Vec::new(),
+        });
+        summary
+    }
+
+    fn codes(summary: &Summary) -> Vec<Code> {
+        match summary.verdict() {
+            Verdict::Failed(reasons) => reasons.iter().map(Reason::code).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn single_throws_pass_and_nothing_but_throws_fails() {
+        assert_eq!(summary(1, 5, 5).verdict(), Verdict::Passed);
+        assert_eq!(codes(&summary(0, 5, 1)), [Code::Script]);
+        assert_eq!(codes(&summary(0, 5, 0)), [Code::Target]);
+    }
+
+    #[test]
+    fn a_run_without_targets_and_iterations_shows_nothing() {
+        assert_eq!(summary(0, 0, 0).verdict(), Verdict::Failed(vec![Reason::NoEvidence]));
+        assert_eq!(judged(summary(0, 0, 0), TargetVerdict::Passed).verdict(), Verdict::Passed);
+    }
+
+    #[test]
+    fn no_samples_is_a_failure() {
+        let summary = judged(judged(summary(1, 0, 0), TargetVerdict::NoSamples), TargetVerdict::Passed);
+        assert_eq!(summary.verdict(), Verdict::Failed(vec![Reason::Targets { failed: 1, of: 2 }]));
+        assert_eq!(summary.failed_targets().count(), 1);
+    }
+
+    #[test]
+    fn a_stopped_run_is_stopped_unless_something_was_wrong() {
+        let stopped = Summary { end: End::Interrupted, ..summary(3, 0, 0) };
+        assert_eq!(stopped.verdict(), Verdict::Stopped);
+        let nothing_yet = Summary { end: End::Interrupted, ..summary(0, 0, 0) };
+        assert_eq!(nothing_yet.verdict(), Verdict::Stopped);
+        assert_eq!(codes(&judged(stopped, TargetVerdict::Failed)), [Code::Interrupted, Code::Target]);
+    }
+
+    #[test]
+    fn an_abort_fails_whatever_the_targets_say() {
+        let aborted = Summary { end: End::Aborted("no stock".into()), ..summary(3, 0, 0) };
+        assert_eq!(codes(&judged(aborted, TargetVerdict::Passed)), [Code::Aborted]);
+    }
+
+    #[test]
+    fn a_target_that_ended_the_run_fails_it_even_if_it_recovered() {
+        let end = End::TargetFailed("checks rate > 90%".into());
+        let ended = judged(Summary { end, ..summary(3, 0, 0) }, TargetVerdict::Passed);
+        assert_eq!(codes(&ended), [Code::Target]);
+        let Verdict::Failed(reasons) = ended.verdict() else { panic!() };
+        assert_eq!(
+            reasons[0].to_string(),
+            "`checks rate > 90%` failed and ended the run, though it holds over the whole"
+        );
+    }
+
+    #[test]
+    fn without_load_the_errors_are_the_reason() {
+        let unloaded = Summary { end: End::NoLoad, ..summary(0, 0, 0) };
+        assert_eq!(codes(&unloaded), [Code::Setup]);
+        let error = Diagnostic::new(Code::SetupTimeout, "setup took longer than 60s");
+        let timed_out = Summary { errors: vec![error], ..unloaded };
+        assert_eq!(codes(&judged(timed_out, TargetVerdict::NoSamples)), [Code::SetupTimeout]);
+    }
+
+    #[test]
+    fn a_failing_teardown_comes_before_failing_targets() {
+        let error = Diagnostic::new(Code::Teardown, "teardown threw");
+        let failed = Summary { errors: vec![error], ..judged(summary(1, 0, 0), TargetVerdict::Failed) };
+        assert_eq!(codes(&failed), [Code::Teardown, Code::Target]);
+    }
+}
