@@ -1,9 +1,7 @@
 //! `runner demo`: the sample service, or the bare server that benches load.
 
-use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{Signal, SignalKind, signal};
-
 use super::CliError;
+use super::signals::Signals;
 use crate::demo::{Demo, DemoOptions, NullServer};
 
 #[derive(Debug, clap::Args)]
@@ -19,49 +17,21 @@ pub(super) struct Arguments {
 /// Serves until the process is interrupted.
 pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
     // Before the address is announced: who reads it may end us at once.
-    let ending = Ending::watch()?;
+    let mut signals = Signals::watch()?;
     if let Some(port) = arguments.null {
         let server = NullServer::start(port).map_err(|error| CliError::Listen { port, error })?;
         announce(&server.url());
-        ending.wait();
+        signals.wait();
         return server.stop().map_err(CliError::Serve);
     }
     let options = DemoOptions { port: arguments.port, ..DemoOptions::default() };
     let demo = Demo::start(options).map_err(|error| CliError::Listen { port: arguments.port, error })?;
     announce(&demo.url());
-    ending.wait();
+    signals.wait();
     demo.stop().map_err(CliError::Serve)
 }
 
 /// The address is what a script wants from this command, so it goes to stdout.
 fn announce(url: &str) {
     anstream::println!("listening on {url}");
-}
-
-/// The signals that end a server.
-struct Ending {
-    runtime: Runtime,
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Ending {
-    fn watch() -> Result<Self, CliError> {
-        let runtime = Builder::new_current_thread().enable_all().build().map_err(CliError::Signal)?;
-        let listen = |kind| {
-            let _entered = runtime.enter();
-            signal(kind).map_err(CliError::Signal)
-        };
-        let (interrupt, terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-        Ok(Self { runtime, interrupt, terminate })
-    }
-
-    fn wait(mut self) {
-        self.runtime.block_on(async {
-            tokio::select! {
-                _ = self.interrupt.recv() => {}
-                _ = self.terminate.recv() => {}
-            }
-        });
-    }
 }

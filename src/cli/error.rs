@@ -2,6 +2,9 @@
 
 use std::io;
 
+use crate::diagnostic::{Code, Diagnostic};
+use crate::session::SessionError;
+
 /// A failed subcommand.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
@@ -19,4 +22,28 @@ pub enum CliError {
     /// The signals that end a server could not be received.
     #[error("failed to wait for a signal: {0}")]
     Signal(io::Error),
+    /// The plan could not be written as JSON: a bug.
+    #[error("failed to print the plan: {0}")]
+    Json(#[from] serde_json::Error),
+    /// A script or its plan.
+    #[error("{0}")]
+    Refused(Box<Diagnostic>),
+    /// A session without an outcome.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// A run that came to its end and did not pass; the summary has said why.
+    #[error("the run did not pass")]
+    NotPassed(Vec<Code>),
+}
+
+impl From<Diagnostic> for CliError {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self::Refused(Box::new(diagnostic))
+    }
+}
+
+impl From<Box<Diagnostic>> for CliError {
+    fn from(diagnostic: Box<Diagnostic>) -> Self {
+        Self::Refused(diagnostic)
+    }
 }

@@ -1,21 +1,31 @@
 //! The command line: a file per subcommand, errors to exit codes in one place.
 //!
 //! stdout is data, stderr is talk. A subcommand is a variant of `Command`, its arm in
-//! `Command::run`, and a file.
+//! `Command::run`, and a file. `runner SCRIPT` is `runner run SCRIPT`.
 
+mod check;
 mod demo;
 mod error;
 mod exit;
+mod inspect;
+mod progress;
+mod run;
+mod script;
+mod signals;
+mod terminal;
 
+use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 pub use error::CliError;
 
 /// Scriptable performance tests: user flows in Rhai, measured honestly, judged for CI.
 #[derive(Debug, Parser)]
 #[command(name = "runner", version, about, arg_required_else_help = true)]
+#[command(after_help = "`runner SCRIPT` is `runner run SCRIPT`.")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -23,6 +33,12 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Play a script, print its summary, say pass or fail
+    Run(run::Arguments),
+    /// Look whether a script would run, without a request
+    Check(check::Arguments),
+    /// Print the plan that a script declares, without a request
+    Inspect(inspect::Arguments),
     /// Serve the sample service (or, with `--null`, a bare server for benches) until interrupted
     Demo(demo::Arguments),
 }
@@ -30,6 +46,9 @@ enum Command {
 impl Command {
     fn run(self) -> Result<(), CliError> {
         match self {
+            Self::Run(arguments) => run::run(&arguments),
+            Self::Check(arguments) => check::run(&arguments),
+            Self::Inspect(arguments) => inspect::run(&arguments),
             Self::Demo(arguments) => demo::run(&arguments),
         }
     }
@@ -38,8 +57,48 @@ impl Command {
 /// Parses the process's arguments, runs the subcommand, and reports its failure.
 pub fn main() -> ExitCode {
     // Clap ends the process itself for `--help` (0) and for a wrong command line (2).
-    match Arguments::parse().command.run() {
+    match Arguments::parse_from(with_command(std::env::args_os().collect())).command.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => exit::report(&error),
+    }
+}
+
+/// Puts `run` in front of a script, or of flags of `run`. A word that is neither a file nor looks like
+/// one is left to clap, which knows subcommands like it.
+fn with_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let Some(first) = arguments.get(1).and_then(|first| first.to_str()) else { return arguments };
+    let is_command = Arguments::command().get_subcommands().any(|command| command.get_name() == first);
+    let is_ours = matches!(first, "help" | "-h" | "--help" | "-V" | "--version");
+    let is_script = first.starts_with('-') || first.contains(['.', '/']) || Path::new(first).is_file();
+    if !is_command && !is_ours && is_script {
+        arguments.insert(1, OsString::from("run"));
+    }
+    arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn completed(line: &str) -> String {
+        let arguments = line.split(' ').map(OsString::from).collect();
+        let words: Vec<String> =
+            with_command(arguments).into_iter().map(|word| word.into_string().unwrap()).collect();
+        words.join(" ")
+    }
+
+    #[test]
+    fn a_script_alone_is_run() {
+        assert_eq!(completed("runner a.rhai -u 5"), "runner run a.rhai -u 5");
+        assert_eq!(completed("runner -u 5 a.rhai"), "runner run -u 5 a.rhai");
+        assert_eq!(completed("runner -"), "runner run -");
+        for same in ["runner", "runner run a.rhai", "runner demo", "runner --help", "runner -V", "runner chekc"] {
+            assert_eq!(completed(same), same);
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
     }
 }

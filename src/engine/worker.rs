@@ -18,7 +18,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::fiber::Current;
 use crate::http::Clock;
 use crate::metrics::{Recorder, SeriesId, TagSet};
-use crate::script::{LogLine, Outside, Phase, Program, Stage, Timeouts, freeze, from_json};
+use crate::script::{LogLine, Phase, Program, Stage, Timeouts, freeze, from_json};
 
 use super::closed;
 use super::crew::{Crew, Means};
@@ -104,8 +104,7 @@ impl Worker {
                 lost.set(lost.get() + 1);
             }
         };
-        let outside = Outside { seed: self.seed, ..self.job.outside.clone() };
-        Stage::new(Rc::new(Current::default()), clock, outside, log)
+        Stage::new(Rc::new(Current::default()), clock, self.job.outside.clone(), log)
     }
 
     /// The script, if it declares here what it declared on the control thread.

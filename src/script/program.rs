@@ -144,10 +144,13 @@ impl Program {
                     .hint(format!("it takes {takes}")));
             }
         }
-        for scenario in &plan.scenarios {
-            self.check_flow(scenario, &scenario.flow)?;
-        }
+        self.check_flows(&plan)?;
         Ok(plan)
+    }
+
+    /// Whether every flow of the plan is a function of the script.
+    pub fn check_flows(&self, plan: &Plan) -> Result<(), Diagnostic> {
+        plan.scenarios.iter().try_for_each(|scenario| self.check_flow(scenario, &scenario.flow))
     }
 
     fn check_flow(&self, scenario: &Scenario, flow: &Flow) -> Result<(), Diagnostic> {

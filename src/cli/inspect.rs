@@ -1,0 +1,117 @@
+//! `runner inspect`: the plan that a script declares, flags applied, without a request.
+
+use super::CliError;
+use super::progress::print_log;
+use super::script::{LoadArguments, Script, ScriptArguments};
+use crate::plan::{Plan, Scenario, Think};
+use crate::units::{format_count, format_duration};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    script: ScriptArguments,
+    #[command(flatten)]
+    load: LoadArguments,
+    /// The whole plan as JSON
+    #[arg(long)]
+    json: bool,
+    /// Only what the run needs: virtual users and time (k6's --execution-requirements)
+    #[arg(long, alias = "execution-requirements")]
+    requirements: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
+    let Script { declared, .. } = arguments.script.declare(&arguments.load, |line| print_log(&line))?;
+    for note in &declared.notes {
+        anstream::eprintln!("note: {note}");
+    }
+    let plan = &declared.plan;
+    let text = match (arguments.requirements, arguments.json) {
+        (true, true) => serde_json::to_string_pretty(&serde_json::json!({
+            "vus_max": plan.vus_max(),
+            "duration": format_duration(plan.duration()),
+            "duration_max": format_duration(plan.end_max()),
+        }))?,
+        (true, false) => format!(
+            "virtual users at most  {}\nduration               {}\nat most                {} (graceful stops included)",
+            format_count(plan.vus_max()),
+            format_duration(plan.duration()),
+            format_duration(plan.end_max())
+        ),
+        (false, true) => serde_json::to_string_pretty(plan)?,
+        (false, false) => table(plan),
+    };
+    anstream::println!("{text}");
+    Ok(())
+}
+
+fn table(plan: &Plan) -> String {
+    let mut lines = Vec::new();
+    if let Some(url) = &plan.base_url {
+        lines.push(format!("base_url  {url}"));
+        lines.push(String::new());
+    }
+    let rows: Vec<[String; 5]> = plan.scenarios.iter().map(row).collect();
+    lines.extend(columns(&["scenario", "executor", "load", "flow", "think"], &rows));
+    if !plan.targets.is_empty() {
+        lines.push(String::new());
+        let rows: Vec<[String; 3]> = plan
+            .targets
+            .iter()
+            .map(|target| {
+                let abort = if target.abort_on_fail { "ends the run when it fails" } else { "" };
+                [target.key.clone(), target.text.clone(), abort.to_owned()]
+            })
+            .collect();
+        lines.extend(columns(&["target", "must hold", ""], &rows));
+    }
+    if !plan.metrics.is_empty() {
+        lines.push(String::new());
+        let rows: Vec<[String; 2]> =
+            plan.metrics.iter().map(|metric| [metric.name.to_string(), metric.kind.to_string()]).collect();
+        lines.extend(columns(&["metric", "kind"], &rows));
+    }
+    let hooks = [
+        (plan.hooks.setup, "setup"),
+        (plan.hooks.on_start, "on_start"),
+        (plan.hooks.on_stop, "on_stop"),
+        (plan.hooks.teardown, "teardown"),
+    ];
+    let hooks: Vec<&str> = hooks.into_iter().filter_map(|(has, name)| has.then_some(name)).collect();
+    if !hooks.is_empty() {
+        lines.push(String::new());
+        lines.push(format!("life cycle  {}", hooks.join(", ")));
+    }
+    lines.join("\n")
+}
+
+fn row(scenario: &Scenario) -> [String; 5] {
+    let start = match scenario.start_time.is_zero() {
+        true => String::new(),
+        false => format!(", from {}", format_duration(scenario.start_time)),
+    };
+    let think = if scenario.think == Think::None { String::new() } else { scenario.think.describe() };
+    [
+        scenario.name.clone(),
+        scenario.executor.clone(),
+        format!("{}{start}", scenario.demand.describe()),
+        scenario.flow.to_string(),
+        think,
+    ]
+}
+
+/// Rows under their headings, left-aligned.
+fn columns<const N: usize>(headings: &[&str; N], rows: &[[String; N]]) -> Vec<String> {
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.chain([headings[column].chars().count()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    let line = |cells: &[&str]| {
+        let padded: Vec<String> = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        padded.join("  ").trim_end().to_owned()
+    };
+    let heading = line(headings);
+    let body = rows.iter().map(|row| line(&row.iter().map(String::as_str).collect::<Vec<_>>()));
+    std::iter::once(heading).chain(body).collect()
+}

@@ -1,0 +1,105 @@
+//! What a person sees while a run goes on, on standard error: one line that changes, the script's own
+//! lines above it. Where standard error is no terminal only the script's lines are printed.
+
+use std::time::Duration;
+
+use super::terminal;
+use crate::engine::{Observer, Tick};
+use crate::metrics::{Selector, Value};
+use crate::plan::Plan;
+use crate::script::LogLine;
+use crate::units::{format_count, format_duration, format_latency_us, format_percent, format_rate};
+
+/// The line that changes.
+#[derive(Debug)]
+pub(super) struct Progress {
+    is_shown: bool,
+    /// Whether the cursor stands at the end of the line.
+    is_open: bool,
+}
+
+impl Progress {
+    /// Shown on a terminal, unless the user wants quiet.
+    pub(super) fn new(quiet: bool) -> Self {
+        Self { is_shown: !quiet && terminal::is_watched(), is_open: false }
+    }
+
+    /// Removes the line, so that something else can be printed.
+    pub(super) fn clear(&mut self) {
+        if std::mem::take(&mut self.is_open) {
+            anstream::eprint!("\r\x1b[K");
+        }
+    }
+}
+
+impl Observer for Progress {
+    fn tick(&mut self, tick: &Tick<'_>) {
+        if self.is_shown {
+            let line: String = line(tick).chars().take(terminal::width().saturating_sub(1)).collect();
+            anstream::eprint!("\r\x1b[K{line}");
+            self.is_open = true;
+        }
+    }
+
+    fn log(&mut self, line: &LogLine) {
+        self.clear();
+        print_log(line);
+    }
+}
+
+/// `running (00m12.0s of 00m25.0s), 10/10 VUs, 1,204 complete and 0 interrupted iterations, …`
+fn line(tick: &Tick<'_>) -> String {
+    let of = |metric: &str| tick.delta.select(&Selector::all(metric));
+    let mut line = format!(
+        "running ({} of at most {}), {}/{} VUs, {} complete and {} interrupted iterations",
+        clock(tick.elapsed),
+        clock(tick.end_max),
+        format_count(tick.vus),
+        format_count(tick.vus_max),
+        format_count(tick.books.ok + tick.books.failed),
+        format_count(tick.books.interrupted),
+    );
+    if let Some(Value::Counter(requests)) = of("http_reqs") {
+        line += &format!(", {}", format_rate(requests));
+    }
+    if let Some(Value::Trend(trend)) = of("http_req_duration")
+        && let Some(p95) = trend.quantile(0.95)
+    {
+        line += &format!(" p(95) {}", format_latency_us(p95.value()));
+    }
+    if let Some(Value::Rate { hits, total }) = of("http_req_failed")
+        && hits > 0
+    {
+        line += &format!(" failed {}", format_percent(hits as f64 / total as f64));
+    }
+    line
+}
+
+/// `01m00.0s`, of a width that doesn't jump.
+fn clock(time: Duration) -> String {
+    let tenths = time.as_millis() / 100;
+    format!("{:02}m{:02}.{}s", tenths / 600, tenths / 10 % 60, tenths % 10)
+}
+
+/// Prints a line of the script's log.
+pub(super) fn print_log(line: &LogLine) {
+    let from = match (line.scenario.as_str(), line.vu) {
+        ("", _) => String::new(),
+        (scenario, vu) => format!(" [{scenario} #{vu}]"),
+    };
+    anstream::eprintln!("{}{from} {}", line.level.name(), line.text);
+}
+
+/// Says what is about to be played.
+pub(super) fn print_header(script: &str, plan: &Plan) {
+    let on = plan.base_url.as_deref().map_or_else(String::new, |url| format!(" on {url}"));
+    anstream::eprintln!("runner {}: {script}{on}", env!("CARGO_PKG_VERSION"));
+    let width = plan.scenarios.iter().map(|scenario| scenario.name.chars().count()).max().unwrap_or(0);
+    for scenario in &plan.scenarios {
+        let start = match scenario.start_time {
+            Duration::ZERO => String::new(),
+            start => format!(", starting at {}", format_duration(start)),
+        };
+        anstream::eprintln!("  {:<width$}  {}{start}", scenario.name, scenario.demand.describe());
+    }
+}

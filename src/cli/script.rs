@@ -1,0 +1,143 @@
+//! What every command that takes a script understands: the script itself, its environment, its load.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::CliError;
+use crate::diagnostic::{Code, Diagnostic, Source};
+use crate::plan::{Overrides, Stage};
+use crate::script::{Level, LogLine, Outside};
+use crate::session::{Declared, declare, read};
+use crate::units::parse_duration;
+
+/// The script and what it takes from outside.
+#[derive(Debug, clap::Args)]
+pub(super) struct ScriptArguments {
+    /// The script; `-` reads standard input
+    pub(super) script: PathBuf,
+    /// A variable for the script's `env(NAME)`; repeatable
+    #[arg(short, long, value_name = "NAME=VALUE")]
+    env: Vec<String>,
+    /// Seed of all random numbers, so that a run can be repeated
+    #[arg(long, env = "RUNNER_SEED", value_parser = clap::value_parser!(u64).range(0..=i64::MAX.unsigned_abs()))]
+    seed: Option<u64>,
+    /// Where relative URLs go, instead of the script's `base_url`
+    #[arg(long, env = "RUNNER_BASE_URL", value_name = "URL")]
+    base_url: Option<String>,
+    /// Show the script's debug lines too
+    #[arg(short, long)]
+    pub(super) verbose: bool,
+}
+
+/// The load, instead of the script's: k6's shortcuts.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Load")]
+pub(super) struct LoadArguments {
+    /// Virtual users
+    #[arg(short = 'u', long, env = "RUNNER_VUS", value_name = "N")]
+    vus: Option<u64>,
+    /// How long, such as 30s
+    #[arg(short, long, env = "RUNNER_DURATION", value_name = "TIME", value_parser = duration)]
+    duration: Option<Duration>,
+    /// Iterations, shared by all virtual users
+    #[arg(short, long, env = "RUNNER_ITERATIONS", value_name = "N")]
+    iterations: Option<u64>,
+    /// A stage TIME:USERS, such as 30s:50; repeatable
+    #[arg(short, long, env = "RUNNER_STAGES", value_name = "TIME:USERS", value_delimiter = ',', value_parser = stage)]
+    stage: Vec<Stage>,
+    /// Leave `setup()` out
+    #[arg(long)]
+    no_setup: bool,
+    /// Leave `teardown(data)` out
+    #[arg(long)]
+    no_teardown: bool,
+    /// The header `user-agent`
+    #[arg(long, env = "RUNNER_USER_AGENT", value_name = "TEXT")]
+    user_agent: Option<String>,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    match parse_duration(text) {
+        Ok(duration) if duration.is_zero() => Err("it must be longer than 0s".to_owned()),
+        Ok(duration) => Ok(duration),
+        Err(error) => Err(format!("{}: {}", error.problem(), error.advice())),
+    }
+}
+
+fn stage(text: &str) -> Result<Stage, String> {
+    Stage::parse(text).map_err(|error| match error.hint() {
+        Some(hint) => format!("{error}: {hint}"),
+        None => error.to_string(),
+    })
+}
+
+/// A script that was read and declared.
+pub(super) struct Script {
+    pub(super) source: Arc<Source>,
+    pub(super) outside: Outside,
+    pub(super) declared: Declared,
+}
+
+impl ScriptArguments {
+    /// Reads the script and runs its top level. `print` gets what that logs.
+    pub(super) fn declare(
+        &self,
+        load: &LoadArguments,
+        print: impl Fn(LogLine) + 'static,
+    ) -> Result<Script, CliError> {
+        let outside = Outside {
+            env: Arc::new(self.environment()?),
+            seed: self.seed.unwrap_or_else(fresh_seed),
+            log_level: if self.verbose { Level::Debug } else { Level::Info },
+        };
+        let source = read(&self.script)?;
+        let declared = declare(&source, &outside, &self.overrides(load)?, print)?;
+        Ok(Script { source, outside, declared })
+    }
+
+    /// The process's environment, changed by `-e`.
+    fn environment(&self) -> Result<BTreeMap<String, String>, CliError> {
+        let own = std::env::vars_os();
+        let mut variables: BTreeMap<String, String> =
+            own.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+        for pair in &self.env {
+            let Some((name, value)) = pair.split_once('=').filter(|(name, _)| !name.is_empty()) else {
+                return Err(Diagnostic::new(Code::Usage, format!("`-e {pair}` is no variable"))
+                    .hint(format!("write `-e {}=VALUE`", pair.trim_start_matches('=')))
+                    .into());
+            };
+            variables.insert(name.to_owned(), value.to_owned());
+        }
+        Ok(variables)
+    }
+
+    fn overrides(&self, load: &LoadArguments) -> Result<Overrides, CliError> {
+        if let Some(url) = &self.base_url
+            && url != crate::script::DEMO_URL
+        {
+            crate::http::Endpoint::parse(Some(url), "/").map_err(|error| {
+                Diagnostic::new(Code::Usage, format!("`--base-url`: {error}"))
+            })?;
+        }
+        Ok(Overrides {
+            vus: load.vus,
+            duration: load.duration,
+            iterations: load.iterations,
+            stages: (!load.stage.is_empty()).then(|| load.stage.clone()),
+            base_url: self.base_url.clone(),
+            user_agent: load.user_agent.clone(),
+            seed: self.seed,
+            no_setup: load.no_setup,
+            no_teardown: load.no_teardown,
+        })
+    }
+}
+
+/// A seed that differs from run to run, and that a script's integer can hold.
+fn fresh_seed() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    // Keyed by the system's randomness.
+    RandomState::new().hash_one(std::process::id()) >> 1
+}

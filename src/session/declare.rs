@@ -1,0 +1,86 @@
+//! From a file to a plan: read, run the top level once, apply flags, check the whole.
+
+use std::io::Read;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::diagnostic::{Code, Diagnostic, Source, suggest};
+use crate::fiber::Current;
+use crate::plan::{Overrides, Plan};
+use crate::script::{LogLine, Outside, Program, Stage, StillClock};
+
+/// The largest script that is read: a thousand times what one should be.
+const SCRIPT_BYTES_MAX: u64 = 16 << 20;
+
+/// A script's plan, as declared and as it will be played.
+#[derive(Debug)]
+pub struct Declared {
+    /// As the script says.
+    pub declared: Plan,
+    /// With flags applied.
+    pub plan: Plan,
+    /// What a user should know about the flags.
+    pub notes: Vec<String>,
+}
+
+/// Reads a script; `-` is standard input.
+pub fn read(path: &Path) -> Result<Arc<Source>, Diagnostic> {
+    let name = path.display().to_string();
+    let text = if name == "-" { read_from(std::io::stdin()) } else { std::fs::File::open(path).and_then(read_from) };
+    match text {
+        Ok(text) => Ok(Arc::new(Source { name, text })),
+        Err(error) => {
+            let diagnostic = Diagnostic::new(Code::Plan, format!("failed to read the script `{name}`: {error}"));
+            Err(match near_file(path) {
+                Some(near) => diagnostic.hint(format!("did you mean `{near}`?")),
+                None => diagnostic.hint("name a `.rhai` file, or `-` for standard input"),
+            })
+        }
+    }
+}
+
+fn read_from(file: impl Read) -> std::io::Result<String> {
+    let mut text = String::new();
+    let length = file.take(SCRIPT_BYTES_MAX + 1).read_to_string(&mut text)? as u64;
+    if length > SCRIPT_BYTES_MAX {
+        let limit = crate::units::format_size(SCRIPT_BYTES_MAX as f64);
+        return Err(std::io::Error::other(format!("it is larger than {limit}")));
+    }
+    Ok(text)
+}
+
+/// A script beside the missing one with a name like it.
+fn near_file(path: &Path) -> Option<String> {
+    let wanted = path.file_name()?.to_str()?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let entries = std::fs::read_dir(folder).ok()?;
+    let mut names: Vec<String> =
+        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).filter(|name| name.ends_with(".rhai")).collect();
+    names.sort_unstable();
+    let near = suggest(wanted, names.iter().map(String::as_str)).first().map(|near| (*near).to_owned())?;
+    Some(path.with_file_name(near).display().to_string())
+}
+
+/// Runs the top level once and makes the plan. `log` gets what it prints.
+pub fn declare(
+    source: &Arc<Source>,
+    outside: &Outside,
+    overrides: &Overrides,
+    log: impl Fn(LogLine) + 'static,
+) -> Result<Declared, Box<Diagnostic>> {
+    let stage = Stage::new(Rc::new(Current::default()), Rc::new(StillClock), outside.clone(), log);
+    let (program, declared) = Program::load(source, &stage)?;
+    let mut plan = declared.clone();
+    let refuse = |error| Box::new(program.plan_error(&error));
+    let notes = overrides.apply(&mut plan).map_err(refuse)?;
+    plan.validate().map_err(refuse)?;
+    program.check_flows(&plan)?;
+    if plan.scenarios.is_empty() && !plan.hooks.setup && !plan.hooks.teardown {
+        return Err(Box::new(
+            Diagnostic::new(Code::Plan, format!("{} declares no scenario and has no `fn flow()`", source.name))
+                .hint("declare `scenario(\"name\", #{ executor: …, flow: … })`, or write `fn flow() { … }`"),
+        ));
+    }
+    Ok(Declared { declared, plan, notes })
+}

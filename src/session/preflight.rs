@@ -1,0 +1,82 @@
+//! Whether the plan's hosts are there, before any load: a run against nothing measures nothing.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::{TcpStream, ToSocketAddrs};
+use std::time::Duration;
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::plan::Plan;
+
+/// How long one address may take to answer.
+const CONNECT_MAX: Duration = Duration::from_secs(5);
+
+/// Resolves and connects to each host of the plan once.
+pub fn preflight(plan: &Plan) -> Result<(), Diagnostic> {
+    let scenarios = plan.scenarios.iter().map(|scenario| scenario.base_url.as_ref().or(plan.base_url.as_ref()));
+    let urls: BTreeSet<&str> = scenarios.chain([plan.base_url.as_ref()]).flatten().map(String::as_str).collect();
+    urls.into_iter().try_for_each(reach)
+}
+
+fn reach(base_url: &str) -> Result<(), Diagnostic> {
+    let refused = |why: String| {
+        Diagnostic::new(Code::Preflight, format!("{base_url} can't be reached: {why}"))
+            .hint("start the service, or point the script elsewhere: `TARGET_URL`, `base_url(…)`, `--base-url`")
+    };
+    let endpoint = crate::http::Endpoint::parse(Some(base_url), "/")
+        .map_err(|error| Diagnostic::new(Code::Plan, error.to_string()))?;
+    let (host, port) = (endpoint.host(), endpoint.port());
+    let addresses = match (host.trim_matches(['[', ']']), port).to_socket_addrs() {
+        Ok(addresses) => addresses,
+        Err(error) if is_resolver_away(&error) => {
+            return Err(Diagnostic::new(Code::Inconclusive, format!("no resolver could be asked for `{host}`: {error}"))
+                .hint("that says nothing of the service: look at this machine's network"));
+        }
+        Err(error) => return Err(refused(format!("`{host}` does not resolve: {error}"))),
+    };
+    let mut last = None;
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, CONNECT_MAX) {
+            Ok(_) => return Ok(()),
+            Err(error) => last = Some((address, error)),
+        }
+    }
+    Err(match last {
+        Some((address, error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            refused(format!("{address} refused the connection, nothing listens there"))
+        }
+        Some((address, error)) => refused(format!("{address}: {error}")),
+        None => refused(format!("`{host}` has no address")),
+    })
+}
+
+/// `EAI_AGAIN` and its kin; the standard library keeps no code, only the system's words.
+fn is_resolver_away(error: &io::Error) -> bool {
+    let text = error.to_string().to_lowercase();
+    text.contains("temporary failure") || text.contains("try again")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(url: &str) -> Plan {
+        Plan { base_url: Some(url.to_owned()), ..Plan::default() }
+    }
+
+    #[test]
+    fn a_listening_host_is_reached_and_a_closed_port_is_named() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert!(preflight(&plan(&format!("http://127.0.0.1:{port}/api"))).is_ok());
+        drop(listener);
+        let error = preflight(&plan(&format!("http://127.0.0.1:{port}"))).unwrap_err();
+        assert_eq!(error.code, Code::Preflight);
+        assert!(error.message.contains("refused") && error.message.contains(&port.to_string()), "{error}");
+    }
+
+    #[test]
+    fn a_plan_without_hosts_has_nothing_to_reach() {
+        assert!(preflight(&Plan::default()).is_ok());
+    }
+}

@@ -1,0 +1,70 @@
+//! `runner run`: from a script to its summary.
+
+use std::sync::Arc;
+
+use crate::demo::{Demo, DemoOptions};
+use crate::diagnostic::Source;
+use crate::engine::{self, Control, Job, Observer};
+use crate::plan::Plan;
+use crate::results::Summary;
+use crate::script::{DEMO_URL, Outside};
+
+use super::declare::Declared;
+use super::error::SessionError;
+use super::preflight::preflight;
+
+/// How a plan is played.
+#[derive(Debug)]
+pub struct Settings {
+    /// The script.
+    pub source: Arc<Source>,
+    /// What it takes from outside.
+    pub outside: Outside,
+    /// Worker threads.
+    pub workers: usize,
+    /// Whether hosts are looked for before the load.
+    pub preflight: bool,
+}
+
+/// Plays a declared plan. `begin` is told the plan with its real addresses, before the load.
+pub fn run(
+    declared: Declared,
+    settings: Settings,
+    control: &Control,
+    observer: &mut dyn Observer,
+    begin: impl FnOnce(&Plan),
+) -> Result<Summary, SessionError> {
+    let Declared { declared, mut plan, .. } = declared;
+    let demo = start_demo(&mut plan)?;
+    if settings.preflight {
+        preflight(&plan)?;
+    }
+    begin(&plan);
+    let name = settings.source.name.clone();
+    let job = Job {
+        source: settings.source,
+        declared,
+        plan: plan.clone(),
+        outside: settings.outside,
+        workers: settings.workers.max(1),
+    };
+    let outcome = engine::run(job, control, observer)?;
+    if let Some(demo) = demo {
+        demo.stop().map_err(SessionError::Demo)?;
+    }
+    Ok(Summary::new(&name, &plan, &outcome))
+}
+
+/// Starts the sample service if the plan asks for it, and gives the plan its address.
+fn start_demo(plan: &mut Plan) -> Result<Option<Demo>, SessionError> {
+    let scenarios = plan.scenarios.iter_mut().filter_map(|scenario| scenario.base_url.as_mut());
+    let urls: Vec<&mut String> = scenarios.chain(plan.base_url.as_mut()).filter(|url| *url == DEMO_URL).collect();
+    if urls.is_empty() {
+        return Ok(None);
+    }
+    let demo = Demo::start(DemoOptions { port: 0, ..DemoOptions::default() }).map_err(SessionError::Demo)?;
+    for url in urls {
+        *url = demo.url();
+    }
+    Ok(Some(demo))
+}
