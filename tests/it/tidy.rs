@@ -23,7 +23,7 @@ const ROWS: &[Row] = &[
     ("monitor", &[]),
     ("demo", &["monitor"]),
     ("script", &["diagnostic", "http", "metrics"]),
-    ("engine", &["diagnostic", "metrics", "plan"]),
+    ("engine", &["diagnostic", "metrics", "plan", "http"]),
     ("results", &[]),
     ("report", &[]),
     ("session", &[]),
