@@ -1,1 +1,33 @@
-//! Summaries of a run, for people and tools.
+//! Reports: the summary of a run laid out for someone. A file each, and a line in [`REPORTS`].
+//!
+//! A report only lays out: what there is to say was worked out in [`crate::results`]. What a script or a
+//! service named is cleaned before it is printed, so that it can't steer a terminal.
+
+mod figure;
+mod headline;
+mod paint;
+mod text;
+
+use crate::results::Summary;
+
+/// A way to lay out a summary.
+pub struct Report {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What it is for, in one line.
+    pub about: &'static str,
+    /// Lays a summary out; the text ends in a newline.
+    pub render: fn(&Summary, &Style) -> String,
+}
+
+/// All reports, in the order of the reference.
+pub const REPORTS: &[&Report] = &[&text::REPORT];
+
+/// How a report may look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// Whether colours may be used; they repeat what the words say.
+    pub colour: bool,
+    /// The columns there are. What a program may read (targets, metrics, the verdict) is never cut to them.
+    pub width: usize,
+}

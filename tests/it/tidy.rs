@@ -25,7 +25,7 @@ const ROWS: &[Row] = &[
     ("script", &["diagnostic", "http", "metrics"]),
     ("engine", &["diagnostic", "metrics", "plan"]),
     ("results", &["units", "diagnostic", "metrics", "plan", "engine"]),
-    ("report", &[]),
+    ("report", &["units", "diagnostic", "metrics", "plan", "results"]),
     ("session", &[]),
     ("cli", &["diagnostic", "demo"]),
 ];

@@ -1,0 +1,135 @@
+//! Colour, columns, and text that is safe to print.
+
+use anstyle::AnsiColor;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::Style;
+
+impl Style {
+    fn paint(self, style: anstyle::Style, text: &str) -> String {
+        if self.colour { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
+
+    /// A section's name.
+    pub(super) fn heading(self, text: &str) -> String {
+        self.paint(anstyle::Style::new().bold(), text)
+    }
+
+    /// What holds.
+    pub(super) fn good(self, text: &str) -> String {
+        self.paint(AnsiColor::Green.on_default(), text)
+    }
+
+    /// What doesn't.
+    pub(super) fn bad(self, text: &str) -> String {
+        self.paint(AnsiColor::Red.on_default().bold(), text)
+    }
+
+    /// What a reader should know.
+    pub(super) fn note(self, text: &str) -> String {
+        self.paint(AnsiColor::Yellow.on_default(), text)
+    }
+
+    /// What most readers skip.
+    pub(super) fn faint(self, text: &str) -> String {
+        self.paint(anstyle::Style::new().dimmed(), text)
+    }
+
+    /// `hint:`
+    pub(super) fn hint(self) -> String {
+        self.paint(AnsiColor::Cyan.on_default().bold(), "hint:")
+    }
+
+    /// `✓` or `✗`.
+    pub(super) fn mark(self, holds: bool) -> String {
+        if holds { self.good("✓") } else { self.bad("✗") }
+    }
+}
+
+/// One line, safe to print: line breaks and tabs become spaces, and what could steer a terminal or turn
+/// text around is replaced, as in `diagnostic/render.rs`.
+pub(super) fn clean(text: &str) -> String {
+    let cleaned = text.trim().chars().map(|c| match c {
+        '\n' | '\t' => ' ',
+        c if c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
+            char::REPLACEMENT_CHARACTER
+        }
+        c => c,
+    });
+    cleaned.collect()
+}
+
+/// The columns that a text takes.
+pub(super) fn columns(text: &str) -> usize {
+    text.width()
+}
+
+/// Fills with spaces behind the text.
+pub(super) fn left(text: &str, width: usize) -> String {
+    format!("{text}{}", " ".repeat(width.saturating_sub(columns(text))))
+}
+
+/// Fills with spaces before the text.
+pub(super) fn right(text: &str, width: usize) -> String {
+    format!("{}{text}", " ".repeat(width.saturating_sub(columns(text))))
+}
+
+/// Cuts a text to a width, and shows that it did.
+pub(super) fn cut(text: &str, width: usize) -> String {
+    if columns(text) <= width {
+        return text.to_owned();
+    }
+    let mut kept = String::new();
+    let mut room = width.saturating_sub(1);
+    for c in text.chars() {
+        let takes = c.width().unwrap_or(0);
+        if takes > room {
+            break;
+        }
+        room -= takes;
+        kept.push(c);
+    }
+    kept + "…"
+}
+
+/// The widest of some texts, but at most `most`: one long name must not push everything to the right.
+pub(super) fn widest<'a>(texts: impl IntoIterator<Item = &'a str>, most: usize) -> usize {
+    texts.into_iter().map(columns).filter(|columns| *columns <= most).max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_steer_a_terminal_is_replaced() {
+        assert_eq!(clean(" a\u{1b}[31mb\nc\td\u{202e}e "), "a\u{fffd}[31mb c d\u{fffd}e");
+    }
+
+    #[test]
+    fn columns_are_those_of_the_terminal() {
+        assert_eq!(left("値", 4), "値  ");
+        assert_eq!(right("µs", 4), "  µs");
+        assert_eq!(left("longer", 3), "longer");
+    }
+
+    #[test]
+    fn a_cut_fits_and_shows() {
+        assert_eq!(cut("price", 5), "price");
+        assert_eq!(cut("prices", 5), "pric…");
+        assert_eq!(cut("値値値", 4), "値…");
+    }
+
+    #[test]
+    fn one_long_text_does_not_set_the_column() {
+        assert_eq!(widest(["a", "abc", "abcdefgh"], 5), 3);
+    }
+
+    #[test]
+    fn colour_adds_and_never_replaces() {
+        let plain = Style { colour: false, width: 80 };
+        let coloured = Style { colour: true, width: 80 };
+        assert_eq!(plain.mark(false), "✗");
+        assert_eq!(coloured.mark(false), "\u{1b}[1m\u{1b}[31m✗\u{1b}[0m");
+    }
+}
