@@ -52,6 +52,8 @@ impl Hook<'_> {
         self.guard(&vu, Turn::new(self.stage, &vu, fiber), commands).await?;
         let returned = result.take().expect("the fiber ended, so the call returned");
         match returned {
+            // What nobody reads may be anything: a function's last expression is often a response.
+            Ok(_) if self.phase != Phase::Setup || !self.program.takes_data(self.plan) => Ok(serde_json::Value::Null),
             Ok(value) => self.as_json(&value),
             Err(Failure::Stopped) => Err(Ended::Stopped),
             Err(Failure::Aborted(reason)) => Err(Ended::Aborted(reason)),

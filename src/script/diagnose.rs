@@ -41,10 +41,14 @@ impl Context {
     /// A script that doesn't compile.
     pub(super) fn parse_error(&self, error: &ParseError) -> Diagnostic {
         let text = error.err_type().to_string();
-        let diagnostic = self.at(Diagnostic::new(Code::Script, lower_first(&text)), position(error.position()), None);
+        let text = match error.err_type() {
+            ParseErrorType::Reserved(word) => format!("`{word}` is a word that the language reserves"),
+            _ => lower_first(&text),
+        };
+        let diagnostic = self.at(Diagnostic::new(Code::Script, text), position(error.position()), None);
         match error.err_type() {
             ParseErrorType::Reserved(word) => {
-                diagnostic.hint(format!("`{word}` is a word of the language: as a key, write it in quotes"))
+                diagnostic.hint(format!("choose another name, or, as a key of a map, write \"{word}\" in quotes"))
             }
             ParseErrorType::ModuleUndefined(name) => self.near_module(diagnostic, name),
             ParseErrorType::ExprTooDeep => diagnostic.hint("give parts of the expression names with `let`"),

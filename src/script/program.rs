@@ -213,6 +213,13 @@ impl Program {
         Some(Entry { name: name.to_owned(), takes_data: parameters == 1 })
     }
 
+    /// Whether a function that the engine calls takes what `setup` returns.
+    pub fn takes_data(&self, plan: &Plan) -> bool {
+        let flows = plan.scenarios.iter().flat_map(|scenario| self.entries(&scenario.name, &scenario.flow));
+        let hooks = HOOKS.iter().filter_map(|(name, _)| self.entry(name));
+        flows.chain(hooks).any(|entry| entry.takes_data)
+    }
+
     /// Calls a function as the user `vu`, who must be on. `data` is what `setup` returned.
     pub fn call(&self, vu: &Vu, entry: &Entry, data: &Dynamic, scope: &mut Scope<'_>) -> Result<Dynamic, Failure> {
         let mut this = vu.state.clone();

@@ -1,0 +1,1 @@
+//! What scripts mean: declaration, diagnostics, host functions that need no network.

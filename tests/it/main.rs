@@ -6,7 +6,9 @@
 //! server installed (`make install-test-servers`). `make quick` leaves both out, `make test` runs all.
 
 mod demo;
+mod fixture;
+mod main_job;
+mod redact;
+mod server;
 mod tidy;
-
-// TODO #3: `fixture`, `main_job`, `redact`, `server` and `ui` lie beside this file and join with
-// `runner run`, which they drive.
+mod ui;

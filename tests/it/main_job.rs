@@ -22,7 +22,7 @@ fn play(script: &str, server: &Server, args: &[&str]) -> Finished {
 fn shared(vus: u32, iterations: u32, body: &str) -> String {
     format!(
         "base_url(env(\"TARGET_URL\", \"demo\"));\n\
-         scenario(\"test\", #{{ executor: \"shared-iterations\", vus: {vus}, iterations: {iterations}, flow: \"go\" }});\n\
+         scenario(\"test\", #{{ executor: \"shared-iterations\", vus: {vus}, iterations: {iterations}, flow: \"play\" }});\n\
          {body}\n"
     )
 }
@@ -82,7 +82,7 @@ fn a_target_that_cannot_hold_ends_with_99_and_is_shown() {
         Reply::ok("late")
     });
     let script =
-        shared(2, 20, "target(\"http_req_duration\", \"p(95) < 1ms\");\nfn go() { http::get(\"/\"); }");
+        shared(2, 20, "target(\"http_req_duration\", \"p(95) < 1ms\");\nfn play() { http::get(\"/\"); }");
     let finished = play(&script, &server, &[]).expect_code(99);
     assert!(finished.stdout.contains('✗') && finished.stdout.contains("p(95)"), "{}", finished.printed());
     assert_eq!(server.count(), 20);
@@ -95,7 +95,7 @@ fn a_target_that_holds_passes() {
         2,
         20,
         "target(\"http_req_failed\", \"rate < 1%\");\ntarget(\"checks\", \"rate == 100%\");\n\
-         fn go() { let r = http::get(\"/\"); check(r.status == 200, \"is up\"); }",
+         fn play() { let r = http::get(\"/\"); check(r.status == 200, \"is up\"); }",
     );
     let finished = play(&script, &server, &[]).expect_code(0);
     assert!(finished.stdout.contains("is up"), "{}", finished.printed());
@@ -107,7 +107,7 @@ fn a_target_without_samples_fails() {
     let script = shared(
         1,
         5,
-        "const SLOW = counter(\"slow_prices\");\ntarget(\"slow_prices\", \"count < 10\");\nfn go() { http::get(\"/\"); }",
+        "const SLOW = counter(\"slow_prices\");\ntarget(\"slow_prices\", \"count < 10\");\nfn play() { http::get(\"/\"); }",
     );
     play(&script, &server, &[]).expect_code(99).expect_said("slow_prices");
 }
@@ -115,7 +115,7 @@ fn a_target_without_samples_fails() {
 #[test]
 fn errors_of_the_service_fail_the_target_on_failures() {
     let server = Server::start(|_| Reply::new(503, "down"));
-    let script = shared(1, 10, "target(\"http_req_failed\", \"rate < 5%\");\nfn go() { http::get(\"/\"); }");
+    let script = shared(1, 10, "target(\"http_req_failed\", \"rate < 5%\");\nfn play() { http::get(\"/\"); }");
     play(&script, &server, &[]).expect_code(99);
 }
 
@@ -125,7 +125,7 @@ fn a_connection_that_is_cut_is_a_failure_and_no_fast_answer() {
     let script = shared(
         1,
         10,
-        "target(\"http_req_duration\", \"p(95) < 10s\");\nfn go() { let r = http::get(\"/\"); check(r.status == 0, \"cut\"); }",
+        "target(\"http_req_duration\", \"p(95) < 10s\");\nfn play() { let r = http::get(\"/\"); check(r.status == 0, \"cut\"); }",
     );
     // Nothing answered, so the target saw no samples: it fails although every cut was quick.
     play(&script, &server, &[]).expect_code(99);
@@ -135,7 +135,7 @@ fn a_connection_that_is_cut_is_a_failure_and_no_fast_answer() {
 #[test]
 fn a_false_check_alone_does_not_fail_the_run() {
     let server = Server::plain();
-    let script = shared(1, 4, "fn go() { let r = http::get(\"/\"); check(r.status == 204, \"is empty\"); }");
+    let script = shared(1, 4, "fn play() { let r = http::get(\"/\"); check(r.status == 204, \"is empty\"); }");
     let finished = play(&script, &server, &[]).expect_code(0);
     assert!(finished.stdout.contains("is empty") && finished.stdout.contains('✗'), "{}", finished.printed());
 }
@@ -145,7 +145,7 @@ fn a_false_check_alone_does_not_fail_the_run() {
 #[test]
 fn the_runner_counts_what_the_server_counts() {
     let server = Server::plain();
-    let script = shared(5, 200, "fn go() { http::get(\"/a\"); http::post(\"/b\", #{ json: #{ n: 1 } }); }");
+    let script = shared(5, 200, "fn play() { http::get(\"/a\"); http::post(\"/b\", #{ json: #{ n: 1 } }); }");
     let finished = play(&script, &server, &[]).expect_code(0);
     assert_eq!((server.count_of("/a"), server.count_of("/b"), server.count()), (200, 200, 400));
     assert!((finished.figure("http_reqs") - 400.0).abs() < 0.5, "{}", finished.printed());
@@ -156,8 +156,8 @@ fn the_runner_counts_what_the_server_counts() {
 fn each_user_of_per_vu_iterations_plays_its_own_share() {
     let server = Server::plain();
     let script = "base_url(env(\"TARGET_URL\"));\n\
-        scenario(\"test\", #{ executor: \"per-vu-iterations\", vus: 4, iterations: 6, flow: \"go\" });\n\
-        fn go() { http::get(`/vu/${vu::id()}`); }\n";
+        scenario(\"test\", #{ executor: \"per-vu-iterations\", vus: 4, iterations: 6, flow: \"play\" });\n\
+        fn play() { http::get(`/vu/${vu::id()}`); }\n";
     play(script, &server, &[]).expect_code(0);
     for id in 1..=4 {
         assert_eq!(server.count_of(&format!("/vu/{id}")), 6, "requests of VU {id}");
@@ -181,10 +181,10 @@ fn two_scenarios_share_a_run() {
 fn the_life_cycle_runs_each_part_as_often_as_it_should() {
     let server = Server::start(|request| Reply::json(&format!("{{\"path\":\"{}\"}}", request.path())));
     let script = "base_url(env(\"TARGET_URL\"));\n\
-        scenario(\"test\", #{ executor: \"per-vu-iterations\", vus: 3, iterations: 4, flow: \"go\" });\n\
+        scenario(\"test\", #{ executor: \"per-vu-iterations\", vus: 3, iterations: 4, flow: \"play\" });\n\
         fn setup() { http::post(\"/setup\", #{}); #{ word: \"from-setup\" } }\n\
         fn on_start() { this.token = `t${vu::id()}`; http::post(\"/start\", #{}); }\n\
-        fn go(data) { http::get(`/go/${data.word}/${this.token}`); }\n\
+        fn play(data) { http::get(`/go/${data.word}/${this.token}`); }\n\
         fn on_stop() { http::post(\"/stop\", #{}); }\n\
         fn teardown(data) { http::post(`/teardown/${data.word}`, #{}); }\n";
     play(script, &server, &[]).expect_code(0);
@@ -204,7 +204,7 @@ fn one_seed_is_one_run() {
         let script = shared(
             1,
             40,
-            "const NAMES = [\"a\", \"b\", \"c\", \"d\", \"e\"];\nfn go() { http::get(`/${pick(global::NAMES)}`); }",
+            "const NAMES = [\"a\", \"b\", \"c\", \"d\", \"e\"];\nfn play() { http::get(`/${pick(global::NAMES)}`); }",
         );
         play(&script, &server, &["--seed", seed]).expect_code(0);
         server.requests().iter().map(|request| request.path().to_owned()).collect()
@@ -218,7 +218,7 @@ fn one_seed_is_one_run() {
 #[test]
 fn a_body_goes_with_a_get_too() {
     let server = Server::plain();
-    let script = shared(1, 1, "fn go() { http::get(\"/q\", #{ json: #{ symbol: \"AAPL\" } }); }");
+    let script = shared(1, 1, "fn play() { http::get(\"/q\", #{ json: #{ symbol: \"AAPL\" } }); }");
     play(&script, &server, &[]).expect_code(0);
     let requests = server.requests();
     assert_eq!((requests[0].method.as_str(), requests[0].text().as_str()), ("GET", "{\"symbol\":\"AAPL\"}"));
@@ -233,7 +233,7 @@ fn a_connection_is_kept_and_framing_is_read() {
     let script = shared(
         1,
         10,
-        "target(\"checks\", \"rate == 100%\");\nfn go() {\n  check(http::get(\"/full\").body == \"body\", \"get\");\n  \
+        "target(\"checks\", \"rate == 100%\");\nfn play() {\n  check(http::get(\"/full\").body == \"body\", \"get\");\n  \
          check(http::head(\"/full\").status == 200, \"head\");\n  check(http::get(\"/empty\").status == 204, \"empty\");\n}",
     );
     play(&script, &server, &[]).expect_code(0);
@@ -251,7 +251,7 @@ fn a_chunked_answer_with_trailers_is_read_to_its_end() {
     let script = shared(
         1,
         5,
-        "target(\"checks\", \"rate == 100%\");\nfn go() { check(http::get(\"/\").body == \"abcdefg\", \"whole\"); }",
+        "target(\"checks\", \"rate == 100%\");\nfn play() { check(http::get(\"/\").body == \"abcdefg\", \"whole\"); }",
     );
     play(&script, &server, &[]).expect_code(0);
     assert_eq!(server.count(), 5);
@@ -261,8 +261,8 @@ fn a_chunked_answer_with_trailers_is_read_to_its_end() {
 fn think_time_is_kept_between_iterations() {
     let server = Server::plain();
     let script = "base_url(env(\"TARGET_URL\"));\n\
-        scenario(\"test\", #{ executor: \"per-vu-iterations\", vus: 1, iterations: 4, think: constant(\"250ms\"), flow: \"go\" });\n\
-        fn go() { http::get(\"/\"); }\n";
+        scenario(\"test\", #{ executor: \"per-vu-iterations\", vus: 1, iterations: 4, think: constant(\"250ms\"), flow: \"play\" });\n\
+        fn play() { http::get(\"/\"); }\n";
     let finished = play(script, &server, &[]).expect_code(0);
     // Three pauses lie between four iterations; how much longer it took is the machine's affair.
     assert!(finished.duration >= Duration::from_millis(750), "took only {:?}", finished.duration);
@@ -274,7 +274,7 @@ fn think_time_is_kept_between_iterations() {
 #[test]
 fn flags_override_the_script_and_say_so() {
     let server = Server::plain();
-    let script = shared(1, 3, "fn go() { http::get(\"/\"); }");
+    let script = shared(1, 3, "fn play() { http::get(\"/\"); }");
     let finished = play(&script, &server, &["-u", "2", "-i", "7"]).expect_code(0);
     assert_eq!(server.count(), 7);
     assert!(
@@ -287,7 +287,7 @@ fn flags_override_the_script_and_say_so() {
 #[test]
 fn an_environment_variable_of_the_flag_reaches_the_script() {
     let server = Server::plain();
-    let script = shared(1, 1, "fn go() { http::get(`/${env(\"WORD\", \"none\")}`); }");
+    let script = shared(1, 1, "fn play() { http::get(`/${env(\"WORD\", \"none\")}`); }");
     play(&script, &server, &["-e", "WORD=given"]).expect_code(0);
     assert_eq!(server.count_of("/given"), 1);
 }
@@ -308,7 +308,7 @@ fn single_throws_fail_iterations_and_not_the_run() {
     let script = shared(
         1,
         10,
-        "fn go() { http::get(\"/\"); if vu::iteration() == 3 { throw \"the fourth is unlucky\"; } }",
+        "fn play() { http::get(\"/\"); if vu::iteration() == 3 { throw \"the fourth is unlucky\"; } }",
     );
     play(&script, &server, &[]).expect_code(0).expect_said("unlucky");
     assert_eq!(server.count(), 10);
@@ -317,10 +317,10 @@ fn single_throws_fail_iterations_and_not_the_run() {
 #[test]
 fn no_ok_iteration_for_fail_is_99_and_for_throw_107() {
     let server = Server::plain();
-    play(&shared(1, 3, "fn go() { fail(\"no stock\"); }"), &server, &[])
+    play(&shared(1, 3, "fn play() { fail(\"no stock\"); }"), &server, &[])
         .expect_code(99)
         .expect_said("no stock");
-    play(&shared(1, 3, "fn go() { throw \"no stock\"; }"), &server, &[])
+    play(&shared(1, 3, "fn play() { throw \"no stock\"; }"), &server, &[])
         .expect_code(107)
         .expect_said("no stock");
 }
@@ -328,9 +328,9 @@ fn no_ok_iteration_for_fail_is_99_and_for_throw_107() {
 #[test]
 fn a_throw_of_the_top_level_or_of_setup_is_107_and_makes_no_load() {
     let server = Server::plain();
-    let script = shared(1, 3, "throw \"top level\";\nfn go() { http::get(\"/\"); }");
+    let script = shared(1, 3, "throw \"top level\";\nfn play() { http::get(\"/\"); }");
     play(&script, &server, &[]).expect_code(107).expect_said("test.rhai:3");
-    let script = shared(1, 3, "fn setup() { throw \"in setup\"; }\nfn go() { http::get(\"/\"); }");
+    let script = shared(1, 3, "fn setup() { throw \"in setup\"; }\nfn play() { http::get(\"/\"); }");
     play(&script, &server, &[]).expect_code(107).expect_said("in setup");
     assert_eq!(server.count(), 0);
 }
@@ -341,7 +341,7 @@ fn abort_ends_the_run_with_108_and_teardown_still_runs() {
     let script = shared(
         2,
         100_000,
-        "fn go() { http::get(\"/\"); if vu::iteration() == 5 { abort(\"seen enough\"); } }\nfn teardown() { http::get(\"/down\"); }",
+        "fn play() { http::get(\"/\"); if vu::iteration() == 5 { abort(\"seen enough\"); } }\nfn teardown() { http::get(\"/down\"); }",
     );
     play(&script, &server, &[]).expect_code(108).expect_said("seen enough");
     assert!(server.count() < 50_000, "{} requests after an abort", server.count());
@@ -352,8 +352,8 @@ fn abort_ends_the_run_with_108_and_teardown_still_runs() {
 fn ctrl_c_ends_the_run_with_105_and_a_summary() {
     let server = Server::plain();
     let script = "base_url(env(\"TARGET_URL\"));\n\
-        scenario(\"test\", #{ executor: \"constant-vus\", vus: 2, duration: \"10m\", flow: \"go\" });\n\
-        fn go() { http::get(\"/\"); sleep(0.01); }\n";
+        scenario(\"test\", #{ executor: \"constant-vus\", vus: 2, duration: \"10m\", flow: \"play\" });\n\
+        fn play() { http::get(\"/\"); sleep(0.01); }\n";
     let running =
         runner(["run", "test.rhai"]).file("test.rhai", script).env("TARGET_URL", server.url()).start();
     wait_until("the first requests", SOON, || server.count() >= 10);
@@ -373,9 +373,9 @@ fn ctrl_c_ends_the_run_with_105_and_a_summary() {
 fn a_target_that_aborts_ends_the_run_early() {
     let server = Server::start(|_| Reply::new(500, "broken"));
     let script = "base_url(env(\"TARGET_URL\"));\n\
-        scenario(\"test\", #{ executor: \"constant-vus\", vus: 1, duration: \"10m\", graceful_stop: \"0s\", flow: \"go\" });\n\
+        scenario(\"test\", #{ executor: \"constant-vus\", vus: 1, duration: \"10m\", graceful_stop: \"0s\", flow: \"play\" });\n\
         target(\"http_req_failed\", \"rate < 5%\", #{ abort_on_fail: true });\n\
-        fn go() { http::get(\"/\"); sleep(0.01); }\n";
+        fn play() { http::get(\"/\"); sleep(0.01); }\n";
     play(script, &server, &[]).expect_code(99).expect_said("http_req_failed");
 }
 
@@ -383,8 +383,8 @@ fn a_target_that_aborts_ends_the_run_early() {
 fn a_flow_that_never_ends_is_cut_at_the_end_of_its_scenario() {
     let server = Server::plain();
     let script = "base_url(env(\"TARGET_URL\"));\n\
-        scenario(\"test\", #{ executor: \"constant-vus\", vus: 2, duration: \"500ms\", graceful_stop: \"100ms\", flow: \"go\" });\n\
-        fn go() { http::get(\"/\"); [1, 2].for_each(|x| { try { sleep(3600); } catch { sleep(3600); } }); }\n";
+        scenario(\"test\", #{ executor: \"constant-vus\", vus: 2, duration: \"500ms\", graceful_stop: \"100ms\", flow: \"play\" });\n\
+        fn play() { http::get(\"/\"); [1, 2].for_each(|x| { try { sleep(3600); } catch { sleep(3600); } }); }\n";
     let finished = play(script, &server, &[]);
     assert!(finished.code.is_some(), "{}", finished.printed());
     assert_ne!(finished.code, Some(109), "a fiber was leaked\n{}", finished.printed());
@@ -407,7 +407,7 @@ fn every_script_of_the_repository_is_sound() {
 #[test]
 fn check_finds_what_run_would_refuse() {
     let script =
-        shared(1, 1, "target(\"http_req_duratoin\", \"p(95) < 1s\");\nfn go() { http::get(\"/\"); }");
+        shared(1, 1, "target(\"http_req_duratoin\", \"p(95) < 1s\");\nfn play() { http::get(\"/\"); }");
     let server = Server::plain();
     let checked =
         runner(["check", "test.rhai"]).file("test.rhai", &script).env("TARGET_URL", server.url()).run();
@@ -418,7 +418,7 @@ fn check_finds_what_run_would_refuse() {
 #[test]
 fn inspect_prints_the_plan_as_json_on_stdout_alone() {
     let server = Server::plain();
-    let script = shared(3, 9, "target(\"http_req_failed\", \"rate < 5%\");\nfn go() { http::get(\"/\"); }");
+    let script = shared(3, 9, "target(\"http_req_failed\", \"rate < 5%\");\nfn play() { http::get(\"/\"); }");
     let finished = runner(["inspect", "--json", "test.rhai"])
         .file("test.rhai", &script)
         .env("TARGET_URL", server.url())
@@ -439,7 +439,7 @@ fn the_null_server_answers_until_it_is_stopped() {
     let script = shared(
         2,
         50,
-        "target(\"checks\", \"rate == 100%\");\nfn go() { check(http::get(\"/\").status == 200, \"ok\"); }",
+        "target(\"checks\", \"rate == 100%\");\nfn play() { check(http::get(\"/\").status == 200, \"ok\"); }",
     );
     let load = runner(["run", "test.rhai"])
         .file("test.rhai", &script)

@@ -22,12 +22,12 @@ const ROWS: &[Row] = &[
     ("http", &[]),
     ("monitor", &[]),
     ("demo", &["monitor"]),
-    ("script", &["diagnostic", "http", "metrics"]),
-    ("engine", &["diagnostic", "metrics", "plan"]),
+    ("script", &["units", "diagnostic", "fiber", "metrics", "plan", "http"]),
+    ("engine", &["units", "diagnostic", "fiber", "metrics", "plan", "http", "script"]),
     ("results", &["units", "diagnostic", "metrics", "plan", "engine"]),
     ("report", &["units", "diagnostic", "metrics", "plan", "results"]),
-    ("session", &[]),
-    ("cli", &["diagnostic", "demo"]),
+    ("session", &["units", "diagnostic", "fiber", "plan", "http", "demo", "script", "engine", "results"]),
+    ("cli", &["units", "diagnostic", "metrics", "plan", "http", "demo", "script", "engine", "results", "report", "session"]),
 ];
 
 /// The only files that may hold the word `unsafe`.
