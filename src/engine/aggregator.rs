@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::metrics::Snapshot;
+use crate::metrics::{Recorder, Snapshot, TagSet};
 use crate::plan::{Judgement, Plan, Target, Verdict, Window, judge};
 
 use super::event::{Books, Observer, Outcome, ScenarioOutcome, ScriptFailure, Tick, FAILURES_MAX};
@@ -16,6 +16,8 @@ use super::message::Done;
 pub(super) struct Aggregator<'a> {
     plan: &'a Plan,
     total: Snapshot,
+    /// `vus` and `vus_max`: a worker sees only its own, and none once it is done.
+    users: Recorder,
     /// Seconds that are not complete, by number.
     open: BTreeMap<u64, Second>,
     windows: Vec<Option<Window>>,
@@ -51,6 +53,7 @@ impl<'a> Aggregator<'a> {
         Self {
             plan,
             total: Snapshot::default(),
+            users: Recorder::new(&[]),
             open: BTreeMap::new(),
             windows: plan.targets.iter().map(Window::new).collect(),
             playing: workers,
@@ -133,17 +136,19 @@ impl<'a> Aggregator<'a> {
                 break;
             }
             let (number, second) = entry.remove_entry();
-            let delta = second.delta.unwrap_or_default();
-            self.total.append(delta.clone());
-            for window in self.windows.iter_mut().flatten() {
-                window.push(&delta);
-            }
-            let elapsed = Duration::from_secs(number);
+            let mut delta = second.delta.unwrap_or_default();
             let (mut books, mut vus) = (Books::default(), 0);
             for (own, users) in &self.state {
                 books.add(*own);
                 vus += users;
             }
+            let users = self.count_users(vus, delta.tick);
+            delta.join(users);
+            self.total.append(delta.clone());
+            for window in self.windows.iter_mut().flatten() {
+                window.push(&delta);
+            }
+            let elapsed = Duration::from_secs(number);
             ending = ending.or_else(|| self.failed_target(elapsed));
             observer.tick(&Tick {
                 number,
@@ -157,6 +162,15 @@ impl<'a> Aggregator<'a> {
             });
         }
         ending
+    }
+
+    fn count_users(&mut self, vus: u64, tick: u64) -> Snapshot {
+        for (name, count) in [("vus", vus), ("vus_max", self.plan.vus_max())] {
+            let (metric, _) = self.users.metric(name).expect("a built-in metric");
+            let series = self.users.series(metric, &TagSet::default());
+            self.users.set(series, count as f64);
+        }
+        self.users.take(tick)
     }
 
     /// A target that has failed and ends the run. One without samples doesn't yet.

@@ -116,6 +116,7 @@ impl Worker {
                     .hint("every worker runs it: what it declares must not depend on chance, time or a changing file"),
             ));
         }
+        stage.set_wall_start_ns(self.epoch.wall_ns(0));
         stage.set_recorder(Recorder::new(&self.job.plan.metrics));
         let options = &self.job.plan.options;
         let ns = |duration: std::time::Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
@@ -167,7 +168,7 @@ impl Worker {
                 }
                 () = crew.all_done.notified() => break,
                 () = poll_fn(|context| alarm.poll_due(context)) => {
-                    gauges.set(&crew, self.share(&crew), timer.now_ns().saturating_sub(due_ns));
+                    gauges.set(stage, timer.now_ns().saturating_sub(due_ns));
                     let delta = stage.recorder().with(|recorder| recorder.take(self.tick(start_ns, number)));
                     let (books, vus) = (crew.books(), crew.size());
                     self.report(Report::Tick { number, delta, books, vus }).await;
@@ -176,7 +177,7 @@ impl Worker {
             }
         }
         let end_ns = timer.now_ns();
-        gauges.set(&crew, self.share(&crew), 0);
+        gauges.set_cpu(stage);
         let (failures, failures_more) = crew.failures();
         Ok(Done {
             delta: stage.recorder().with(|recorder| recorder.take(self.tick(start_ns, number))),
@@ -216,11 +217,6 @@ impl Worker {
         }
     }
 
-    /// Users that this worker would have at the peak.
-    fn share(&self, crew: &Crew) -> u64 {
-        crew.parts.iter().map(|part| crew.stripe.share(part.shard, part.users().curve.peak())).sum()
-    }
-
     /// A tick's number since the Unix epoch, so that snapshots of machines meet.
     fn tick(&self, start_ns: u64, number: u64) -> u64 {
         self.epoch.unix_seconds(start_ns) + number
@@ -232,50 +228,49 @@ impl Worker {
     }
 }
 
-/// Series that every worker sets in every second.
+/// What a worker says of itself in every second.
 struct Gauges {
-    vus: SeriesId,
-    vus_max: SeriesId,
     cpu: SeriesId,
     lag: SeriesId,
-    dropped: SeriesId,
     /// The thread's CPU time and the clock at the last look.
     last: Cell<(u64, u64)>,
 }
 
 impl Gauges {
     fn new(stage: &Stage) -> Self {
-        let gauges = stage.recorder().with(|recorder| {
+        stage.recorder().with(|recorder| {
             let mut series = |name: &str| {
                 let (metric, _) = recorder.metric(name).expect("a built-in metric");
                 recorder.series(metric, &TagSet::default())
             };
-            Self {
-                vus: series("vus"),
-                vus_max: series("vus_max"),
+            let dropped = series("dropped_iterations");
+            let gauges = Self {
                 cpu: series("generator_cpu"),
                 lag: series("generator_loop_lag"),
-                dropped: series("dropped_iterations"),
                 last: Cell::new((thread_cpu_ns(), stage.clock().now_ns())),
-            }
-        });
-        // A target on dropped iterations has its samples even when none was dropped.
-        stage.recorder().with(|recorder| recorder.add(gauges.dropped, 0.0));
-        gauges
+            };
+            // A target on dropped iterations has its samples even when none was dropped.
+            recorder.add(dropped, 0.0);
+            gauges
+        })
     }
 
-    fn set(&self, crew: &Crew, vus_max: u64, lag_ns: u64) {
-        let now = (thread_cpu_ns(), crew.stage.clock().now_ns());
-        let (cpu_before, clock_before) = self.last.replace(now);
+    fn set(&self, stage: &Stage, lag_ns: u64) {
+        self.set_cpu(stage);
+        stage.recorder().with(|recorder| recorder.trend_us(self.lag, lag_ns / 1_000));
+    }
+
+    /// CPU since the last look, as a share of a core. A fraction of a second at the end says nothing.
+    fn set_cpu(&self, stage: &Stage) {
+        const SPAN_MIN_NS: u64 = SECOND_NS / 10;
+        let now = (thread_cpu_ns(), stage.clock().now_ns());
+        let (cpu_before, clock_before) = self.last.get();
         let elapsed_ns = now.1.saturating_sub(clock_before);
-        crew.stage.recorder().with(|recorder| {
-            recorder.set(self.vus, crew.size() as f64);
-            recorder.set(self.vus_max, vus_max as f64);
-            if elapsed_ns > 0 {
-                recorder.set(self.cpu, now.0.saturating_sub(cpu_before) as f64 / elapsed_ns as f64);
-            }
-            recorder.trend_us(self.lag, lag_ns / 1_000);
-        });
+        if elapsed_ns >= SPAN_MIN_NS {
+            self.last.set(now);
+            let share = now.0.saturating_sub(cpu_before) as f64 / elapsed_ns as f64;
+            stage.recorder().with(|recorder| recorder.set(self.cpu, share));
+        }
     }
 }
 

@@ -128,13 +128,14 @@ impl Context {
         let name = signature.split(" (").next().unwrap_or(signature).trim();
         let place = place.map(|place| self.end_of_path(place, name));
         let known: Vec<&Function> = self.functions.iter().filter(|function| function.name() == name).collect();
+        if !name.contains(|c: char| c.is_alphanumeric() || c == '_') {
+            let text = format!("`{name}` can't be applied to ({})", types_of(signature));
+            return self.at(Diagnostic::new(code, text), place, None);
+        }
         let callable = self.callable(engine);
         if !known.is_empty() || callable.iter().any(|callable| callable == name) {
-            let got = signature.split_once(" (").map_or("", |(_, types)| types.trim_end_matches(')'));
-            let got: Vec<&str> = got.split(", ").filter(|kind| !kind.is_empty()).map(plain_type).collect();
-            let got = if got.is_empty() { "nothing".to_owned() } else { got.join(", ") };
-            let diagnostic =
-                self.at(Diagnostic::new(code, format!("`{name}` can't be called with ({got})")), place, None);
+            let text = format!("`{name}` can't be called with ({})", types_of(signature));
+            let diagnostic = self.at(Diagnostic::new(code, text), place, None);
             let forms: Vec<String> = known.iter().map(|function| format!("`{}`", function.signature)).collect();
             return if forms.is_empty() { diagnostic } else { diagnostic.hint(format!("write {}", forms.join(" or "))) };
         }
@@ -232,6 +233,12 @@ fn plain(error: &EvalAltResult) -> String {
     let text = error.to_string();
     let text = text.rsplit_once(" (line ").map_or(text.as_str(), |(text, _)| text);
     lower_first(text)
+}
+
+/// The types of a call in Rhai's words, `name (i64, bool)`, in ours.
+fn types_of(signature: &str) -> String {
+    let types = signature.split_once(" (").map_or("", |(_, types)| types.strip_suffix(')').unwrap_or(types));
+    types.split(", ").filter(|kind| !kind.is_empty()).map(plain_type).collect::<Vec<_>>().join(", ")
 }
 
 /// What an author calls a type of Rhai's.

@@ -95,6 +95,8 @@ pub struct Stage {
     timeouts: Cell<Timeouts>,
     series: RefCell<FxHashMap<SeriesKey, SeriesId>>,
     requests_cut: Cell<u64>,
+    /// The wall clock at the clock's zero, in nanoseconds since 1970.
+    wall_start_ns: Cell<u64>,
     pub(super) declaration: RefCell<Declaration>,
 }
 
@@ -127,6 +129,7 @@ impl Stage {
             timeouts: Cell::new(Timeouts { total_ns: http::TIMEOUT_NS, connect_ns: http::CONNECT_TIMEOUT_NS }),
             series: RefCell::default(),
             requests_cut: Cell::new(0),
+            wall_start_ns: Cell::new(0),
             declaration: RefCell::default(),
         })
     }
@@ -176,6 +179,16 @@ impl Stage {
     /// What the HTTP clients of this worker share.
     pub fn network(&self) -> &Rc<http::Shared> {
         &self.network
+    }
+
+    /// The wall clock at the clock's zero, in nanoseconds since 1970.
+    pub fn set_wall_start_ns(&self, wall_ns: u64) {
+        self.wall_start_ns.set(wall_ns);
+    }
+
+    /// Nanoseconds since 1970: the wall clock at the start, and the clock since.
+    pub(super) fn wall_ns(&self) -> u64 {
+        self.wall_start_ns.get().saturating_add(self.clock.now_ns())
     }
 
     /// Requests under way when their iteration was cut.

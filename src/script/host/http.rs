@@ -5,7 +5,7 @@ use std::rc::Rc;
 use rhai::{Dynamic, EvalAltResult, ImmutableString, Map};
 
 use super::super::error::HostError;
-use super::super::frozen::FrozenMap;
+use super::super::frozen::{FrozenList, FrozenMap};
 use super::super::registry::Registry;
 use super::super::stage::Stage;
 use super::super::value::{to_json, type_name};
@@ -31,8 +31,18 @@ const METHODS: [(&str, &str, &str, Method); 7] = [
 ];
 
 /// Options of a request.
-const OPTIONS: [&str; 9] =
-    ["json", "form", "body", "headers", "query", "name", "tags", "timeout", "connect_timeout"];
+const OPTIONS: [&str; 10] = [
+    "json",
+    "form",
+    "body",
+    "headers",
+    "query",
+    "name",
+    "tags",
+    "timeout",
+    "connect_timeout",
+    "expected_statuses",
+];
 
 /// Options that other tools have and later versions will.
 const LATER: [&str; 8] =
@@ -98,6 +108,8 @@ struct Call {
     tags: TagSet,
     timeout_ns: Option<u64>,
     connect_timeout_ns: Option<u64>,
+    /// Statuses that don't count as failed; empty for [`EXPECTED`].
+    expected: Vec<u16>,
 }
 
 impl Call {
@@ -121,6 +133,7 @@ impl Call {
                 "tags" => call.tags = to_tags(&map(key, value)?)?,
                 "timeout" => call.timeout_ns = Some(nanoseconds(key, value)?),
                 "connect_timeout" | "connectTimeout" => call.connect_timeout_ns = Some(nanoseconds(key, value)?),
+                "expected_statuses" | "expectedStatuses" => call.expected = statuses(key, value)?,
                 other => return Err(unknown_option(function, other)),
             }
         }
@@ -225,7 +238,8 @@ fn record(
 ) {
     let words = stage.words();
     let status = exchange.status();
-    let expected = EXPECTED.contains(&status);
+    let expected =
+        if call.expected.is_empty() { EXPECTED.contains(&status) } else { call.expected.contains(&status) };
     let response = exchange.result.as_ref().ok();
     let timings = &exchange.timings;
     let sample = RequestSample {
@@ -301,6 +315,22 @@ fn text(option: &str, value: &Dynamic) -> Outcome<ImmutableString> {
     value.as_immutable_string_ref().map(|text| text.clone()).map_err(|_| {
         HostError::new(format!("`{option}` takes a text, not {}", type_name(value))).word(option).into()
     })
+}
+
+fn statuses(option: &str, value: &Dynamic) -> Outcome<Vec<u16>> {
+    let refuse = || {
+        HostError::new(format!("`{option}` takes a list of statuses, not {value}"))
+            .hint("write `expected_statuses: [200, 404]`")
+            .word(option)
+    };
+    let items: Vec<Dynamic> = match (value.read_lock::<FrozenList>(), value.as_array_ref()) {
+        (Some(list), _) => list.iter().cloned().collect(),
+        (None, Ok(list)) => list.clone(),
+        _ => return Err(refuse().into()),
+    };
+    let status = |item: &Dynamic| item.as_int().ok().and_then(|number| u16::try_from(number).ok());
+    let statuses: Option<Vec<u16>> = items.iter().map(status).collect();
+    Ok(statuses.filter(|list| !list.is_empty()).ok_or_else(refuse)?)
 }
 
 fn nanoseconds(option: &str, value: &Dynamic) -> Outcome<u64> {

@@ -1,4 +1,4 @@
-//! `sleep` and `time::measure`.
+//! `sleep`, `time::measure`, and the wall clock: `time::now`, `time::parse`.
 
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -35,6 +35,27 @@ pub(super) fn register(registry: &mut Registry<'_>) {
         "runs the closure, adds the milliseconds that it took to the trend of that name, and returns its result",
         move |context: NativeCallContext<'_>, name: ImmutableString, closure: FnPtr| {
             measure(&context, &stage, &name, &closure)
+        },
+    );
+    let stage = Rc::clone(&registry.stage);
+    registry.define(
+        "time::now()",
+        "milliseconds since 1970 (UTC), a number with fractions that never goes back",
+        move || -> Outcome<f64> {
+            stage.acting("time::now")?;
+            Ok(stage.wall_ns() as f64 / 1e6)
+        },
+    );
+    registry.define(
+        "time::parse(text)",
+        "milliseconds since 1970 of an instant such as \"2026-11-24T13:09:26.299Z\" (RFC 3339)",
+        |text: ImmutableString| -> Outcome<f64> {
+            let instant: jiff::Timestamp = text.parse().map_err(|_| {
+                HostError::new(format!("`{text}` is no instant"))
+                    .hint("write it by RFC 3339, with its offset: \"2026-11-24T13:09:26.299Z\"")
+                    .word(text.as_str())
+            })?;
+            Ok(instant.as_nanosecond() as f64 / 1e6)
         },
     );
 }
