@@ -13,7 +13,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
-    let Script { source, declared, .. } = arguments.script.declare(&arguments.load, |line| print_log(&line))?;
+    let Script { source, declared, .. } =
+        arguments.script.declare(&arguments.load, |line| print_log(&line))?;
     let counted = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
     anstream::println!(
         "✓ {}: {}, {}",

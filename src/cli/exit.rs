@@ -71,11 +71,15 @@ fn diagnostic(error: &CliError) -> Option<Diagnostic> {
             Some(plain(error).hint("ports below 1024 need rights: name a higher one"))
         }
         CliError::Session(SessionError::Engine(_)) => Some(
-            plain(error).note(format!("runner {}", env!("CARGO_PKG_VERSION"))).hint("if memory and limits are in order, please report it"),
+            plain(error)
+                .note(format!("runner {}", env!("CARGO_PKG_VERSION")))
+                .hint("if memory and limits are in order, please report it"),
         ),
-        CliError::Listen { .. } | CliError::Serve(_) | CliError::Signal(_) | CliError::Json(_) | CliError::Session(_) => {
-            Some(plain(error))
-        }
+        CliError::Listen { .. }
+        | CliError::Serve(_)
+        | CliError::Signal(_)
+        | CliError::Json(_)
+        | CliError::Session(_) => Some(plain(error)),
     }
 }
 

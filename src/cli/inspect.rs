@@ -108,7 +108,8 @@ fn columns<const N: usize>(headings: &[&str; N], rows: &[[String; N]]) -> Vec<St
     };
     let widths: Vec<usize> = (0..N).map(width).collect();
     let line = |cells: &[&str]| {
-        let padded: Vec<String> = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let padded: Vec<String> =
+            cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
         padded.join("  ").trim_end().to_owned()
     };
     let heading = line(headings);

@@ -92,7 +92,9 @@ mod tests {
         assert_eq!(completed("runner a.rhai -u 5"), "runner run a.rhai -u 5");
         assert_eq!(completed("runner -u 5 a.rhai"), "runner run -u 5 a.rhai");
         assert_eq!(completed("runner -"), "runner run -");
-        for same in ["runner", "runner run a.rhai", "runner demo", "runner --help", "runner -V", "runner chekc"] {
+        for same in
+            ["runner", "runner run a.rhai", "runner demo", "runner --help", "runner -V", "runner chekc"]
+        {
             assert_eq!(completed(same), same);
         }
     }

@@ -47,7 +47,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
         }
     });
     let name = source.name.clone();
-    let settings = Settings { source, outside, workers: workers(arguments.workers), preflight: !arguments.no_preflight };
+    let settings =
+        Settings { source, outside, workers: workers(arguments.workers), preflight: !arguments.no_preflight };
     let mut progress = Progress::new(arguments.quiet);
     let quiet = arguments.quiet;
     let summary = session::run(declared, settings, &control, &mut progress, |plan| {

@@ -100,8 +100,9 @@ impl ScriptArguments {
     /// The process's environment, changed by `-e`.
     fn environment(&self) -> Result<BTreeMap<String, String>, CliError> {
         let own = std::env::vars_os();
-        let mut variables: BTreeMap<String, String> =
-            own.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+        let mut variables: BTreeMap<String, String> = own
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
         for pair in &self.env {
             let Some((name, value)) = pair.split_once('=').filter(|(name, _)| !name.is_empty()) else {
                 return Err(Diagnostic::new(Code::Usage, format!("`-e {pair}` is no variable"))
@@ -117,9 +118,8 @@ impl ScriptArguments {
         if let Some(url) = &self.base_url
             && url != crate::script::DEMO_URL
         {
-            crate::http::Endpoint::parse(Some(url), "/").map_err(|error| {
-                Diagnostic::new(Code::Usage, format!("`--base-url`: {error}"))
-            })?;
+            crate::http::Endpoint::parse(Some(url), "/")
+                .map_err(|error| Diagnostic::new(Code::Usage, format!("`--base-url`: {error}")))?;
         }
         Ok(Overrides {
             vus: load.vus,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::metrics::{Recorder, Snapshot, TagSet};
 use crate::plan::{Judgement, Plan, Target, Verdict, Window, judge};
 
-use super::event::{Books, Observer, Outcome, ScenarioOutcome, ScriptFailure, Tick, FAILURES_MAX};
+use super::event::{Books, FAILURES_MAX, Observer, Outcome, ScenarioOutcome, ScriptFailure, Tick};
 use super::message::Done;
 
 /// The workers' sums so far.
@@ -114,7 +114,8 @@ impl<'a> Aggregator<'a> {
     }
 
     fn note(&mut self, failure: ScriptFailure) {
-        let same = |known: &&mut ScriptFailure| known.kind == failure.kind && known.diagnostic == failure.diagnostic;
+        let same =
+            |known: &&mut ScriptFailure| known.kind == failure.kind && known.diagnostic == failure.diagnostic;
         if let Some(known) = self.failures.iter_mut().find(same) {
             known.count += failure.count;
         } else if self.failures.len() < FAILURES_MAX {
@@ -175,7 +176,8 @@ impl<'a> Aggregator<'a> {
 
     /// A target that has failed and ends the run. One without samples doesn't yet.
     fn failed_target(&self, elapsed: Duration) -> Option<String> {
-        let mut watched = self.plan.targets.iter().zip(&self.windows).filter(|(target, _)| target.abort_on_fail);
+        let mut watched =
+            self.plan.targets.iter().zip(&self.windows).filter(|(target, _)| target.abort_on_fail);
         let failed = watched.find(|(target, window)| {
             if elapsed < target.delay_abort_eval {
                 return false;
@@ -183,7 +185,9 @@ impl<'a> Aggregator<'a> {
             let value = window.as_ref().map(Window::value);
             match &value {
                 Some(None) => false, // the window is not full, or heard nothing
-                Some(Some(value)) => judge(target, &self.total, elapsed, Some(value)).verdict == Verdict::Failed,
+                Some(Some(value)) => {
+                    judge(target, &self.total, elapsed, Some(value)).verdict == Verdict::Failed
+                }
                 None => judge(target, &self.total, elapsed, None).verdict == Verdict::Failed,
             }
         });
@@ -201,9 +205,12 @@ impl<'a> Aggregator<'a> {
             judge(target, &self.total, elapsed, window.as_ref().and_then(Window::worst))
         };
         let judgements = self.plan.targets.iter().zip(&self.windows).map(verdict).collect();
-        self.failures.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.diagnostic.message.cmp(&b.diagnostic.message)));
+        self.failures.sort_by(|a, b| {
+            b.count.cmp(&a.count).then_with(|| a.diagnostic.message.cmp(&b.diagnostic.message))
+        });
         let scenarios = if self.scenarios.is_empty() {
-            let none = |name: &str| ScenarioOutcome { name: name.to_owned(), books: Books::default(), threw: 0 };
+            let none =
+                |name: &str| ScenarioOutcome { name: name.to_owned(), books: Books::default(), threw: 0 };
             self.plan.scenarios.iter().map(|scenario| none(&scenario.name)).collect()
         } else {
             self.scenarios

@@ -124,7 +124,10 @@ async fn live(crew: &Rc<Crew>, part: &Rc<Part>, number: u64, hold: Hold, deadlin
             guard(crew, &vu, Turn::new(&crew.stage, &vu, fiber), deadline).await;
             deadline.clear();
         }
-        Err(error) => crew.report_bug(Diagnostic::new(Code::Other, format!("no stack for virtual user {}: {error}", vu.id))),
+        Err(error) => crew.report_bug(Diagnostic::new(
+            Code::Other,
+            format!("no stack for virtual user {}: {error}", vu.id),
+        )),
     }
     crew.dismiss(&vu);
 }
@@ -167,7 +170,9 @@ async fn guard(crew: &Crew, vu: &Rc<Vu>, turn: Turn<Fiber<()>>, deadline: &dyn A
 /// What a panic says, as a bug to report.
 pub(super) fn panicked(panic: &(dyn std::any::Any + Send)) -> Diagnostic {
     let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic without words");
+    let text = text
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("a panic without words");
     Diagnostic::new(Code::Bug, format!("runner {} panicked: {text}", env!("CARGO_PKG_VERSION")))
         .hint("this is a bug: please report it with the script")
 }

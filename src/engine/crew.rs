@@ -161,7 +161,8 @@ impl Crew {
     /// A new user, on the roster until [`Crew::dismiss`].
     pub(super) fn hire(&self, part: &Part, number: u64) -> Rc<Vu> {
         let clock = self.stage.clock();
-        let client = Client::new(Rc::clone(clock), Rc::clone(self.stage.network()), self.client_options.clone());
+        let client =
+            Client::new(Rc::clone(clock), Rc::clone(self.stage.network()), self.client_options.clone());
         let id = part.first_id + number - 1;
         let vu = Vu::new(id, Rc::clone(&part.cast), Phase::Flow, self.seed, clock.alarm(), Some(client));
         let vu = Rc::new(vu);

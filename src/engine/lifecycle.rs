@@ -34,7 +34,11 @@ pub(super) struct Hook<'a> {
 
 impl Hook<'_> {
     /// Calls the function and gives its result as JSON; `commands` may stop it.
-    pub(super) async fn run(&self, data: Dynamic, commands: &mut Receiver<Command>) -> Result<serde_json::Value, Ended> {
+    pub(super) async fn run(
+        &self,
+        data: Dynamic,
+        commands: &mut Receiver<Command>,
+    ) -> Result<serde_json::Value, Ended> {
         let Some(entry) = self.program.entry(self.name) else { return Ok(serde_json::Value::Null) };
         let vu = self.user();
         let result = Rc::new(RefCell::new(None));
@@ -53,7 +57,9 @@ impl Hook<'_> {
         let returned = result.take().expect("the fiber ended, so the call returned");
         match returned {
             // What nobody reads may be anything: a function's last expression is often a response.
-            Ok(_) if self.phase != Phase::Setup || !self.program.takes_data(self.plan) => Ok(serde_json::Value::Null),
+            Ok(_) if self.phase != Phase::Setup || !self.program.takes_data(self.plan) => {
+                Ok(serde_json::Value::Null)
+            }
             Ok(value) => self.as_json(&value),
             Err(Failure::Stopped) => Err(Ended::Stopped),
             Err(Failure::Aborted(reason)) => Err(Ended::Aborted(reason)),
@@ -66,7 +72,12 @@ impl Hook<'_> {
     }
 
     /// Polls the fiber to its end, or leaks it when it won't end.
-    async fn guard(&self, vu: &Rc<Vu>, turn: Turn<Fiber<()>>, commands: &mut Receiver<Command>) -> Result<(), Ended> {
+    async fn guard(
+        &self,
+        vu: &Rc<Vu>,
+        turn: Turn<Fiber<()>>,
+        commands: &mut Receiver<Command>,
+    ) -> Result<(), Ended> {
         let mut turn = pin!(turn);
         let alarm = self.stage.clock().alarm();
         let mut stopping = false;
@@ -96,7 +107,8 @@ impl Hook<'_> {
     /// The user that a hook runs as: number 0, of no scenario, in the group of the hook's name.
     fn user(&self) -> Rc<Vu> {
         let clock = self.stage.clock();
-        let client = Client::new(Rc::clone(clock), Rc::clone(self.stage.network()), client_options(self.plan));
+        let client =
+            Client::new(Rc::clone(clock), Rc::clone(self.stage.network()), client_options(self.plan));
         let cast = Cast::outside(self.plan.base_url.as_deref());
         let vu = Rc::new(Vu::new(0, cast, self.phase, self.seed, clock.alarm(), Some(client)));
         let group = format!("::{}", self.name);

@@ -88,7 +88,8 @@ impl Workers {
                 commands: inbox,
                 reports: report.clone(),
             };
-            let thread = std::thread::Builder::new().name(format!("worker {index}")).stack_size(WORKER_STACK_BYTES);
+            let thread =
+                std::thread::Builder::new().name(format!("worker {index}")).stack_size(WORKER_STACK_BYTES);
             threads.push(thread.spawn(move || worker.run()).map_err(EngineError::Start)?);
             commands.push(command);
         }
@@ -135,7 +136,10 @@ impl Workers {
         Ok(true)
     }
 
-    async fn set_up(&mut self, observer: &mut dyn Observer) -> Result<Result<serde_json::Value, End>, EngineError> {
+    async fn set_up(
+        &mut self,
+        observer: &mut dyn Observer,
+    ) -> Result<Result<serde_json::Value, End>, EngineError> {
         if !self.job.plan.hooks.setup {
             return Ok(Ok(serde_json::Value::Null));
         }
@@ -227,7 +231,11 @@ impl Workers {
     }
 
     /// The load: collects what the workers report until they are done.
-    async fn watch(&mut self, sums: &mut Aggregator<'_>, observer: &mut dyn Observer) -> Result<End, EngineError> {
+    async fn watch(
+        &mut self,
+        sums: &mut Aggregator<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<End, EngineError> {
         let mut end = End::Finished;
         let give_up = tokio::time::sleep(Duration::MAX / 4);
         tokio::pin!(give_up);
@@ -326,7 +334,8 @@ impl Workers {
     /// Lets the threads end; one that hangs is left behind, since the process is about to end.
     fn end(&mut self, outcome: &Result<Outcome, EngineError>) {
         self.commands.clear();
-        let is_well = outcome.as_ref().is_ok_and(|outcome| outcome.errors.iter().all(|error| error.code != Code::Bug));
+        let is_well =
+            outcome.as_ref().is_ok_and(|outcome| outcome.errors.iter().all(|error| error.code != Code::Bug));
         for thread in self.threads.drain(..).filter(|_| is_well) {
             // A panic of a worker's own has been reported as missing by then.
             let _ = thread.join();
@@ -345,4 +354,3 @@ fn leaked(count: u64) -> Diagnostic {
     Diagnostic::new(Code::Bug, format!("{users} did not end when told to, and had to be left behind"))
         .hint("this is a bug of runner: please report it with the script")
 }
-

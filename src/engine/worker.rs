@@ -83,7 +83,9 @@ impl Worker {
                 Command::TearDown { data } => {
                     let data = freeze(from_json(&data));
                     let result = self.hook("teardown", Phase::Teardown, &program, &stage, data).await;
-                    let delta = stage.recorder().with(|recorder| recorder.take(self.epoch.unix_seconds(timer.now_ns())));
+                    let delta = stage
+                        .recorder()
+                        .with(|recorder| recorder.take(self.epoch.unix_seconds(timer.now_ns())));
                     self.report(Report::TornDown(result.map(|_| ()), delta)).await;
                 }
                 Command::Stop => {}
@@ -92,7 +94,12 @@ impl Worker {
         Ok(())
     }
 
-    fn stage(&self, clock: Rc<dyn Clock>, log_lost: &Rc<Cell<u64>>, is_loading: &Rc<Cell<bool>>) -> Rc<Stage> {
+    fn stage(
+        &self,
+        clock: Rc<dyn Clock>,
+        log_lost: &Rc<Cell<u64>>,
+        is_loading: &Rc<Cell<bool>>,
+    ) -> Rc<Stage> {
         let (reports, index, lost) = (self.reports.clone(), self.index, Rc::clone(log_lost));
         let is_loading = Rc::clone(is_loading);
         let log = move |line: LogLine| {
@@ -120,7 +127,10 @@ impl Worker {
         stage.set_recorder(Recorder::new(&self.job.plan.metrics));
         let options = &self.job.plan.options;
         let ns = |duration: std::time::Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        stage.set_timeouts(Timeouts { total_ns: ns(options.timeout), connect_ns: ns(options.connect_timeout) });
+        stage.set_timeouts(Timeouts {
+            total_ns: ns(options.timeout),
+            connect_ns: ns(options.connect_timeout),
+        });
         Ok(program)
     }
 
@@ -191,7 +201,13 @@ impl Worker {
         })
     }
 
-    fn means(&self, program: &Rc<Program>, stage: &Rc<Stage>, start_ns: u64, data: &serde_json::Value) -> Means {
+    fn means(
+        &self,
+        program: &Rc<Program>,
+        stage: &Rc<Stage>,
+        start_ns: u64,
+        data: &serde_json::Value,
+    ) -> Means {
         let send = |to_report: fn(String) -> Report| {
             let (reports, index) = (self.reports.clone(), self.index);
             move |text: String| {
@@ -212,7 +228,9 @@ impl Worker {
             abort: Box::new(send(Report::Aborted)),
             broken: Box::new(move |diagnostic| {
                 let reports = reports.clone();
-                tokio::task::spawn_local(async move { reports.send((index, Report::Broken(diagnostic))).await });
+                tokio::task::spawn_local(
+                    async move { reports.send((index, Report::Broken(diagnostic))).await },
+                );
             }),
         }
     }

@@ -1,5 +1,5 @@
 //! A series' tags: sorted pairs behind one `Arc`, so that a clone is a count and equal sets compare
-//! equal whatever the order they were given in. A tag never has an empty value: such a pair is left out.
+//! equal whatever the order they were given in. The empty set, which most calls have, costs nothing. A tag never has an empty value: such a pair is left out.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,9 +12,9 @@ pub const OTHER: &str = "__other__";
 type Pair = (Arc<str>, Arc<str>);
 
 /// Sorted pairs of tag and value.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(from = "Vec<Pair>", into = "Vec<Pair>")]
-pub struct TagSet(Arc<[Pair]>);
+pub struct TagSet(Option<Arc<[Pair]>>);
 
 impl TagSet {
     /// Tags from pairs in any order; of two with one key the later wins, empty values are left out.
@@ -28,7 +28,7 @@ impl TagSet {
             }
         }
         sorted.retain(|(_, value)| !value.is_empty());
-        Self(sorted.into())
+        Self((!sorted.is_empty()).then(|| sorted.into()))
     }
 
     /// The tags of the overflow series: `name` = [`OTHER`] alone.
@@ -38,52 +38,46 @@ impl TagSet {
 
     /// Whether this is the overflow series' set.
     pub fn is_other(&self) -> bool {
-        matches!(&*self.0, [(key, value)] if &**key == "name" && &**value == OTHER)
+        matches!(self.pairs(), [(key, value)] if &**key == "name" && &**value == OTHER)
     }
 
     /// The value of a tag.
     pub fn get(&self, key: &str) -> Option<&str> {
-        let at = self.0.binary_search_by(|(known, _)| (**known).cmp(key)).ok()?;
-        Some(&self.0[at].1)
+        let at = self.pairs().binary_search_by(|(known, _)| (**known).cmp(key)).ok()?;
+        Some(&self.pairs()[at].1)
     }
 
     /// The pairs, sorted by tag.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(key, value)| (&**key, &**value))
+        self.pairs().iter().map(|(key, value)| (&**key, &**value))
     }
 
     /// The pairs with their shared text, sorted by tag.
     pub(super) fn pairs(&self) -> &[Pair] {
-        &self.0
+        self.0.as_deref().unwrap_or_default()
     }
 
     /// The same tags and one more; an empty value removes the tag.
     #[must_use]
     pub fn with(&self, key: &str, value: &str) -> Self {
         let added = std::iter::once((Arc::from(key), Arc::from(value)));
-        Self::from_pairs(self.0.iter().cloned().chain(added))
+        Self::from_pairs(self.pairs().iter().cloned().chain(added))
     }
 
     /// The tags of both; where both have a tag, `other`'s value.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
-        Self::from_pairs(self.0.iter().chain(other.0.iter()).cloned())
+        Self::from_pairs(self.pairs().iter().chain(other.pairs()).cloned())
     }
 
     /// How many tags.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.pairs().len()
     }
 
     /// Whether there is no tag.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl Default for TagSet {
-    fn default() -> Self {
-        Self(Arc::from([]))
+        self.0.is_none()
     }
 }
 
@@ -95,7 +89,7 @@ impl From<Vec<Pair>> for TagSet {
 
 impl From<TagSet> for Vec<Pair> {
     fn from(tags: TagSet) -> Self {
-        tags.0.to_vec()
+        tags.pairs().to_vec()
     }
 }
 

@@ -15,8 +15,8 @@ use crate::diagnostic::Position;
 use crate::http::Endpoint;
 use crate::metrics::{Kind, Metric, Unit, builtin};
 use crate::plan::{
-    Flow, Options, Plan, PlanError, Reader, RunOptions, Scenario, Shortcut, Target, TargetOptions, Think, Value,
-    Weighted, OptionSpec,
+    Flow, OptionSpec, Options, Plan, PlanError, Reader, RunOptions, Scenario, Shortcut, Target,
+    TargetOptions, Think, Value, Weighted,
 };
 use crate::units::parse_duration;
 
@@ -66,7 +66,8 @@ impl Declaration {
     /// `base_url(url)`.
     pub(super) fn base_url(&mut self, url: &str) -> Result<(), HostError> {
         if self.base_url.is_some() {
-            return Err(plan_fault("`base_url` is declared twice").hint("a scenario can have its own option `base_url`"));
+            return Err(plan_fault("`base_url` is declared twice")
+                .hint("a scenario can have its own option `base_url`"));
         }
         check_base_url(url)?;
         self.base_url = Some(url.to_owned());
@@ -84,10 +85,16 @@ impl Declaration {
     }
 
     /// `scenario(name, #{ … })`.
-    pub(super) fn scenario(&mut self, name: &str, map: Map, position: Option<Position>) -> Result<(), HostError> {
+    pub(super) fn scenario(
+        &mut self,
+        name: &str,
+        map: Map,
+        position: Option<Position>,
+    ) -> Result<(), HostError> {
         let mut closures = Vec::new();
         let options = to_options(map, &mut closures)?;
-        let scenario = Scenario::from_options(name, &options, position).map_err(|error| HostError::plan(&error))?;
+        let scenario =
+            Scenario::from_options(name, &options, position).map_err(|error| HostError::plan(&error))?;
         if let Some(url) = &scenario.base_url {
             check_base_url(url)?;
         }
@@ -164,7 +171,6 @@ impl Declaration {
         Ok(())
     }
 
-
     /// The closures, by scenario and ordinal.
     pub(super) fn closures(&self) -> &BTreeMap<(String, u32), FnPtr> {
         &self.closures
@@ -213,7 +219,9 @@ pub(super) fn to_options(map: Map, closures: &mut Vec<FnPtr>) -> Result<Options,
     map.into_iter()
         .map(|(name, value)| {
             if is_deeper_than(&value, DEPTH_MAX) {
-                return Err(plan_fault(format!("`{name}` is nested deeper than {DEPTH_MAX}")).word(name.as_str()));
+                return Err(
+                    plan_fault(format!("`{name}` is nested deeper than {DEPTH_MAX}")).word(name.as_str())
+                );
             }
             let value = to_value(&name, value, closures)?;
             Ok((name.to_string(), value))
@@ -235,10 +243,15 @@ fn to_value(name: &str, value: Dynamic, closures: &mut Vec<FnPtr>) -> Result<Val
         return Ok(Value::Text(text.to_string()));
     }
     if let Some(list) = value.read_lock::<FrozenList>() {
-        return list.iter().map(|item| to_value(name, item.clone(), closures)).collect::<Result<_, _>>().map(Value::List);
+        return list
+            .iter()
+            .map(|item| to_value(name, item.clone(), closures))
+            .collect::<Result<_, _>>()
+            .map(Value::List);
     }
     if let Some(map) = value.read_lock::<FrozenMap>() {
-        let pairs = map.iter().map(|(key, item)| Ok((key.to_string(), to_value(key, item.clone(), closures)?)));
+        let pairs =
+            map.iter().map(|(key, item)| Ok((key.to_string(), to_value(key, item.clone(), closures)?)));
         return pairs.collect::<Result<_, HostError>>().map(Value::Map);
     }
     if let Some(think) = value.read_lock::<Think>() {
@@ -258,7 +271,11 @@ fn to_value(name: &str, value: Dynamic, closures: &mut Vec<FnPtr>) -> Result<Val
     let kind = type_name(&value);
     if value.is_array() {
         let list = value.into_array().unwrap_or_default();
-        return list.into_iter().map(|item| to_value(name, item, closures)).collect::<Result<_, _>>().map(Value::List);
+        return list
+            .into_iter()
+            .map(|item| to_value(name, item, closures))
+            .collect::<Result<_, _>>()
+            .map(Value::List);
     }
     if let Some(map) = value.try_cast::<Map>() {
         return to_options(map, closures).map(Value::Map);
@@ -268,6 +285,7 @@ fn to_value(name: &str, value: Dynamic, closures: &mut Vec<FnPtr>) -> Result<Val
 
 /// A duration as scripts write it: a text with a unit.
 pub(super) fn to_duration(what: &str, text: &str) -> Result<std::time::Duration, HostError> {
-    parse_duration(text)
-        .map_err(|error| HostError::new(format!("{what}: {}", error.problem())).hint(error.advice()).word(text))
+    parse_duration(text).map_err(|error| {
+        HostError::new(format!("{what}: {}", error.problem())).hint(error.advice()).word(text)
+    })
 }

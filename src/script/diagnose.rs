@@ -47,9 +47,8 @@ impl Context {
         };
         let diagnostic = self.at(Diagnostic::new(Code::Script, text), position(error.position()), None);
         match error.err_type() {
-            ParseErrorType::Reserved(word) => {
-                diagnostic.hint(format!("choose another name, or, as a key of a map, write \"{word}\" in quotes"))
-            }
+            ParseErrorType::Reserved(word) => diagnostic
+                .hint(format!("choose another name, or, as a key of a map, write \"{word}\" in quotes")),
             ParseErrorType::ModuleUndefined(name) => self.near_module(diagnostic, name),
             ParseErrorType::ExprTooDeep => diagnostic.hint("give parts of the expression names with `let`"),
             _ => diagnostic,
@@ -64,14 +63,19 @@ impl Context {
         }
         let diagnostic = |text: String| self.at(Diagnostic::new(code, text), place, None);
         match inner {
-            EvalAltResult::ErrorParsing(kind, position) => self.parse_error(&ParseError(kind.clone().into(), *position)),
-            EvalAltResult::ErrorFunctionNotFound(signature, _) => self.unknown_function(engine, signature, place, code),
+            EvalAltResult::ErrorParsing(kind, position) => {
+                self.parse_error(&ParseError(kind.clone().into(), *position))
+            }
+            EvalAltResult::ErrorFunctionNotFound(signature, _) => {
+                self.unknown_function(engine, signature, place, code)
+            }
             EvalAltResult::ErrorVariableNotFound(name, _) => self.unknown_variable(name, place, code),
             EvalAltResult::ErrorModuleNotFound(name, _) => {
                 self.near_module(diagnostic(format!("there is no module `{name}`")), name)
             }
-            EvalAltResult::ErrorUnboundThis(_) => diagnostic("`this` is not bound here".to_owned())
-                .hint("a helper sees the user's state when called as `this.helper()`, or through `vu::state()`"),
+            EvalAltResult::ErrorUnboundThis(_) => diagnostic("`this` is not bound here".to_owned()).hint(
+                "a helper sees the user's state when called as `this.helper()`, or through `vu::state()`",
+            ),
             EvalAltResult::ErrorStackOverflow(_) => self.limit(Limit::Stack, place, code),
             EvalAltResult::ErrorRuntime(value, _) => diagnostic(thrown(value)),
             EvalAltResult::ErrorDotExpr(text, _) if !text.is_empty() => diagnostic(lower_first(text)),
@@ -97,7 +101,10 @@ impl Context {
     pub(super) fn limit(&self, limit: Limit, place: Option<Position>, code: Code) -> Diagnostic {
         let (message, hint) = match limit {
             Limit::Operations => (
-                format!("more than {} operations without waiting for anything", format_count(OPERATIONS_MAX.into())),
+                format!(
+                    "more than {} operations without waiting for anything",
+                    format_count(OPERATIONS_MAX.into())
+                ),
                 "does a loop never end? A request or a `sleep` within it starts the count anew".to_owned(),
             ),
             Limit::Stack => (
@@ -124,10 +131,17 @@ impl Context {
         diagnostic.at(&self.source, place, "")
     }
 
-    fn unknown_function(&self, engine: &Engine, signature: &str, place: Option<Position>, code: Code) -> Diagnostic {
+    fn unknown_function(
+        &self,
+        engine: &Engine,
+        signature: &str,
+        place: Option<Position>,
+        code: Code,
+    ) -> Diagnostic {
         let name = signature.split(" (").next().unwrap_or(signature).trim();
         let place = place.map(|place| self.end_of_path(place, name));
-        let known: Vec<&Function> = self.functions.iter().filter(|function| function.name() == name).collect();
+        let known: Vec<&Function> =
+            self.functions.iter().filter(|function| function.name() == name).collect();
         if !name.contains(|c: char| c.is_alphanumeric() || c == '_') {
             let text = format!("`{name}` can't be applied to ({})", types_of(signature));
             return self.at(Diagnostic::new(code, text), place, None);
@@ -136,10 +150,16 @@ impl Context {
         if !known.is_empty() || callable.iter().any(|callable| callable == name) {
             let text = format!("`{name}` can't be called with ({})", types_of(signature));
             let diagnostic = self.at(Diagnostic::new(code, text), place, None);
-            let forms: Vec<String> = known.iter().map(|function| format!("`{}`", function.signature)).collect();
-            return if forms.is_empty() { diagnostic } else { diagnostic.hint(format!("write {}", forms.join(" or "))) };
+            let forms: Vec<String> =
+                known.iter().map(|function| format!("`{}`", function.signature)).collect();
+            return if forms.is_empty() {
+                diagnostic
+            } else {
+                diagnostic.hint(format!("write {}", forms.join(" or ")))
+            };
         }
-        let diagnostic = self.at(Diagnostic::new(code, format!("there is no function `{name}`")), place, None);
+        let diagnostic =
+            self.at(Diagnostic::new(code, format!("there is no function `{name}`")), place, None);
         let all = self.functions.iter().map(|f| f.name()).chain(callable.iter().map(String::as_str));
         did_you_mean(diagnostic, &suggest(name, all))
     }
@@ -151,13 +171,15 @@ impl Context {
             |info| info.namespace.is_empty().then(|| info.metadata.name.to_string()),
             true,
         );
-        let named = builtin.into_iter().filter(|name| name.starts_with(char::is_alphabetic) && !name.contains('$'));
+        let named =
+            builtin.into_iter().filter(|name| name.starts_with(char::is_alphabetic) && !name.contains('$'));
         named.chain(self.own.iter().cloned()).collect()
     }
 
     fn unknown_variable(&self, name: &str, place: Option<Position>, code: Code) -> Diagnostic {
         let short = name.rsplit("::").next().unwrap_or(name);
-        let diagnostic = self.at(Diagnostic::new(code, format!("there is no variable `{name}` here")), place, None);
+        let diagnostic =
+            self.at(Diagnostic::new(code, format!("there is no variable `{name}` here")), place, None);
         if self.variables.iter().any(|variable| variable == short) {
             return diagnostic.hint(format!(
                 "functions don't see variables of the top level: declare `const {short} = …` and read `global::{short}`, or keep it in `this`"
@@ -172,11 +194,16 @@ impl Context {
     }
 
     fn near_module(&self, diagnostic: Diagnostic, name: &str) -> Diagnostic {
-        let modules: std::collections::BTreeSet<&str> =
-            self.functions.iter().filter_map(|f| f.name().split_once("::")).map(|(module, _)| module).collect();
+        let modules: std::collections::BTreeSet<&str> = self
+            .functions
+            .iter()
+            .filter_map(|f| f.name().split_once("::"))
+            .map(|(module, _)| module)
+            .collect();
         let near = suggest(name, modules);
         if near.is_empty() {
-            return diagnostic.hint("`import` comes with a later version: keep everything in one script for now");
+            return diagnostic
+                .hint("`import` comes with a later version: keep everything in one script for now");
         }
         did_you_mean(diagnostic, &near)
     }
@@ -187,12 +214,17 @@ impl Context {
         let line: Vec<char> = self.source.line(place.line).unwrap_or_default().chars().collect();
         let before = path.chars().count() + 2;
         let at = place.column as usize - 1;
-        if at >= before && line.get(at - before..at).is_some_and(|text| text.iter().collect::<String>() == format!("{path}::")) {
+        if at >= before
+            && line
+                .get(at - before..at)
+                .is_some_and(|text| text.iter().collect::<String>() == format!("{path}::"))
+        {
             return place;
         }
         // Rhai pointed at the module: the function's name stands behind it.
         let column = place.column + u32::try_from(before).unwrap_or(0);
-        let points_at_path = line.get(at..).is_some_and(|rest| rest.iter().collect::<String>().starts_with(name));
+        let points_at_path =
+            line.get(at..).is_some_and(|rest| rest.iter().collect::<String>().starts_with(name));
         if points_at_path { Position { column, ..place } } else { place }
     }
 }

@@ -91,7 +91,14 @@ impl Program {
         context.own = arities.keys().filter(|name| !name.contains('$')).cloned().collect();
 
         let mut scope = Scope::new();
-        let vu = Rc::new(Vu::new(0, Cast::outside(None), Phase::Declare, stage.outside().seed, stage.clock().alarm(), None));
+        let vu = Rc::new(Vu::new(
+            0,
+            Cast::outside(None),
+            Phase::Declare,
+            stage.outside().seed,
+            stage.clock().alarm(),
+            None,
+        ));
         let ran = stage.with_on(&vu, || {
             stage.current().on_thread(TOP_LEVEL_STACK_BYTES, || engine.run_ast_with_scope(&mut scope, &ast))
         });
@@ -139,7 +146,11 @@ impl Program {
             if let Some(&parameters) = self.arities.get(name)
                 && parameters > parameters_max
             {
-                let takes = if parameters_max == 0 { "no parameter" } else { "no parameter, or the result of `setup`" };
+                let takes = if parameters_max == 0 {
+                    "no parameter"
+                } else {
+                    "no parameter, or the result of `setup`"
+                };
                 return Err(Diagnostic::new(Code::Plan, format!("`{name}` has {parameters} parameters"))
                     .hint(format!("it takes {takes}")));
             }
@@ -186,7 +197,9 @@ impl Program {
     fn function_of(&self, scenario: &str, flow: &Flow) -> Option<&str> {
         match flow {
             Flow::Named(name) => self.arities.get_key_value(name.as_str()).map(|(name, _)| name.as_str()),
-            Flow::Closure { ordinal } => self.closures.get(&(scenario.to_owned(), *ordinal)).map(String::as_str),
+            Flow::Closure { ordinal } => {
+                self.closures.get(&(scenario.to_owned(), *ordinal)).map(String::as_str)
+            }
             Flow::Weighted(_) => None,
         }
     }
@@ -221,8 +234,14 @@ impl Program {
     }
 
     /// Calls a function as the user `vu`, who must be on. `data` is what `setup` returned.
-    pub fn call(&self, vu: &Vu, entry: &Entry, data: &Dynamic, scope: &mut Scope<'_>) -> Result<Dynamic, Failure> {
-        let mut this = vu.state.clone();
+    pub fn call(
+        &self,
+        vu: &Vu,
+        entry: &Entry,
+        data: &Dynamic,
+        scope: &mut Scope<'_>,
+    ) -> Result<Dynamic, Failure> {
+        let mut this = vu.this.take();
         let options = CallFnOptions::new().eval_ast(false).bind_this_ptr(&mut this);
         let (engine, ast, name) = (&self.engine, &self.functions, &entry.name);
         let result: Result<Dynamic, _> = if entry.takes_data {
@@ -230,6 +249,7 @@ impl Program {
         } else {
             engine.call_fn_with_options(options, scope, ast, name, ())
         };
+        vu.this.set(this);
         let code = match vu.phase {
             Phase::Setup => Code::Setup,
             Phase::Teardown => Code::Teardown,

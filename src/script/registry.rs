@@ -69,7 +69,10 @@ impl<'a> Registry<'a> {
         // Volatile: every function here has an effect or reads one, so none is folded at compile time.
         if let Some((module, name)) = name.split_once("::") {
             let module = self.modules.entry(module).or_default();
-            FuncRegistration::new(name).with_purity(false).with_volatility(true).set_into_module(module, call);
+            FuncRegistration::new(name)
+                .with_purity(false)
+                .with_volatility(true)
+                .set_into_module(module, call);
         } else {
             FuncRegistration::new(name).with_volatility(true).register_into_engine(self.engine, call);
         }

@@ -126,7 +126,10 @@ impl Stage {
             has_waited: Cell::new(false),
             recorder: OnceCell::new(),
             words: OnceCell::new(),
-            timeouts: Cell::new(Timeouts { total_ns: http::TIMEOUT_NS, connect_ns: http::CONNECT_TIMEOUT_NS }),
+            timeouts: Cell::new(Timeouts {
+                total_ns: http::TIMEOUT_NS,
+                connect_ns: http::CONNECT_TIMEOUT_NS,
+            }),
             series: RefCell::default(),
             requests_cut: Cell::new(0),
             wall_start_ns: Cell::new(0),
@@ -136,7 +139,8 @@ impl Stage {
 
     /// The recorder of this worker, once the metrics are known. Given once.
     pub fn set_recorder(&self, mut recorder: Recorder) {
-        let methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].map(|m| recorder.intern(m));
+        let methods =
+            ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].map(|m| recorder.intern(m));
         let protocols = ["HTTP/1.0", "HTTP/1.1"].map(|p| recorder.intern(p));
         self.words.set(Words { methods, protocols }).expect("a stage gets one recorder");
         let recorder = Shared::new(recorder, Rc::clone(&self.current));
@@ -311,11 +315,11 @@ impl Stage {
         if let Some(series) = self.series.borrow().get(&key) {
             return *series;
         }
-        let series = recorder.series_of(key.metric, &[
-            ("check", key.check),
-            ("scenario", key.scenario),
-            ("group", key.group),
-        ], key.tags);
+        let series = recorder.series_of(
+            key.metric,
+            &[("check", key.check), ("scenario", key.scenario), ("group", key.group)],
+            key.tags,
+        );
         let mut kept = self.series.borrow_mut();
         if kept.len() < SERIES_KEPT_MAX {
             kept.insert(key, series);

@@ -142,8 +142,10 @@ pub struct Vu {
     pub scenario_iteration: Cell<u64>,
     /// How late the present iteration started; taken by its first request.
     pub lateness_ns: Cell<u64>,
-    /// `this` in flows and hooks.
+    /// `this` in callbacks: a handle on the same state as [`Vu::this`], to be cloned.
     pub state: Dynamic,
+    /// `this` in flows and hooks; out while one runs. A clone would cost an allocation a call.
+    pub(super) this: Cell<Dynamic>,
     /// Seeded from the run's seed and the id, so a run is the same on one worker or ten.
     pub rng: RefCell<Pcg64Mcg>,
     /// The path of open groups, `::outer::inner`, or empty.
@@ -169,6 +171,7 @@ impl Vu {
         alarm: Rc<dyn Alarm>,
         client: Option<Client>,
     ) -> Self {
+        let state = Dynamic::from(State::default());
         Self {
             id,
             cast,
@@ -176,7 +179,8 @@ impl Vu {
             iteration: Cell::new(0),
             scenario_iteration: Cell::new(0),
             lateness_ns: Cell::new(0),
-            state: Dynamic::from(State::default()),
+            this: Cell::new(state.clone()),
+            state,
             rng: RefCell::new(Pcg64Mcg::seed_from_u64(mix(seed, id))),
             group: RefCell::default(),
             group_symbol: Cell::default(),

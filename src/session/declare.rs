@@ -27,11 +27,13 @@ pub struct Declared {
 /// Reads a script; `-` is standard input.
 pub fn read(path: &Path) -> Result<Arc<Source>, Diagnostic> {
     let name = path.display().to_string();
-    let text = if name == "-" { read_from(std::io::stdin()) } else { std::fs::File::open(path).and_then(read_from) };
+    let text =
+        if name == "-" { read_from(std::io::stdin()) } else { std::fs::File::open(path).and_then(read_from) };
     match text {
         Ok(text) => Ok(Arc::new(Source { name, text })),
         Err(error) => {
-            let diagnostic = Diagnostic::new(Code::Plan, format!("failed to read the script `{name}`: {error}"));
+            let diagnostic =
+                Diagnostic::new(Code::Plan, format!("failed to read the script `{name}`: {error}"));
             Err(match near_file(path) {
                 Some(near) => diagnostic.hint(format!("did you mean `{near}`?")),
                 None => diagnostic.hint("name a `.rhai` file, or `-` for standard input"),
@@ -55,8 +57,10 @@ fn near_file(path: &Path) -> Option<String> {
     let wanted = path.file_name()?.to_str()?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let entries = std::fs::read_dir(folder).ok()?;
-    let mut names: Vec<String> =
-        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).filter(|name| name.ends_with(".rhai")).collect();
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".rhai"))
+        .collect();
     names.sort_unstable();
     let near = suggest(wanted, names.iter().map(String::as_str)).first().map(|near| (*near).to_owned())?;
     Some(path.with_file_name(near).display().to_string())
@@ -78,8 +82,11 @@ pub fn declare(
     program.check_flows(&plan)?;
     if plan.scenarios.is_empty() && !plan.hooks.setup && !plan.hooks.teardown {
         return Err(Box::new(
-            Diagnostic::new(Code::Plan, format!("{} declares no scenario and has no `fn flow()`", source.name))
-                .hint("declare `scenario(\"name\", #{ executor: …, flow: … })`, or write `fn flow() { … }`"),
+            Diagnostic::new(
+                Code::Plan,
+                format!("{} declares no scenario and has no `fn flow()`", source.name),
+            )
+            .hint("declare `scenario(\"name\", #{ executor: …, flow: … })`, or write `fn flow() { … }`"),
         ));
     }
     Ok(Declared { declared, plan, notes })

@@ -13,15 +13,18 @@ const CONNECT_MAX: Duration = Duration::from_secs(5);
 
 /// Resolves and connects to each host of the plan once.
 pub fn preflight(plan: &Plan) -> Result<(), Diagnostic> {
-    let scenarios = plan.scenarios.iter().map(|scenario| scenario.base_url.as_ref().or(plan.base_url.as_ref()));
-    let urls: BTreeSet<&str> = scenarios.chain([plan.base_url.as_ref()]).flatten().map(String::as_str).collect();
+    let scenarios =
+        plan.scenarios.iter().map(|scenario| scenario.base_url.as_ref().or(plan.base_url.as_ref()));
+    let urls: BTreeSet<&str> =
+        scenarios.chain([plan.base_url.as_ref()]).flatten().map(String::as_str).collect();
     urls.into_iter().try_for_each(reach)
 }
 
 fn reach(base_url: &str) -> Result<(), Diagnostic> {
     let refused = |why: String| {
-        Diagnostic::new(Code::Preflight, format!("{base_url} can't be reached: {why}"))
-            .hint("start the service, or point the script elsewhere: `TARGET_URL`, `base_url(…)`, `--base-url`")
+        Diagnostic::new(Code::Preflight, format!("{base_url} can't be reached: {why}")).hint(
+            "start the service, or point the script elsewhere: `TARGET_URL`, `base_url(…)`, `--base-url`",
+        )
     };
     let endpoint = crate::http::Endpoint::parse(Some(base_url), "/")
         .map_err(|error| Diagnostic::new(Code::Plan, error.to_string()))?;
@@ -29,8 +32,11 @@ fn reach(base_url: &str) -> Result<(), Diagnostic> {
     let addresses = match (host.trim_matches(['[', ']']), port).to_socket_addrs() {
         Ok(addresses) => addresses,
         Err(error) if is_resolver_away(&error) => {
-            return Err(Diagnostic::new(Code::Inconclusive, format!("no resolver could be asked for `{host}`: {error}"))
-                .hint("that says nothing of the service: look at this machine's network"));
+            return Err(Diagnostic::new(
+                Code::Inconclusive,
+                format!("no resolver could be asked for `{host}`: {error}"),
+            )
+            .hint("that says nothing of the service: look at this machine's network"));
         }
         Err(error) => return Err(refused(format!("`{host}` does not resolve: {error}"))),
     };

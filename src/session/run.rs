@@ -58,7 +58,8 @@ pub fn run(
 /// Starts the sample service if the plan asks for it, and gives the plan its address.
 fn start_demo(plan: &mut Plan) -> Result<Option<Demo>, SessionError> {
     let scenarios = plan.scenarios.iter_mut().filter_map(|scenario| scenario.base_url.as_mut());
-    let urls: Vec<&mut String> = scenarios.chain(plan.base_url.as_mut()).filter(|url| *url == DEMO_URL).collect();
+    let urls: Vec<&mut String> =
+        scenarios.chain(plan.base_url.as_mut()).filter(|url| *url == DEMO_URL).collect();
     if urls.is_empty() {
         return Ok(None);
     }

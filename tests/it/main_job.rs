@@ -115,7 +115,8 @@ fn a_target_without_samples_fails() {
 #[test]
 fn errors_of_the_service_fail_the_target_on_failures() {
     let server = Server::start(|_| Reply::new(503, "down"));
-    let script = shared(1, 10, "target(\"http_req_failed\", \"rate < 5%\");\nfn play() { http::get(\"/\"); }");
+    let script =
+        shared(1, 10, "target(\"http_req_failed\", \"rate < 5%\");\nfn play() { http::get(\"/\"); }");
     play(&script, &server, &[]).expect_code(99);
 }
 
@@ -135,7 +136,8 @@ fn a_connection_that_is_cut_is_a_failure_and_no_fast_answer() {
 #[test]
 fn a_false_check_alone_does_not_fail_the_run() {
     let server = Server::plain();
-    let script = shared(1, 4, "fn play() { let r = http::get(\"/\"); check(r.status == 204, \"is empty\"); }");
+    let script =
+        shared(1, 4, "fn play() { let r = http::get(\"/\"); check(r.status == 204, \"is empty\"); }");
     let finished = play(&script, &server, &[]).expect_code(0);
     assert!(finished.stdout.contains("is empty") && finished.stdout.contains('✗'), "{}", finished.printed());
 }

@@ -27,7 +27,22 @@ const ROWS: &[Row] = &[
     ("results", &["units", "diagnostic", "metrics", "plan", "engine"]),
     ("report", &["units", "diagnostic", "metrics", "plan", "results"]),
     ("session", &["units", "diagnostic", "fiber", "plan", "http", "demo", "script", "engine", "results"]),
-    ("cli", &["units", "diagnostic", "metrics", "plan", "http", "demo", "script", "engine", "results", "report", "session"]),
+    (
+        "cli",
+        &[
+            "units",
+            "diagnostic",
+            "metrics",
+            "plan",
+            "http",
+            "demo",
+            "script",
+            "engine",
+            "results",
+            "report",
+            "session",
+        ],
+    ),
 ];
 
 /// The only files that may hold the word `unsafe`.

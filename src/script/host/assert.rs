@@ -20,7 +20,9 @@ pub(super) fn register(registry: &mut Registry<'_>) {
     registry.define(
         "assert::is_true(condition, name)",
         "ends the iteration unless the condition holds",
-        move |holds: bool, name: ImmutableString| settle(&stage, "assert::is_true", &name, holds, || "is false".to_owned()),
+        move |holds: bool, name: ImmutableString| {
+            settle(&stage, "assert::is_true", &name, holds, || "is false".to_owned())
+        },
     );
     for (signature, about, wanted) in [
         ("assert::equal(actual, expected, name)", "ends the iteration unless both are equal", true),
@@ -30,8 +32,13 @@ pub(super) fn register(registry: &mut Registry<'_>) {
         registry.define(
             signature,
             about,
-            move |context: NativeCallContext<'_>, left: Dynamic, right: Dynamic, name: ImmutableString| -> Outcome {
-                let equal: bool = context.call_native_fn("==", (left.clone(), right.clone())).unwrap_or(false);
+            move |context: NativeCallContext<'_>,
+                  left: Dynamic,
+                  right: Dynamic,
+                  name: ImmutableString|
+                  -> Outcome {
+                let equal: bool =
+                    context.call_native_fn("==", (left.clone(), right.clone())).unwrap_or(false);
                 settle(&stage, "assert::equal", &name, equal == wanted, || {
                     let verb = if wanted { "is not" } else { "is" };
                     format!("{} {verb} {}", shown(&left), shown(&right))
@@ -43,9 +50,15 @@ pub(super) fn register(registry: &mut Registry<'_>) {
     registry.define(
         "assert::contains(whole, part, name)",
         "ends the iteration unless a text contains a part, a list an item, or a map a key",
-        move |context: NativeCallContext<'_>, whole: Dynamic, part: Dynamic, name: ImmutableString| -> Outcome {
+        move |context: NativeCallContext<'_>,
+              whole: Dynamic,
+              part: Dynamic,
+              name: ImmutableString|
+              -> Outcome {
             let contains: bool = context.call_native_fn("contains", (whole.clone(), part.clone()))?;
-            settle(&stage, "assert::contains", &name, contains, || format!("{} has no {}", shown(&whole), shown(&part)))
+            settle(&stage, "assert::contains", &name, contains, || {
+                format!("{} has no {}", shown(&whole), shown(&part))
+            })
         },
     );
 }

@@ -9,8 +9,8 @@ use super::super::registry::Registry;
 use super::super::stage::Stage;
 use super::super::value::type_name;
 use super::super::vu::Vu;
-use super::metric::{key, to_tags};
 use super::call_back;
+use super::metric::{key, to_tags};
 use crate::metrics::TagSet;
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
@@ -43,13 +43,22 @@ pub(super) fn register(registry: &mut Registry<'_>) {
         },
     );
     registry.overload("check", |condition: Dynamic, _: ImmutableString| -> Outcome<bool> {
-        Err(HostError::new(format!("`check` takes true or false beside a name, not {}", type_name(&condition)))
-            .hint("write `check(r.status == 200, \"name\")`, or `check(r, #{ \"name\": |r| r.status == 200 })`")
-            .into())
+        Err(HostError::new(format!(
+            "`check` takes true or false beside a name, not {}",
+            type_name(&condition)
+        ))
+        .hint("write `check(r.status == 200, \"name\")`, or `check(r, #{ \"name\": |r| r.status == 200 })`")
+        .into())
     });
 }
 
-fn check(context: &NativeCallContext<'_>, stage: &Stage, value: &Dynamic, checks: &Map, tags: &TagSet) -> Outcome<bool> {
+fn check(
+    context: &NativeCallContext<'_>,
+    stage: &Stage,
+    value: &Dynamic,
+    checks: &Map,
+    tags: &TagSet,
+) -> Outcome<bool> {
     let vu = stage.acting("check")?;
     let mut all = true;
     for (name, condition) in checks {
@@ -69,7 +78,13 @@ fn check(context: &NativeCallContext<'_>, stage: &Stage, value: &Dynamic, checks
     Ok(all)
 }
 
-fn holds(context: &NativeCallContext<'_>, vu: &Vu, value: &Dynamic, name: &str, condition: &Dynamic) -> Outcome<bool> {
+fn holds(
+    context: &NativeCallContext<'_>,
+    vu: &Vu,
+    value: &Dynamic,
+    name: &str,
+    condition: &Dynamic,
+) -> Outcome<bool> {
     if let Ok(holds) = condition.as_bool() {
         return Ok(holds);
     }

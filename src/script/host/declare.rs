@@ -48,7 +48,10 @@ fn calls(registry: &mut Registry<'_>) {
     registry.define(
         "target(selector, expression)",
         "what must hold of a metric for the run to pass: `target(\"http_req_duration\", \"p(95) < 200ms\")`",
-        move |context: NativeCallContext<'_>, key: ImmutableString, expression: ImmutableString| -> Outcome<()> {
+        move |context: NativeCallContext<'_>,
+              key: ImmutableString,
+              expression: ImmutableString|
+              -> Outcome<()> {
             stage.declaring("target")?;
             let place = position(context.call_position());
             Ok(stage.declaration.borrow_mut().target(&key, &expression, Map::new(), place)?)
@@ -88,9 +91,13 @@ fn values(registry: &mut Registry<'_>) {
             Ok(Think::between(min, max).map_err(plan)?)
         },
     );
-    registry.define("constant(pause)", "a think time that is always the same", |pause: ImmutableString| -> Outcome<Think> {
-        Ok(Think::Constant(to_duration("`constant`", &pause)?))
-    });
+    registry.define(
+        "constant(pause)",
+        "a think time that is always the same",
+        |pause: ImmutableString| -> Outcome<Think> {
+            Ok(Think::Constant(to_duration("`constant`", &pause)?))
+        },
+    );
     registry.define(
         "pacing(period)",
         "a think time that lets iterations start this far apart",
@@ -107,7 +114,8 @@ fn values(registry: &mut Registry<'_>) {
     for name in ["constant", "pacing"] {
         registry.overload(name, move |number: Dynamic| -> Outcome<Think> { Err(no_unit(name, &number)) });
     }
-    registry.overload("between", |min: Dynamic, _: Dynamic| -> Outcome<Think> { Err(no_unit("between", &min)) });
+    registry
+        .overload("between", |min: Dynamic, _: Dynamic| -> Outcome<Think> { Err(no_unit("between", &min)) });
 }
 
 fn no_unit(name: &str, number: &Dynamic) -> Box<EvalAltResult> {

@@ -23,9 +23,11 @@ pub(super) fn register(registry: &mut Registry<'_>) {
         },
     );
     let stage = Rc::clone(&registry.stage);
-    registry.define("env(name, otherwise)", "the same with a default", move |name: ImmutableString, otherwise: Dynamic| {
-        find(&stage, &name).map_or(otherwise, Dynamic::from)
-    });
+    registry.define(
+        "env(name, otherwise)",
+        "the same with a default",
+        move |name: ImmutableString, otherwise: Dynamic| find(&stage, &name).map_or(otherwise, Dynamic::from),
+    );
 }
 
 fn find(stage: &Stage, name: &str) -> Option<ImmutableString> {

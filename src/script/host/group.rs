@@ -19,7 +19,9 @@ pub(super) fn register(registry: &mut Registry<'_>) {
     registry.define(
         "group(name, closure)",
         "runs the closure with the tag `group` on all its samples, and times it",
-        move |context: NativeCallContext<'_>, name: ImmutableString, closure: FnPtr| group(&context, &stage, &name, &closure),
+        move |context: NativeCallContext<'_>, name: ImmutableString, closure: FnPtr| {
+            group(&context, &stage, &name, &closure)
+        },
     );
 }
 

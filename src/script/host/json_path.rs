@@ -55,7 +55,9 @@ impl<'a> JsonPath<'a> {
                 at.map_or(Dynamic::UNIT, from_json)
             }
             Self::Singular(query) => query.query(json).first().map_or(Dynamic::UNIT, from_json),
-            Self::Many(query) => query.query(json).iter().map(|value| from_json(value)).collect::<rhai::Array>().into(),
+            Self::Many(query) => {
+                query.query(json).iter().map(|value| from_json(value)).collect::<rhai::Array>().into()
+            }
         }
     }
 }

@@ -31,7 +31,8 @@ pub(super) fn register(registry: &mut Registry<'_>) {
     registry.engine.register_type_with_name::<CustomMetric>("metric");
     for (signature, about, kind) in FORMS {
         let stage = Rc::clone(&registry.stage);
-        registry.define(signature, about, move |name: ImmutableString| declare(&stage, name, kind, Unit::None));
+        registry
+            .define(signature, about, move |name: ImmutableString| declare(&stage, name, kind, Unit::None));
     }
     let stage = Rc::clone(&registry.stage);
     registry.define(
@@ -70,20 +71,25 @@ fn methods(registry: &mut Registry<'_>) {
         });
     }
     let stage = Rc::clone(&registry.stage);
-    registry.engine.register_fn("add", move |metric: &mut CustomMetric, hits: INT, total: INT| -> Outcome<()> {
-        if metric.kind != Kind::Rate {
-            return Err(misuse(metric, "takes one number"));
-        }
-        let (Ok(hits), Ok(total)) = (u64::try_from(hits), u64::try_from(total)) else {
-            return Err(misuse(metric, "takes hits and a total from 0 up"));
-        };
-        if hits > total {
-            return Err(misuse(metric, &format!("can't have {hits} hits of {total}")));
-        }
-        record(&stage, metric, &TagSet::default(), |recorder, series| recorder.rate(series, hits, total))
-    });
+    registry.engine.register_fn(
+        "add",
+        move |metric: &mut CustomMetric, hits: INT, total: INT| -> Outcome<()> {
+            if metric.kind != Kind::Rate {
+                return Err(misuse(metric, "takes one number"));
+            }
+            let (Ok(hits), Ok(total)) = (u64::try_from(hits), u64::try_from(total)) else {
+                return Err(misuse(metric, "takes hits and a total from 0 up"));
+            };
+            if hits > total {
+                return Err(misuse(metric, &format!("can't have {hits} hits of {total}")));
+            }
+            record(&stage, metric, &TagSet::default(), |recorder, series| recorder.rate(series, hits, total))
+        },
+    );
     registry.engine.register_get("name", |metric: &mut CustomMetric| metric.name.clone());
-    registry.engine.register_fn("to_string", |metric: &mut CustomMetric| format!("{} {}", metric.kind, metric.name));
+    registry
+        .engine
+        .register_fn("to_string", |metric: &mut CustomMetric| format!("{} {}", metric.kind, metric.name));
 }
 
 fn declare(stage: &Stage, name: ImmutableString, kind: Kind, unit: Unit) -> Outcome<CustomMetric> {
@@ -130,7 +136,8 @@ fn record(
 ) -> Outcome<()> {
     let vu = stage.acting(metric.kind.name())?;
     stage.recorder().with(|recorder| {
-        let (id, _) = recorder.metric(&metric.name).expect("declared at the top level, here as on the control thread");
+        let (id, _) =
+            recorder.metric(&metric.name).expect("declared at the top level, here as on the control thread");
         let key = key(recorder, id, &vu, Symbol::NONE, tags);
         let series = stage.series(recorder, key);
         put(recorder, series);
@@ -139,12 +146,15 @@ fn record(
 }
 
 /// The key of a series that `vu` adds to, with further tags.
-pub(super) fn key(recorder: &mut Recorder, metric: MetricId, vu: &Vu, check: Symbol, tags: &TagSet) -> SeriesKey {
-    let tags = if tags.is_empty() {
-        vu.cast.tags_symbol
-    } else {
-        recorder.intern_tags(&vu.cast.tags.and(tags))
-    };
+pub(super) fn key(
+    recorder: &mut Recorder,
+    metric: MetricId,
+    vu: &Vu,
+    check: Symbol,
+    tags: &TagSet,
+) -> SeriesKey {
+    let tags =
+        if tags.is_empty() { vu.cast.tags_symbol } else { recorder.intern_tags(&vu.cast.tags.and(tags)) };
     SeriesKey { metric, check, scenario: vu.cast.scenario_symbol, group: vu.group_symbol.get(), tags }
 }
 
@@ -154,7 +164,8 @@ pub(super) fn to_tags(map: &Map) -> Outcome<TagSet> {
         if value.is_string() || value.is_int() || value.is_bool() || value.is_float() {
             return Ok((name.to_string(), value.to_string()));
         }
-        Err(HostError::new(format!("the tag `{name}` must be a text, not {}", type_name(value))).word(name.as_str()))
+        Err(HostError::new(format!("the tag `{name}` must be a text, not {}", type_name(value)))
+            .word(name.as_str()))
     });
     Ok(TagSet::from_pairs(pairs.collect::<Result<Vec<_>, HostError>>()?))
 }

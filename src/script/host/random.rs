@@ -18,7 +18,9 @@ const TEXT_MAX: INT = 1_000_000;
 const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
 pub(super) fn register(registry: &mut Registry<'_>) {
-    for (signature, about) in [("pick(list)", "an item of a list, by chance"), ("random::pick(list)", "the same as `pick`")] {
+    for (signature, about) in
+        [("pick(list)", "an item of a list, by chance"), ("random::pick(list)", "the same as `pick`")]
+    {
         let stage = Rc::clone(&registry.stage);
         registry.define(signature, about, move |list: FrozenList| -> Outcome<Dynamic> {
             let index = draw_index(&stage, list.len())?;
@@ -31,37 +33,55 @@ pub(super) fn register(registry: &mut Registry<'_>) {
         });
     }
     let stage = Rc::clone(&registry.stage);
-    registry.define("random::int(min, max)", "a whole number, both ends included", move |min: INT, max: INT| {
-        if min > max {
-            return Err(order("random::int", min, max));
-        }
-        Ok(draw(&stage, |rng| rng.random_range(min..=max)))
-    });
+    registry.define(
+        "random::int(min, max)",
+        "a whole number, both ends included",
+        move |min: INT, max: INT| {
+            if min > max {
+                return Err(order("random::int", min, max));
+            }
+            Ok(draw(&stage, |rng| rng.random_range(min..=max)))
+        },
+    );
     let stage = Rc::clone(&registry.stage);
     registry.define("random::float()", "a number from 0 up to, not including, 1", move || {
         draw(&stage, |rng| rng.random::<f64>())
     });
     let stage = Rc::clone(&registry.stage);
-    registry.define("random::float(min, max)", "a number from min up to, not including, max", move |min: f64, max: f64| {
-        if min.is_finite() && max.is_finite() && min < max {
-            Ok(draw(&stage, |rng| rng.random_range(min..max)))
-        } else {
-            Err(order("random::float", min, max))
-        }
-    });
+    registry.define(
+        "random::float(min, max)",
+        "a number from min up to, not including, max",
+        move |min: f64, max: f64| {
+            if min.is_finite() && max.is_finite() && min < max {
+                Ok(draw(&stage, |rng| rng.random_range(min..max)))
+            } else {
+                Err(order("random::float", min, max))
+            }
+        },
+    );
     let stage = Rc::clone(&registry.stage);
-    registry.define("random::chance(share)", "true with a probability from 0 to 1", move |share: f64| -> Outcome<bool> {
-        if (0.0..=1.0).contains(&share) {
-            return Ok(draw(&stage, |rng| rng.random_bool(share)));
-        }
-        Err(HostError::new(format!("`random::chance` takes a number from 0.0 to 1.0, not {share}")).into())
-    });
+    registry.define(
+        "random::chance(share)",
+        "true with a probability from 0 to 1",
+        move |share: f64| -> Outcome<bool> {
+            if (0.0..=1.0).contains(&share) {
+                return Ok(draw(&stage, |rng| rng.random_bool(share)));
+            }
+            Err(HostError::new(format!("`random::chance` takes a number from 0.0 to 1.0, not {share}"))
+                .into())
+        },
+    );
     let stage = Rc::clone(&registry.stage);
     registry.define("random::text(length)", "letters and digits", move |length: INT| -> Outcome<String> {
         if !(0..=TEXT_MAX).contains(&length) {
-            return Err(HostError::new(format!("`random::text` takes a length from 0 to {TEXT_MAX}, not {length}")).into());
+            return Err(HostError::new(format!(
+                "`random::text` takes a length from 0 to {TEXT_MAX}, not {length}"
+            ))
+            .into());
         }
-        Ok(draw(&stage, |rng| (0..length).map(|_| char::from(LETTERS[rng.random_range(0..LETTERS.len())])).collect()))
+        Ok(draw(&stage, |rng| {
+            (0..length).map(|_| char::from(LETTERS[rng.random_range(0..LETTERS.len())])).collect()
+        }))
     });
 }
 

@@ -36,7 +36,9 @@ impl Reply {
 
     fn header(&self, name: &str) -> Dynamic {
         let response = self.0.exchange.result.as_ref().ok();
-        response.and_then(|response| response.header(name)).map_or(Dynamic::UNIT, |value| value.into_owned().into())
+        response
+            .and_then(|response| response.header(name))
+            .map_or(Dynamic::UNIT, |value| value.into_owned().into())
     }
 
     fn headers(&self) -> Map {
@@ -58,9 +60,10 @@ impl Reply {
         if self.0.exchange.result.is_err() {
             return Ok(None);
         }
-        let parsed = self.0.json.get_or_init(|| {
-            serde_json::from_slice(self.body()).map_err(|error| error.to_string())
-        });
+        let parsed = self
+            .0
+            .json
+            .get_or_init(|| serde_json::from_slice(self.body()).map_err(|error| error.to_string()));
         match parsed {
             Ok(json) => Ok(Some(json)),
             Err(error) => Err(HostError::new(format!(
@@ -78,7 +81,8 @@ impl Reply {
     }
 
     fn cache(&self) -> ImmutableString {
-        let status = self.0.exchange.result.as_ref().map_or(CacheStatus::Unknown, |response| response.cache_status());
+        let status =
+            self.0.exchange.result.as_ref().map_or(CacheStatus::Unknown, |response| response.cache_status());
         status.as_str().into()
     }
 }
@@ -99,7 +103,12 @@ pub(super) fn register(registry: &mut Registry<'_>) {
         .register_type_with_name::<Reply>("response")
         .register_get("status", |reply: &mut Reply| i64::from(reply.0.exchange.status()))
         .register_get("status_text", |reply: &mut Reply| {
-            reply.0.exchange.result.as_ref().map_or_else(|_| String::new(), |response| response.reason().into_owned())
+            reply
+                .0
+                .exchange
+                .result
+                .as_ref()
+                .map_or_else(|_| String::new(), |response| response.reason().into_owned())
         })
         .register_get("body", |reply: &mut Reply| String::from_utf8_lossy(reply.body()).into_owned())
         .register_get("bytes", |reply: &mut Reply| reply.body().to_vec())

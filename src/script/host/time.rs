@@ -23,7 +23,9 @@ pub(super) fn register(registry: &mut Registry<'_>) {
     registry.define(
         "sleep(time)",
         "waits: a number is seconds, a text has a unit (\"250ms\")",
-        move |text: ImmutableString| -> Outcome<()> { sleep(&stage, to_duration("`sleep`", &text)?.as_secs_f64()) },
+        move |text: ImmutableString| -> Outcome<()> {
+            sleep(&stage, to_duration("`sleep`", &text)?.as_secs_f64())
+        },
     );
     let stage = Rc::clone(&registry.stage);
     registry.overload("sleep", move |seconds: f64| sleep(&stage, seconds));
@@ -67,7 +69,11 @@ fn sleep(stage: &Stage, seconds: f64) -> Outcome<()> {
             .hint("a number is seconds: write \"250ms\" for milliseconds")
             .into());
     }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked above to be in range")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked above to be in range"
+    )]
     let ns = (seconds * 1e9) as u64;
     vu.alarm.set(stage.clock().now_ns().saturating_add(ns));
     let slept = stage.wait(&vu, poll_fn(|context| vu.alarm.poll_due(context)));
@@ -79,7 +85,10 @@ fn measure(context: &NativeCallContext<'_>, stage: &Stage, name: &str, closure: 
     let vu = stage.acting("time::measure")?;
     let Some((metric, Kind::Trend)) = stage.recorder().with(|recorder| recorder.metric(name)) else {
         return Err(HostError::new(format!("there is no trend `{name}`"))
-            .hint(format!("declare it at the top level: `const {} = trend(\"{name}\", \"time\");`", name.to_uppercase()))
+            .hint(format!(
+                "declare it at the top level: `const {} = trend(\"{name}\", \"time\");`",
+                name.to_uppercase()
+            ))
             .word(name)
             .into());
     };
