@@ -6,6 +6,7 @@
 //! server installed (`make install-test-servers`). `make quick` leaves both out, `make test` runs all.
 
 mod demo;
+mod docs;
 mod fixture;
 mod main_job;
 mod redact;
