@@ -65,7 +65,7 @@ fn line(tick: &Tick<'_>) -> String {
     if let Some(Value::Trend(trend)) = of("http_req_duration")
         && let Some(p95) = trend.quantile(0.95)
     {
-        line += &format!(" p(95) {}", format_latency_us(p95.value()));
+        line += &format!(" p(95) {}", format_latency_us(p95.value_us as f64));
     }
     if let Some(Value::Rate { hits, total }) = of("http_req_failed")
         && hits > 0
