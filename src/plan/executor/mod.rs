@@ -125,12 +125,17 @@ fn bounded(users: u64, max_duration: Duration, bound: Bound) -> Demand {
 const VUS: OptionSpec =
     OptionSpec { name: "vus", takes: "an integer", default: Some("1"), about: "how many virtual users" };
 
-const MAX_DURATION: OptionSpec = OptionSpec {
-    name: "max_duration",
-    takes: "a duration",
-    default: Some("10m"),
-    about: "when the scenario ends, however many iterations are left",
-};
+/// The options of a bounded executor; `about` says whose number of iterations it is.
+const fn bounded_options(about: &'static str) -> [OptionSpec; 3] {
+    let iterations = OptionSpec { name: "iterations", takes: "an integer", default: Some("1"), about };
+    let max_duration = OptionSpec {
+        name: "max_duration",
+        takes: "a duration",
+        default: Some("10m"),
+        about: "when the scenario ends, however many iterations are left",
+    };
+    [VUS, iterations, max_duration]
+}
 
 #[cfg(test)]
 mod tests;
