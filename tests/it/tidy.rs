@@ -19,7 +19,7 @@ const ROWS: &[Row] = &[
     ("fiber", &[]),
     ("metrics", &[]),
     ("plan", &["units", "diagnostic", "metrics"]),
-    ("http", &["units"]),
+    ("http", &["units", "metrics"]),
     ("monitor", &[]),
     ("demo", &["monitor"]),
     ("script", &["diagnostic", "http", "metrics"]),

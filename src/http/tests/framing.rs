@@ -60,7 +60,7 @@ fn an_early_answer_is_read_while_the_body_is_being_sent() {
             client.send(&Request { body: &body, ..Request::new(&Method::Post, &endpoint(address)) }).await;
         assert_books_balance(&exchange);
         assert!(exchange.bytes_sent < body.len() as u64);
-        assert_eq!((exchange.timings.waiting_ns, client.idle()), (0, 0));
+        assert_eq!((exchange.timings.phases.waiting_ns, client.idle()), (0, 0));
         assert_eq!(exchange.result.unwrap().text(), "no");
     });
 }
@@ -82,7 +82,7 @@ fn a_response_in_pieces_is_received_over_time() {
         for _ in 0..2 {
             let exchange = client.send(&Request::new(&Method::Get, &endpoint)).await;
             assert_books_balance(&exchange);
-            assert!(exchange.timings.receiving_ns > 0);
+            assert!(exchange.timings.phases.receiving_ns > 0);
             assert_eq!(exchange.bytes_received, OK.len() as u64);
             assert_eq!(exchange.result.unwrap().text(), "hello");
         }
