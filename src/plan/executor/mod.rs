@@ -115,11 +115,11 @@ pub(super) fn meant(options: &Options) -> Option<&'static str> {
     }
 }
 
-/// A constant number of users with a bound on iterations: two executors differ in nothing else.
-fn bounded(users: u64, max_duration: Duration, bound: Bound) -> Demand {
-    let curve = Curve::constant(users, max_duration);
+/// The same number of users all the time, which they or their iterations end.
+fn constant(users: u64, duration: Duration, bound: Option<Bound>) -> Demand {
+    let curve = Curve::constant(users, duration);
     // The curve never falls, so nobody is ramped down.
-    Demand::Users(Users { curve, bound: Some(bound), graceful_ramp_down: Duration::ZERO })
+    Demand::Users(Users { curve, bound, graceful_ramp_down: Duration::ZERO })
 }
 
 const VUS: OptionSpec =

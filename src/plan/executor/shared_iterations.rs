@@ -1,7 +1,7 @@
 //! `shared-iterations`: a number of iterations that all users share.
 
 use super::super::options::{ITERATIONS_MAX, VUS_MAX};
-use super::{Bound, Demand, Executor, OptionSpec, Options, PlanError, Reader, bounded, bounded_options};
+use super::{Bound, Demand, Executor, OptionSpec, Options, PlanError, Reader, bounded_options, constant};
 
 pub(super) const EXECUTOR: Executor = Executor {
     name: "shared-iterations",
@@ -19,5 +19,5 @@ fn demand(options: &Options) -> Result<Demand, PlanError> {
     if iterations < vus {
         return Err(PlanError::FewerIterationsThanUsers { iterations, vus });
     }
-    Ok(bounded(vus, reader.positive_duration("max_duration")?, Bound::Shared(iterations)))
+    Ok(constant(vus, reader.positive_duration("max_duration")?, Some(Bound::Shared(iterations))))
 }
