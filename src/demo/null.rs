@@ -113,7 +113,10 @@ struct Connection {
     parser: Parser,
     /// Answers that the socket has not taken; bounded, since nothing is read while there are any.
     unsent: Vec<u8>,
+    /// Over once `unsent` is gone.
     closing: bool,
+    /// The peer sends no more: no further edge will tell.
+    ending: bool,
 }
 
 impl Server {
@@ -127,6 +130,8 @@ impl Server {
         // nothing to read: both are harmless.
         let Some(slot) = self.connections.get_mut(at) else { return Ok(()) };
         let Some(connection) = slot else { return Ok(()) };
+        let flags = event.flags;
+        connection.ending |= flags.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR);
         if connection.advance(&mut self.input, &mut self.output) == Progress::Over {
             *slot = None;
             if !self.accepting {
@@ -166,7 +171,8 @@ impl Server {
                 self.connections.resize_with(at + 1, || None);
             }
             let parser = Parser::default();
-            self.connections[at] = Some(Connection { socket, parser, unsent: Vec::new(), closing: false });
+            self.connections[at] =
+                Some(Connection { socket, parser, unsent: Vec::new(), closing: false, ending: false });
         }
     }
 }
@@ -211,8 +217,9 @@ impl Connection {
             if !output.is_empty() && self.write(output) == Progress::Over {
                 return Progress::Over;
             }
-            // A short read has emptied the socket (epoll(7)): what comes next is a new edge.
-            if received < input.len() && self.unsent.is_empty() && !self.closing {
+            // A short read has emptied the socket (epoll(7)): what comes next is a new edge. Not so an
+            // end that the last edge told of: it is still to be read.
+            if received < input.len() && self.unsent.is_empty() && !self.closing && !self.ending {
                 return Progress::Waiting;
             }
         }
