@@ -85,30 +85,26 @@ const NANOS_PER_SECOND: u128 = 1_000_000_000;
 ///
 /// A bare number is an error, since nobody can tell seconds from milliseconds.
 pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
-    let trimmed = text.trim();
-    let example = match trimmed.parse::<f64>() {
-        Ok(number) if number >= 0.0 => format!("\"{trimmed}s\" or \"{trimmed}ms\""),
-        _ => "a duration such as \"30s\", \"250ms\" or \"1h30m\"".to_string(),
-    };
-    let fail = |fault| UnitError { text: trimmed.to_string(), fault, example: example.clone() };
+    parse(text, read_duration, &["s", "ms"], "a duration such as \"30s\", \"250ms\" or \"1h30m\"")
+}
 
-    let mut rest = nonempty(trimmed).map_err(fail)?;
+fn read_duration(text: &str) -> Result<Duration, Fault> {
+    let mut rest = text;
     let mut total: u128 = 0;
     let mut smallest = u128::MAX;
     while !rest.is_empty() {
-        let (number, after) = Number::split(rest).map_err(fail)?;
+        let (number, after) = Number::split(rest)?;
         let letters = after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len());
         let (unit, next) = after.split_at(letters);
-        let nanos = find_unit(DURATION_UNITS, unit).map_err(fail)?;
+        let nanos = find_unit(DURATION_UNITS, unit)?;
         if nanos >= smallest {
-            return Err(fail(Fault::Order));
+            return Err(Fault::Order);
         }
         smallest = nanos;
-        let part = number.times(nanos).map_err(fail)?;
-        total = total.checked_add(part).ok_or_else(|| fail(Fault::TooLarge))?;
+        total = total.checked_add(number.times(nanos)?).ok_or(Fault::TooLarge)?;
         rest = next;
     }
-    let seconds = u64::try_from(total / NANOS_PER_SECOND).map_err(|_| fail(Fault::TooLarge))?;
+    let seconds = u64::try_from(total / NANOS_PER_SECOND).map_err(|_| Fault::TooLarge)?;
     let nanos = u32::try_from(total % NANOS_PER_SECOND).expect("a remainder below 10^9 fits");
     Ok(Duration::new(seconds, nanos))
 }
@@ -151,16 +147,12 @@ pub fn format_latency_us(us: f64) -> String {
     if us == 0.0 {
         return "0µs".to_string();
     }
-    // The factor of each unit in microseconds; a value that rounds to 1000 belongs to the next unit.
-    for (factor, unit) in [(1e-3, "ns"), (1.0, "µs"), (1e3, "ms")] {
-        let digits = format_significant(us / factor);
-        if digits.parse::<f64>().is_ok_and(|shown| shown < 1000.0) {
-            return format!("{digits}{unit}");
-        }
+    if let Some((digits, unit)) = scaled(us, &[(1e-3, "ns"), (1.0, "µs"), (1e3, "ms")]) {
+        return format!("{digits}{unit}");
     }
     let seconds = us / 1e6;
     let digits = format_significant(seconds);
-    if digits.parse::<f64>().is_ok_and(|shown| shown < 60.0) {
+    if shows_less_than(&digits, 60.0) {
         return format!("{digits}s");
     }
     // From a minute on whole seconds, from an hour on whole minutes.
@@ -174,15 +166,13 @@ pub fn format_latency_us(us: f64) -> String {
 
 /// Reads a size in bytes, SI or binary: `512B`, `10MB`, `1.5GiB`.
 pub fn parse_size(text: &str) -> Result<u64, UnitError> {
-    let trimmed = text.trim();
-    let example = match trimmed.parse::<f64>() {
-        Ok(number) if number >= 0.0 => format!("\"{trimmed}B\" or \"{trimmed}MB\""),
-        _ => "a size such as \"512B\", \"10MB\" or \"10MiB\"".to_string(),
-    };
-    let fail = |fault| UnitError { text: trimmed.to_string(), fault, example: example.clone() };
-    let (number, unit) = Number::split(nonempty(trimmed).map_err(fail)?).map_err(fail)?;
-    let bytes = find_unit(SIZE_UNITS, unit.trim_start()).map_err(fail)?;
-    u64::try_from(number.times(bytes).map_err(fail)?).map_err(|_| fail(Fault::TooLarge))
+    parse(text, read_size, &["B", "MB"], "a size such as \"512B\", \"10MB\" or \"10MiB\"")
+}
+
+fn read_size(text: &str) -> Result<u64, Fault> {
+    let (number, unit) = Number::split(text)?;
+    let bytes = find_unit(SIZE_UNITS, unit.trim_start())?;
+    u64::try_from(number.times(bytes)?).map_err(|_| Fault::TooLarge)
 }
 
 /// Prints a size, given in bytes, in SI units with three significant digits: `12.3 MB`; whole bytes below 1 KB.
@@ -200,35 +190,28 @@ pub fn format_size(bytes: f64) -> String {
             format!("{} B", format_significant(bytes))
         };
     }
-    for (factor, unit) in [(1e3, "KB"), (1e6, "MB"), (1e9, "GB")] {
-        let digits = format_significant(bytes / factor);
-        if digits.parse::<f64>().is_ok_and(|shown| shown < 1000.0) {
-            return format!("{digits} {unit}");
-        }
+    if let Some((digits, unit)) = scaled(bytes, &[(1e3, "KB"), (1e6, "MB"), (1e9, "GB")]) {
+        return format!("{digits} {unit}");
     }
     format!("{} TB", format_significant(bytes / 1e12))
 }
 
 /// Reads a rate and returns it per second: `200/s`, `12000/m`, `1.5/h`, `50/30s`.
 pub fn parse_rate(text: &str) -> Result<f64, UnitError> {
-    let trimmed = text.trim();
-    let example = match trimmed.parse::<f64>() {
-        Ok(number) if number >= 0.0 => format!("\"{trimmed}/s\" or \"{trimmed}/m\""),
-        _ => "a rate such as \"200/s\" or \"12000/m\"".to_string(),
-    };
-    let fail = |fault| UnitError { text: trimmed.to_string(), fault, example: example.clone() };
-    let (count, period) =
-        nonempty(trimmed).map_err(fail)?.split_once('/').ok_or_else(|| fail(Fault::NoPeriod))?;
-    let count = plain_number(count.trim_end()).map_err(fail)?;
+    parse(text, read_rate, &["/s", "/m"], "a rate such as \"200/s\" or \"12000/m\"")
+}
+
+fn read_rate(text: &str) -> Result<f64, Fault> {
+    let (count, period) = text.split_once('/').ok_or(Fault::NoPeriod)?;
+    let count = plain_number(count.trim_end())?;
     let period = period.trim_start();
     let period = match period.chars().next() {
-        None => return Err(fail(Fault::NoPeriod)),
-        Some(first) if first.is_ascii_digit() => parse_duration(period),
-        Some(_) => parse_duration(&format!("1{period}")),
+        None => return Err(Fault::NoPeriod),
+        Some(first) if first.is_ascii_digit() => read_duration(period),
+        Some(_) => read_duration(&format!("1{period}")),
     };
-    let seconds = period.map_err(|_| fail(Fault::UnknownUnit))?.as_secs_f64();
-    let rate = count / seconds;
-    if rate.is_finite() { Ok(rate) } else { Err(fail(Fault::TooLarge)) }
+    let rate = count / period.map_err(|_| Fault::UnknownUnit)?.as_secs_f64();
+    if rate.is_finite() { Ok(rate) } else { Err(Fault::TooLarge) }
 }
 
 /// Prints a rate, given per second, with three significant digits: `4.17/s`.
@@ -238,14 +221,12 @@ pub fn format_rate(per_second: f64) -> String {
 
 /// Reads a percentage as a share: `80%` is 0.8. More than 100 % is allowed.
 pub fn parse_percent(text: &str) -> Result<f64, UnitError> {
-    let trimmed = text.trim();
-    let example = match trimmed.parse::<f64>() {
-        Ok(number) if number >= 0.0 => format!("\"{trimmed}%\""),
-        _ => "a percentage such as \"80%\"".to_string(),
-    };
-    let fail = |fault| UnitError { text: trimmed.to_string(), fault, example: example.clone() };
-    let number = nonempty(trimmed).map_err(fail)?.strip_suffix('%').ok_or_else(|| fail(Fault::NoPercent))?;
-    Ok(plain_number(number.trim_end()).map_err(fail)? / 100.0)
+    parse(text, read_percent, &["%"], "a percentage such as \"80%\"")
+}
+
+fn read_percent(text: &str) -> Result<f64, Fault> {
+    let number = text.strip_suffix('%').ok_or(Fault::NoPercent)?;
+    Ok(plain_number(number.trim_end())? / 100.0)
 }
 
 /// Prints a share as a percentage with two decimals: 0.9993 is `99.93%`.
@@ -294,6 +275,17 @@ pub fn format_significant(value: f64) -> String {
     format!("{value:.*}", usize::try_from(decimals).unwrap_or(0))
 }
 
+/// The value in the first unit that shows fewer than a thousand of it, so that what rounds to 1000
+/// belongs to the next one. Each unit comes with its factor, the smallest first.
+fn scaled(value: f64, units: &[(f64, &'static str)]) -> Option<(String, &'static str)> {
+    let shown = |(factor, unit): &(f64, &'static str)| (format_significant(value / factor), *unit);
+    units.iter().map(shown).find(|(digits, _)| shows_less_than(digits, 1000.0))
+}
+
+fn shows_less_than(digits: &str, limit: f64) -> bool {
+    digits.parse::<f64>().is_ok_and(|shown| shown < limit)
+}
+
 /// A decimal number as written: digits and how many of them stand behind the point.
 struct Number {
     digits: u128,
@@ -333,8 +325,26 @@ impl Number {
     }
 }
 
-fn nonempty(text: &str) -> Result<&str, Fault> {
-    if text.is_empty() { Err(Fault::Empty) } else { Ok(text) }
+/// Reads a text that isn't empty. The advice on a bare number is that number with the units it may
+/// lack, on anything else the example.
+fn parse<T>(
+    text: &str,
+    read: impl Fn(&str) -> Result<T, Fault>,
+    lacking: &[&str],
+    example: &str,
+) -> Result<T, UnitError> {
+    let text = text.trim();
+    let result = if text.is_empty() { Err(Fault::Empty) } else { read(text) };
+    result.map_err(|fault| {
+        let example = match text.parse::<f64>() {
+            Ok(number) if number >= 0.0 => {
+                let completed: Vec<_> = lacking.iter().map(|unit| format!("\"{text}{unit}\"")).collect();
+                completed.join(" or ")
+            }
+            _ => example.to_string(),
+        };
+        UnitError { text: text.to_string(), fault, example }
+    })
 }
 
 fn find_unit(units: &[(u128, &[&str])], unit: &str) -> Result<u128, Fault> {

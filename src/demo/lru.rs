@@ -79,24 +79,32 @@ impl<V: Clone> Lru<V> {
     }
 
     fn link(&mut self, at: usize) {
+        let second = self.newest;
         self.entries[at].newer = NONE;
-        self.entries[at].older = self.newest;
-        match self.newest {
-            NONE => self.oldest = at,
-            newest => self.entries[newest].newer = at,
-        }
-        self.newest = at;
+        self.entries[at].older = second;
+        self.set_newer(second, at);
+        self.set_older(NONE, at);
     }
 
     fn unlink(&mut self, at: usize) {
         let (newer, older) = (self.entries[at].newer, self.entries[at].older);
-        match newer {
+        self.set_older(newer, older);
+        self.set_newer(older, newer);
+    }
+
+    /// Says what is next older than `at`; next older than `NONE` is the newest of all.
+    fn set_older(&mut self, at: usize, older: usize) {
+        match at {
             NONE => self.newest = older,
-            newer => self.entries[newer].older = older,
+            at => self.entries[at].older = older,
         }
-        match older {
+    }
+
+    /// Says what is next newer than `at`; next newer than `NONE` is the oldest of all.
+    fn set_newer(&mut self, at: usize, newer: usize) {
+        match at {
             NONE => self.oldest = newer,
-            older => self.entries[older].newer = newer,
+            at => self.entries[at].newer = newer,
         }
     }
 
@@ -110,14 +118,8 @@ impl<V: Clone> Lru<V> {
             if let Some(place) = self.places.get_mut(&moved.key) {
                 *place = at;
             }
-            match newer {
-                NONE => self.newest = at,
-                newer => self.entries[newer].older = at,
-            }
-            match older {
-                NONE => self.oldest = at,
-                older => self.entries[older].newer = at,
-            }
+            self.set_older(newer, at);
+            self.set_newer(older, at);
         }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::argument::Arguments;
 use super::price::{self, ASSETS, Asset};
 use super::provider::{Failure, Question};
-use super::reply::{Refusal, json_text, json_value, with_verdict};
+use super::reply::{Refusal, json_value, with_verdict};
 use super::service::Service;
 use super::{analysis, tool};
 
@@ -63,7 +63,7 @@ pub(super) async fn candles(
         }))
     };
     let found = service.document(&key, make).await?;
-    Ok(with_verdict(json_text(found.value.close(&found)), found.layer.is_some()))
+    Ok(found.value.answer(&found))
 }
 
 pub(super) async fn asset(State(service): Shared, Path(symbol): Path<String>) -> Answer {

@@ -8,6 +8,7 @@ mod analysis;
 mod argument;
 mod cache;
 mod clock;
+mod handle;
 mod health;
 mod lru;
 mod market;
@@ -28,6 +29,7 @@ mod tool;
 #[cfg(test)]
 mod tests;
 
+pub use handle::{Handle, Stop};
 pub use null::{NULL_RESPONSE, NullServer, serve as serve_null};
 pub use options::DemoOptions;
 pub use server::{Demo, serve};

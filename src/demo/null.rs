@@ -5,11 +5,10 @@
 //! and the kernel's. Garbage closes the connection; what a connection holds is bounded.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 
 use memchr::{memchr, memmem};
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
@@ -17,6 +16,8 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, SocketFlags, accept_with, recv, send, sockopt};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use rustix::time::Timespec;
+
+use super::handle::{Handle, Stop};
 
 /// The whole answer to any request but HEAD: 67 bytes.
 pub const NULL_RESPONSE: &[u8; 67] =
@@ -41,56 +42,22 @@ const STOP_LOOK_NS: i64 = 100_000_000;
 const LISTENER: u64 = u64::MAX;
 
 /// A null server on a thread of its own, until it is stopped or dropped.
-#[derive(Debug)]
-pub struct NullServer {
-    address: SocketAddr,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<io::Result<()>>>,
+pub type NullServer = Handle<Arc<AtomicBool>>;
+
+impl Stop for Arc<AtomicBool> {
+    fn tell(&self) {
+        self.store(true, Ordering::Relaxed);
+    }
 }
 
 impl NullServer {
     /// Binds 127.0.0.1 (port 0 takes a free one) and starts to serve.
     pub fn start(port: u16) -> io::Result<NullServer> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
-        let address = listener.local_addr()?;
-        let stop = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&stop);
-        let thread = std::thread::Builder::new()
-            .name("null-server".to_owned())
-            .spawn(move || serve(listener, &flag))?;
-        Ok(NullServer { address, stop, thread: Some(thread) })
-    }
-
-    /// Where it listens, `http://127.0.0.1:PORT`.
-    pub fn url(&self) -> String {
-        format!("http://{}", self.address)
-    }
-
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Stops it and waits until its thread has ended.
-    pub fn stop(mut self) -> io::Result<()> {
-        self.end()
-    }
-
-    fn end(&mut self) -> io::Result<()> {
-        self.stop.store(true, Ordering::Relaxed);
-        match self.thread.take() {
-            None => Ok(()),
-            Some(thread) => {
-                thread.join().unwrap_or_else(|_| Err(io::Error::other("the null server panicked")))
-            }
-        }
-    }
-}
-
-impl Drop for NullServer {
-    fn drop(&mut self) {
-        // Nobody is left to hear of an error.
-        let _ = self.end();
+        let flag = Arc::new(AtomicBool::new(false));
+        let mut server = Handle::new(listener.local_addr()?, Arc::clone(&flag));
+        server.spawn("null-server".to_owned(), move || serve(listener, &flag))?;
+        Ok(server)
     }
 }
 
@@ -146,7 +113,10 @@ struct Connection {
     parser: Parser,
     /// Answers that the socket has not taken; bounded, since nothing is read while there are any.
     unsent: Vec<u8>,
+    /// Over once `unsent` is gone.
     closing: bool,
+    /// The peer sends no more: no further edge will tell.
+    ending: bool,
 }
 
 impl Server {
@@ -160,6 +130,8 @@ impl Server {
         // nothing to read: both are harmless.
         let Some(slot) = self.connections.get_mut(at) else { return Ok(()) };
         let Some(connection) = slot else { return Ok(()) };
+        let flags = event.flags;
+        connection.ending |= flags.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR);
         if connection.advance(&mut self.input, &mut self.output) == Progress::Over {
             *slot = None;
             if !self.accepting {
@@ -199,7 +171,8 @@ impl Server {
                 self.connections.resize_with(at + 1, || None);
             }
             let parser = Parser::default();
-            self.connections[at] = Some(Connection { socket, parser, unsent: Vec::new(), closing: false });
+            self.connections[at] =
+                Some(Connection { socket, parser, unsent: Vec::new(), closing: false, ending: false });
         }
     }
 }
@@ -244,8 +217,9 @@ impl Connection {
             if !output.is_empty() && self.write(output) == Progress::Over {
                 return Progress::Over;
             }
-            // A short read has emptied the socket (epoll(7)): what comes next is a new edge.
-            if received < input.len() && self.unsent.is_empty() && !self.closing {
+            // A short read has emptied the socket (epoll(7)): what comes next is a new edge. Not so an
+            // end that the last edge told of: it is still to be read.
+            if received < input.len() && self.unsent.is_empty() && !self.closing && !self.ending {
                 return Progress::Waiting;
             }
         }

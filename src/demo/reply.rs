@@ -61,6 +61,11 @@ impl OpenObject {
         text
     }
 
+    /// 200 with the whole object, the cache's verdict on it and in the header.
+    pub(super) fn answer<V>(&self, found: &Found<V>) -> Response {
+        with_verdict(json_text(self.close(found)), found.layer.is_some())
+    }
+
     /// The whole object as a value, with the verdict of the cache on it.
     pub(super) fn value<V>(&self, found: &Found<V>) -> Value {
         serde_json::from_str(&self.close(found)).expect("an object that we wrote ourselves")

@@ -4,15 +4,15 @@
 
 use std::future::{Future, IntoFuture};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use axum::serve::ListenerExt;
 use tokio::sync::watch;
 
 use super::DemoOptions;
+use super::handle::{Handle, Stop};
 use super::route;
 use super::service::Service;
 
@@ -20,21 +20,23 @@ use super::service::Service;
 const STOP_GRACE: Duration = Duration::from_secs(1);
 
 /// A demo that runs until it is stopped or dropped.
-#[derive(Debug)]
-pub struct Demo {
-    address: SocketAddr,
-    stop: watch::Sender<bool>,
-    threads: Vec<JoinHandle<io::Result<()>>>,
+pub type Demo = Handle<watch::Sender<bool>>;
+
+impl Stop for watch::Sender<bool> {
+    fn tell(&self) {
+        self.send_replace(true);
+    }
 }
 
 impl Demo {
-    /// Binds 127.0.0.1 and starts to serve. When this returns, connections are accepted.
+    /// Binds 127.0.0.1 and starts to serve. When this returns, connections are accepted. Once it is
+    /// stopped, open requests get a second.
     pub fn start(options: DemoOptions) -> io::Result<Demo> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))?;
         let address = listener.local_addr()?;
         let service = Service::new(&options).map_err(io::Error::other)?;
         let (stop, stopped) = watch::channel(false);
-        let mut demo = Demo { address, stop, threads: Vec::new() };
+        let mut demo = Handle::new(address, stop);
         for number in 0..options.threads.max(1) {
             // Everything that can fail is done before the thread, so that `start` reports it.
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -44,45 +46,10 @@ impl Demo {
                 // An error means that the handle is gone, which is a stop too.
                 let _ = stopped.wait_for(|stop| *stop).await;
             };
-            let thread = std::thread::Builder::new().name(format!("demo-{number}"));
             let body = move || runtime.block_on(serve_service(service, listener, shutdown));
-            demo.threads.push(thread.spawn(body)?);
+            demo.spawn(format!("demo-{number}"), body)?;
         }
         Ok(demo)
-    }
-
-    /// Where it listens, `http://127.0.0.1:PORT`.
-    pub fn url(&self) -> String {
-        format!("http://{}", self.address)
-    }
-
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Stops and waits until all threads have ended; open requests get a second. An error is that
-    /// of a thread which ended on its own.
-    pub fn stop(mut self) -> io::Result<()> {
-        self.end()
-    }
-
-    fn end(&mut self) -> io::Result<()> {
-        self.stop.send_replace(true);
-        let mut result = Ok(());
-        for thread in self.threads.drain(..) {
-            let ended =
-                thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread of the demo panicked")));
-            result = result.and(ended);
-        }
-        result
-    }
-}
-
-impl Drop for Demo {
-    fn drop(&mut self) {
-        // Nobody is left to hear of an error.
-        let _ = self.end();
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) async fn get_price(State(service): Shared, RawQuery(query): RawQuery,
         return batch(&service, &symbols, first).await;
     }
     let found = service.quote(&arguments.symbol("symbol")?, first).await?;
-    Ok(with_verdict(json_text(found.value.body.close(&found)), found.layer.is_some()))
+    Ok(found.value.body.answer(&found))
 }
 
 fn named_provider(service: &Service, name: &str) -> Result<usize, Refusal> {
@@ -76,7 +76,7 @@ pub(super) async fn get_market_data(
     let arguments = Arguments::new(&body, query.as_deref())?;
     let days = arguments.integer("days", DAYS.0, 1, DAYS.1)?;
     let found = analysis::market_data(&service, &arguments.symbol("symbol")?, days).await?;
-    Ok(with_verdict(json_text(found.value.close(&found)), found.layer.is_some()))
+    Ok(found.value.answer(&found))
 }
 
 pub(super) async fn generate_narrative(
@@ -87,7 +87,7 @@ pub(super) async fn generate_narrative(
     let arguments = Arguments::new(&body, query.as_deref())?;
     let style = arguments.choice("style", &STYLES.map(|style| style.name))?;
     let found = analysis::narrative(&service, &arguments.symbol("symbol")?, style).await?;
-    Ok(with_verdict(json_text(found.value.close(&found)), found.layer.is_some()))
+    Ok(found.value.answer(&found))
 }
 
 pub(super) async fn analyze_sentiment(
@@ -97,7 +97,7 @@ pub(super) async fn analyze_sentiment(
 ) -> Answer {
     let arguments = Arguments::new(&body, query.as_deref())?;
     let found = analysis::sentiment(&service, &arguments.symbol("symbol")?).await?;
-    Ok(with_verdict(json_text(found.value.close(&found)), found.layer.is_some()))
+    Ok(found.value.answer(&found))
 }
 
 pub(super) async fn get_fundamentals(
@@ -107,7 +107,7 @@ pub(super) async fn get_fundamentals(
 ) -> Answer {
     let arguments = Arguments::new(&body, query.as_deref())?;
     let found = analysis::fundamentals(&service, &arguments.symbol("symbol")?).await?;
-    Ok(with_verdict(json_text(found.value.close(&found)), found.layer.is_some()))
+    Ok(found.value.answer(&found))
 }
 
 pub(super) async fn analyze_portfolio(

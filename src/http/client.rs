@@ -18,6 +18,7 @@ use super::request::{Request, Shape, inspect};
 use super::response::Response;
 use super::timings::Timings;
 use super::transfer::{Scratch, Transfer, Wire};
+use crate::metrics::Phases;
 
 /// What the clients of one worker share: scratch buffers and resolved names.
 #[derive(Debug)]
@@ -96,7 +97,7 @@ impl Client {
             Err(failure) => {
                 exchange.result = Err(failure);
                 let end_ns = self.clock.now_ns();
-                exchange.timings.blocked_ns = end_ns - start_ns;
+                exchange.timings.phases.blocked_ns = end_ns - start_ns;
                 end_ns
             }
         };
@@ -135,7 +136,7 @@ impl Client {
                 return end_ns;
             }
             // The lost attempt brought no answer: what it took was spent without a usable connection.
-            exchange.timings = Timings { start_ns, blocked_ns: end_ns - start_ns, ..Timings::default() };
+            exchange.timings.phases = Phases { blocked_ns: end_ns - start_ns, ..Phases::default() };
             exchange.reused = false;
             exchange.retried = true;
             begin_ns = end_ns;
@@ -182,7 +183,7 @@ impl Client {
         })
         .await;
         let end_ns = transfer.complete_ns().unwrap_or_else(|| self.clock.now_ns());
-        transfer.charge(begin_ns, end_ns, &mut exchange.timings);
+        transfer.charge(begin_ns, end_ns, &mut exchange.timings.phases);
         exchange.bytes_sent += transfer.bytes_sent;
         exchange.bytes_received += transfer.bytes_received;
         let sent = transfer.is_sent();
@@ -222,7 +223,7 @@ impl Client {
             self.alarm.set(connect_by_ns);
             let found = self.before_alarm(self.shared.resolver.resolve(endpoint.host(), clock)).await;
             resolved_ns = clock.now_ns();
-            exchange.timings.dns_ns = resolved_ns - begin_ns;
+            exchange.timings.phases.dns_ns = resolved_ns - begin_ns;
             match found.unwrap_or_else(|| Err(late(Phase::Resolving))) {
                 Ok(found) => Addresses::Resolved(found),
                 Err(failure) => return Err((failure, resolved_ns)),
@@ -239,7 +240,7 @@ impl Client {
             self.alarm.set(now_ns + share_ns);
             let dialled = self.before_alarm(dial(address)).await;
             now_ns = clock.now_ns();
-            exchange.timings.connecting_ns = now_ns - resolved_ns;
+            exchange.timings.phases.connecting_ns = now_ns - resolved_ns;
             let failure = match dialled {
                 Some(Ok(stream)) => {
                     self.alarm.set(deadline_ns);

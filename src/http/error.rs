@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
+use crate::units::format_duration;
+
 /// A URL that cannot be called.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
@@ -186,7 +188,7 @@ pub enum Failure {
     },
 
     /// The total time-out passed.
-    #[error("timed out after {limit:?}, {phase}")]
+    #[error("timed out after {}, {phase}", format_duration(*limit))]
     Timeout {
         /// What it was doing.
         phase: Phase,
@@ -194,7 +196,7 @@ pub enum Failure {
         limit: Duration,
     },
     /// The time-out for connecting passed.
-    #[error("no connection within {limit:?}, {phase}")]
+    #[error("no connection within {}, {phase}", format_duration(*limit))]
     ConnectTimeout {
         /// [`Phase::Resolving`] or [`Phase::Connecting`].
         phase: Phase,
@@ -491,7 +493,13 @@ mod tests {
         );
         let dial = Failure::ConnectTimeout { phase: Phase::Connecting, limit };
         assert_eq!((dial.error_code(), &*dial.to_string()), (1211, "no connection within 250ms, connecting"));
-        assert_eq!(Failure::ConnectTimeout { phase: Phase::Resolving, limit }.error_code(), 1100);
+        // Printed as a script writes it, not as `{:?}` does (90s).
+        let limit = Duration::from_secs(90);
+        let lookup = Failure::ConnectTimeout { phase: Phase::Resolving, limit };
+        assert_eq!(
+            (lookup.error_code(), &*lookup.to_string()),
+            (1100, "no connection within 1m30s, resolving the host")
+        );
     }
 
     #[test]

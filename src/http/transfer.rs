@@ -24,7 +24,7 @@ use super::clock::Clock;
 use super::decode::{Decoder, Progress};
 use super::error::{Failure, Phase};
 use super::request::{Method, Request, Shape, compose};
-use super::timings::Timings;
+use crate::metrics::Phases;
 
 /// What one read takes: a response of usual size whole, and as much as fits a core's cache beside the rest.
 const READ_BYTES: usize = 64 << 10;
@@ -127,12 +127,12 @@ impl Transfer {
     }
 
     /// Charges the time from `begin_ns` to `end_ns` to the phases it was spent in.
-    pub(super) fn charge(&self, begin_ns: u64, end_ns: u64, timings: &mut Timings) {
+    pub(super) fn charge(&self, begin_ns: u64, end_ns: u64, phases: &mut Phases) {
         let sent_ns = self.sent_ns.unwrap_or(end_ns);
         let first_ns = self.first_ns.unwrap_or(end_ns);
-        timings.sending_ns = sent_ns - begin_ns;
-        timings.waiting_ns = first_ns - sent_ns;
-        timings.receiving_ns = end_ns - first_ns;
+        phases.sending_ns = sent_ns - begin_ns;
+        phases.waiting_ns = first_ns - sent_ns;
+        phases.receiving_ns = end_ns - first_ns;
     }
 
     /// Writes as much as the socket takes.

@@ -23,7 +23,7 @@ pub use error::{KindMismatch, SelectorError};
 pub use histogram::{Quantile, STORED_MAX, Trend};
 pub use kind::{Join, Kind, Metric, Unit};
 pub use recorder::{MetricId, Recorder, SERIES_MAX, SeriesId};
-pub use request::{RequestKey, RequestSample};
+pub use request::{Phases, RequestKey, RequestSample};
 pub use selector::{Matcher, Selector};
 pub use snapshot::{Series, Snapshot, Warning};
 pub use symbol::{SYMBOLS_MAX, Symbol};

@@ -259,17 +259,16 @@ impl Recorder {
         self.add(received, sample.bytes_received as f64);
         if sample.responded {
             self.trend_us(response_time, to_us(sample.response_time_ns));
-            let duration_ns =
-                sample.sending_ns.saturating_add(sample.waiting_ns).saturating_add(sample.receiving_ns);
+            let spent = &sample.phases;
             let times = [
-                duration_ns,
-                sample.blocked_ns,
-                sample.dns_ns,
-                sample.connecting_ns,
-                sample.tls_ns,
-                sample.sending_ns,
-                sample.waiting_ns,
-                sample.receiving_ns,
+                spent.duration_ns(),
+                spent.blocked_ns,
+                spent.dns_ns,
+                spent.connecting_ns,
+                spent.tls_ns,
+                spent.sending_ns,
+                spent.waiting_ns,
+                spent.receiving_ns,
             ];
             for (series, ns) in phases.into_iter().zip(times) {
                 self.trend_us(series, to_us(ns));

@@ -43,23 +43,39 @@ impl Hash for RequestKey {
     }
 }
 
-/// What was measured of one request. Phases that didn't happen are 0.
+/// Where the time of one request went. The phases are disjoint and follow one another; one that didn't
+/// happen is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct RequestSample {
-    /// Waiting for a free connection.
+pub struct Phases {
+    /// Time without a usable connection: waiting for a slot, or lost on a connection that turned
+    /// out to be stale.
     pub blocked_ns: u64,
-    /// Resolving the name.
+    /// Resolving the host's name; 0 when it was known.
     pub dns_ns: u64,
-    /// Connecting.
+    /// Opening the TCP connection; 0 on a reused one.
     pub connecting_ns: u64,
-    /// The TLS handshake.
+    /// The TLS handshake; 0 without TLS.
     pub tls_ns: u64,
     /// Writing the request.
     pub sending_ns: u64,
-    /// From its last byte to the answer's first.
+    /// From the last byte sent to the first byte received.
     pub waiting_ns: u64,
-    /// Reading the answer.
+    /// From the first byte received to the last; 0 when one read brought them all.
     pub receiving_ns: u64,
+}
+
+impl Phases {
+    /// Sending, waiting and receiving: what k6 calls the duration of a request.
+    pub fn duration_ns(&self) -> u64 {
+        self.sending_ns.saturating_add(self.waiting_ns).saturating_add(self.receiving_ns)
+    }
+}
+
+/// What was measured of one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RequestSample {
+    /// Where its time went.
+    pub phases: Phases,
     /// All that the caller waited for, from the intended start.
     pub response_time_ns: u64,
     /// Whether an answer came. If not, nothing enters `http_req_duration` and the phases, the response

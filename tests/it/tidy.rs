@@ -19,7 +19,7 @@ const ROWS: &[Row] = &[
     ("fiber", &[]),
     ("metrics", &[]),
     ("plan", &["units", "diagnostic", "metrics"]),
-    ("http", &[]),
+    ("http", &["units", "metrics"]),
     ("monitor", &[]),
     ("demo", &["monitor"]),
     ("script", &["units", "diagnostic", "fiber", "metrics", "plan", "http"]),

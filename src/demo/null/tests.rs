@@ -116,6 +116,24 @@ fn a_client_that_does_not_read_is_answered_when_it_does() {
 }
 
 #[test]
+fn an_end_that_comes_with_the_request_is_seen() {
+    // Both lie in the socket before the server starts, so that one edge tells of both.
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let mut stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream.write_all(GET).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| serve(listener, &stop));
+        let mut received = Vec::new();
+        let read = stream.read_to_end(&mut received);
+        stop.store(true, Ordering::Relaxed);
+        assert_eq!((read.unwrap(), &received[..]), (NULL_RESPONSE.len(), &NULL_RESPONSE[..]));
+    });
+}
+
+#[test]
 fn it_stops_and_frees_its_port() {
     let server = NullServer::start(0).unwrap();
     let address = server.address();

@@ -1,7 +1,7 @@
 //! The recorder: what a request emits, what take hands over, and the cap.
 
 use super::*;
-use crate::metrics::{OTHER, Selector, Unit};
+use crate::metrics::{OTHER, Phases, Selector, Unit};
 
 fn key(recorder: &mut Recorder, name: &str) -> RequestKey {
     RequestKey {
@@ -17,13 +17,15 @@ fn key(recorder: &mut Recorder, name: &str) -> RequestKey {
 }
 
 const ANSWERED: RequestSample = RequestSample {
-    blocked_ns: 0,
-    dns_ns: 0,
-    connecting_ns: 0,
-    tls_ns: 0,
-    sending_ns: 10_000,
-    waiting_ns: 300_000,
-    receiving_ns: 20_400,
+    phases: Phases {
+        blocked_ns: 0,
+        dns_ns: 0,
+        connecting_ns: 0,
+        tls_ns: 0,
+        sending_ns: 10_000,
+        waiting_ns: 300_000,
+        receiving_ns: 20_400,
+    },
     response_time_ns: 400_000,
     responded: true,
     failed: false,

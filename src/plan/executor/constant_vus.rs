@@ -1,7 +1,7 @@
 //! `constant-vus`: the same number of users for a time.
 
 use super::super::options::VUS_MAX;
-use super::{Curve, Demand, Duration, Executor, OptionSpec, Options, PlanError, Reader, Users, VUS};
+use super::{Demand, Executor, OptionSpec, Options, PlanError, Reader, VUS, constant};
 
 pub(super) const EXECUTOR: Executor = Executor {
     name: "constant-vus",
@@ -16,7 +16,5 @@ const OPTIONS: &[OptionSpec] =
 fn demand(options: &Options) -> Result<Demand, PlanError> {
     let reader = Reader::new("executor `constant-vus`", options, &[OPTIONS]);
     let vus = reader.count("vus", 1..=VUS_MAX)?;
-    let curve = Curve::constant(vus, reader.positive_duration("duration")?);
-    // The curve never falls, so nobody is ramped down.
-    Ok(Demand::Users(Users { curve, bound: None, graceful_ramp_down: Duration::ZERO }))
+    Ok(constant(vus, reader.positive_duration("duration")?, None))
 }

@@ -115,22 +115,27 @@ pub(super) fn meant(options: &Options) -> Option<&'static str> {
     }
 }
 
-/// A constant number of users with a bound on iterations: two executors differ in nothing else.
-fn bounded(users: u64, max_duration: Duration, bound: Bound) -> Demand {
-    let curve = Curve::constant(users, max_duration);
+/// The same number of users all the time, which they or their iterations end.
+fn constant(users: u64, duration: Duration, bound: Option<Bound>) -> Demand {
+    let curve = Curve::constant(users, duration);
     // The curve never falls, so nobody is ramped down.
-    Demand::Users(Users { curve, bound: Some(bound), graceful_ramp_down: Duration::ZERO })
+    Demand::Users(Users { curve, bound, graceful_ramp_down: Duration::ZERO })
 }
 
 const VUS: OptionSpec =
     OptionSpec { name: "vus", takes: "an integer", default: Some("1"), about: "how many virtual users" };
 
-const MAX_DURATION: OptionSpec = OptionSpec {
-    name: "max_duration",
-    takes: "a duration",
-    default: Some("10m"),
-    about: "when the scenario ends, however many iterations are left",
-};
+/// The options of a bounded executor; `about` says whose number of iterations it is.
+const fn bounded_options(about: &'static str) -> [OptionSpec; 3] {
+    let iterations = OptionSpec { name: "iterations", takes: "an integer", default: Some("1"), about };
+    let max_duration = OptionSpec {
+        name: "max_duration",
+        takes: "a duration",
+        default: Some("10m"),
+        about: "when the scenario ends, however many iterations are left",
+    };
+    [VUS, iterations, max_duration]
+}
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! `shared-iterations`: a number of iterations that all users share.
 
 use super::super::options::{ITERATIONS_MAX, VUS_MAX};
-use super::{Bound, Demand, Executor, MAX_DURATION, OptionSpec, Options, PlanError, Reader, VUS, bounded};
+use super::{Bound, Demand, Executor, OptionSpec, Options, PlanError, Reader, bounded_options, constant};
 
 pub(super) const EXECUTOR: Executor = Executor {
     name: "shared-iterations",
@@ -10,16 +10,7 @@ pub(super) const EXECUTOR: Executor = Executor {
     demand,
 };
 
-const OPTIONS: &[OptionSpec] = &[
-    VUS,
-    OptionSpec {
-        name: "iterations",
-        takes: "an integer",
-        default: Some("1"),
-        about: "how many iterations all of them run together",
-    },
-    MAX_DURATION,
-];
+const OPTIONS: &[OptionSpec] = &bounded_options("how many iterations all of them run together");
 
 fn demand(options: &Options) -> Result<Demand, PlanError> {
     let reader = Reader::new("executor `shared-iterations`", options, &[OPTIONS]);
@@ -28,5 +19,5 @@ fn demand(options: &Options) -> Result<Demand, PlanError> {
     if iterations < vus {
         return Err(PlanError::FewerIterationsThanUsers { iterations, vus });
     }
-    Ok(bounded(vus, reader.positive_duration("max_duration")?, Bound::Shared(iterations)))
+    Ok(constant(vus, reader.positive_duration("max_duration")?, Some(Bound::Shared(iterations))))
 }
