@@ -256,13 +256,7 @@ fn record(
     let response = exchange.result.as_ref().ok();
     let timings = &exchange.timings;
     let sample = RequestSample {
-        sending_ns: timings.sending_ns,
-        waiting_ns: timings.waiting_ns,
-        receiving_ns: timings.receiving_ns,
-        blocked_ns: timings.blocked_ns,
-        dns_ns: timings.dns_ns,
-        connecting_ns: timings.connecting_ns,
-        tls_ns: timings.tls_ns,
+        phases: timings.phases,
         response_time_ns: timings.total_ns().saturating_add(vu.lateness_ns.take()),
         responded: response.is_some(),
         failed: !expected,

@@ -145,13 +145,13 @@ pub(super) fn register(registry: &mut Registry<'_>) {
 
 /// The phases as k6 names them, in milliseconds for scripts.
 const TIMINGS: [(&str, fn(&Timings) -> u64); 9] = [
-    ("blocked", |timings| timings.blocked_ns),
-    ("dns", |timings| timings.dns_ns),
-    ("connecting", |timings| timings.connecting_ns),
-    ("tls_handshaking", |timings| timings.tls_ns),
-    ("sending", |timings| timings.sending_ns),
-    ("waiting", |timings| timings.waiting_ns),
-    ("receiving", |timings| timings.receiving_ns),
-    ("duration", Timings::duration_ns),
+    ("blocked", |timings| timings.phases.blocked_ns),
+    ("dns", |timings| timings.phases.dns_ns),
+    ("connecting", |timings| timings.phases.connecting_ns),
+    ("tls_handshaking", |timings| timings.phases.tls_ns),
+    ("sending", |timings| timings.phases.sending_ns),
+    ("waiting", |timings| timings.phases.waiting_ns),
+    ("receiving", |timings| timings.phases.receiving_ns),
+    ("duration", |timings| timings.phases.duration_ns()),
     ("total", Timings::total_ns),
 ];
