@@ -27,6 +27,9 @@ pub use error::CliError;
 #[command(name = "runner", version, about, arg_required_else_help = true)]
 #[command(after_help = "`runner SCRIPT` is `runner run SCRIPT`.")]
 struct Arguments {
+    /// No colours, as with the environment variable `NO_COLOR`
+    #[arg(long, global = true)]
+    no_color: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -57,7 +60,11 @@ impl Command {
 /// Parses the process's arguments, runs the subcommand, and reports its failure.
 pub fn main() -> ExitCode {
     // Clap ends the process itself for `--help` (0) and for a wrong command line (2).
-    match Arguments::parse_from(with_command(std::env::args_os().collect())).command.run() {
+    let arguments = Arguments::parse_from(with_command(std::env::args_os().collect()));
+    if arguments.no_color {
+        anstream::ColorChoice::Never.write_global();
+    }
+    match arguments.command.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => exit::report(&error),
     }

@@ -53,6 +53,9 @@ pub(super) struct LoadArguments {
     /// Leave `teardown(data)` out
     #[arg(long)]
     no_teardown: bool,
+    /// Judge nothing: targets are left out (k6's --no-thresholds)
+    #[arg(long, alias = "no-thresholds")]
+    no_targets: bool,
     /// The header `user-agent`
     #[arg(long, env = "RUNNER_USER_AGENT", value_name = "TEXT")]
     user_agent: Option<String>,
@@ -131,6 +134,7 @@ impl ScriptArguments {
             seed: self.seed,
             no_setup: load.no_setup,
             no_teardown: load.no_teardown,
+            no_targets: load.no_targets,
         })
     }
 }

@@ -150,6 +150,8 @@ pub struct Overrides {
     pub no_setup: bool,
     /// `--no-teardown`.
     pub no_teardown: bool,
+    /// `--no-targets`.
+    pub no_targets: bool,
 }
 
 impl Overrides {
@@ -166,6 +168,9 @@ impl Overrides {
         plan.options.seed = self.seed.or(plan.options.seed);
         plan.hooks.setup &= !self.no_setup;
         plan.hooks.teardown &= !self.no_teardown;
+        if self.no_targets {
+            plan.targets.clear();
+        }
         Ok(notes)
     }
 

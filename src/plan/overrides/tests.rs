@@ -1,7 +1,7 @@
 //! What flags do to a plan.
 
 use super::super::tests::{scenario, shown};
-use super::super::{Flow, Hooks, Think};
+use super::super::{Flow, Hooks, Target, TargetOptions, Think};
 use super::*;
 use serde_json::json;
 
@@ -189,4 +189,14 @@ fn flags_reach_options_and_hooks() {
     assert_eq!(plan.options.seed, Some(1), "no flag, no change");
     Overrides { seed: Some(2), ..Overrides::default() }.apply(&mut plan).unwrap();
     assert_eq!(plan.options.seed, Some(2));
+}
+
+#[test]
+fn targets_can_be_left_out() {
+    let target = Target::parse("http_reqs", "count > 1", &TargetOptions::default(), &[], None).unwrap();
+    let mut plan = Plan { targets: vec![target], ..Plan::default() };
+    Overrides::default().apply(&mut plan).unwrap();
+    assert_eq!(plan.targets.len(), 1);
+    Overrides { no_targets: true, ..Overrides::default() }.apply(&mut plan).unwrap();
+    assert!(plan.targets.is_empty());
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::*;
 use crate::diagnostic::{Code, Position, Source};
 use crate::engine::{End, Outcome, ScenarioOutcome, ScriptFailure};
-use crate::metrics::{Kind, Metric, Recorder, RequestKey, RequestSample, TagSet};
+use crate::metrics::{Kind, Metric, Phases, Recorder, RequestKey, RequestSample, TagSet};
 use crate::plan::{Options, Plan, Scenario, Target, TargetOptions, Value as OptionValue, judge};
 
 const PLAIN: Style = Style { colour: false, width: 100 };
@@ -78,9 +78,12 @@ impl Run {
         self.recorder.request(
             &key,
             &RequestSample {
-                sending_ns: 12_000,
-                waiting_ns: us * 1_000,
-                receiving_ns: 30_000,
+                phases: Phases {
+                    sending_ns: 12_000,
+                    waiting_ns: us * 1_000,
+                    receiving_ns: 30_000,
+                    ..Phases::default()
+                },
                 response_time_ns: (us + 50) * 1_000,
                 responded: status > 0,
                 failed: status >= 400,

@@ -3,7 +3,7 @@
 use super::*;
 use crate::diagnostic::Code;
 use crate::engine::ScenarioOutcome;
-use crate::metrics::{Kind, Recorder, RequestKey, RequestSample, TagSet};
+use crate::metrics::{Kind, Phases, Recorder, RequestKey, RequestSample, TagSet};
 use crate::plan::{Options, Value as OptionValue};
 use crate::results::Severity;
 
@@ -58,7 +58,8 @@ fn request(recorder: &mut Recorder, name: &str, scenario: &str, status: u16, sam
 }
 
 fn answered(ms: u64, failed: bool) -> RequestSample {
-    RequestSample { waiting_ns: ms * 1_000_000, responded: true, failed, ..RequestSample::default() }
+    let phases = Phases { waiting_ns: ms * 1_000_000, ..Phases::default() };
+    RequestSample { phases, responded: true, failed, ..RequestSample::default() }
 }
 
 fn rate(recorder: &mut Recorder, metric: &str, tags: &[(&str, &str)], hits: u64, total: u64) {
