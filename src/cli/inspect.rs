@@ -3,6 +3,7 @@
 use super::CliError;
 use super::progress::print_log;
 use super::script::{LoadArguments, Script, ScriptArguments};
+use super::terminal;
 use crate::plan::{Plan, Scenario, Think};
 use crate::units::{format_count, format_duration};
 
@@ -23,7 +24,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
     let Script { declared, .. } = arguments.script.declare(&arguments.load, |line| print_log(&line))?;
     for note in &declared.notes {
-        anstream::eprintln!("note: {note}");
+        terminal::say(format_args!("note: {note}\n"));
     }
     let plan = &declared.plan;
     let text = match (arguments.requirements, arguments.json) {
@@ -41,8 +42,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
         (false, true) => serde_json::to_string_pretty(plan)?,
         (false, false) => table(plan),
     };
-    anstream::println!("{text}");
-    Ok(())
+    terminal::print(&format!("{text}\n"))
 }
 
 fn table(plan: &Plan) -> String {
