@@ -54,15 +54,16 @@ fn worst(codes: &[Code]) -> u8 {
 
 fn code_of(error: &CliError) -> u8 {
     match error {
-        CliError::Listen { .. } | CliError::Serve(_) | CliError::Signal(_) => exit_code(Code::Other),
+        CliError::Listen { .. }
+        | CliError::Serve(_)
+        | CliError::Signal(_)
+        | CliError::Session(SessionError::Demo(_)) => exit_code(Code::Other),
         CliError::Print(_) => exit_code(Code::Results),
-        CliError::Json(_) => exit_code(Code::Bug),
+        CliError::Json(_) | CliError::Session(SessionError::Engine(_)) => exit_code(Code::Bug),
         CliError::NotPassed(codes) => worst(codes),
         CliError::Refused(diagnostic) | CliError::Session(SessionError::Refused(diagnostic)) => {
             exit_code(diagnostic.code)
         }
-        CliError::Session(SessionError::Demo(_)) => exit_code(Code::Other),
-        CliError::Session(SessionError::Engine(_)) => exit_code(Code::Bug),
     }
 }
 

@@ -1,5 +1,7 @@
 //! `runner inspect`: the plan that a script declares, flags applied, without a request.
 
+use std::time::Duration;
+
 use super::CliError;
 use super::progress::print_log;
 use super::script::{LoadArguments, Script, ScriptArguments};
@@ -86,9 +88,9 @@ fn table(plan: &Plan) -> String {
 }
 
 fn row(scenario: &Scenario) -> [String; 5] {
-    let start = match scenario.start_time.is_zero() {
-        true => String::new(),
-        false => format!(", from {}", format_duration(scenario.start_time)),
+    let start = match scenario.start_time {
+        Duration::ZERO => String::new(),
+        start => format!(", from {}", format_duration(start)),
     };
     let think = if scenario.think == Think::None { String::new() } else { scenario.think.describe() };
     [

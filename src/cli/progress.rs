@@ -1,6 +1,7 @@
 //! What a person sees while a run goes on, on standard error: one line that changes, the script's own
 //! lines above it. Where standard error is no terminal only the script's lines are printed.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::terminal;
@@ -60,17 +61,17 @@ fn line(tick: &Tick<'_>) -> String {
         format_count(tick.books.interrupted),
     );
     if let Some(Value::Counter(requests)) = of("http_reqs") {
-        line += &format!(", {}", format_rate(requests));
+        let _ = write!(line, ", {}", format_rate(requests));
     }
     if let Some(Value::Trend(trend)) = of("http_req_duration")
         && let Some(p95) = trend.quantile(0.95)
     {
-        line += &format!(" p(95) {}", format_latency_us(p95.value_us as f64));
+        let _ = write!(line, " p(95) {}", format_latency_us(p95.value_us as f64));
     }
     if let Some(Value::Rate { hits, total }) = of("http_req_failed")
         && hits > 0
     {
-        line += &format!(" failed {}", format_percent(hits as f64 / total as f64));
+        let _ = write!(line, " failed {}", format_percent(hits as f64 / total as f64));
     }
     line
 }

@@ -293,3 +293,6 @@ fn sum(scenarios: &[ScenarioOutcome]) -> Books {
         sum
     })
 }
+
+#[cfg(test)]
+mod tests;

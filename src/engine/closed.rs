@@ -105,6 +105,7 @@ struct User {
 
 /// An interval of a user, on the worker's clock.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_field_names, reason = "a unit ends a name")]
 struct Hold {
     start_ns: u64,
     /// No iteration begins from here on.
@@ -291,13 +292,10 @@ fn entry<'a>(part: &'a Part, vu: &Vu) -> &'a crate::script::Entry {
 
 /// Books an iteration that ended; false when the user ends with it.
 fn settle(crew: &Crew, part: &Part, result: Result<Dynamic, Failure>, span: Span) -> bool {
-    let failure = match result {
-        Ok(_) => {
-            crew.record(part, span);
-            part.book(|books| books.ok += 1);
-            return true;
-        }
-        Err(failure) => failure,
+    let Err(failure) = result else {
+        crew.record(part, span);
+        part.book(|books| books.ok += 1);
+        return true;
     };
     let Some(kind) = crew.note(part, failure) else {
         part.book(|books| books.interrupted += 1);
@@ -337,3 +335,6 @@ fn settle_bound(crew: &Crew, part: &Part) {
 fn nanoseconds(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,6 +52,7 @@ struct IterationSeries {
 
 /// When an iteration was due, began and ended.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_field_names, reason = "a unit ends a name")]
 pub(super) struct Span {
     pub(super) due_ns: u64,
     pub(super) start_ns: u64,

@@ -98,3 +98,84 @@ impl Life {
         self.deadline.set(at_ns);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Poll};
+
+    use super::*;
+    use crate::script::{Cast, Phase};
+
+    /// An alarm that only remembers when it is set for.
+    #[derive(Default)]
+    struct Noted(Cell<u64>);
+
+    impl Alarm for Noted {
+        fn set(&self, at_ns: u64) {
+            self.0.set(at_ns);
+        }
+
+        fn clear(&self) {}
+
+        fn poll_due(&self, _context: &mut Context<'_>) -> Poll<()> {
+            Poll::Pending
+        }
+    }
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn life(deadline_s: u64) -> (Life, Rc<Noted>) {
+        let alarm = Rc::new(Noted::default());
+        let vu = Vu::new(1, Cast::outside(None), Phase::Flow, 0, Rc::new(Noted::default()), None);
+        (Life::new(Rc::new(vu), Rc::clone(&alarm) as Rc<dyn Alarm>, deadline_s * SECOND), alarm)
+    }
+
+    #[test]
+    fn a_cut_life_has_time_for_on_stop_and_is_told_twice() {
+        let (life, alarm) = life(10);
+        assert!(life.is_playing() && alarm.0.get() == 10 * SECOND);
+        assert!(life.cut(10 * SECOND));
+        assert!(life.vu.is_ending() && alarm.0.get() == 10 * SECOND + LEAK_NS);
+        life.vu.take_ending();
+        life.begin_on_stop(11 * SECOND, 30 * SECOND, false);
+        assert_eq!(alarm.0.get(), 11 * SECOND + ON_STOP_NS, "no grace for what was cut");
+        assert!(!life.vu.is_ending());
+        assert!(life.cut(13 * SECOND));
+        assert!(life.vu.is_ending() && alarm.0.get() == 13 * SECOND + LEAK_NS);
+        assert!(!life.cut(14 * SECOND), "nothing left to try");
+    }
+
+    #[test]
+    fn a_life_that_ignores_the_cut_is_given_up() {
+        let (life, _) = life(10);
+        assert!(life.cut(10 * SECOND));
+        assert!(!life.cut(10 * SECOND + LEAK_NS));
+    }
+
+    #[test]
+    fn on_stop_has_the_graceful_stop_within_the_deadline() {
+        let (life, alarm) = life(600);
+        life.begin_on_stop(SECOND, 30 * SECOND, false);
+        assert_eq!(alarm.0.get(), 31 * SECOND, "not the ten minutes that iterations had");
+        let (life, alarm) = self::life(10);
+        life.begin_on_stop(9 * SECOND, 30 * SECOND, false);
+        assert_eq!(alarm.0.get(), 9 * SECOND + ON_STOP_NS, "at least so much");
+    }
+
+    #[test]
+    fn a_stop_cuts_iterations_and_shortens_on_stop() {
+        let (playing, _) = life(600);
+        playing.stop(SECOND);
+        assert!(playing.vu.is_ending());
+        let (stopping, alarm) = life(600);
+        stopping.begin_on_stop(SECOND, 30 * SECOND, false);
+        stopping.stop(5 * SECOND);
+        assert!(!stopping.vu.is_ending(), "`on_stop` may end");
+        assert_eq!(alarm.0.get(), 5 * SECOND + ON_STOP_NS);
+        stopping.stop(6 * SECOND);
+        assert_eq!(alarm.0.get(), 5 * SECOND + ON_STOP_NS, "a second stop gives no more time");
+        let (late, alarm) = life(600);
+        late.begin_on_stop(SECOND, 30 * SECOND, true);
+        assert_eq!(alarm.0.get(), SECOND + ON_STOP_NS, "the crew stopped already");
+    }
+}

@@ -175,7 +175,7 @@ impl Workers {
         let limit = self.job.plan.options.setup_timeout;
         let report = self.hook(limit, Urgency::Stop, observer, |report| match report {
             Report::SetUp(result, delta) => Ok((result, delta)),
-            other => Err(other),
+            other => Err(Box::new(other)),
         });
         let (result, delta) = match report.await? {
             Hooked::Reported(found) => found,
@@ -212,7 +212,7 @@ impl Workers {
         // It cleans up, so a first stop lets it: only a second one ends it.
         let report = self.hook(limit, Urgency::Now, observer, |report| match report {
             Report::TornDown(result, delta) => Ok((result, delta)),
-            other => Err(other),
+            other => Err(Box::new(other)),
         });
         let (result, delta) = match report.await? {
             Hooked::Reported(found) => found,
@@ -244,7 +244,7 @@ impl Workers {
         limit: Duration,
         urgency: Urgency,
         observer: &mut dyn Observer,
-        mut wanted: impl FnMut(Report) -> Result<T, Report>,
+        mut wanted: impl FnMut(Report) -> Result<T, Box<Report>>,
     ) -> Result<Hooked<T>, EngineError> {
         let timeout = tokio::time::sleep(limit);
         tokio::pin!(timeout);
@@ -255,9 +255,11 @@ impl Workers {
                 report = self.reports.recv() => match wanted(report.ok_or(EngineError::Lost)?.1) {
                     Ok(found) if late => return Ok(Hooked::Late(Some(found))),
                     Ok(found) => return Ok(Hooked::Reported(found)),
-                    Err(Report::Log(line)) => observer.log(&line),
-                    Err(Report::Gone(error)) => return Err(error),
-                    Err(_) => {}
+                    Err(other) => match *other {
+                        Report::Log(line) => observer.log(&line),
+                        Report::Gone(error) => return Err(error),
+                        _ => {}
+                    },
                 },
                 Ok(()) = self.urgency.changed() => {
                     let now = *self.urgency.borrow();
@@ -413,3 +415,6 @@ fn leaked(count: u64) -> Diagnostic {
     Diagnostic::new(Code::Bug, format!("{users} did not end when told to, and had to be left behind"))
         .hint("this is a bug of runner: please report it with the script")
 }
+
+#[cfg(test)]
+mod tests;

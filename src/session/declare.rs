@@ -68,7 +68,7 @@ fn near_file(path: &Path) -> Option<String> {
     let entries = std::fs::read_dir(folder).ok()?;
     let mut names: Vec<String> = entries
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| name.ends_with(".rhai"))
+        .filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "rhai"))
         .collect();
     names.sort_unstable();
     let near = suggest(wanted, names.iter().map(String::as_str)).first().map(|near| (*near).to_owned())?;
