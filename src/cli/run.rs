@@ -33,7 +33,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
     let Script { source, outside, declared } =
         arguments.script.declare(&arguments.load, |line| print_log(&line))?;
-    for note in &declared.notes {
+    for note in declared.notes.iter().filter(|_| !arguments.quiet) {
         terminal::say(format_args!("note: {note}\n"));
     }
     let control = Control::default();

@@ -25,7 +25,7 @@ use rhai::{Dynamic, Scope};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::fiber::Fiber;
 use crate::http::Alarm;
-use crate::plan::{Bound, Flow, Interval, Stripe, Users};
+use crate::plan::{Bound, Flow, Interval, Stripe};
 use crate::script::{Failure, Turn, Vu};
 
 use super::crew::{Crew, Part, Span};
@@ -35,8 +35,7 @@ use super::life::Life;
 /// Starts the tasks of all users that this worker owns.
 pub(super) fn start(crew: &Rc<Crew>) {
     for part in &crew.parts {
-        let peak = part.users().curve.peak();
-        for index in crew.stripe.owned(part.shard, peak) {
+        for index in crew.stripe.owned(part.shard, part.peak) {
             crew.tasks.set(crew.tasks.get() + 1);
             part.tasks.set(part.tasks.get() + 1);
             tokio::task::spawn_local(user(Task(Rc::clone(crew)), Rc::clone(part), index + 1));
@@ -223,9 +222,9 @@ fn iterate(crew: &Crew, part: &Part, life: &Life, user: &User, hold: Hold, scope
     let (vu, clock) = (&life.vu, crew.stage.clock());
     let mut due_ns = hold.start_ns;
     let mut now_ns = clock.now_ns();
+    let share = Share { stripe: &crew.stripe, shard: part.shard, peak: part.peak };
     while now_ns < hold.until_ns && !crew.is_stopping() {
-        let Some(iteration) = next_iteration(&crew.stripe, part.shard, part.users(), user, &part.taken)
-        else {
+        let Some(iteration) = next_iteration(share, part.users().bound, user, &part.taken) else {
             break;
         };
         vu.scenario_iteration.set(iteration);
@@ -256,17 +255,20 @@ fn iterate(crew: &Crew, part: &Part, life: &Life, user: &User, hold: Hold, scope
     }
 }
 
-/// The number of a user's next iteration in its scenario, from 0, if the bound leaves one. Numbers go by
-/// index over the whole run, so they are each given once, on however many shards.
-fn next_iteration(
-    stripe: &Stripe,
+/// A worker's share of a scenario with so many users at its peak.
+#[derive(Debug, Clone, Copy)]
+struct Share<'a> {
+    stripe: &'a Stripe,
     shard: usize,
-    users: &Users,
-    user: &User,
-    taken: &Cell<u64>,
-) -> Option<u64> {
-    let (begun, peak) = (user.begun.get(), users.curve.peak());
-    let number = match users.bound {
+    peak: u64,
+}
+
+/// The number of a user's next iteration in its scenario, from 0, if the bound leaves one. Numbers go by
+/// index over the whole run, so they are each given once, on however many shards; `taken` counts the
+/// shared ones of this shard.
+fn next_iteration(share: Share<'_>, bound: Option<Bound>, user: &User, taken: &Cell<u64>) -> Option<u64> {
+    let (Share { stripe, shard, peak }, begun) = (share, user.begun.get());
+    let number = match bound {
         Some(Bound::PerUser(each)) if begun >= each => return None,
         Some(Bound::Shared(total)) => {
             let rank = taken.get();
@@ -321,10 +323,9 @@ fn pause(crew: &Crew, vu: &Rc<Vu>, at_ns: u64) -> bool {
 fn settle_bound(crew: &Crew, part: &Part) {
     part.tasks.set(part.tasks.get() - 1);
     let Some(bound) = part.users().bound.filter(|_| part.tasks.get() == 0) else { return };
-    let peak = part.users().curve.peak();
     let share = match bound {
-        Bound::Shared(total) => crew.stripe.iteration_share(part.shard, peak, total),
-        Bound::PerUser(each) => crew.stripe.share(part.shard, peak).saturating_mul(each),
+        Bound::Shared(total) => crew.stripe.iteration_share(part.shard, part.peak, total),
+        Bound::PerUser(each) => crew.stripe.share(part.shard, part.peak).saturating_mul(each),
     };
     let left = share.saturating_sub(part.books.get().started);
     if left > 0 {

@@ -28,6 +28,8 @@ pub(super) struct Part {
     pub(super) shard: usize,
     /// The id of the scenario's first user, from 1 over the whole run.
     pub(super) first_id: u64,
+    /// The most users of the scenario at once, all shards together.
+    pub(super) peak: u64,
     pub(super) cast: Rc<Cast>,
     /// What an iteration calls: one entry, or one for each choice of a weighted flow.
     pub(super) entries: Vec<Entry>,
@@ -334,6 +336,7 @@ fn part(means: &Means, plan: &Plan, scenario: &Scenario, shard: usize, first_id:
     Part {
         entries: means.program.entries(&scenario.name, &scenario.flow),
         scenario: scenario.clone(),
+        peak: scenario.demand.peak(),
         shard,
         first_id,
         cast,

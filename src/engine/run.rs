@@ -13,7 +13,8 @@
 //!
 //! During the load a stop, `abort(reason)` or a target with `abort_on_fail` makes the workers cut their
 //! users, and the load ends as it would otherwise. A second stop leaves behind whatever still runs.
-//! tokio's clock serves time-outs of hooks alone.
+//! tokio's clock serves time-outs of hooks alone. Wherever the control thread waits it looks for a stop
+//! and for the time first: a script that logs without end keeps the reports ready for good.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -146,6 +147,7 @@ impl Workers {
         while loaded < self.commands.len() {
             tokio::select! {
                 biased;
+                Ok(()) = self.urgency.changed() => return Ok(Some(End::Interrupted)),
                 report = self.reports.recv() => match report.ok_or(EngineError::Lost)?.1 {
                     Report::Loaded(Ok(())) => loaded += 1,
                     Report::Loaded(Err(diagnostic)) => {
@@ -156,7 +158,6 @@ impl Workers {
                     Report::Log(line) => observer.log(&line),
                     _ => {}
                 },
-                Ok(()) = self.urgency.changed() => return Ok(Some(End::Interrupted)),
             }
         }
         // A stop from before the workers were there counts too.
@@ -252,15 +253,6 @@ impl Workers {
         loop {
             tokio::select! {
                 biased;
-                report = self.reports.recv() => match wanted(report.ok_or(EngineError::Lost)?.1) {
-                    Ok(found) if late => return Ok(Hooked::Late(Some(found))),
-                    Ok(found) => return Ok(Hooked::Reported(found)),
-                    Err(other) => match *other {
-                        Report::Log(line) => observer.log(&line),
-                        Report::Gone(error) => return Err(error),
-                        _ => {}
-                    },
-                },
                 Ok(()) = self.urgency.changed() => {
                     let now = *self.urgency.borrow();
                     if now >= urgency {
@@ -278,6 +270,15 @@ impl Workers {
                     let _ = self.commands[0].try_send(Command::Stop);
                     timeout.as_mut().reset(tokio::time::Instant::now() + STOP_MAX);
                 }
+                report = self.reports.recv() => match wanted(report.ok_or(EngineError::Lost)?.1) {
+                    Ok(found) if late => return Ok(Hooked::Late(Some(found))),
+                    Ok(found) => return Ok(Hooked::Reported(found)),
+                    Err(other) => match *other {
+                        Report::Log(line) => observer.log(&line),
+                        Report::Gone(error) => return Err(error),
+                        _ => {}
+                    },
+                },
             }
         }
     }
@@ -300,10 +301,6 @@ impl Workers {
         while sums.is_playing() {
             let cause = tokio::select! {
                 biased;
-                report = self.reports.recv() => {
-                    let (worker, report) = report.ok_or(EngineError::Lost)?;
-                    take(worker, report, sums, observer)?
-                }
                 Ok(()) = self.urgency.changed() => Some(Cause::Stop),
                 () = &mut give_up => {
                     if !leaving {
@@ -311,6 +308,10 @@ impl Workers {
                         self.errors.push(Diagnostic::new(Code::Bug, text));
                     }
                     return Ok(end);
+                }
+                report = self.reports.recv() => {
+                    let (worker, report) = report.ok_or(EngineError::Lost)?;
+                    take(worker, report, sums, observer)?
                 }
             };
             let Some(cause) = cause else { continue };

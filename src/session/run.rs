@@ -50,9 +50,10 @@ pub fn run(
         outside: settings.outside,
         workers: settings.workers.max(1),
     };
-    let outcome = engine::run(job, control, observer)?;
-    if let Some(demo) = demo {
-        demo.stop().map_err(SessionError::Demo)?;
+    let mut outcome = engine::run(job, control, observer)?;
+    // The run was played: that its service then failed is no reason to lose the summary.
+    if let Some(Err(error)) = demo.map(Demo::stop) {
+        outcome.errors.push(Diagnostic::new(Code::Other, format!("the embedded demo failed: {error}")));
     }
     Ok(Summary::new(&name, &plan, &outcome))
 }

@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -11,31 +10,26 @@ use crate::diagnostic::Source;
 use crate::fiber::Current;
 use crate::http::Clock;
 use crate::metrics::Recorder;
-use crate::plan::Curve;
 use crate::script::{Level, Outside, Program, Stage};
 
 const SECOND_NS: u64 = 1_000_000_000;
 
-fn users(count: u64, bound: Option<Bound>) -> Users {
-    let curve = Curve::constant(count, Duration::from_secs(1));
-    Users { curve, bound, graceful_ramp_down: Duration::ZERO }
-}
-
-/// The numbers that all users on all shards get, sorted. Users take turns, and `fast` ones take more.
-fn numbers(shards: usize, users: &Users, fast: u64, rounds: u64) -> Vec<u64> {
+/// The numbers that all users on all shards get, sorted. Users take turns, and some take `fast` at once.
+fn numbers(shards: usize, users: u64, bound: Option<Bound>, fast: u64, rounds: u64) -> Vec<u64> {
     let stripe = Stripe::equal(shards);
     let mut numbers = Vec::new();
     for shard in 0..shards {
+        let share = Share { stripe: &stripe, shard, peak: users };
         let taken = Cell::new(0);
         let own: Vec<User> = stripe
-            .owned(shard, users.curve.peak())
+            .owned(shard, users)
             .map(|index| User { number: index + 1, begun: Rc::default() })
             .collect();
         for _ in 0..rounds {
             for user in &own {
                 let turns = if user.number % 2 == 0 { fast } else { 1 };
                 for _ in 0..turns {
-                    numbers.extend(next_iteration(&stripe, shard, users, user, &taken));
+                    numbers.extend(next_iteration(share, bound, user, &taken));
                 }
             }
         }
@@ -49,22 +43,21 @@ proptest! {
     fn the_shards_share_the_iterations_and_each_is_run_once(
         shards in 1usize..7, count in 1u64..9, fast in 1u64..4, total in 0u64..60,
     ) {
-        let shared = users(count, Some(Bound::Shared(total)));
-        prop_assert_eq!(numbers(shards, &shared, fast, 60), (0..total).collect::<Vec<_>>());
+        let shared = Some(Bound::Shared(total));
+        prop_assert_eq!(numbers(shards, count, shared, fast, 60), (0..total).collect::<Vec<_>>());
     }
 
     #[test]
     fn each_user_runs_its_own_and_numbers_differ(shards in 1usize..7, count in 1u64..9, fast in 1u64..4, each in 0u64..9) {
-        let per_user = users(count, Some(Bound::PerUser(each)));
-        prop_assert_eq!(numbers(shards, &per_user, fast, 9), (0..count * each).collect::<Vec<_>>());
+        let per_user = Some(Bound::PerUser(each));
+        prop_assert_eq!(numbers(shards, count, per_user, fast, 9), (0..count * each).collect::<Vec<_>>());
     }
 }
 
 #[test]
 fn numbers_without_a_bound_go_by_user_and_not_by_worker() {
-    let unbounded = users(3, None);
-    assert_eq!(numbers(1, &unbounded, 1, 4), (0..12).collect::<Vec<_>>());
-    assert_eq!(numbers(2, &unbounded, 2, 4), numbers(5, &unbounded, 2, 4));
+    assert_eq!(numbers(1, 3, None, 1, 4), (0..12).collect::<Vec<_>>());
+    assert_eq!(numbers(2, 3, None, 2, 4), numbers(5, 3, None, 2, 4));
 }
 
 /// The crew of a worker that is alone; it needs a runtime.

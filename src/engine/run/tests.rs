@@ -325,6 +325,31 @@ fn a_second_stop_leaves_behind_what_runs_and_is_no_bug() {
     assert!(outcome.elapsed.as_nanos() < u128::from(ON_STOP_NS), "it waited for `on_stop`");
 }
 
+/// Reads slower than the scripts write, and wants it to end after a while.
+struct Slow(Control, u32);
+impl Observer for Slow {
+    fn tick(&mut self, _tick: &crate::engine::Tick<'_>) {}
+
+    fn log(&mut self, _line: &LogLine) {
+        self.1 += 1;
+        if self.1 == 1_000 {
+            self.0.stop();
+        }
+        let begin = Epoch::now();
+        while begin.now_ns() < 10_000 {}
+    }
+}
+
+#[test]
+fn a_stop_is_heard_through_a_flood_of_lines() {
+    let control = Control::default();
+    let script = "scenario(\"s\", #{ executor: \"constant-vus\", vus: 4, duration: \"1m\", flow: || { loop { print(\"x\"); } } });";
+    let mut slow = Slow(control.clone(), 0);
+    let outcome = run(job(script, 2), &control, &mut slow).unwrap();
+    assert_eq!((outcome.end.clone(), outcome.books().interrupted), (End::Interrupted, 4));
+    assert!(outcome.log_lost > 0);
+}
+
 #[test]
 fn an_abort_counts_wherever_it_is_called() {
     for (place, load) in [("setup", false), ("on_start", true), ("flow", true), ("on_stop", true)] {
