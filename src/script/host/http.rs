@@ -209,7 +209,8 @@ fn call(
     // All that are ready read first, then all send: a server that is busy with the first request needs
     // no waking for the others, which costs more than the turn (4 % of a request at 64 connections).
     stage.current().yield_now();
-    let sent = stage.wait(&vu, client.send(&request));
+    // Pinned here: moving the future into `wait` would copy it.
+    let sent = stage.wait(&vu, std::pin::pin!(client.send(&request)));
     vu.client.set(Some(client));
     let exchange = sent.inspect_err(|_| stage.count_cut_request())?;
     record(stage, &vu, method_index, method, &route, call, &exchange);
