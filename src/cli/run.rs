@@ -17,8 +17,6 @@ use crate::session::{self, Settings};
 pub(super) struct Arguments {
     #[command(flatten)]
     script: ScriptArguments,
-    #[command(flatten)]
-    load: LoadArguments,
     /// No progress, no heading: the summary alone
     #[arg(short, long)]
     quiet: bool,
@@ -28,6 +26,8 @@ pub(super) struct Arguments {
     /// Start the load without looking whether the hosts are there
     #[arg(long)]
     no_preflight: bool,
+    #[command(flatten)]
+    load: LoadArguments,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
