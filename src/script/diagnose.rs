@@ -2,6 +2,7 @@
 //!
 //! Rhai reports the outermost call; the innermost place is where the mistake is.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rhai::{Engine, EvalAltResult, ParseError};
@@ -29,6 +30,9 @@ const ELSEWHERE: [(&str, &str); 8] = [
     ("undefined", "nothing is written `()`"),
     ("None", "nothing is written `()`"),
 ];
+
+/// The hint where a value is of another type than its author thought.
+const WHAT_IS_IT: &str = "look at what the value is: `print(type_of(value))`";
 
 /// What is known of a script, to explain its errors.
 #[derive(Debug)]
@@ -73,6 +77,10 @@ impl Context {
             }
             Unknown::Arguments { name, given, takes } => {
                 let place = place.map(|place| end_of_path(&self.source, place, name));
+                // Forms that only answer a mistake are no forms to name.
+                let forms = self.functions.iter().filter(|function| function.name() == name);
+                let forms: BTreeSet<usize> = forms.map(Function::arity).collect();
+                let takes = if forms.is_empty() { takes } else { &forms };
                 let takes: Vec<String> = takes.iter().map(ToString::to_string).collect();
                 let text = format!("`{name}` takes {} arguments, not {given}", takes.join(" or "));
                 let text =
@@ -156,7 +164,14 @@ impl Context {
 
     /// Points at `word` within the call at `place`, or at the call itself.
     fn at(&self, diagnostic: Diagnostic, place: Option<Position>, word: Option<&str>) -> Diagnostic {
-        let Some(place) = place else { return diagnostic };
+        let Some(mut place) = place else { return diagnostic };
+        // Of `value.name` Rhai points at the dot.
+        let line = self.source.line(place.line).unwrap_or_default();
+        let dots =
+            line.chars().skip(place.column as usize - 1).take_while(|c| matches!(c, '?' | '.')).count();
+        if matches!(dots, 1 | 2) {
+            place.column += u32::from(dots == 1) + 2 * u32::from(dots == 2);
+        }
         let place = word.and_then(|word| find_in_call(&self.source.text, place, word)).unwrap_or(place);
         diagnostic.at(&self.source, place, "")
     }
@@ -179,7 +194,7 @@ impl Context {
                         .hint("convert one of them: `text.parse_int()`, `number.to_string()`")
                 }
                 _ => diagnostic(format!("`{name}` can't be applied to {}", types.join(", ")), place)
-                    .hint("look at what the value is: `print(type_of(value))`"),
+                    .hint(WHAT_IS_IT),
             };
         }
         let place = place.map(|place| end_of_path(&self.source, place, name));
@@ -206,7 +221,7 @@ impl Context {
                 let takes: Vec<String> = takes.iter().map(|count| counted(*count, "parameter")).collect();
                 diagnostic.hint(format!("the script's function `{name}` has {}", takes.join(" or ")))
             }
-            None => diagnostic.hint("look at what the value is: `print(type_of(value))`"),
+            None => diagnostic.hint(WHAT_IS_IT),
         }
     }
 
@@ -334,6 +349,29 @@ fn plain(error: &EvalAltResult) -> (String, Option<String>) {
         (text, Some("look at `.len()` first".to_owned()))
     };
     match error {
+        // Rhai: "Unknown property 'x' - a getter is not registered for type 'y'".
+        EvalAltResult::ErrorDotExpr(text, _) if text.contains("roperty '") => {
+            let mut quoted = text.split('\'').skip(1).step_by(2);
+            let name = quoted.next().unwrap_or_default();
+            let kind = a(plain_type(quoted.next().unwrap_or_default()));
+            let hint = match kind.as_str() {
+                "nothing" => {
+                    format!("where it may be missing write `?.{name}`, and `?? otherwise` for a default")
+                }
+                _ => WHAT_IS_IT.to_owned(),
+            };
+            (format!("there is no property `{name}`: the value is {kind}"), Some(hint))
+        }
+        EvalAltResult::ErrorArithmetic(text, _) => {
+            let hint = if text.contains("by zero") {
+                "look at the divisor first: `if total > 0 { … }`"
+            } else if text.contains("arsing") {
+                "look at the text first, or catch the error: `try { … } catch { … }`"
+            } else {
+                "whole numbers end at 9,223,372,036,854,775,807: calculate with `to_float()`"
+            };
+            (in_backticks(&lower_first(text)), Some(hint.to_owned()))
+        }
         EvalAltResult::ErrorArrayBounds(length, index, _) => outside("list", "item", *length, *index),
         EvalAltResult::ErrorStringBounds(length, index, _) => outside("text", "character", *length, *index),
         EvalAltResult::ErrorFor(_) => (
@@ -347,24 +385,30 @@ fn plain(error: &EvalAltResult) -> (String, Option<String>) {
         | EvalAltResult::ErrorMismatchOutputType(wanted, got, _)
             if !wanted.is_empty() && !got.is_empty() =>
         {
-            let text = format!("a {} is needed here, not a {}", plain_type(wanted), plain_type(got));
-            (text.replace("a nothing", "nothing").replace("a integer", "an integer"), None)
+            let text = format!("{} is needed here, not {}", a(plain_type(wanted)), a(plain_type(got)));
+            (text, Some(WHAT_IS_IT.to_owned()))
         }
         EvalAltResult::ErrorAssignmentToConstant(name, _) => (
             format!("the constant `{name}` can't be changed"),
             Some(format!("declare it with `let {name} = …` if it should change")),
         ),
+        EvalAltResult::ErrorNonPureMethodCallOnConstant(name, _) => {
+            let text = match name.contains('$') {
+                true => "a constant can't be changed".to_owned(),
+                false => format!("`{name}` would change a constant"),
+            };
+            (text, Some("copy it first: `let copy = global::NAME.copy();`".to_owned()))
+        }
         EvalAltResult::ErrorIndexingType(kind, _) => {
             let kind = kind.split([' ', '[']).next().unwrap_or(kind);
             (
-                format!("{} has nothing to look up by `[…]` or `.`", plain_type(kind)),
-                Some("look at what the value is: `print(type_of(value))`".to_owned()),
+                format!("there is nothing to look up in {} by `[…]`", a(plain_type(kind))),
+                Some(WHAT_IS_IT.to_owned()),
             )
         }
-        EvalAltResult::ErrorPropertyNotFound(name, _) => (
-            format!("there is no property `{name}`"),
-            Some("look at what the value is: `print(type_of(value))`".to_owned()),
-        ),
+        EvalAltResult::ErrorPropertyNotFound(name, _) => {
+            (format!("there is no property `{name}`"), Some(WHAT_IS_IT.to_owned()))
+        }
         EvalAltResult::ErrorDataTooLarge(kind, _) => (
             format!(
                 "{} is too large",
@@ -401,7 +445,7 @@ fn types_of(signature: &str) -> Vec<&str> {
 
 /// What an author calls a type of Rhai's.
 fn plain_type(name: &str) -> &str {
-    match name {
+    match name.rsplit("::").next().unwrap_or(name) {
         "&str | ImmutableString | String" | "string" | "ImmutableString" | "&str" | "String" => "text",
         "i64" => "integer",
         "f64" => "number with a decimal point",
@@ -409,6 +453,19 @@ fn plain_type(name: &str) -> &str {
         "array" => "list",
         "Fn" => "closure",
         "()" => "nothing",
+        "FnPtr" => "closure",
+        "char" => "character",
+        "blob" => "bytes",
         other => other,
+    }
+}
+
+/// With its article.
+fn a(kind: &str) -> String {
+    match kind {
+        "nothing" | "text" | "bytes" => kind.to_owned(),
+        "boolean" => "true or false".to_owned(),
+        _ if kind.starts_with(['a', 'e', 'i', 'o', 'u']) => format!("an {kind}"),
+        _ => format!("a {kind}"),
     }
 }

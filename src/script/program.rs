@@ -21,7 +21,7 @@ use super::place::position;
 use super::registry::Registry;
 use super::stage::Stage;
 use super::vu::{Cast, Ending, Phase, Vu};
-use crate::diagnostic::{Code, Diagnostic, Source, suggest};
+use crate::diagnostic::{Code, Diagnostic, Position, Source, suggest};
 use crate::http::{Alarm, Clock};
 use crate::plan::{Flow, Hooks, Plan, Scenario};
 
@@ -265,7 +265,10 @@ impl Program {
             Phase::Declare | Phase::Flow => Code::Script,
         };
         if vu.is_ending() {
-            let place = result.as_ref().err().and_then(|error| Context::place(error));
+            // Rhai puts what ends a script at the call that led to it, which the engine's own has not.
+            let place = (vu.take_ending_place())
+                .or_else(|| result.as_ref().err().and_then(|error| Context::place(error)))
+                .or_else(|| self.place_of(name));
             return Err(match vu.take_ending() {
                 None | Some(Ending::Stopped) => Failure::Stopped,
                 Some(Ending::Aborted(reason)) => Failure::Aborted(reason),
@@ -277,10 +280,25 @@ impl Program {
             });
         }
         result.map_err(|error| {
-            let diagnostic = self.context.error(engine, &error, code);
+            let mut diagnostic = self.context.error(engine, &error, code);
+            if diagnostic.labels.is_empty()
+                && let Some(place) = self.place_of(name)
+            {
+                diagnostic = diagnostic.at(&self.context.source, place, "");
+            }
             let asserted = HostError::of(innermost_value(&error)).is_some_and(|host| host.is_assertion());
             if asserted { Failure::Asserted(diagnostic) } else { Failure::Threw(diagnostic) }
         })
+    }
+
+    /// Where a function of the script begins: at its name, or at a closure's body.
+    fn place_of(&self, name: &str) -> Option<Position> {
+        let function = self.functions.iter_fn_def().find(|function| function.name == name)?;
+        let body = position(function.body.start_position())?;
+        let line = self.context.source.line(body.line)?;
+        let Some(before) = line.find(&format!("fn {name}")) else { return Some(body) };
+        let column = u32::try_from(line[..before].chars().count() + "fn ".len() + 1).ok()?;
+        Some(Position { column, ..body })
     }
 
     /// The functions of the host modules, in the order of the reference.

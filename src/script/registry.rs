@@ -23,6 +23,11 @@ impl Function {
     pub fn name(&self) -> &'static str {
         self.signature.split('(').next().unwrap_or(self.signature)
     }
+
+    /// How many arguments this form takes.
+    pub fn arity(&self) -> usize {
+        if self.signature.ends_with("()") { 0 } else { self.signature.matches(',').count() + 1 }
+    }
 }
 
 /// Collects what host modules register, then installs it.

@@ -98,6 +98,14 @@ pub(super) fn explain(error: &ParseErrorType) -> (String, String) {
         ParseErrorType::PropertyExpected => {
             said("a name is missing behind the dot or in the map", "write `map.name`, or `#{ name: value }`")
         }
+        ParseErrorType::MismatchedType(wanted, got) => (
+            format!("{} is needed here, not {}", plain_kind(wanted), plain_kind(got)),
+            match wanted.contains("iterable") {
+                true => "`for` takes a list, or a range such as `0..10`",
+                false => "compare, or convert: `text.parse_int()`, `number.to_string()`",
+            }
+            .to_owned(),
+        ),
         other => (
             in_backticks(&lower_first(&other.to_string())).replace("expecting", "expected"),
             "look at what stands just before this place, too".to_owned(),
@@ -129,6 +137,15 @@ fn missing(token: &str, why: &str) -> (String, String) {
         .replace("array literal", "list")
         .replace("terminate this statement", "end the statement before it");
     (format!("`{token}` is missing here, {}", in_backticks(&why)), format!("write `{token}` before this"))
+}
+
+/// Rhai's words for a kind of expression, with its article, in ours.
+fn plain_kind(kind: &str) -> String {
+    kind.replace("a boolean expression", "true or false")
+        .replace("an array", "a list")
+        .replace("an object map", "a map")
+        .replace("a string", "a text")
+        .replace("an iterable value", "a list or a range")
 }
 
 /// `1 argument`, `2 arguments`, `no arguments`.
