@@ -10,15 +10,17 @@ use super::terminal;
 use crate::diagnostic::Code;
 use crate::engine::Control;
 use crate::report::{REPORTS, Style};
-use crate::results::{Reason, Verdict};
+use crate::results::{Reason, Summary, Verdict};
 use crate::session::{self, Settings};
+use crate::units::format_count;
+
+/// Failures shown with their source; the summary lists more.
+const FAILURES_SHOWN_MAX: usize = 5;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
     script: ScriptArguments,
-    #[command(flatten)]
-    load: LoadArguments,
     /// No progress, no heading: the summary alone
     #[arg(short, long)]
     quiet: bool,
@@ -28,6 +30,8 @@ pub(super) struct Arguments {
     /// Start the load without looking whether the hosts are there
     #[arg(long)]
     no_preflight: bool,
+    #[command(flatten)]
+    load: LoadArguments,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
@@ -53,6 +57,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
     });
     progress.clear();
     let summary = summary?;
+    print_failures(&summary);
     let style = Style { colour: terminal::stdout_has_colour(), width: terminal::width() };
     // The first report is the one for people.
     terminal::print(&(REPORTS[0].render)(&summary, &style))?;
@@ -60,6 +65,21 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
         Verdict::Passed => Ok(()),
         Verdict::Stopped => Err(CliError::NotPassed(vec![Code::Interrupted])),
         Verdict::Failed(reasons) => Err(CliError::NotPassed(reasons.iter().map(Reason::code).collect())),
+    }
+}
+
+/// Shows where the script failed, with its source: the summary, which is short, has the place alone.
+fn print_failures(summary: &Summary) {
+    for error in &summary.errors {
+        terminal::print_diagnostic(error);
+    }
+    for failure in summary.failures.iter().take(FAILURES_SHOWN_MAX) {
+        let times = match failure.count {
+            1 => "once".to_owned(),
+            count => format!("{} times", format_count(count)),
+        };
+        let note = format!("met {times}, first in scenario `{}`", failure.scenario);
+        terminal::print_diagnostic(&failure.diagnostic.clone().note(note));
     }
 }
 

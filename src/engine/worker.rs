@@ -12,9 +12,8 @@ use std::time::Duration;
 
 use rhai::Dynamic;
 use rustix::time::{ClockId, clock_gettime};
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc::{Receiver, Sender};
-use tokio::task::LocalSet;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::fiber::Current;
@@ -29,9 +28,10 @@ use super::message::{Command, Done, Ended, Report};
 use super::timer::{Epoch, Timer};
 use super::{EngineError, Job};
 
-/// Tasks that run between two looks at the sockets. tokio's default of 61 lets a timer wait for as many
-/// flows.
-const EVENT_INTERVAL: u32 = 8;
+/// Tasks that run between two looks at the sockets and the timer: enough for 64 users to read before they
+/// send (see [`crate::http::Options::gives_turn`]), few enough that a full queue delays a timer by half
+/// a millisecond at most.
+const EVENT_INTERVAL: u32 = 64;
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -64,9 +64,9 @@ impl Worker {
         let runtime = Builder::new_current_thread()
             .enable_io()
             .event_interval(EVENT_INTERVAL)
-            .build()
+            .build_local(LocalOptions::default())
             .map_err(EngineError::Start)?;
-        LocalSet::new().block_on(&runtime, self.serve())
+        runtime.block_on(self.serve())
     }
 
     async fn serve(mut self) -> Result<(), EngineError> {

@@ -217,3 +217,20 @@ fn dropping_a_request_closes_its_connection() {
         assert_eq!(client.idle(), 0);
     });
 }
+
+#[test]
+fn a_turn_given_is_time_blocked() {
+    run(async {
+        let endpoint = answering(OK).await;
+        let options = Options { gives_turn: true, ..Options::default() };
+        let mut client = Client::new(Rc::new(TestClock { origin: Instant::now() }), Shared::new(), options);
+        for _ in 0..2 {
+            let other = tokio::task::spawn_local(async {});
+            let exchange = client.send(&Request::new(&Method::Get, &endpoint)).await;
+            assert!(other.is_finished(), "the other task had its turn");
+            assert_books_balance(&exchange);
+            assert!(exchange.timings.phases.blocked_ns > 0);
+            assert_eq!(exchange.status(), 200);
+        }
+    });
+}
