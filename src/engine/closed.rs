@@ -146,6 +146,7 @@ async fn guard(crew: &Crew, part: &Part, life: &Life, turn: Turn<Fiber<()>>) {
     let mut turn = pin!(turn);
     let ended = poll_fn(|context| {
         loop {
+            life.resumed.set(life.resumed.get() + 1);
             if let Poll::Ready(ended) = turn.as_mut().poll(context) {
                 return Poll::Ready(Some(ended));
             }
@@ -242,11 +243,16 @@ fn iterate(crew: &Crew, part: &Part, life: &Life, user: &User, hold: Hold, scope
         if !settle(crew, part, result, Span { due_ns, start_ns, end_ns: now_ns }) {
             break;
         }
-        crew.stage.breathe();
         due_ns = now_ns;
+        let resumed = life.resumed.get();
+        crew.stage.breathe();
+        if life.resumed.get() != resumed {
+            // Others ran meanwhile: the next iteration starts late, and doesn't last longer.
+            now_ns = clock.now_ns();
+        }
         if part.scenario.think != crate::plan::Think::None {
             let draw = vu.rng.borrow_mut().random::<f64>();
-            due_ns = now_ns.saturating_add(part.scenario.think.pause(start_ns, now_ns, draw));
+            due_ns = due_ns.saturating_add(part.scenario.think.pause(start_ns, due_ns, draw));
             if due_ns > now_ns && !pause(crew, vu, due_ns.min(hold.until_ns)) {
                 break;
             }

@@ -39,6 +39,8 @@ pub(super) struct Life {
     state: Cell<State>,
     /// True from the begin of an iteration until it is booked.
     pub(super) in_iteration: Cell<bool>,
+    /// How often its fiber was resumed.
+    pub(super) resumed: Cell<u64>,
 }
 
 impl Life {
@@ -51,6 +53,7 @@ impl Life {
             deadline_ns: Cell::new(deadline_ns),
             state: Cell::new(State::Playing),
             in_iteration: Cell::new(false),
+            resumed: Cell::new(0),
         }
     }
 

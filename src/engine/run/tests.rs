@@ -429,6 +429,20 @@ fn flows_that_wait_for_nothing_leave_room_for_the_others() {
 }
 
 #[test]
+fn an_iteration_does_not_last_while_others_run() {
+    let script =
+        "scenario(\"s\", #{ executor: \"constant-vus\", vus: 50, duration: \"200ms\", flow: || { 1 + 1 } });";
+    let (outcome, _) = play(script, 1);
+    let Some(Value::Trend(duration)) = outcome.total.select(&Selector::all("iteration_duration")) else {
+        panic!()
+    };
+    // One worker runs one at a time, so all together last no longer than the run (but for rounding to µs).
+    let sum_us = duration.mean_us().unwrap() * duration.count() as f64;
+    let most_us = outcome.elapsed.as_secs_f64() * 1e6 + 0.5 * duration.count() as f64;
+    assert!(sum_us < most_us, "{sum_us} µs of iterations in {most_us} µs");
+}
+
+#[test]
 fn the_stop_is_a_level_that_no_script_can_swallow() {
     let script = "scenario(\"s\", #{ executor: \"constant-vus\", vus: 2, duration: \"100ms\", graceful_stop: \"0s\", flow: \"flow\" });
         fn flow() { loop { try { [3, 1, 2].sort(|a, b| { sleep(60); a - b }); } catch { } } }";
