@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 
 use super::CliError;
+use super::exit;
 use super::progress::{Progress, print_header, print_log};
 use super::script::{LoadArguments, Script, ScriptArguments};
 use super::signals::Signals;
@@ -59,13 +60,17 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
     let summary = summary?;
     print_failures(&summary);
     let style = Style { colour: terminal::stdout_has_colour(), width: terminal::width() };
-    // The first report is the one for people.
-    terminal::print(&(REPORTS[0].render)(&summary, &style))?;
-    match summary.verdict() {
-        Verdict::Passed => Ok(()),
-        Verdict::Stopped => Err(CliError::NotPassed(vec![Code::Interrupted])),
-        Verdict::Failed(reasons) => Err(CliError::NotPassed(reasons.iter().map(Reason::code).collect())),
+    let mut codes = match summary.verdict() {
+        Verdict::Passed => Vec::new(),
+        Verdict::Stopped => vec![Code::Interrupted],
+        Verdict::Failed(reasons) => reasons.iter().map(Reason::code).collect(),
+    };
+    // The first report is the one for people. That it can't be printed weighs less than some verdicts.
+    if let Err(error) = terminal::print(&(REPORTS[0].render)(&summary, &style)) {
+        exit::report(&error);
+        codes.push(Code::Results);
     }
+    if codes.is_empty() { Ok(()) } else { Err(CliError::NotPassed(codes)) }
 }
 
 /// Shows where the script failed, with its source: the summary, which is short, has the place alone.

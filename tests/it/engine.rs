@@ -301,6 +301,8 @@ fn streams_that_take_nothing_are_no_panic() {
             shell(&format!("(sleep 0.2; \"$RUNNER\" {command} flow.rhai; echo $? >&2) | true"), |_| {});
         expect(&closed, 0, "0\n");
     }
+    let threw = shell("echo 'fn flow() { throw 1 }' | \"$RUNNER\" run - > /dev/full", |_| {});
+    expect(&threw, 107, "failed to write to standard output");
     let mute = shell("\"$RUNNER\" run flow.rhai 2> /dev/full", |_| {});
     expect(&mute, 0, "passed");
     let mute = shell("\"$RUNNER\" run missing.rhai 2> /dev/full", |_| {});

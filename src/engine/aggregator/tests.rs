@@ -1,3 +1,5 @@
+//! Workers that hand in seconds in any order, and what observers, targets and the total make of them.
+
 use super::*;
 use crate::metrics::{Selector, Value};
 use crate::plan::TargetOptions;

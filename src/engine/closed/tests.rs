@@ -1,3 +1,5 @@
+//! Numbers of iterations by index, deadlines, and fibers that panic or never end.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
