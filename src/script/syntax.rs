@@ -84,6 +84,10 @@ pub(super) fn explain(error: &ParseErrorType) -> (String, String) {
             format!("the constant `{name}` can't be changed"),
             format!("declare it with `let {name} = …` if it should change"),
         ),
+        ParseErrorType::AssignmentToInvalidLHS(_) => said(
+            "nothing can be assigned to this expression",
+            "give it a name first: `let state = vu::state(); state.count = 1;`; compare with `==`",
+        ),
         ParseErrorType::LoopBreak => said(
             "`break` and `continue` stand in no loop",
             "a closure is no loop: `return` ends it, and `for item in list { … }` can be left",

@@ -119,7 +119,7 @@ fn a_group_ends_with_its_closure_also_when_that_throws() {
 fn this_is_the_users_state_in_flows_and_callbacks() {
     let play = Play::new(
         "fn flow() { this.n = (this.n ?? 0) + 1; group(\"g\", || this.n += 10); helper(); this.n }\n\
-         fn helper() { vu::state().n += 100; }",
+         fn helper() { let state = vu::state(); state.n += 100; }",
     );
     let vu = play.vu(1);
     let _ = play.call_as(&vu, "flow").unwrap();
