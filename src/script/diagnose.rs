@@ -394,9 +394,10 @@ fn plain(error: &EvalAltResult) -> (String, Option<String>) {
             Some(format!("declare it with `let {name} = …` if it should change")),
         ),
         EvalAltResult::ErrorNonPureMethodCallOnConstant(name, _) => {
-            let text = match name.contains('$') {
-                true => "a constant can't be changed".to_owned(),
-                false => format!("`{name}` would change a constant"),
+            let text = if name.contains('$') {
+                "a constant can't be changed".to_owned()
+            } else {
+                format!("`{name}` would change a constant")
             };
             (text, Some("copy it first: `let copy = global::NAME.copy();`".to_owned()))
         }
@@ -452,9 +453,8 @@ fn plain_type(name: &str) -> &str {
         "f64" => "number with a decimal point",
         "bool" => "boolean",
         "array" => "list",
-        "Fn" => "closure",
         "()" => "nothing",
-        "FnPtr" => "closure",
+        "Fn" | "FnPtr" => "closure",
         "char" => "character",
         "blob" => "bytes",
         other => other,

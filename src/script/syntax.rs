@@ -104,11 +104,11 @@ pub(super) fn explain(error: &ParseErrorType) -> (String, String) {
         }
         ParseErrorType::MismatchedType(wanted, got) => (
             format!("{} is needed here, not {}", plain_kind(wanted), plain_kind(got)),
-            match wanted.contains("iterable") {
-                true => "`for` takes a list, or a range such as `0..10`",
-                false => "compare, or convert: `text.parse_int()`, `number.to_string()`",
-            }
-            .to_owned(),
+            if wanted.contains("iterable") {
+                "`for` takes a list, or a range such as `0..10`".to_owned()
+            } else {
+                "compare, or convert: `text.parse_int()`, `number.to_string()`".to_owned()
+            },
         ),
         other => (
             in_backticks(&lower_first(&other.to_string())).replace("expecting", "expected"),
@@ -170,11 +170,11 @@ pub(super) fn in_backticks(text: &str) -> String {
         let opens = !before.ends_with(char::is_alphanumeric);
         match after.split_once('\'') {
             Some((code, behind)) if opens && !code.is_empty() => {
-                out += &format!("{before}`{code}`");
+                out.extend([before, "`", code, "`"]);
                 rest = behind;
             }
             _ => {
-                out += &format!("{before}'");
+                out.extend([before, "'"]);
                 rest = after;
             }
         }
