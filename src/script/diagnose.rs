@@ -267,7 +267,7 @@ impl Context {
         }
         if self.has_module(name) {
             return diagnostic.hint(format!(
-                "`{name}` is a module: its functions are called as in `{name}::…`: {}",
+                "`{name}` is a module: write `{name}::…` for `{name}.…`; it has {}",
                 self.functions_of(name)
             ));
         }

@@ -140,7 +140,14 @@ fn missing(token: &str, why: &str) -> (String, String) {
         .replace("object map literal", "map")
         .replace("array literal", "list")
         .replace("terminate this statement", "end the statement before it");
-    (format!("`{token}` is missing here, {}", in_backticks(&why)), format!("write `{token}` before this"))
+    let why = in_backticks(&why).replace("to function call", "of");
+    if token == "," {
+        return (
+            format!("`,` or a closing bracket is missing here, {why}"),
+            "write `,` before this, or close what stands above".to_owned(),
+        );
+    }
+    (format!("`{token}` is missing here, {why}"), format!("write `{token}` before this"))
 }
 
 /// Rhai's words for a kind of expression, with its article, in ours.

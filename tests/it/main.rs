@@ -9,6 +9,7 @@ mod demo;
 mod fixture;
 mod main_job;
 mod redact;
+mod script;
 mod server;
 mod tidy;
 mod ui;
