@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rhai::{AST, ASTNode, Dynamic, Engine, Expr, FnCallExpr, ImmutableString, Stmt};
 
 /// Calls that Rhai itself answers, with any arguments.
-const KEYWORDS: [&str; 10] =
-    ["print", "debug", "type_of", "eval", "Fn", "call", "curry", "is_shared", "is_def_var", "is_def_fn"];
+const KEYWORDS: [&str; 9] =
+    ["print", "debug", "type_of", "Fn", "call", "curry", "is_shared", "is_def_var", "is_def_fn"];
 
 /// Functions by name, each with the numbers of arguments that it takes.
 pub(super) type Arities = BTreeMap<String, BTreeSet<usize>>;

@@ -3,7 +3,7 @@
 use rhai::{LexError, ParseErrorType};
 
 /// Words that Rhai reserves without using them, and what an author of another language wants by them.
-const WORDS: [(&str, &str); 12] = [
+const WORDS: [(&str, &str); 13] = [
     ("var", "write `let`"),
     ("null", "nothing is written `()`"),
     ("nil", "nothing is written `()`"),
@@ -15,6 +15,7 @@ const WORDS: [(&str, &str); 12] = [
     ("default", "the last case of a `switch` is written `_ => …`"),
     ("new", "there are no classes: write `counter(\"name\")` for a metric"),
     ("static", "write `const`"),
+    ("eval", "write what it should run as a function"),
     ("exit", "write `fail(reason)` to end the iteration, `abort(reason)` to end the run"),
 ];
 
@@ -247,6 +248,7 @@ mod tests {
             "for x { }",
             "function f() { 1 }",
             "return => 1",
+            "eval(\"1\");",
         ] {
             let error = engine.compile(script).map(|_| ()).expect_err(script);
             let (message, hint) = explain(error.err_type());

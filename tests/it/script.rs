@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::fixture::{Finished, runner};
+use crate::server::{Reply, Server};
 
 /// Longer than the operations limit takes on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(40);
@@ -23,7 +24,7 @@ fn what_throws_in_setup_ends_the_run_with_107_and_its_place() {
         ("http::post(\"/\", \"a=1\", #{});", "not k6's (url, body, params) (test.rhai:2:7)"),
         ("http::get(\"/\", #{ tag: 1 });", "`http::get` has no option `tag` (test.rhai:2:19)"),
         ("scenario(\"late\", #{});", "`scenario` can only be called at the top level (test.rhai:2:1)"),
-        ("random::int(\"1\", 6);", "`random::int` can't take a text and an integer (test.rhai:2:"),
+        ("random::int(\"1\", 6);", "`random::int` can't take text and an integer (test.rhai:2:"),
         ("let l = []; for n in 0..999 { l = [l]; }", "nested deeper than 64 lists or maps (test.rhai:1:4)"),
         ("try { fail(\"no stock\"); } catch { }", "no stock (test.rhai:2:7)"),
         ("loop { try { loop { } } catch { } }", "operations without waiting for anything (test.rhai:1:4)"),
@@ -59,4 +60,54 @@ fn every_users_debug_lines_are_shown_with_verbose_alone() {
     assert!(!quiet.stderr.contains("a detail"), "{}", quiet.printed());
     let verbose = runner(["run", "-v", "test.rhai"]).file("test.rhai", script).run().expect_code(0);
     verbose.expect_said("a detail");
+}
+
+#[test]
+fn a_response_shows_status_headers_body_json_and_timings() {
+    let server = Server::start(|request| match request.path() {
+        "/json" => {
+            Reply::json("{\"price\": 5, \"items\": [{ \"n\": 1 }, { \"n\": 2 }], \"a\": { \"b\": true }}")
+                .header("X-Request-Id", "abc")
+        }
+        "/text" => Reply::new(404, "not here"),
+        _ => Reply::new(500, request.text()),
+    });
+    let script = format!(
+        "base_url(\"{}\");\n\
+         fn same(actual, expected, name) {{ if actual != expected {{ throw `${{name}}: ${{actual}}, not ${{expected}}`; }} }}\n\
+         fn flow() {{\n\
+             let r = http::get(\"/json\");\n\
+             same(r.status, 200, \"status\");\n\
+             same(r.json(\"price\"), 5, \"json\");\n\
+             same(r.json(\"$.price\"), 5, \"json\");\n\
+             same(r.json(\"a.b\"), true, \"json\");\n\
+             same(r.json(\"items[1].n\"), 2, \"json\");\n\
+             same(r.json(\"items[*].n\"), [1, 2], \"json\");\n\
+             same(r.json(\"nothing\"), (), \"json\");\n\
+             same(r.json().items.len(), 2, \"json\");\n\
+             same(r.header(\"x-request-ID\"), \"abc\", \"header\");\n\
+             same(r.header(\"X-REQUEST-ID\"), \"abc\", \"header\");\n\
+             same(r.header(\"x-none\"), (), \"header\");\n\
+             same(r.headers[\"x-request-id\"], \"abc\", \"headers\");\n\
+             same(r.error, \"\", \"error\");\n\
+             same(r.error_code, 0, \"error_code\");\n\
+             if r.timings.duration <= 0.0 || r.timings.duration > 60000.0 {{ throw `duration ${{r.timings.duration}}`; }}\n\
+             let parts = r.timings.sending + r.timings.waiting + r.timings.receiving;\n\
+             if (parts - r.timings.duration).abs() > 0.01 {{ throw `parts ${{parts}}`; }}\n\
+             if r.timings.total < r.timings.duration {{ throw \"total\"; }}\n\
+             let r = http::get(\"/text\");\n\
+             same(r.status, 404, \"status\");\n\
+             same(r.body, \"not here\", \"body\");\n\
+             same(r.bytes.len(), 8, \"bytes\");\n\
+             let caught = \"\";\n\
+             try {{ r.json(\"price\"); }} catch (e) {{ caught = e.message; }}\n\
+             if !caught.contains(\"is no JSON\") {{ throw caught; }}\n\
+             let r = http::post(\"/echo\", #{{ json: #{{ a: [1, 2.5, (), true, \"x\"] }} }});\n\
+             same(r.body, `{{\"a\":[1,2.5,null,true,\"x\"]}}`, \"json body\");\n\
+             same(http::post(\"/echo\", #{{ form: #{{ a: \"x y\", b: 1 }} }}).body, \"a=x+y&b=1\", \"form body\");\n\
+         }}\n",
+        server.url()
+    );
+    run(&script).expect_code(0);
+    assert_eq!(server.count(), 4);
 }
