@@ -58,6 +58,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
         registry.define(plain, about, move |url: ImmutableString| {
             call(&stage, name, Some(index), &verb, url, &nothing)
         });
+        let verb_of_constant = method.clone();
         let (stage, verb) = (Rc::clone(&registry.stage), method);
         registry.define(
             with_options,
@@ -66,6 +67,10 @@ pub(super) fn register(registry: &mut Registry<'_>) {
                 call(&stage, name, Some(index), &verb, url, &Call::read(name, &options)?)
             },
         );
+        let (stage, verb) = (Rc::clone(&registry.stage), verb_of_constant);
+        registry.overload(name, move |url: ImmutableString, options: FrozenMap| {
+            call(&stage, name, Some(index), &verb, url, &Call::read(name, &options.to_map())?)
+        });
         registry.overload(name, move |_: Dynamic, other: Dynamic| -> Outcome<Reply> {
             Err(no_map(name, &other).into())
         });
@@ -302,7 +307,7 @@ fn record(
 
 fn map(option: &str, value: &Dynamic) -> Outcome<Map> {
     if let Some(map) = value.read_lock::<FrozenMap>() {
-        return Ok(map.iter().map(|(key, item)| (key.as_str().into(), item.clone())).collect());
+        return Ok(map.to_map());
     }
     match value.as_map_ref() {
         Ok(map) => Ok(map.clone()),
