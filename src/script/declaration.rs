@@ -152,9 +152,10 @@ impl Declaration {
                 return Ok(());
             }
             let error = plan_fault(format!("`{name}` is a built-in metric: a {}", known.kind)).word(name);
-            return Err(match known.fed_by_scripts {
-                true => error.hint(format!("scripts feed it: declare it with `{}(\"{name}\")`", known.kind)),
-                false => error.hint("the runner feeds it: choose another name"),
+            return Err(if known.fed_by_scripts {
+                error.hint(format!("scripts feed it: declare it with `{}(\"{name}\")`", known.kind))
+            } else {
+                error.hint("the runner feeds it: choose another name")
             });
         }
         if let Some(known) = self.metrics.iter().find(|metric| &*metric.name == name) {

@@ -190,20 +190,21 @@ impl Context {
         if !name.contains(|c: char| c.is_alphanumeric() || c == '_') {
             return match types.as_slice() {
                 [left, right] => {
-                    diagnostic(format!("`{name}` can't be applied to {left} and {right}"), place)
+                    diagnostic(format!("`{name}` can't be applied to {} and {}", a(left), a(right)), place)
                         .hint("convert one of them: `text.parse_int()`, `number.to_string()`")
                 }
-                _ => diagnostic(format!("`{name}` can't be applied to {}", types.join(", ")), place)
+                _ => diagnostic(format!("`{name}` can't be applied to {}", listed(&types)), place)
                     .hint(WHAT_IS_IT),
             };
+        }
+        if name.contains('$') {
+            return diagnostic(format!("the closure can't take {}", listed(&types)), place)
+                .hint("count its parameters: `|a, b| …` takes two");
         }
         let place = place.map(|place| end_of_path(&self.source, place, name));
         let native = names::native(engine);
         if self.host.contains_key(name) || self.own.contains_key(name) || native.contains_key(name) {
-            let text = match types.is_empty() {
-                true => format!("`{name}` takes arguments"),
-                false => format!("`{name}` can't take {}", types.join(", ")),
-            };
+            let text = format!("`{name}` can't take {}", listed(&types));
             return self.forms(diagnostic(text, place), name);
         }
         self.unknown(engine, &Unknown::Function(name.to_owned()), place, code)
@@ -266,7 +267,7 @@ impl Context {
         }
         if self.has_module(name) {
             return diagnostic.hint(format!(
-                "`{name}` is a module: its functions are called as in `{name}::…`: {}",
+                "`{name}` is a module: write `{name}::…` for `{name}.…`; it has {}",
                 self.functions_of(name)
             ));
         }
@@ -393,9 +394,10 @@ fn plain(error: &EvalAltResult) -> (String, Option<String>) {
             Some(format!("declare it with `let {name} = …` if it should change")),
         ),
         EvalAltResult::ErrorNonPureMethodCallOnConstant(name, _) => {
-            let text = match name.contains('$') {
-                true => "a constant can't be changed".to_owned(),
-                false => format!("`{name}` would change a constant"),
+            let text = if name.contains('$') {
+                "a constant can't be changed".to_owned()
+            } else {
+                format!("`{name}` would change a constant")
             };
             (text, Some("copy it first: `let copy = global::NAME.copy();`".to_owned()))
         }
@@ -451,12 +453,23 @@ fn plain_type(name: &str) -> &str {
         "f64" => "number with a decimal point",
         "bool" => "boolean",
         "array" => "list",
-        "Fn" => "closure",
         "()" => "nothing",
-        "FnPtr" => "closure",
+        "Fn" | "FnPtr" => "closure",
         "char" => "character",
         "blob" => "bytes",
         other => other,
+    }
+}
+
+/// What a call was given: `a text and an integer`.
+fn listed(types: &[&str]) -> String {
+    match types {
+        [] => "no argument".to_owned(),
+        [one] => a(one),
+        [most @ .., last] => {
+            let most: Vec<String> = most.iter().map(|kind| a(kind)).collect();
+            format!("{} and {}", most.join(", "), a(last))
+        }
     }
 }
 

@@ -37,7 +37,9 @@ pub(super) fn engine() -> Engine {
         .set_max_map_size(MAP_PAIRS_MAX)
         .set_max_variables(VARIABLES_MAX)
         .set_max_functions(FUNCTIONS_MAX)
-        .set_max_modules(MODULES_MAX);
+        .set_max_modules(MODULES_MAX)
+        // It would compile on a fiber, whose stack is small.
+        .disable_symbol("eval");
     // Rhai reserves `debug`, which `log::debug` needs; its own `debug(value)` is found by name all the same.
     #[expect(deprecated, reason = "not deprecated but marked as volatile: a change would not compile")]
     engine.on_parse_token(|token, _, _| match token {

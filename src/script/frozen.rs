@@ -76,6 +76,11 @@ impl FrozenMap {
         self.0.iter()
     }
 
+    /// A plain map of the same items, which stay frozen.
+    pub(super) fn to_map(&self) -> Map {
+        self.0.iter().map(|(key, item)| (key.as_str().into(), item.clone())).collect()
+    }
+
     fn thaw(&self) -> Map {
         self.0.iter().map(|(key, item)| (key.as_str().into(), thaw(item))).collect()
     }

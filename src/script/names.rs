@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rhai::{AST, ASTNode, Dynamic, Engine, Expr, FnCallExpr, ImmutableString, Stmt};
 
 /// Calls that Rhai itself answers, with any arguments.
-const KEYWORDS: [&str; 10] =
-    ["print", "debug", "type_of", "eval", "Fn", "call", "curry", "is_shared", "is_def_var", "is_def_fn"];
+const KEYWORDS: [&str; 9] =
+    ["print", "debug", "type_of", "Fn", "call", "curry", "is_shared", "is_def_var", "is_def_fn"];
 
 /// Functions by name, each with the numbers of arguments that it takes.
 pub(super) type Arities = BTreeMap<String, BTreeSet<usize>>;
@@ -192,8 +192,19 @@ impl Walk {
     /// Closures find what they capture by name, as parameters that Rhai adds: such a name is known after
     /// all. The walk over the whole doesn't tell functions apart, so each is walked by itself.
     fn forgive_captured(&mut self, ast: &AST) {
-        for closure in ast.iter_functions().filter(|function| function.name.contains('$')) {
-            let alone = ast.clone_functions_only_filtered(|_, _, _, name, _| name == closure.name);
+        let unknown: BTreeSet<ImmutableString> = (self.names.iter())
+            .filter_map(|name| match &name.what {
+                What::Variable(variable) => Some(variable.clone()),
+                _ => None,
+            })
+            .collect();
+        let closures = ast.iter_functions().filter(|function| {
+            function.name.contains('$') && function.params.iter().any(|name| unknown.contains(*name))
+        });
+        for closure in closures {
+            // Its filtered clone clones all into an empty module (rhai 1.27): drop the others instead.
+            let mut alone = ast.clone_functions_only();
+            alone.retain_functions(|_, _, name, _| name == closure.name);
             let mut inner = Self::default();
             alone.walk(&mut |nodes: &[ASTNode<'_>]| {
                 inner.node(nodes);

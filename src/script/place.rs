@@ -42,7 +42,6 @@ pub(super) fn find_in_call(text: &str, from: Position, word: &str) -> Option<Pos
             }
             match (quote, c) {
                 (Some(open), c) if c == open && previous != '\\' => quote = None,
-                (Some(_), _) => {}
                 (None, '"' | '`') => quote = Some(c),
                 (None, '(' | '{' | '[') => depth += 1,
                 (None, ')' | '}' | ']') => {

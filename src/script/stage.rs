@@ -233,7 +233,7 @@ impl Stage {
                 .hint("the top level only declares: call it in a flow, in `setup()` or in `on_start()`")
                 .into());
         }
-        if vu.is_ending() { Err(terminated()) } else { Ok(vu) }
+        if vu.is_ending() { Err(terminated().into()) } else { Ok(vu) }
     }
 
     /// For a function that declares: at the top level alone.
@@ -262,7 +262,7 @@ impl Stage {
         }
         self.has_waited.set(true);
         self.operations.set(0);
-        result.map_err(|Cancelled| terminated())
+        result.map_err(|Cancelled| terminated().into())
     }
 
     /// Between two iterations: a flow that waits for nothing lets the others run here.
@@ -349,8 +349,8 @@ impl Stage {
 }
 
 /// Ends the script; [`Vu::is_ending`] says why.
-pub(super) fn terminated() -> Box<EvalAltResult> {
-    EvalAltResult::ErrorTerminated(Dynamic::UNIT, Position::NONE).into()
+pub(super) fn terminated() -> EvalAltResult {
+    EvalAltResult::ErrorTerminated(Dynamic::UNIT, Position::NONE)
 }
 
 /// A user's task: sets the user on the stage whenever it is polled.

@@ -3,7 +3,7 @@
 use rhai::{LexError, ParseErrorType};
 
 /// Words that Rhai reserves without using them, and what an author of another language wants by them.
-const WORDS: [(&str, &str); 12] = [
+const WORDS: [(&str, &str); 13] = [
     ("var", "write `let`"),
     ("null", "nothing is written `()`"),
     ("nil", "nothing is written `()`"),
@@ -15,6 +15,7 @@ const WORDS: [(&str, &str); 12] = [
     ("default", "the last case of a `switch` is written `_ => …`"),
     ("new", "there are no classes: write `counter(\"name\")` for a metric"),
     ("static", "write `const`"),
+    ("eval", "write what it should run as a function"),
     ("exit", "write `fail(reason)` to end the iteration, `abort(reason)` to end the run"),
 ];
 
@@ -84,6 +85,10 @@ pub(super) fn explain(error: &ParseErrorType) -> (String, String) {
             format!("the constant `{name}` can't be changed"),
             format!("declare it with `let {name} = …` if it should change"),
         ),
+        ParseErrorType::AssignmentToInvalidLHS(_) => said(
+            "nothing can be assigned to this expression",
+            "give it a name first: `let state = vu::state(); state.count = 1;`; compare with `==`",
+        ),
         ParseErrorType::LoopBreak => said(
             "`break` and `continue` stand in no loop",
             "a closure is no loop: `return` ends it, and `for item in list { … }` can be left",
@@ -100,11 +105,11 @@ pub(super) fn explain(error: &ParseErrorType) -> (String, String) {
         }
         ParseErrorType::MismatchedType(wanted, got) => (
             format!("{} is needed here, not {}", plain_kind(wanted), plain_kind(got)),
-            match wanted.contains("iterable") {
-                true => "`for` takes a list, or a range such as `0..10`",
-                false => "compare, or convert: `text.parse_int()`, `number.to_string()`",
-            }
-            .to_owned(),
+            if wanted.contains("iterable") {
+                "`for` takes a list, or a range such as `0..10`".to_owned()
+            } else {
+                "compare, or convert: `text.parse_int()`, `number.to_string()`".to_owned()
+            },
         ),
         other => (
             in_backticks(&lower_first(&other.to_string())).replace("expecting", "expected"),
@@ -136,7 +141,14 @@ fn missing(token: &str, why: &str) -> (String, String) {
         .replace("object map literal", "map")
         .replace("array literal", "list")
         .replace("terminate this statement", "end the statement before it");
-    (format!("`{token}` is missing here, {}", in_backticks(&why)), format!("write `{token}` before this"))
+    let why = in_backticks(&why).replace("to function call", "of");
+    if token == "," {
+        return (
+            format!("`,` or a closing bracket is missing here, {why}"),
+            "write `,` before this, or close what stands above".to_owned(),
+        );
+    }
+    (format!("`{token}` is missing here, {why}"), format!("write `{token}` before this"))
 }
 
 /// Rhai's words for a kind of expression, with its article, in ours.
@@ -166,11 +178,11 @@ pub(super) fn in_backticks(text: &str) -> String {
         let opens = !before.ends_with(char::is_alphanumeric);
         match after.split_once('\'') {
             Some((code, behind)) if opens && !code.is_empty() => {
-                out += &format!("{before}`{code}`");
+                out.extend([before, "`", code, "`"]);
                 rest = behind;
             }
             _ => {
-                out += &format!("{before}'");
+                out.extend([before, "'"]);
                 rest = after;
             }
         }
@@ -236,6 +248,7 @@ mod tests {
             "for x { }",
             "function f() { 1 }",
             "return => 1",
+            "eval(\"1\");",
         ] {
             let error = engine.compile(script).map(|_| ()).expect_err(script);
             let (message, hint) = explain(error.err_type());

@@ -101,6 +101,13 @@ pub fn type_name(value: &Dynamic) -> &'static str {
         "Fn" => "closure",
         "char" => "character",
         "blob" => "bytes",
-        other => other.rsplit("::").next().unwrap_or(other),
+        other => match other.rsplit("::").next().unwrap_or(other) {
+            "FrozenList" => "constant list",
+            "FrozenMap" => "constant map",
+            "Reply" => "response",
+            "CustomMetric" => "metric",
+            "State" => "user state",
+            other => other,
+        },
     }
 }

@@ -11,6 +11,7 @@ mod engine;
 mod fixture;
 mod main_job;
 mod redact;
+mod script;
 mod server;
 mod tidy;
 mod ui;

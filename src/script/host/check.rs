@@ -5,6 +5,7 @@ use std::rc::Rc;
 use rhai::{Dynamic, EvalAltResult, FnPtr, ImmutableString, Map, NativeCallContext};
 
 use super::super::error::HostError;
+use super::super::frozen::FrozenMap;
 use super::super::registry::Registry;
 use super::super::stage::Stage;
 use super::super::value::type_name;
@@ -42,6 +43,10 @@ pub(super) fn register(registry: &mut Registry<'_>) {
             check(&context, &stage, &value, &checks, &to_tags(&tags)?)
         },
     );
+    let stage = Rc::clone(&registry.stage);
+    registry.overload("check", move |context: NativeCallContext<'_>, value: Dynamic, checks: FrozenMap| {
+        check(&context, &stage, &value, &checks.to_map(), &TagSet::default())
+    });
     registry.overload("check", |condition: Dynamic, _: ImmutableString| -> Outcome<bool> {
         Err(HostError::new(format!(
             "`check` takes true or false beside a name, not {}",

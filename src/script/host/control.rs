@@ -19,7 +19,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
         move |context: NativeCallContext<'_>, reason: ImmutableString| -> Outcome {
             let place = position(context.call_position());
             stage.acting("fail")?.end_at(Ending::Failed(reason.to_string()), place);
-            Err(terminated())
+            Err(terminated().into())
         },
     );
     let stage = Rc::clone(&registry.stage);
@@ -29,7 +29,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
         move |context: NativeCallContext<'_>, reason: ImmutableString| -> Outcome {
             let place = position(context.call_position());
             stage.acting("abort")?.end_at(Ending::Aborted(reason.to_string()), place);
-            Err(terminated())
+            Err(terminated().into())
         },
     );
 }

@@ -112,14 +112,15 @@ fn values(registry: &mut Registry<'_>) {
         Ok(Think::throughput(per_second as f64).map_err(plan)?)
     });
     for name in ["constant", "pacing"] {
-        registry.overload(name, move |number: Dynamic| -> Outcome<Think> { Err(no_unit(name, &number)) });
+        registry
+            .overload(name, move |number: Dynamic| -> Outcome<Think> { Err(no_unit(name, &number).into()) });
     }
-    registry
-        .overload("between", |min: Dynamic, _: Dynamic| -> Outcome<Think> { Err(no_unit("between", &min)) });
+    registry.overload("between", |min: Dynamic, _: Dynamic| -> Outcome<Think> {
+        Err(no_unit("between", &min).into())
+    });
 }
 
-fn no_unit(name: &str, number: &Dynamic) -> Box<EvalAltResult> {
+fn no_unit(name: &str, number: &Dynamic) -> HostError {
     HostError::new(format!("`{name}` takes durations with a unit, not {number}"))
         .hint(format!("write \"{number}s\" for seconds, \"{number}ms\" for milliseconds"))
-        .into()
 }

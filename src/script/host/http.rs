@@ -58,6 +58,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
         registry.define(plain, about, move |url: ImmutableString| {
             call(&stage, name, Some(index), &verb, url, &nothing)
         });
+        let verb_of_constant = method.clone();
         let (stage, verb) = (Rc::clone(&registry.stage), method);
         registry.define(
             with_options,
@@ -66,11 +67,15 @@ pub(super) fn register(registry: &mut Registry<'_>) {
                 call(&stage, name, Some(index), &verb, url, &Call::read(name, &options)?)
             },
         );
+        let (stage, verb) = (Rc::clone(&registry.stage), verb_of_constant);
+        registry.overload(name, move |url: ImmutableString, options: FrozenMap| {
+            call(&stage, name, Some(index), &verb, url, &Call::read(name, &options.to_map())?)
+        });
         registry.overload(name, move |_: Dynamic, other: Dynamic| -> Outcome<Reply> {
-            Err(no_map(name, &other))
+            Err(no_map(name, &other).into())
         });
         registry.overload(name, move |_: Dynamic, _: Dynamic, _: Dynamic| -> Outcome<Reply> {
-            Err(as_in_k6(name))
+            Err(as_in_k6(name).into())
         });
     }
     let stage = Rc::clone(&registry.stage);
@@ -88,7 +93,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
         },
     );
     registry.overload("http::request", |_: Dynamic, _: Dynamic, _: Dynamic, _: Dynamic| -> Outcome<Reply> {
-        Err(as_in_k6("http::request"))
+        Err(as_in_k6("http::request").into())
     });
     registry.overload("http::batch", |_: Dynamic| -> Outcome<Reply> {
         Err(HostError::new("`http::batch` comes with a later version")
@@ -139,10 +144,10 @@ impl Call {
                 "tags" => call.tags = to_tags(&map(key, value)?)?,
                 "timeout" => call.timeout_ns = Some(nanoseconds(key, value)?),
                 "connect_timeout" | "connectTimeout" => {
-                    call.connect_timeout_ns = Some(nanoseconds(key, value)?)
+                    call.connect_timeout_ns = Some(nanoseconds(key, value)?);
                 }
                 "expected_statuses" | "expectedStatuses" => call.expected = statuses(key, value)?,
-                other => return Err(unknown_option(function, other)),
+                other => return Err(unknown_option(function, other).into()),
             }
         }
         Ok(call)
@@ -294,7 +299,7 @@ fn record(
 
 fn map(option: &str, value: &Dynamic) -> Outcome<Map> {
     if let Some(map) = value.read_lock::<FrozenMap>() {
-        return Ok(map.iter().map(|(key, item)| (key.as_str().into(), item.clone())).collect());
+        return Ok(map.to_map());
     }
     match value.as_map_ref() {
         Ok(map) => Ok(map.clone()),
@@ -355,12 +360,11 @@ fn nanoseconds(option: &str, value: &Dynamic) -> Outcome<u64> {
     Ok(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX).max(1))
 }
 
-fn unknown_option(function: &str, option: &str) -> Box<EvalAltResult> {
+fn unknown_option(function: &str, option: &str) -> HostError {
     if LATER.contains(&option) {
         return HostError::new(format!("`{option}` comes with a later version"))
             .hint(format!("the options of `{function}` are `{}`", OPTIONS.join("`, `")))
-            .word(option)
-            .into();
+            .word(option);
     }
     let near = match option {
         "params" | "searchParams" => vec!["query"],
@@ -371,23 +375,21 @@ fn unknown_option(function: &str, option: &str) -> Box<EvalAltResult> {
         Some(near) => format!("did you mean `{near}`? The options are `{}`", OPTIONS.join("`, `")),
         None => format!("the options are `{}`", OPTIONS.join("`, `")),
     };
-    HostError::new(format!("`{function}` has no option `{option}`")).hint(hint).word(option).into()
+    HostError::new(format!("`{function}` has no option `{option}`")).hint(hint).word(option)
 }
 
 /// The second argument is no map: k6's body, most likely.
-fn no_map(function: &str, other: &Dynamic) -> Box<EvalAltResult> {
+fn no_map(function: &str, other: &Dynamic) -> HostError {
     HostError::new(format!(
         "`{function}` takes a map of options as its second argument, not {}",
         type_name(other)
     ))
     .hint(format!("write `{function}(url, #{{ body: … }})`, or `json: …` for JSON"))
-    .into()
 }
 
 /// k6's `(url, body, params)`.
-fn as_in_k6(function: &str) -> Box<EvalAltResult> {
+fn as_in_k6(function: &str) -> HostError {
     let url = if function == "http::request" { "method, url" } else { "url" };
     HostError::new(format!("`{function}` takes ({url}, options), not k6's ({url}, body, params)"))
         .hint(format!("write `{function}({url}, #{{ body: …, headers: … }})`, or `json: …` for a JSON body"))
-        .into()
 }

@@ -69,10 +69,9 @@ fn is_singular(query: &str) -> bool {
     for c in query.chars() {
         match quote {
             Some(open) if c == open && previous != '\\' => quote = None,
-            Some(_) => {}
             None if c == '\'' || c == '"' => quote = Some(c),
             None if matches!(c, '*' | '?' | ',' | ':') || (c == '.' && previous == '.') => return false,
-            None => {}
+            _ => {}
         }
         previous = c;
     }

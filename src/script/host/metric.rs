@@ -75,13 +75,13 @@ fn methods(registry: &mut Registry<'_>) {
         "add",
         move |metric: &mut CustomMetric, hits: INT, total: INT| -> Outcome<()> {
             if metric.kind != Kind::Rate {
-                return Err(misuse(metric, "takes one number"));
+                return Err(misuse(metric, "takes one number").into());
             }
             let (Ok(hits), Ok(total)) = (u64::try_from(hits), u64::try_from(total)) else {
-                return Err(misuse(metric, "takes hits and a total from 0 up"));
+                return Err(misuse(metric, "takes hits and a total from 0 up").into());
             };
             if hits > total {
-                return Err(misuse(metric, &format!("can't have {hits} hits of {total}")));
+                return Err(misuse(metric, &format!("can't have {hits} hits of {total}")).into());
             }
             record(&stage, metric, &TagSet::default(), |recorder, series| recorder.rate(series, hits, total))
         },
@@ -100,26 +100,27 @@ fn declare(stage: &Stage, name: ImmutableString, kind: Kind, unit: Unit) -> Outc
 
 fn add(stage: &Stage, metric: &CustomMetric, method: &str, value: &Dynamic, tags: &TagSet) -> Outcome<()> {
     if method == "set" && metric.kind != Kind::Gauge {
-        return Err(misuse(metric, "takes `add`; `set` is for gauges"));
+        return Err(misuse(metric, "takes `add`; `set` is for gauges").into());
     }
     if metric.kind == Kind::Rate {
         let Ok(hit) = value.as_bool() else {
             return Err(misuse(
                 metric,
                 &format!("takes true or false, or `add(hits, total)`, not {}", type_name(value)),
-            ));
+            )
+            .into());
         };
         return record(stage, metric, tags, |recorder, series| recorder.rate(series, u64::from(hit), 1));
     }
     let number = value.as_float().or_else(|_| value.as_int().map(|number| number as f64));
     let Ok(number) = number else {
-        return Err(misuse(metric, &format!("takes a number, not {}", type_name(value))));
+        return Err(misuse(metric, &format!("takes a number, not {}", type_name(value))).into());
     };
     if !number.is_finite() {
-        return Err(misuse(metric, &format!("takes a number, not {number}")));
+        return Err(misuse(metric, &format!("takes a number, not {number}")).into());
     }
     if metric.kind == Kind::Counter && number < 0.0 {
-        return Err(misuse(metric, "only grows: it can't take a negative number"));
+        return Err(misuse(metric, "only grows: it can't take a negative number").into());
     }
     record(stage, metric, tags, |recorder, series| match metric.kind {
         Kind::Counter => recorder.add(series, number),
@@ -170,12 +171,12 @@ pub(super) fn to_tags(map: &Map) -> Outcome<TagSet> {
     Ok(TagSet::from_pairs(pairs.collect::<Result<Vec<_>, HostError>>()?))
 }
 
-fn misuse(metric: &CustomMetric, what: &str) -> Box<EvalAltResult> {
+fn misuse(metric: &CustomMetric, what: &str) -> HostError {
     let form = match metric.kind {
         Kind::Counter => "write `.add(1)`, or another number from 0 up",
         Kind::Gauge => "write `.set(5)`",
         Kind::Rate => "write `.add(true)`, `.add(false)`, or `.add(hits, total)`",
         Kind::Trend => "write `.add(12.5)`",
     };
-    HostError::new(format!("the {} `{}` {what}", metric.kind, metric.name)).hint(form).into()
+    HostError::new(format!("the {} `{}` {what}", metric.kind, metric.name)).hint(form)
 }

@@ -36,26 +36,26 @@ pub(super) fn register(registry: &mut Registry<'_>) {
     registry.define(
         "random::int(min, max)",
         "a whole number, both ends included",
-        move |min: INT, max: INT| {
+        move |min: INT, max: INT| -> Outcome<INT> {
             if min > max {
-                return Err(order("random::int", min, max));
+                return Err(order("random::int", min, max).into());
             }
             Ok(draw(&stage, |rng| rng.random_range(min..=max)))
         },
     );
     let stage = Rc::clone(&registry.stage);
     registry.define("random::float()", "a number from 0 up to, not including, 1", move || {
-        draw(&stage, |rng| rng.random::<f64>())
+        draw(&stage, RngExt::random::<f64>)
     });
     let stage = Rc::clone(&registry.stage);
     registry.define(
         "random::float(min, max)",
         "a number from min up to, not including, max",
-        move |min: f64, max: f64| {
+        move |min: f64, max: f64| -> Outcome<f64> {
             if min.is_finite() && max.is_finite() && min < max {
                 Ok(draw(&stage, |rng| rng.random_range(min..max)))
             } else {
-                Err(order("random::float", min, max))
+                Err(order("random::float", min, max).into())
             }
         },
     );
@@ -99,8 +99,7 @@ fn draw_index(stage: &Stage, length: usize) -> Outcome<INT> {
     Ok(INT::try_from(index).unwrap_or(0))
 }
 
-fn order<T: std::fmt::Display>(function: &str, min: T, max: T) -> Box<EvalAltResult> {
+fn order<T: std::fmt::Display>(function: &str, min: T, max: T) -> HostError {
     HostError::new(format!("`{function}` takes the smaller number first, not {min} and {max}"))
         .hint(format!("write `{function}({max}, {min})`"))
-        .into()
 }

@@ -9,7 +9,7 @@ use super::super::error::HostError;
 use super::super::registry::Registry;
 use super::super::value::from_json;
 use super::json_path::JsonPath;
-use crate::http::{CacheStatus, Exchange, Timings};
+use crate::http::{CacheStatus, Exchange, Response, Timings};
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
@@ -81,8 +81,7 @@ impl Reply {
     }
 
     fn cache(&self) -> ImmutableString {
-        let status =
-            self.0.exchange.result.as_ref().map_or(CacheStatus::Unknown, |response| response.cache_status());
+        let status = self.0.exchange.result.as_ref().map_or(CacheStatus::Unknown, Response::cache_status);
         status.as_str().into()
     }
 }
@@ -143,8 +142,11 @@ pub(super) fn register(registry: &mut Registry<'_>) {
     }
 }
 
+/// How a phase is read from the timings.
+type Nanoseconds = fn(&Timings) -> u64;
+
 /// The phases as k6 names them, in milliseconds for scripts.
-const TIMINGS: [(&str, fn(&Timings) -> u64); 9] = [
+const TIMINGS: [(&str, Nanoseconds); 9] = [
     ("blocked", |timings| timings.phases.blocked_ns),
     ("dns", |timings| timings.phases.dns_ns),
     ("connecting", |timings| timings.phases.connecting_ns),

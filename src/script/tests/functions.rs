@@ -23,6 +23,17 @@ fn check_takes_a_condition_a_map_of_closures_and_of_conditions() {
 }
 
 #[test]
+fn constants_serve_as_checks_and_as_options() {
+    let play = Play::new(
+        "const CHECKS = #{ \"is one\": |n| n == 1 };\nconst OPTIONS = #{ tags: #{ a: \"b\" }, nonsense: 1 };\n\
+         fn flow() { check(1, global::CHECKS) }\nfn on_stop() { http::get(\"/\", global::OPTIONS) }",
+    );
+    assert!(play.value::<bool>());
+    let Err(Failure::Threw(told)) = play.call("on_stop") else { panic!("an unknown option") };
+    assert_eq!(told.message, "`http::get` has no option `nonsense`", "the options were read");
+}
+
+#[test]
 fn a_check_that_does_not_hold_counts_and_goes_on() {
     let play =
         flow("let all = check(1, #{ \"a\": |n| n == 2, \"b\": |n| n == 1 }); [all, check(false, \"c\")]");
@@ -119,7 +130,7 @@ fn a_group_ends_with_its_closure_also_when_that_throws() {
 fn this_is_the_users_state_in_flows_and_callbacks() {
     let play = Play::new(
         "fn flow() { this.n = (this.n ?? 0) + 1; group(\"g\", || this.n += 10); helper(); this.n }\n\
-         fn helper() { vu::state().n += 100; }",
+         fn helper() { let state = vu::state(); state.n += 100; }",
     );
     let vu = play.vu(1);
     let _ = play.call_as(&vu, "flow").unwrap();

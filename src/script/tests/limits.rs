@@ -101,7 +101,7 @@ fn every_size_has_a_limit() {
     ] {
         met(&flow(script), what);
     }
-    let pairs: Vec<String> = (0..MAP_PAIRS_MAX + 1).map(|n| format!("\"{n}\":0")).collect();
+    let pairs: Vec<String> = (0..=MAP_PAIRS_MAX).map(|n| format!("\"{n}\":0")).collect();
     met(&flow(&format!("parse_json(`{{{}}}`)", pairs.join(","))), "too large");
     let many = (0..11_000).fold(String::new(), |all, n| all + &format!("let v{n} = 1;"));
     met(&flow(&many), "too many variables");
