@@ -30,7 +30,8 @@ pub(super) fn engine() -> Engine {
     let mut engine = Engine::new();
     engine
         .set_module_resolver(DummyModuleResolver::new())
-        .set_max_call_levels(CALL_LEVELS_MAX)
+        // One more than ours, which is told with the place; the interpreter's own has none.
+        .set_max_call_levels(CALL_LEVELS_MAX + 1)
         .set_max_expr_depths(EXPRESSION_DEPTH_MAX, EXPRESSION_DEPTH_MAX)
         .set_max_string_size(TEXT_BYTES_MAX)
         .set_max_array_size(LIST_ITEMS_MAX)

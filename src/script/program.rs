@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use rhai::{AST, CallFnOptions, Dynamic, Engine, Module, Scope};
+use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, Module, Scope};
 
 use super::declaration::Declaration;
 use super::diagnose::Context;
@@ -312,7 +312,7 @@ impl Program {
     }
 }
 
-fn innermost_value(error: &rhai::EvalAltResult) -> &rhai::EvalAltResult {
+fn innermost_value(error: &EvalAltResult) -> &EvalAltResult {
     error.unwrap_inner()
 }
 
@@ -331,6 +331,9 @@ fn watch(engine: &mut Engine, stage: &Rc<Stage>) {
     engine.on_var(move |_, _, context| {
         if nesting.looks_for_nesting() {
             host::look_for_nesting(&nesting, context.scope());
+        }
+        if nesting.ends_here(context.call_level()) {
+            return Err(EvalAltResult::ErrorRuntime(Dynamic::UNIT, rhai::Position::NONE).into());
         }
         Ok(None)
     });

@@ -15,6 +15,7 @@ use rhai::{Dynamic, EvalAltResult, Position};
 use rustc_hash::FxHashMap;
 
 use super::declaration::Declaration;
+use super::engine::CALL_LEVELS_MAX;
 use super::error::HostError;
 use super::log::{Level, LogLine};
 use super::vu::{Ending, Limit, Phase, Vu};
@@ -91,6 +92,8 @@ pub struct Stage {
     /// Operations since the running script last waited.
     operations: Cell<u32>,
     looks_for_nesting: Cell<bool>,
+    /// A limit was met, and the script goes on to the next variable for the place to show.
+    seeks_place: Cell<bool>,
     /// When the running script lets the others run at the latest, if it looks at the clock.
     slice_end_ns: Cell<u64>,
     /// Whether the running script let the others run since [`Stage::breathe`].
@@ -128,6 +131,7 @@ impl Stage {
             on: RefCell::new(None),
             operations: Cell::new(0),
             looks_for_nesting: Cell::new(false),
+            seeks_place: Cell::new(false),
             slice_end_ns: Cell::new(0),
             has_waited: Cell::new(false),
             recorder: OnceCell::new(),
@@ -284,7 +288,7 @@ impl Stage {
         let on = self.on.borrow();
         let vu = on.as_ref()?;
         if vu.is_ending() {
-            return Some(Dynamic::UNIT);
+            return (!self.seeks_place.get()).then_some(Dynamic::UNIT);
         }
         if self.current.stack_is_low() {
             vu.end(Ending::Limit(Limit::Stack));
@@ -297,8 +301,14 @@ impl Stage {
     fn pause(&self, operations: u32) -> Option<Dynamic> {
         self.looks_for_nesting.set(true);
         let vu = self.on.borrow().clone()?;
-        if operations >= OPERATIONS_MAX {
+        if self.seeks_place.replace(false) {
+            return Some(Dynamic::UNIT);
+        }
+        if operations >= OPERATIONS_MAX && !vu.is_ending() {
             vu.end(Ending::Limit(Limit::Operations));
+            // What this function returns ends the script without a place. A variable that is read has one.
+            self.seeks_place.set(true);
+            return None;
         } else if self.current.stack_is_low() {
             vu.end(Ending::Limit(Limit::Stack));
         } else if operations == OPERATIONS_NESTING {
@@ -313,6 +323,17 @@ impl Stage {
             self.operations.set(operations);
         }
         vu.is_ending().then_some(Dynamic::UNIT)
+    }
+
+    /// Called where a variable is read, the only place that the interpreter knows while it ends a script:
+    /// true if it is to end here, for a limit that was met.
+    #[inline]
+    pub(super) fn ends_here(&self, call_level: usize) -> bool {
+        if call_level > CALL_LEVELS_MAX && !self.vu().is_ending() {
+            self.vu().end(Ending::Limit(Limit::Stack));
+            return true;
+        }
+        self.seeks_place.get() && self.seeks_place.replace(false)
     }
 
     /// True once every few hundred operations: it is time to look for nesting.
