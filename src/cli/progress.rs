@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::terminal;
+use crate::diagnostic::clean;
 use crate::engine::{Observer, Tick};
 use crate::metrics::{Selector, Value};
 use crate::plan::Plan;
@@ -88,7 +89,8 @@ pub(super) fn print_log(line: &LogLine) {
         ("", _) => String::new(),
         (scenario, vu) => format!(" [{scenario} #{vu}]"),
     };
-    terminal::say(format_args!("{}{from} {}\n", line.level.name(), line.text));
+    // What a service sent may be in it.
+    terminal::say(format_args!("{}{from} {}\n", line.level.name(), clean(&line.text)));
 }
 
 /// Says what is about to be played.

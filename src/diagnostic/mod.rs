@@ -10,7 +10,7 @@ mod source;
 mod suggest;
 
 pub use json::to_json;
-pub use render::render;
+pub use render::{clean, render};
 pub use source::{Position, Source};
 pub use suggest::suggest;
 

@@ -113,8 +113,9 @@ fn is_hostile(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// A message, safe to print: line breaks stay, what could steer a terminal does not.
-fn clean(text: &str) -> String {
+/// A text of somebody else's, safe to print: line breaks stay, tabs become spaces, and what could steer a
+/// terminal or turn text around is replaced.
+pub fn clean(text: &str) -> String {
     text.chars()
         .map(|c| match c {
             '\n' => '\n',

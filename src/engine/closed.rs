@@ -69,7 +69,7 @@ async fn user(task: Task, part: Rc<Part>, number: u64) {
     let alarm = clock.alarm();
     let begun = Rc::new(Cell::new(0));
     let mut free_ns = 0;
-    for Interval { start_ns, end_ns: until_ns } in intervals {
+    for (life, Interval { start_ns, end_ns: until_ns }) in (0..).zip(intervals) {
         let hold = Hold {
             // A user that is wanted again while its last iteration runs on is due when that is over.
             start_ns: scenario_ns.saturating_add(start_ns).max(free_ns),
@@ -86,7 +86,7 @@ async fn user(task: Task, part: Rc<Part>, number: u64) {
             () = poll_fn(|context| alarm.poll_due(context)) => {}
         }
         if clock.now_ns() < hold.until_ns {
-            live(crew, &part, User { number, begun: Rc::clone(&begun) }, hold, &alarm).await;
+            live(crew, &part, User { number, life, begun: Rc::clone(&begun) }, hold, &alarm).await;
             free_ns = clock.now_ns();
         }
     }
@@ -95,9 +95,11 @@ async fn user(task: Task, part: Rc<Part>, number: u64) {
 
 /// Which user of its scenario.
 #[derive(Debug, Clone)]
-struct User {
+pub(super) struct User {
     /// From 1.
-    number: u64,
+    pub(super) number: u64,
+    /// Which of its lives, from 0: one for each time that the curve wants it.
+    pub(super) life: u64,
     /// Iterations that it has begun, in all of its lives.
     begun: Rc<Cell<u64>>,
 }
@@ -125,7 +127,7 @@ impl Hold {
 
 /// One life of a user, from `on_start` to `on_stop`, on a fiber of its own.
 async fn live(crew: &Rc<Crew>, part: &Rc<Part>, user: User, hold: Hold, deadline: &Rc<dyn Alarm>) {
-    let life = crew.hire(part, user.number, (Rc::clone(deadline), hold.deadline_ns(part)));
+    let life = crew.hire(part, &user, (Rc::clone(deadline), hold.deadline_ns(part)));
     let body = {
         let (crew, part, life) = (Rc::clone(crew), Rc::clone(part), Rc::clone(&life));
         move || drive(&crew, &part, &life, &user, hold)

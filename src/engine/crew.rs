@@ -16,6 +16,7 @@ use crate::metrics::{Kind, Recorder, SeriesId, TagSet};
 use crate::plan::{Demand, Plan, Scenario, Stripe, Users};
 use crate::script::{Cast, Entry, Failure, Phase, Program, Stage, Vu};
 
+use super::closed::User;
 use super::event::{Books, FAILURES_MAX, FailureKind, ScenarioOutcome, ScriptFailure};
 use super::life::Life;
 
@@ -173,12 +174,14 @@ impl Crew {
     }
 
     /// A new user, on the roster until [`Crew::dismiss`], with the alarm that cuts it and its time.
-    pub(super) fn hire(&self, part: &Part, number: u64, deadline: (Rc<dyn Alarm>, u64)) -> Rc<Life> {
+    pub(super) fn hire(&self, part: &Part, user: &User, deadline: (Rc<dyn Alarm>, u64)) -> Rc<Life> {
         let clock = self.stage.clock();
         let client =
             Client::new(Rc::clone(clock), Rc::clone(self.stage.network()), self.client_options.clone());
-        let id = part.first_id + number - 1;
-        let vu = Vu::new(id, Rc::clone(&part.cast), Phase::Flow, self.seed, clock.alarm(), Some(client));
+        let id = part.first_id + user.number - 1;
+        // A user that comes back draws anew: asking the same again would flatter caches.
+        let seed = self.seed.wrapping_add(user.life);
+        let vu = Vu::new(id, Rc::clone(&part.cast), Phase::Flow, seed, clock.alarm(), Some(client));
         let life = Rc::new(Life::new(Rc::new(vu), deadline.0, deadline.1));
         self.roster.borrow_mut().insert(id, Rc::clone(&life));
         self.most.set(self.most.get().max(self.size()));

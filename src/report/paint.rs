@@ -4,6 +4,7 @@ use anstyle::AnsiColor;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::Style;
+use crate::diagnostic;
 
 impl Style {
     fn paint(self, style: anstyle::Style, text: &str) -> String {
@@ -46,17 +47,9 @@ impl Style {
     }
 }
 
-/// One line, safe to print: line breaks and tabs become spaces, and what could steer a terminal or turn
-/// text around is replaced, as in `diagnostic/render.rs`.
+/// One line, safe to print.
 pub(super) fn clean(text: &str) -> String {
-    let cleaned = text.trim().chars().map(|c| match c {
-        '\n' | '\t' => ' ',
-        c if c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
-            char::REPLACEMENT_CHARACTER
-        }
-        c => c,
-    });
-    cleaned.collect()
+    diagnostic::clean(text.trim()).replace('\n', " ")
 }
 
 /// The columns that a text takes.

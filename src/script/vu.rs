@@ -143,7 +143,7 @@ pub struct Vu {
     pub scenario_iteration: Cell<u64>,
     /// How late the present iteration started; taken by its first request.
     pub lateness_ns: Cell<u64>,
-    /// `this` in callbacks: a handle on the same state as [`Vu::this`], to be cloned.
+    /// `this` in callbacks: a handle on the same state as `this` in flows, to be cloned.
     pub state: Dynamic,
     /// `this` in flows and hooks; out while one runs. A clone would cost an allocation a call.
     pub(super) this: Cell<Dynamic>,

@@ -354,3 +354,30 @@ fn wrong_values_are_named_with_where_they_come_from() {
         expect(&shell(line, |_| {}), code, text);
     }
 }
+
+// ---------------------------------------------------------------- what users draw and say
+
+#[test]
+fn a_user_that_comes_back_draws_anew() {
+    let server = Server::plain();
+    let script = "scenario(\"test\", #{ executor: \"ramping-vus\", start_vus: 1, flow: \"flow\",
+            stages: [\"300ms:1\", \"0s:0\", \"100ms:0\", \"0s:1\", \"300ms:1\"] });
+        fn on_start() { http::get(\"/start\"); }
+        fn flow() { http::get(`/${random::int(1, 1000000000)}`); sleep(\"50ms\"); }";
+    play(script, &server, &["--seed", "3"]).expect_code(0);
+    assert_eq!(server.count_of("/start"), 2, "two lives");
+    let mut drawn = paths(&server);
+    drawn.retain(|path| path != "/start");
+    let count = drawn.len();
+    drawn.dedup();
+    assert!(count >= 4 && drawn.len() == count, "{count} draws, {} different ones", drawn.len());
+}
+
+#[test]
+fn a_logged_text_cannot_steer_the_terminal() {
+    let server = Server::start(|_| Reply::ok("a\u{1b}[2Jb"));
+    let script = "fn flow() { log::info(http::get(\"/\").body); }";
+    let finished = play(script, &server, &[]).expect_code(0);
+    assert!(finished.stderr.contains("a\u{fffd}[2Jb"), "{}", finished.printed());
+    assert!(!finished.stderr.contains('\u{1b}'));
+}

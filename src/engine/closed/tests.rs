@@ -25,7 +25,7 @@ fn numbers(shards: usize, users: u64, bound: Option<Bound>, fast: u64, rounds: u
         let taken = Cell::new(0);
         let own: Vec<User> = stripe
             .owned(shard, users)
-            .map(|index| User { number: index + 1, begun: Rc::default() })
+            .map(|index| User { number: index + 1, life: 0, begun: Rc::default() })
             .collect();
         for _ in 0..rounds {
             for user in &own {
@@ -118,7 +118,8 @@ fn a_panic_on_a_fiber_is_a_bug_with_our_version_and_the_books_balance() {
     block_on(async {
         let (crew, timer) = crew("fn flow() {}");
         let part = &crew.parts[0];
-        let life = crew.hire(part, 1, (timer.alarm(), u64::MAX - 1));
+        let user = User { number: 1, life: 0, begun: Rc::default() };
+        let life = crew.hire(part, &user, (timer.alarm(), u64::MAX - 1));
         part.book(|books| (books.scheduled, books.started) = (1, 1));
         life.in_iteration.set(true);
         let fiber = Fiber::new(&crew.arena, crew.stage.current(), || panic!("boom")).unwrap();
@@ -138,7 +139,8 @@ fn a_fiber_that_does_not_end_is_leaked_and_its_iteration_interrupted() {
         let (crew, timer) = crew("fn flow() {}");
         tokio::task::spawn_local(Rc::clone(&timer).run());
         let part = &crew.parts[0];
-        let life = crew.hire(part, 1, (timer.alarm(), 0));
+        let user = User { number: 1, life: 0, begun: Rc::default() };
+        let life = crew.hire(part, &user, (timer.alarm(), 0));
         part.book(|books| (books.scheduled, books.started) = (1, 1));
         life.in_iteration.set(true);
         let current = Rc::clone(crew.stage.current());
