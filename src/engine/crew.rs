@@ -326,7 +326,6 @@ impl Crew {
 /// What holds for all requests of the run.
 pub(super) fn client_options(plan: &Plan) -> Options {
     Options {
-        gives_turn: true,
         user_agent: plan.options.user_agent.as_deref().map(Rc::from),
         ..Options::default()
     }

@@ -79,6 +79,7 @@ impl Worker {
         let log_lost = Rc::new(Cell::new(0));
         let is_loading = Rc::new(Cell::new(true));
         let stage = self.stage(Rc::clone(&timer) as Rc<dyn Clock>, &log_lost, &is_loading);
+        tokio::task::spawn_local(Rc::clone(stage.network()).deliver(Rc::clone(stage.clock())));
         let program = match self.load(&stage) {
             Ok(program) => Rc::new(program),
             Err(diagnostic) => {

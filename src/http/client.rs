@@ -13,6 +13,7 @@ use super::clock::{Alarm, Clock};
 use super::connect::{Addresses, Resolver, dial, more_telling};
 use super::error::{Failure, Phase};
 use super::exchange::Exchange;
+use super::outbox::{Outbox, Socket};
 use super::pool::{Connection, Pool};
 use super::request::{Request, Shape, inspect};
 use super::response::Response;
@@ -25,12 +26,27 @@ use crate::metrics::Phases;
 pub struct Shared {
     scratch: Scratch,
     resolver: Resolver,
+    outbox: Option<Outbox>,
 }
 
 impl Shared {
-    /// Nothing resolved yet.
+    /// Nothing resolved yet; each client writes its requests itself.
     pub fn new() -> Rc<Self> {
-        Rc::new(Self { scratch: Scratch::new(), resolver: Resolver::default() })
+        Rc::new(Self { scratch: Scratch::new(), resolver: Resolver::default(), outbox: None })
+    }
+
+    /// The same, but requests are written together, as long as [`Shared::deliver`] is polled.
+    pub fn with_outbox() -> Rc<Self> {
+        let (scratch, resolver) = (Scratch::new(), Resolver::default());
+        Rc::new(Self { scratch, resolver, outbox: Some(Outbox::default()) })
+    }
+
+    /// Writes the requests of all clients; never ends. To be spawned once beside them.
+    pub async fn deliver(self: Rc<Self>, clock: Rc<dyn Clock>) {
+        match &self.outbox {
+            Some(outbox) => outbox.deliver(&*clock).await,
+            None => std::future::pending().await,
+        }
     }
 }
 
@@ -39,10 +55,6 @@ impl Shared {
 pub struct Options {
     /// Idle connections kept, over all hosts; 0 makes every request connect anew.
     pub idle_max: usize,
-    /// Whether each request first lets the worker's other tasks run once. Then all that are ready read
-    /// before any of them sends, and a server that is busy with the first request needs no waking for
-    /// the others: 4 % of a request's CPU at 64 connections. The wait is in `blocked`.
-    pub gives_turn: bool,
     /// Sent as `User-Agent` by requests without one of their own, in place of `runner/VERSION`.
     pub user_agent: Option<Rc<str>>,
 }
@@ -50,7 +62,7 @@ pub struct Options {
 impl Default for Options {
     /// Six idle connections: a browser's limit per host; a sequential flow uses one per host.
     fn default() -> Self {
-        Self { idle_max: 6, gives_turn: false, user_agent: None }
+        Self { idle_max: 6, user_agent: None }
     }
 }
 
@@ -126,11 +138,6 @@ impl Client {
         self.alarm.set(start_ns.saturating_add(request.timeout_ns));
 
         let mut begin_ns = start_ns;
-        if self.options.gives_turn {
-            give_turn().await;
-            begin_ns = self.clock.now_ns();
-            exchange.timings.phases.blocked_ns = begin_ns - start_ns;
-        }
         if let Some(connection) = self.pool.take(request.endpoint) {
             exchange.reused = true;
             exchange.remote = Some(connection.remote);
@@ -170,7 +177,7 @@ impl Client {
         &mut self,
         request: &Request<'_>,
         shape: Shape,
-        mut connection: Connection,
+        connection: Connection,
         begin_ns: u64,
         exchange: &mut Exchange,
     ) -> (Result<Response, Failure>, u64) {
@@ -180,11 +187,12 @@ impl Client {
             shape,
             user_agent: self.options.user_agent.as_deref(),
             scratch: &self.shared.scratch,
+            outbox: self.shared.outbox.as_ref(),
             clock: &*self.clock,
         };
         let alarm = &*self.alarm;
         let outcome = std::future::poll_fn(|cx| {
-            let progress = transfer.poll(&mut connection.stream, wire, cx);
+            let progress = transfer.poll(&connection.socket, wire, cx);
             if progress.is_pending() && alarm.poll_due(cx).is_ready() {
                 return Poll::Ready(Err(timeout(request, transfer.phase())));
             }
@@ -255,7 +263,7 @@ impl Client {
                     self.alarm.set(deadline_ns);
                     addresses.worked(index, endpoint, &self.shared.resolver);
                     let origin = Rc::clone(endpoint.origin());
-                    return Ok((Connection { stream, remote: address, origin }, now_ns));
+                    return Ok((Connection { socket: Socket::new(stream), remote: address, origin }, now_ns));
                 }
                 Some(Err(error)) => Failure::dial(&error, address),
                 None => late(Phase::Connecting),
@@ -281,17 +289,4 @@ impl Client {
 
 fn timeout(request: &Request<'_>, phase: Phase) -> Failure {
     Failure::Timeout { phase, limit: Duration::from_nanos(request.timeout_ns) }
-}
-
-/// Pending once: the task goes to the end of the queue.
-async fn give_turn() {
-    let mut given = false;
-    std::future::poll_fn(|cx| {
-        if std::mem::replace(&mut given, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }

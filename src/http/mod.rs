@@ -17,6 +17,7 @@ mod decode;
 mod endpoint;
 mod error;
 mod exchange;
+mod outbox;
 mod pool;
 mod request;
 mod response;

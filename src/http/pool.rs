@@ -7,14 +7,13 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use tokio::net::TcpStream;
-
 use super::endpoint::Endpoint;
+use super::outbox::Socket;
 
 /// An open connection.
 #[derive(Debug)]
 pub(super) struct Connection {
-    pub(super) stream: TcpStream,
+    pub(super) socket: Rc<Socket>,
     pub(super) remote: SocketAddr,
     /// Where it leads: the endpoint's own text, so that idle connections keep no endpoint alive.
     pub(super) origin: Rc<str>,
@@ -24,7 +23,7 @@ impl Connection {
     /// Whether it may take a request: open, and silent. Costs no system call while the reactor has
     /// seen nothing on it, which is also why a close may still be missed here.
     fn is_quiet(&self) -> bool {
-        let probe = self.stream.try_read(&mut [0]);
+        let probe = self.socket.stream.try_read(&mut [0]);
         matches!(probe, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 }

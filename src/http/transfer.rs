@@ -6,7 +6,8 @@
 //!
 //! | sending | goes to | when |
 //! |---|---|---|
-//! | `Unsent` | `Partial`, `Sent`, `Broken` | the first write took a part, all, or failed |
+//! | `Unsent` | `Posted` | the worker writes for its users ([`super::outbox`]) |
+//! | `Unsent`, `Posted` | `Partial`, `Sent`, `Broken` | the first write took a part, all, or failed |
 //! | `Partial` | `Sent`, `Broken` | a later write took the rest, or failed |
 //!
 //! A broken send is not the end: the server may have answered before it stopped reading. Scratch
@@ -14,15 +15,13 @@
 
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::clock::Clock;
 use super::decode::{Decoder, Progress};
 use super::error::{Failure, Phase};
+use super::outbox::{Outbox, Socket, State};
 use super::request::{Method, Request, Shape, compose};
 use crate::metrics::Phases;
 
@@ -49,6 +48,10 @@ impl Scratch {
 #[derive(Debug)]
 enum Sending {
     Unsent,
+    /// Composed, with a head of so many bytes; the worker will write it.
+    Posted {
+        head_len: usize,
+    },
     /// So many bytes of the head and the body behind it are out.
     Partial {
         head: Vec<u8>,
@@ -65,6 +68,8 @@ pub(super) struct Transfer {
     pub(super) decoder: Decoder,
     pub(super) bytes_sent: u64,
     pub(super) bytes_received: u64,
+    /// When the worker began to write it, if it did.
+    begin_ns: Option<u64>,
     sent_ns: Option<u64>,
     first_ns: Option<u64>,
     /// When the response was complete, if the first read brought it all.
@@ -78,6 +83,8 @@ pub(super) struct Wire<'a> {
     pub(super) shape: Shape,
     pub(super) user_agent: Option<&'a str>,
     pub(super) scratch: &'a Scratch,
+    /// Where requests are posted; without one each is written at once.
+    pub(super) outbox: Option<&'a Outbox>,
     pub(super) clock: &'a dyn Clock,
 }
 
@@ -88,6 +95,7 @@ impl Transfer {
             decoder: Decoder::new(*request.method == Method::Head, request.body_max_bytes),
             bytes_sent: 0,
             bytes_received: 0,
+            begin_ns: None,
             sent_ns: None,
             first_ns: None,
             complete_ns: None,
@@ -97,14 +105,19 @@ impl Transfer {
     /// Goes on until the response is complete.
     pub(super) fn poll(
         &mut self,
-        stream: &mut TcpStream,
+        socket: &Rc<Socket>,
         wire: Wire<'_>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Failure>> {
-        if matches!(self.sending, Sending::Unsent | Sending::Partial { .. }) {
-            self.poll_send(stream, wire, cx);
+        if matches!(self.sending, Sending::Unsent) {
+            self.start(socket, wire, cx);
+        } else if let Sending::Posted { head_len } = self.sending {
+            self.collect(socket, head_len);
         }
-        self.poll_receive(stream, wire, cx)
+        if matches!(self.sending, Sending::Partial { .. }) {
+            self.poll_rest(socket, wire, cx);
+        }
+        self.poll_receive(socket, wire, cx)
     }
 
     /// What is being done: the phase that a time-out or an error belongs to.
@@ -112,7 +125,9 @@ impl Transfer {
         match self.sending {
             _ if self.first_ns.is_some() => Phase::Receiving,
             Sending::Sent => Phase::Waiting,
-            Sending::Unsent | Sending::Partial { .. } | Sending::Broken(_) => Phase::Sending,
+            Sending::Unsent | Sending::Posted { .. } | Sending::Partial { .. } | Sending::Broken(_) => {
+                Phase::Sending
+            }
         }
     }
 
@@ -130,42 +145,76 @@ impl Transfer {
     pub(super) fn charge(&self, begin_ns: u64, end_ns: u64, phases: &mut Phases) {
         let sent_ns = self.sent_ns.unwrap_or(end_ns);
         let first_ns = self.first_ns.unwrap_or(end_ns);
-        phases.sending_ns = sent_ns - begin_ns;
+        // Until its turn came, the request was blocked by ourselves.
+        let write_ns = self.begin_ns.unwrap_or(begin_ns);
+        phases.blocked_ns += write_ns - begin_ns;
+        phases.sending_ns = sent_ns - write_ns;
         phases.waiting_ns = first_ns - sent_ns;
         phases.receiving_ns = end_ns - first_ns;
     }
 
-    /// Writes as much as the socket takes.
-    fn poll_send(&mut self, stream: &mut TcpStream, wire: Wire<'_>, cx: &mut Context<'_>) {
+    /// Posts the request, or writes as much of it as the socket takes.
+    fn start(&mut self, socket: &Rc<Socket>, wire: Wire<'_>, cx: &mut Context<'_>) {
         let body = wire.request.body;
-        if matches!(self.sending, Sending::Unsent) {
-            let mut scratch = wire.scratch.write.borrow_mut();
-            compose(wire.request, wire.shape, wire.user_agent, &mut scratch);
-            let head_len = scratch.len();
-            let written = if body.len() <= BODY_COPY_MAX_BYTES {
-                scratch.extend_from_slice(body);
-                Pin::new(&mut *stream).poll_write(cx, &scratch)
-            } else {
-                Pin::new(&mut *stream).poll_write_vectored(cx, &[IoSlice::new(&scratch), IoSlice::new(body)])
-            };
-            let sent = match written {
-                Poll::Pending => 0,
-                Poll::Ready(Ok(count)) => count,
-                Poll::Ready(Err(error)) => return self.break_off(&error),
-            };
-            self.bytes_sent = sent as u64;
-            if sent == head_len + body.len() {
-                return self.sent(wire.clock);
+        let copies = body.len() <= BODY_COPY_MAX_BYTES;
+        let mut head_len = 0;
+        let mut write_down = |bytes: &mut Vec<u8>| {
+            compose(wire.request, wire.shape, wire.user_agent, bytes);
+            head_len = bytes.len();
+            if copies {
+                bytes.extend_from_slice(body);
             }
-            // Rare: a large body, or a socket whose buffer is full. Only then is the head kept.
-            self.sending = Sending::Partial { head: scratch[..head_len].to_vec(), sent };
+        };
+        if let Some(outbox) = wire.outbox.filter(|_| copies) {
+            outbox.post(socket, cx, write_down);
+            self.sending = Sending::Posted { head_len };
+            return;
         }
+        let mut scratch = wire.scratch.write.borrow_mut();
+        write_down(&mut scratch);
+        let rest = if copies { &[] } else { body };
+        let sent = match socket.poll_write(cx, &[IoSlice::new(&scratch), IoSlice::new(rest)]) {
+            Poll::Pending => 0,
+            Poll::Ready(Ok(count)) => count,
+            Poll::Ready(Err(error)) => return self.break_off(&error),
+        };
+        self.bytes_sent = sent as u64;
+        if sent == head_len + body.len() {
+            return self.sent(wire.clock);
+        }
+        // Rare: a large body, or a socket whose buffer is full. Only then is the head kept.
+        self.sending = Sending::Partial { head: scratch[..head_len].to_vec(), sent };
+    }
+
+    /// Takes up what the worker wrote, if it has.
+    fn collect(&mut self, socket: &Socket, head_len: usize) {
+        let Some((state, length)) = socket.collect() else { return };
+        match state {
+            State::Written { begin_ns, end_ns } => {
+                self.bytes_sent = length as u64;
+                self.begin_ns = Some(begin_ns);
+                self.sending = Sending::Sent;
+                self.sent_ns.get_or_insert(end_ns);
+            }
+            State::Stuck { begin_ns, sent } => {
+                self.bytes_sent = sent as u64;
+                self.begin_ns = Some(begin_ns);
+                self.sending = Sending::Partial { head: socket.head(head_len), sent };
+            }
+            State::Failed(error) => self.break_off(&error),
+            State::Empty | State::Posted => unreachable!("a posted request is collected once"),
+        }
+    }
+
+    /// Writes what is left of the request.
+    fn poll_rest(&mut self, socket: &Socket, wire: Wire<'_>, cx: &mut Context<'_>) {
+        let body = wire.request.body;
         while let Sending::Partial { head, sent } = &mut self.sending {
             let slices = [
                 IoSlice::new(head.get(*sent..).unwrap_or_default()),
                 IoSlice::new(&body[sent.saturating_sub(head.len())..]),
             ];
-            match Pin::new(&mut *stream).poll_write_vectored(cx, &slices) {
+            match socket.poll_write(cx, &slices) {
                 Poll::Pending => return,
                 Poll::Ready(Ok(count)) => {
                     *sent += count;
@@ -192,17 +241,16 @@ impl Transfer {
     /// Reads until the response is complete or nothing is there.
     fn poll_receive(
         &mut self,
-        stream: &mut TcpStream,
+        socket: &Socket,
         wire: Wire<'_>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Failure>> {
         let mut scratch = wire.scratch.read.borrow_mut();
         for _ in 0..READS_PER_POLL {
-            let mut buffer = ReadBuf::new(&mut scratch);
-            let outcome = ready!(Pin::new(&mut *stream).poll_read(cx, &mut buffer));
-            let input = buffer.filled();
+            let outcome = ready!(socket.poll_read(cx, &mut scratch));
             let progress = match outcome {
-                Ok(()) if !input.is_empty() => {
+                Ok(length @ 1..) => {
+                    let input = &scratch[..length];
                     self.bytes_received += input.len() as u64;
                     let is_first = self.first_ns.is_none();
                     if is_first {
@@ -216,7 +264,7 @@ impl Transfer {
                     }
                     progress
                 }
-                ended => self.ended(ended).map(|()| Progress::Complete)?,
+                ended => self.ended(ended.map(|_| ())).map(|()| Progress::Complete)?,
             };
             if progress == Progress::Complete {
                 return Poll::Ready(Ok(()));

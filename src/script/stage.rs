@@ -126,7 +126,7 @@ impl Stage {
             current,
             clock,
             outside,
-            network: http::Shared::new(),
+            network: http::Shared::with_outbox(),
             log: Box::new(log),
             on: RefCell::new(None),
             operations: Cell::new(0),

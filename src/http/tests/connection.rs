@@ -219,18 +219,64 @@ fn dropping_a_request_closes_its_connection() {
 }
 
 #[test]
-fn a_turn_given_is_time_blocked() {
+fn posted_requests_are_written_together_and_the_wait_is_time_blocked() {
     run(async {
         let endpoint = answering(OK).await;
-        let options = Options { gives_turn: true, ..Options::default() };
-        let mut client = Client::new(Rc::new(TestClock { origin: Instant::now() }), Shared::new(), options);
-        for _ in 0..2 {
-            let other = tokio::task::spawn_local(async {});
+        let clock: Rc<dyn Clock> = Rc::new(TestClock { origin: Instant::now() });
+        let shared = Shared::with_outbox();
+        tokio::task::spawn_local(Rc::clone(&shared).deliver(Rc::clone(&clock)));
+        let mut client = Client::new(clock, shared, Options::default());
+        for number in 0..3 {
             let exchange = client.send(&Request::new(&Method::Get, &endpoint)).await;
-            assert!(other.is_finished(), "the other task had its turn");
             assert_books_balance(&exchange);
-            assert!(exchange.timings.phases.blocked_ns > 0);
-            assert_eq!(exchange.status(), 200);
+            assert_eq!((exchange.status(), exchange.reused), (200, number > 0));
+            let phases = exchange.timings.phases;
+            assert!(phases.blocked_ns > 0 && phases.sending_ns > 0 && phases.waiting_ns > 0, "{phases:?}");
+            assert!(exchange.bytes_sent > 40);
         }
+    });
+}
+
+#[test]
+fn a_body_that_the_socket_does_not_take_whole_is_sent_all_the_same() {
+    run(async {
+        let address = server(|_, mut stream| async move {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let mut read = 0;
+            let mut chunk = vec![0; 64 << 10];
+            // Every request of this test has a body of BODY bytes.
+            while read < BODY {
+                read += stream.read(&mut chunk).await.unwrap();
+            }
+            stream.write_all(OK).await.unwrap();
+        })
+        .await;
+        const BODY: usize = 12 << 20;
+        let endpoint = Rc::new(Endpoint::parse(None, &format!("http://{address}/x")).unwrap());
+        let clock: Rc<dyn Clock> = Rc::new(TestClock { origin: Instant::now() });
+        let shared = Shared::with_outbox();
+        tokio::task::spawn_local(Rc::clone(&shared).deliver(Rc::clone(&clock)));
+        let mut client = Client::new(clock, shared, Options::default());
+        let body = vec![b'x'; BODY];
+        let request = Request { body: &body, ..Request::new(&Method::Post, &endpoint) };
+        let exchange = client.send(&request).await;
+        assert_eq!(exchange.status(), 200, "{:?}", exchange.error());
+        assert!(exchange.bytes_sent > BODY as u64);
+    });
+}
+
+#[test]
+fn a_request_to_a_server_that_went_away_fails_as_without_an_outbox() {
+    run(async {
+        let address = server(|_, stream| async move { drop(stream) }).await;
+        let endpoint = Rc::new(Endpoint::parse(None, &format!("http://{address}/x")).unwrap());
+        let clock: Rc<dyn Clock> = Rc::new(TestClock { origin: Instant::now() });
+        let shared = Shared::with_outbox();
+        tokio::task::spawn_local(Rc::clone(&shared).deliver(Rc::clone(&clock)));
+        let mut client = Client::new(clock, shared, Options::default());
+        let exchange = client.send(&Request::new(&Method::Get, &endpoint)).await;
+        assert_books_balance(&exchange);
+        assert_eq!(exchange.status(), 0);
+        assert!(exchange.result.is_err_and(|failure| failure.is_disconnect()));
     });
 }

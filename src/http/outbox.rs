@@ -1,0 +1,180 @@
+//! Requests that are composed and wait to be written, all of a worker's in one go.
+//!
+//! Written one by one between flows, each request finds the server asleep and wakes it, which is the
+//! dearest part of a loopback send; written together, the server is busy with the first when the others
+//! come. And no user has to be resumed for it: the next time it runs, its response is there.
+//!
+//! | slip      | event                               | next      |
+//! |-----------|-------------------------------------|-----------|
+//! | `Empty`   | a transfer posts its request        | `Posted`  |
+//! | `Posted`  | the worker writes all of it         | `Written` |
+//! | `Posted`  | the socket takes a part, or none    | `Stuck`   |
+//! | `Posted`  | the write fails                     | `Failed`  |
+//! | the rest  | the transfer collects it            | `Empty`   |
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker, ready};
+
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+
+use super::clock::Clock;
+
+/// An open socket and what is to be written to it.
+#[derive(Debug)]
+pub(super) struct Socket {
+    pub(super) stream: TcpStream,
+    slip: RefCell<Slip>,
+}
+
+#[derive(Debug, Default)]
+struct Slip {
+    bytes: Vec<u8>,
+    state: State,
+    /// Woken when the transfer has to go on by itself.
+    waker: Option<Waker>,
+}
+
+/// What became of a posted request.
+#[derive(Debug, Default)]
+pub(super) enum State {
+    #[default]
+    Empty,
+    /// It waits for its turn.
+    Posted,
+    /// All of it went out, in this time.
+    Written {
+        begin_ns: u64,
+        end_ns: u64,
+    },
+    /// The socket's buffer is full after so many bytes.
+    Stuck {
+        begin_ns: u64,
+        sent: usize,
+    },
+    Failed(io::Error),
+}
+
+impl Socket {
+    pub(super) fn new(stream: TcpStream) -> Rc<Self> {
+        Rc::new(Self { stream, slip: RefCell::default() })
+    }
+
+    /// What became of the posted request, with its length; it stays posted until it had its turn.
+    pub(super) fn collect(&self) -> Option<(State, usize)> {
+        let mut slip = self.slip.borrow_mut();
+        if matches!(slip.state, State::Posted) {
+            return None;
+        }
+        Some((std::mem::take(&mut slip.state), slip.bytes.len()))
+    }
+
+    /// The first bytes of the posted request.
+    pub(super) fn head(&self, length: usize) -> Vec<u8> {
+        self.slip.borrow().bytes[..length].to_vec()
+    }
+
+    /// Reads what is there. A read that doesn't fill the buffer has emptied the socket: tokio is told so,
+    /// or it would try once more in vain.
+    pub(super) fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.stream.poll_read_ready(cx))?;
+            let mut read = None;
+            let outcome = self.stream.try_io(Interest::READABLE, || {
+                let (_, length) = rustix::net::recv(&self.stream, &mut *buffer, rustix::net::RecvFlags::empty())?;
+                read = Some(length);
+                if length > 0 && length < buffer.len() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+            });
+            match (read, outcome) {
+                (Some(length), _) => return Poll::Ready(Ok(length)),
+                (None, Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
+                (None, Err(error)) => return Poll::Ready(Err(error)),
+                (None, Ok(())) => return Poll::Ready(Ok(0)),
+            }
+        }
+    }
+
+    /// Writes as much as the socket takes.
+    pub(super) fn poll_write(&self, cx: &mut Context<'_>, slices: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.stream.poll_write_ready(cx))?;
+            match self.stream.try_write_vectored(slices) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                outcome => return Poll::Ready(outcome),
+            }
+        }
+    }
+}
+
+/// The posted requests of one worker.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    posted: RefCell<Vec<Rc<Socket>>>,
+    /// Of the task that writes.
+    waker: RefCell<Option<Waker>>,
+}
+
+impl Outbox {
+    /// Posts a request that `compose` writes down. `cx` is woken only if it can't be written in one go.
+    pub(super) fn post(&self, socket: &Rc<Socket>, cx: &Context<'_>, compose: impl FnOnce(&mut Vec<u8>)) {
+        let mut slip = socket.slip.borrow_mut();
+        compose(&mut slip.bytes);
+        slip.state = State::Posted;
+        if slip.waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
+            slip.waker = Some(cx.waker().clone());
+        }
+        let mut posted = self.posted.borrow_mut();
+        posted.push(Rc::clone(socket));
+        if posted.len() == 1
+            && let Some(waker) = &*self.waker.borrow()
+        {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Writes what is posted, for as long as it is polled.
+    pub(super) async fn deliver(&self, clock: &dyn Clock) {
+        poll_fn(|cx| {
+            let mut waker = self.waker.borrow_mut();
+            if waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
+                *waker = Some(cx.waker().clone());
+            }
+            drop(waker);
+            self.write_all(clock);
+            Poll::Pending
+        })
+        .await
+    }
+
+    fn write_all(&self, clock: &dyn Clock) {
+        let mut posted = self.posted.borrow_mut();
+        if posted.is_empty() {
+            return;
+        }
+        let mut begin_ns = clock.now_ns();
+        for socket in posted.drain(..) {
+            // Whose transfer is gone waits for no answer.
+            if Rc::strong_count(&socket) == 1 {
+                continue;
+            }
+            let mut slip = socket.slip.borrow_mut();
+            let outcome = socket.stream.try_write(&slip.bytes);
+            let end_ns = clock.now_ns();
+            slip.state = match outcome {
+                Ok(sent) if sent == slip.bytes.len() => State::Written { begin_ns, end_ns },
+                Ok(sent) => State::Stuck { begin_ns, sent },
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => State::Stuck { begin_ns, sent: 0 },
+                Err(error) => State::Failed(error),
+            };
+            if !matches!(slip.state, State::Written { .. })
+                && let Some(waker) = &slip.waker
+            {
+                waker.wake_by_ref();
+            }
+            begin_ns = end_ns;
+        }
+    }
+}
