@@ -325,10 +325,7 @@ impl Crew {
 
 /// What holds for all requests of the run.
 pub(super) fn client_options(plan: &Plan) -> Options {
-    Options {
-        user_agent: plan.options.user_agent.as_deref().map(Rc::from),
-        ..Options::default()
-    }
+    Options { user_agent: plan.options.user_agent.as_deref().map(Rc::from), ..Options::default() }
 }
 
 fn part(means: &Means, plan: &Plan, scenario: &Scenario, shard: usize, first_id: u64) -> Part {

@@ -29,7 +29,7 @@ use super::timer::{Epoch, Timer};
 use super::{EngineError, Job};
 
 /// Tasks that run between two looks at the sockets and the timer: enough for 64 users to read before they
-/// send (see [`crate::http::Options::gives_turn`]), few enough that a full queue delays a timer by half
+/// write (see [`crate::http::Shared::with_outbox`]), few enough that a full queue delays a timer by half
 /// a millisecond at most.
 const EVENT_INTERVAL: u32 = 64;
 

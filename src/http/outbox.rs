@@ -84,9 +84,14 @@ impl Socket {
             ready!(self.stream.poll_read_ready(cx))?;
             let mut read = None;
             let outcome = self.stream.try_io(Interest::READABLE, || {
-                let (_, length) = rustix::net::recv(&self.stream, &mut *buffer, rustix::net::RecvFlags::empty())?;
+                let (_, length) =
+                    rustix::net::recv(&self.stream, &mut *buffer, rustix::net::RecvFlags::empty())?;
                 read = Some(length);
-                if length > 0 && length < buffer.len() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+                if length > 0 && length < buffer.len() {
+                    Err(io::ErrorKind::WouldBlock.into())
+                } else {
+                    Ok(())
+                }
             });
             match (read, outcome) {
                 (Some(length), _) => return Poll::Ready(Ok(length)),
@@ -98,7 +103,11 @@ impl Socket {
     }
 
     /// Writes as much as the socket takes.
-    pub(super) fn poll_write(&self, cx: &mut Context<'_>, slices: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    pub(super) fn poll_write(
+        &self,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         loop {
             ready!(self.stream.poll_write_ready(cx))?;
             match self.stream.try_write_vectored(slices) {
@@ -144,9 +153,9 @@ impl Outbox {
             }
             drop(waker);
             self.write_all(clock);
-            Poll::Pending
+            Poll::<()>::Pending
         })
-        .await
+        .await;
     }
 
     fn write_all(&self, clock: &dyn Clock) {
@@ -176,5 +185,84 @@ impl Outbox {
             }
             begin_ns = end_ns;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    struct Seconds(std::cell::Cell<u64>);
+
+    impl Clock for Seconds {
+        fn now_ns(&self) -> u64 {
+            self.0.set(self.0.get() + 1);
+            self.0.get()
+        }
+
+        fn alarm(&self) -> Rc<dyn super::super::Alarm> {
+            unreachable!("nothing here waits")
+        }
+    }
+
+    /// A connected socket and its other end.
+    async fn pair() -> (Rc<Socket>, TcpStream) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        near.writable().await.unwrap();
+        (Socket::new(near), listener.accept().await.unwrap().0)
+    }
+
+    fn run<F: Future>(test: F) -> F::Output {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
+    }
+
+    #[test]
+    fn what_is_posted_is_written_in_order_and_collected_once() {
+        run(async {
+            let (outbox, clock) = (Outbox::default(), Seconds(0.into()));
+            let (a, mut a_end) = pair().await;
+            let (b, _b_end) = pair().await;
+            let context = Context::from_waker(Waker::noop());
+            outbox.post(&a, &context, |bytes| *bytes = b"first".to_vec());
+            outbox.post(&b, &context, |bytes| *bytes = b"second".to_vec());
+            assert!(a.collect().is_none(), "it waits for its turn");
+            outbox.write_all(&clock);
+            assert!(matches!(a.collect(), Some((State::Written { begin_ns: 1, end_ns: 2 }, 5))));
+            assert!(matches!(b.collect(), Some((State::Written { begin_ns: 2, end_ns: 3 }, 6))));
+            assert!(matches!(a.collect(), Some((State::Empty, _))));
+            let mut read = [0; 5];
+            tokio::io::AsyncReadExt::read_exact(&mut a_end, &mut read).await.unwrap();
+            assert_eq!(&read, b"first");
+        });
+    }
+
+    #[test]
+    fn a_full_socket_leaves_the_request_to_its_transfer() {
+        run(async {
+            let (outbox, clock) = (Outbox::default(), Seconds(0.into()));
+            let (socket, _end) = pair().await;
+            while socket.stream.try_write(&vec![0; 64 << 10]).is_ok() {}
+            outbox.post(&socket, &Context::from_waker(Waker::noop()), |bytes| *bytes = b"head body".to_vec());
+            outbox.write_all(&clock);
+            assert!(matches!(socket.collect(), Some((State::Stuck { sent: 0, .. }, 9))));
+            assert_eq!(socket.head(4), b"head");
+        });
+    }
+
+    #[test]
+    fn a_request_that_nobody_waits_for_is_not_written() {
+        run(async {
+            let (outbox, clock) = (Outbox::default(), Seconds(0.into()));
+            let (socket, mut end) = pair().await;
+            outbox.post(&socket, &Context::from_waker(Waker::noop()), |bytes| *bytes = b"late".to_vec());
+            drop(socket);
+            outbox.write_all(&clock);
+            let mut read = Vec::new();
+            tokio::io::AsyncReadExt::read_to_end(&mut end, &mut read).await.unwrap();
+            assert!(read.is_empty());
+        });
     }
 }

@@ -239,19 +239,18 @@ fn posted_requests_are_written_together_and_the_wait_is_time_blocked() {
 
 #[test]
 fn a_body_that_the_socket_does_not_take_whole_is_sent_all_the_same() {
+    const BODY: usize = 12 << 20;
     run(async {
         let address = server(|_, mut stream| async move {
             tokio::time::sleep(Duration::from_millis(50)).await;
             let mut read = 0;
             let mut chunk = vec![0; 64 << 10];
-            // Every request of this test has a body of BODY bytes.
             while read < BODY {
                 read += stream.read(&mut chunk).await.unwrap();
             }
             stream.write_all(OK).await.unwrap();
         })
         .await;
-        const BODY: usize = 12 << 20;
         let endpoint = Rc::new(Endpoint::parse(None, &format!("http://{address}/x")).unwrap());
         let clock: Rc<dyn Clock> = Rc::new(TestClock { origin: Instant::now() });
         let shared = Shared::with_outbox();
