@@ -329,6 +329,9 @@ fn watch(engine: &mut Engine, stage: &Rc<Stage>) {
     let nesting = Rc::clone(stage);
     #[expect(deprecated, reason = "not deprecated but marked as volatile: a change would not compile")]
     engine.on_var(move |_, _, context| {
+        if !nesting.is_alert(context.call_level()) {
+            return Ok(None);
+        }
         if nesting.looks_for_nesting() {
             host::look_for_nesting(&nesting, context.scope());
         }

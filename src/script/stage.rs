@@ -70,6 +70,8 @@ pub(super) struct Words {
     pub(super) methods: [Symbol; 7],
     /// HTTP/1.0 and HTTP/1.1.
     pub(super) protocols: [Symbol; 2],
+    /// The metric that every check adds to.
+    pub(super) checks: MetricId,
 }
 
 /// How long requests may take that say nothing of it themselves.
@@ -152,7 +154,8 @@ impl Stage {
         let methods =
             ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].map(|m| recorder.intern(m));
         let protocols = ["HTTP/1.0", "HTTP/1.1"].map(|p| recorder.intern(p));
-        self.words.set(Words { methods, protocols }).expect("a stage gets one recorder");
+        let (checks, _) = recorder.metric("checks").expect("a built-in metric");
+        self.words.set(Words { methods, protocols, checks }).expect("a stage gets one recorder");
         let recorder = Shared::new(recorder, Rc::clone(&self.current));
         assert!(self.recorder.set(recorder).is_ok(), "a stage gets one recorder");
     }
@@ -325,9 +328,14 @@ impl Stage {
         vu.is_ending().then_some(Dynamic::UNIT)
     }
 
-    /// Called where a variable is read, the only place that the interpreter knows while it ends a script:
-    /// true if it is to end here, for a limit that was met.
+    /// Whether there is more to do where a variable is read; almost never.
     #[inline]
+    pub(super) fn is_alert(&self, call_level: usize) -> bool {
+        self.looks_for_nesting.get() || self.seeks_place.get() || call_level > CALL_LEVELS_MAX
+    }
+
+    /// Whether the script is to end where a variable is read, for a limit that was met: that is the only
+    /// place that the interpreter knows while it ends a script.
     pub(super) fn ends_here(&self, call_level: usize) -> bool {
         if call_level > CALL_LEVELS_MAX && !self.vu().is_ending() {
             self.vu().end(Ending::Limit(Limit::Stack));
