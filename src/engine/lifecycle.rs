@@ -17,10 +17,8 @@ use crate::script::{Cast, DEPTH_MAX, Failure, Phase, Program, Stage, Turn, Vu, i
 
 use super::closed::panicked;
 use super::crew::client_options;
+use super::life::LEAK_NS;
 use super::message::{Command, Ended};
-
-/// How long a hook may take to end once it was told to.
-const LEAK_NS: u64 = 1_000_000_000;
 
 /// What a hook runs with.
 pub(super) struct Hook<'a> {

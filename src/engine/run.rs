@@ -25,6 +25,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::watch;
 
 use crate::diagnostic::{Code, Diagnostic};
+use crate::metrics::Snapshot;
 
 use super::aggregator::Aggregator;
 use super::control::{Control, Urgency};
@@ -77,12 +78,29 @@ enum Cause {
     Target(String),
 }
 
+/// A hook of the whole run, as the control thread waits for it.
+struct Hook {
+    name: &'static str,
+    limit: Duration,
+    /// What it means that it took longer.
+    late: Code,
+    /// A stop of this urgency reaches it.
+    urgency: Urgency,
+}
+
 /// How a hook of the whole run ended for the control thread.
 enum Hooked<T> {
     Reported(T),
     /// It took too long, and was told to end; what it then said, if it did.
     Late(Option<T>),
     /// A second stop: nobody waits for it any more.
+    Left,
+}
+
+/// A hook whose samples are added and whose time-out is told.
+enum Settled<T> {
+    Ended(T),
+    Late,
     Left,
 }
 
@@ -173,23 +191,21 @@ impl Workers {
             return Ok(Ok(serde_json::Value::Null));
         }
         self.tell(0, Command::SetUp).await;
-        let limit = self.job.plan.options.setup_timeout;
-        let report = self.hook(limit, Urgency::Stop, observer, |report| match report {
+        let hook = Hook {
+            name: "setup",
+            limit: self.job.plan.options.setup_timeout,
+            late: Code::SetupTimeout,
+            urgency: Urgency::Stop,
+        };
+        let settled = self.settle(&hook, sums, observer, |report| match report {
             Report::SetUp(result, delta) => Ok((result, delta)),
             other => Err(Box::new(other)),
         });
-        let (result, delta) = match report.await? {
-            Hooked::Reported(found) => found,
-            Hooked::Late(found) => {
-                if let Some((_, delta)) = found {
-                    sums.append(delta, observer);
-                }
-                self.errors.push(timed_out("setup", limit, Code::SetupTimeout));
-                return Ok(Err(End::NoLoad));
-            }
-            Hooked::Left => return Ok(Err(End::Interrupted)),
+        let result = match settled.await? {
+            Settled::Ended(result) => result,
+            Settled::Late => return Ok(Err(End::NoLoad)),
+            Settled::Left => return Ok(Err(End::Interrupted)),
         };
-        sums.append(delta, observer);
         Ok(match result {
             Ok(data) => Ok(data),
             Err(Ended::Failed(diagnostic)) => {
@@ -209,24 +225,22 @@ impl Workers {
         observer: &mut dyn Observer,
     ) -> Result<bool, EngineError> {
         self.tell(0, Command::TearDown { data }).await;
-        let limit = self.job.plan.options.teardown_timeout;
-        // It cleans up, so a first stop lets it: only a second one ends it.
-        let report = self.hook(limit, Urgency::Now, observer, |report| match report {
+        let hook = Hook {
+            name: "teardown",
+            limit: self.job.plan.options.teardown_timeout,
+            late: Code::TeardownTimeout,
+            // It cleans up, so a first stop lets it: only a second one ends it.
+            urgency: Urgency::Now,
+        };
+        let settled = self.settle(&hook, sums, observer, |report| match report {
             Report::TornDown(result, delta) => Ok((result, delta)),
             other => Err(Box::new(other)),
         });
-        let (result, delta) = match report.await? {
-            Hooked::Reported(found) => found,
-            Hooked::Late(found) => {
-                if let Some((_, delta)) = found {
-                    sums.append(delta, observer);
-                }
-                self.errors.push(timed_out("teardown", limit, Code::TeardownTimeout));
-                return Ok(false);
-            }
-            Hooked::Left => return Ok(true),
+        let result = match settled.await? {
+            Settled::Ended(result) => result,
+            Settled::Late => return Ok(false),
+            Settled::Left => return Ok(true),
         };
-        sums.append(delta, observer);
         match result {
             Ok(()) | Err(Ended::Stopped) => {}
             Err(Ended::Failed(diagnostic)) => self.errors.push(*diagnostic),
@@ -238,16 +252,37 @@ impl Workers {
         Ok(false)
     }
 
-    /// Waits for the report that a hook ends with. A stop of `urgency` that comes meanwhile reaches the
-    /// hook; after a second one nobody waits.
+    /// Waits for a hook, adds what it recorded, and tells if it took too long.
+    async fn settle<T>(
+        &mut self,
+        hook: &Hook,
+        sums: &mut Aggregator<'_>,
+        observer: &mut dyn Observer,
+        wanted: impl FnMut(Report) -> Result<(T, Snapshot), Box<Report>>,
+    ) -> Result<Settled<T>, EngineError> {
+        let (settled, delta) = match self.hook(hook, observer, wanted).await? {
+            Hooked::Reported((result, delta)) => (Settled::Ended(result), Some(delta)),
+            Hooked::Late(found) => {
+                self.errors.push(timed_out(hook));
+                (Settled::Late, found.map(|(_, delta)| delta))
+            }
+            Hooked::Left => (Settled::Left, None),
+        };
+        if let Some(delta) = delta {
+            sums.append(delta, observer);
+        }
+        Ok(settled)
+    }
+
+    /// Waits for the report that a hook ends with. A stop of its urgency that comes meanwhile reaches it;
+    /// after a second one nobody waits.
     async fn hook<T>(
         &mut self,
-        limit: Duration,
-        urgency: Urgency,
+        hook: &Hook,
         observer: &mut dyn Observer,
         mut wanted: impl FnMut(Report) -> Result<T, Box<Report>>,
     ) -> Result<Hooked<T>, EngineError> {
-        let timeout = tokio::time::sleep(limit);
+        let timeout = tokio::time::sleep(hook.limit);
         tokio::pin!(timeout);
         let mut late = false;
         loop {
@@ -255,7 +290,7 @@ impl Workers {
                 biased;
                 Ok(()) = self.urgency.changed() => {
                     let now = *self.urgency.borrow();
-                    if now >= urgency {
+                    if now >= hook.urgency {
                         let _ = self.commands[0].try_send(Command::Stop);
                     }
                     if now == Urgency::Now {
@@ -347,7 +382,7 @@ impl Workers {
 
     fn outcome(&mut self, end: End) -> Outcome {
         Outcome {
-            total: crate::metrics::Snapshot::default(),
+            total: Snapshot::default(),
             elapsed: Duration::ZERO,
             end,
             judgements: Vec::new(),
@@ -405,10 +440,10 @@ fn counted((diagnostic, count): (Diagnostic, u64)) -> Diagnostic {
     if count == 1 { diagnostic } else { diagnostic.note(format!("{count} times")) }
 }
 
-fn timed_out(hook: &str, limit: Duration, code: Code) -> Diagnostic {
-    let limit = crate::units::format_duration(limit);
-    Diagnostic::new(code, format!("`{hook}` took longer than {limit}"))
-        .hint(format!("allow more with `options(#{{ {hook}_timeout: \"…\" }})`"))
+fn timed_out(hook: &Hook) -> Diagnostic {
+    let (name, limit) = (hook.name, crate::units::format_duration(hook.limit));
+    Diagnostic::new(hook.late, format!("`{name}` took longer than {limit}"))
+        .hint(format!("allow more with `options(#{{ {name}_timeout: \"…\" }})`"))
 }
 
 fn leaked(count: u64) -> Diagnostic {

@@ -326,16 +326,16 @@ fn closure_names(declaration: &Declaration) -> BTreeMap<(String, u32), String> {
 fn watch(engine: &mut Engine, stage: &Rc<Stage>) {
     let progress = Rc::clone(stage);
     engine.on_progress(move |_| progress.progress());
-    let nesting = Rc::clone(stage);
+    let variable = Rc::clone(stage);
     #[expect(deprecated, reason = "not deprecated but marked as volatile: a change would not compile")]
     engine.on_var(move |_, _, context| {
-        if !nesting.is_alert(context.call_level()) {
+        if !variable.is_alert(context.call_level()) {
             return Ok(None);
         }
-        if nesting.looks_for_nesting() {
-            host::look_for_nesting(&nesting, context.scope());
+        if variable.looks_for_nesting() {
+            host::look_for_nesting(&variable, context.scope());
         }
-        if nesting.ends_here(context.call_level()) {
+        if variable.ends_here(context.call_level()) {
             return Err(EvalAltResult::ErrorRuntime(Dynamic::UNIT, rhai::Position::NONE).into());
         }
         Ok(None)

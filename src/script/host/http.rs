@@ -13,7 +13,7 @@ use super::super::vu::{Route, Vu};
 use super::metric::to_tags;
 use super::response::Reply;
 use crate::diagnostic::suggest;
-use crate::http::{Endpoint, Exchange, Method, Protocol, Request};
+use crate::http::{Endpoint, Exchange, Method, Protocol, Request, UrlError};
 use crate::metrics::{RequestKey, RequestSample, Symbol, TagSet};
 use crate::units::parse_duration;
 
@@ -228,11 +228,13 @@ fn route(stage: &Stage, vu: &Vu, url: ImmutableString, query: &[(String, String)
     }
     let query_pairs = query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let endpoint = Endpoint::with_query(vu.cast.base_url.as_deref(), &url, query_pairs).map_err(|error| {
-        let hint = match vu.cast.base_url {
-            Some(_) => "a path such as \"/health\" is completed with the base URL",
-            None => "declare `base_url(\"http://HOST:PORT\")` at the top level, or write the whole URL",
-        };
-        HostError::new(error.to_string()).hint(hint).word(url.as_str())
+        let fault = HostError::new(error.to_string()).word(url.as_str());
+        match error {
+            UrlError::Relative { .. } => fault
+                .hint("declare `base_url(\"http://HOST:PORT\")` at the top level, or write the whole URL"),
+            // The others say themselves what to write.
+            _ => fault,
+        }
     })?;
     let [name, tag] =
         stage.recorder().with(|recorder| [endpoint.name(), endpoint.tag()].map(|text| recorder.intern(text)));
