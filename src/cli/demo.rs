@@ -2,6 +2,7 @@
 
 use super::CliError;
 use super::signals::Signals;
+use super::terminal;
 use crate::demo::{Demo, DemoOptions, NullServer};
 
 #[derive(Debug, clap::Args)]
@@ -20,18 +21,18 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
     let mut signals = Signals::watch()?;
     if let Some(port) = arguments.null {
         let server = NullServer::start(port).map_err(|error| CliError::Listen { port, error })?;
-        announce(&server.url());
+        announce(&server.url())?;
         signals.wait();
         return server.stop().map_err(CliError::Serve);
     }
     let options = DemoOptions { port: arguments.port, ..DemoOptions::default() };
     let demo = Demo::start(options).map_err(|error| CliError::Listen { port: arguments.port, error })?;
-    announce(&demo.url());
+    announce(&demo.url())?;
     signals.wait();
     demo.stop().map_err(CliError::Serve)
 }
 
 /// The address is what a script wants from this command, so it goes to stdout.
-fn announce(url: &str) {
-    anstream::println!("listening on {url}");
+fn announce(url: &str) -> Result<(), CliError> {
+    terminal::print(&format!("listening on {url}\n"))
 }

@@ -22,6 +22,9 @@ pub enum CliError {
     /// The signals that end a server could not be received.
     #[error("failed to wait for a signal: {0}")]
     Signal(io::Error),
+    /// Standard output took no more; a closed pipe is no error.
+    #[error("failed to write to standard output: {0}")]
+    Print(io::Error),
     /// The plan could not be written as JSON: a bug.
     #[error("failed to print the plan: {0}")]
     Json(#[from] serde_json::Error),

@@ -15,6 +15,15 @@ pub(super) fn report(error: &CliError) -> ExitCode {
     ExitCode::from(code_of(error))
 }
 
+/// The exit code of a panic outside of scripts; what it says has been printed by then.
+pub(super) fn report_panic() -> ExitCode {
+    terminal::print_diagnostic(
+        &Diagnostic::new(Code::Bug, format!("runner {} panicked", env!("CARGO_PKG_VERSION")))
+            .hint("this is a bug: please report it with the lines above and the script"),
+    );
+    ExitCode::from(exit_code(Code::Bug))
+}
+
 /// The exit code of a kind of failure.
 fn exit_code(code: Code) -> u8 {
     match code {
@@ -45,14 +54,16 @@ fn worst(codes: &[Code]) -> u8 {
 
 fn code_of(error: &CliError) -> u8 {
     match error {
-        CliError::Listen { .. } | CliError::Serve(_) | CliError::Signal(_) => exit_code(Code::Other),
-        CliError::Json(_) => exit_code(Code::Bug),
+        CliError::Listen { .. }
+        | CliError::Serve(_)
+        | CliError::Signal(_)
+        | CliError::Session(SessionError::Demo(_)) => exit_code(Code::Other),
+        CliError::Print(_) => exit_code(Code::Results),
+        CliError::Json(_) | CliError::Session(SessionError::Engine(_)) => exit_code(Code::Bug),
         CliError::NotPassed(codes) => worst(codes),
         CliError::Refused(diagnostic) | CliError::Session(SessionError::Refused(diagnostic)) => {
             exit_code(diagnostic.code)
         }
-        CliError::Session(SessionError::Demo(_)) => exit_code(Code::Other),
-        CliError::Session(SessionError::Engine(_)) => exit_code(Code::Bug),
     }
 }
 
@@ -78,6 +89,7 @@ fn diagnostic(error: &CliError) -> Option<Diagnostic> {
         CliError::Listen { .. }
         | CliError::Serve(_)
         | CliError::Signal(_)
+        | CliError::Print(_)
         | CliError::Json(_)
         | CliError::Session(_) => Some(plain(error)),
     }

@@ -1,8 +1,11 @@
 //! `runner inspect`: the plan that a script declares, flags applied, without a request.
 
+use std::time::Duration;
+
 use super::CliError;
 use super::progress::print_log;
 use super::script::{LoadArguments, Script, ScriptArguments};
+use super::terminal;
 use crate::plan::{Plan, Scenario, Think};
 use crate::units::{format_count, format_duration};
 
@@ -23,7 +26,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
     let Script { declared, .. } = arguments.script.declare(&arguments.load, |line| print_log(&line))?;
     for note in &declared.notes {
-        anstream::eprintln!("note: {note}");
+        terminal::say(format_args!("note: {note}\n"));
     }
     let plan = &declared.plan;
     let text = match (arguments.requirements, arguments.json) {
@@ -41,8 +44,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
         (false, true) => serde_json::to_string_pretty(plan)?,
         (false, false) => table(plan),
     };
-    anstream::println!("{text}");
-    Ok(())
+    terminal::print(&format!("{text}\n"))
 }
 
 fn table(plan: &Plan) -> String {
@@ -86,9 +88,9 @@ fn table(plan: &Plan) -> String {
 }
 
 fn row(scenario: &Scenario) -> [String; 5] {
-    let start = match scenario.start_time.is_zero() {
-        true => String::new(),
-        false => format!(", from {}", format_duration(scenario.start_time)),
+    let start = match scenario.start_time {
+        Duration::ZERO => String::new(),
+        start => format!(", from {}", format_duration(start)),
     };
     let think = if scenario.think == Think::None { String::new() } else { scenario.think.describe() };
     [

@@ -15,9 +15,11 @@ mod signals;
 mod terminal;
 
 use std::ffi::OsString;
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser, Subcommand};
 
 pub use error::CliError;
@@ -60,14 +62,40 @@ impl Command {
 /// Parses the process's arguments, runs the subcommand, and reports its failure.
 pub fn main() -> ExitCode {
     // Clap ends the process itself for `--help` (0) and for a wrong command line (2).
-    let arguments = Arguments::parse_from(with_command(std::env::args_os().collect()));
+    let words = with_command(std::env::args_os().collect());
+    let arguments =
+        Arguments::try_parse_from(&words).unwrap_or_else(|error| with_source(error, &words).exit());
     if arguments.no_color {
         anstream::ColorChoice::Never.write_global();
     }
-    match arguments.command.run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => exit::report(&error),
+    // A panic of ours has a code of its own: the system's 101 is a teardown that timed out.
+    match std::panic::catch_unwind(AssertUnwindSafe(|| arguments.command.run())) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => exit::report(&error),
+        Err(_) => exit::report_panic(),
     }
+}
+
+/// Says so when a wrong value comes from an environment variable: clap names the flag alone.
+fn with_source(mut error: clap::Error, words: &[OsString]) -> clap::Error {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        _ => None,
+    };
+    let (flag, value) = (text(ContextKind::InvalidArg), text(ContextKind::InvalidValue));
+    let mut command = Arguments::command();
+    command.build();
+    let flags = command.get_subcommands().flat_map(clap::Command::get_arguments);
+    let variable = flags
+        .filter(|argument| Some(argument.to_string()) == flag)
+        .find_map(|argument| argument.get_env()?.to_str());
+    let is_written =
+        value.is_some_and(|value| words.iter().any(|word| word.to_string_lossy().contains(&value)));
+    if let Some(variable) = variable.filter(|variable| !is_written && std::env::var_os(variable).is_some()) {
+        let tip = format!("the value comes from the environment variable `{variable}`");
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    error
 }
 
 /// Puts `run` in front of a script, or of flags of `run`. A word that is neither a file nor looks like
@@ -104,6 +132,14 @@ mod tests {
         {
             assert_eq!(completed(same), same);
         }
+    }
+
+    #[test]
+    fn a_wrong_value_on_the_command_line_is_not_blamed_on_the_environment() {
+        let words: Vec<OsString> = ["runner", "run", "-u", "abc", "a.rhai"].map(OsString::from).into();
+        let error = with_source(Arguments::try_parse_from(&words).unwrap_err(), &words);
+        assert!(error.to_string().contains("'abc' for '--vus <N>'"), "{error}");
+        assert!(!error.to_string().contains("environment"), "{error}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a person sees while a run goes on, on standard error: one line that changes, the script's own
 //! lines above it. Where standard error is no terminal only the script's lines are printed.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::terminal;
@@ -27,7 +28,7 @@ impl Progress {
     /// Removes the line, so that something else can be printed.
     pub(super) fn clear(&mut self) {
         if std::mem::take(&mut self.is_open) {
-            anstream::eprint!("\r\x1b[K");
+            terminal::say(format_args!("\r\x1b[K"));
         }
     }
 }
@@ -36,7 +37,7 @@ impl Observer for Progress {
     fn tick(&mut self, tick: &Tick<'_>) {
         if self.is_shown {
             let line: String = line(tick).chars().take(terminal::width().saturating_sub(1)).collect();
-            anstream::eprint!("\r\x1b[K{line}");
+            terminal::say(format_args!("\r\x1b[K{line}"));
             self.is_open = true;
         }
     }
@@ -60,17 +61,17 @@ fn line(tick: &Tick<'_>) -> String {
         format_count(tick.books.interrupted),
     );
     if let Some(Value::Counter(requests)) = of("http_reqs") {
-        line += &format!(", {}", format_rate(requests));
+        let _ = write!(line, ", {}", format_rate(requests));
     }
     if let Some(Value::Trend(trend)) = of("http_req_duration")
         && let Some(p95) = trend.quantile(0.95)
     {
-        line += &format!(" p(95) {}", format_latency_us(p95.value_us as f64));
+        let _ = write!(line, " p(95) {}", format_latency_us(p95.value_us as f64));
     }
     if let Some(Value::Rate { hits, total }) = of("http_req_failed")
         && hits > 0
     {
-        line += &format!(" failed {}", format_percent(hits as f64 / total as f64));
+        let _ = write!(line, " failed {}", format_percent(hits as f64 / total as f64));
     }
     line
 }
@@ -87,19 +88,19 @@ pub(super) fn print_log(line: &LogLine) {
         ("", _) => String::new(),
         (scenario, vu) => format!(" [{scenario} #{vu}]"),
     };
-    anstream::eprintln!("{}{from} {}", line.level.name(), line.text);
+    terminal::say(format_args!("{}{from} {}\n", line.level.name(), line.text));
 }
 
 /// Says what is about to be played.
 pub(super) fn print_header(script: &str, plan: &Plan) {
     let on = plan.base_url.as_deref().map_or_else(String::new, |url| format!(" on {url}"));
-    anstream::eprintln!("runner {}: {script}{on}", env!("CARGO_PKG_VERSION"));
+    terminal::say(format_args!("runner {}: {script}{on}\n", env!("CARGO_PKG_VERSION")));
     let width = plan.scenarios.iter().map(|scenario| scenario.name.chars().count()).max().unwrap_or(0);
     for scenario in &plan.scenarios {
         let start = match scenario.start_time {
             Duration::ZERO => String::new(),
             start => format!(", starting at {}", format_duration(start)),
         };
-        anstream::eprintln!("  {:<width$}  {}{start}", scenario.name, scenario.demand.describe());
+        terminal::say(format_args!("  {:<width$}  {}{start}\n", scenario.name, scenario.demand.describe()));
     }
 }

@@ -10,8 +10,12 @@ use super::terminal;
 use crate::diagnostic::Code;
 use crate::engine::Control;
 use crate::report::{REPORTS, Style};
-use crate::results::{Reason, Verdict};
+use crate::results::{Reason, Summary, Verdict};
 use crate::session::{self, Settings};
+use crate::units::format_count;
+
+/// Failures shown with their source; the summary lists more.
+const FAILURES_SHOWN_MAX: usize = 5;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -31,21 +35,16 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
-    let mut signals = Signals::watch()?;
     let Script { source, outside, declared } =
         arguments.script.declare(&arguments.load, |line| print_log(&line))?;
     for note in &declared.notes {
-        anstream::eprintln!("note: {note}");
+        terminal::say(format_args!("note: {note}\n"));
     }
     let control = Control::default();
+    // From here on; reading and declaring a script end at once by the system's default.
+    let signals = Signals::watch()?;
     let stopper = control.clone();
-    // Left alone at the end: it waits for signals for as long as the process lives.
-    std::thread::spawn(move || {
-        loop {
-            signals.wait();
-            stopper.stop();
-        }
-    });
+    std::thread::spawn(move || stop_by(signals, &stopper));
     let name = source.name.clone();
     let settings =
         Settings { source, outside, workers: workers(arguments.workers), preflight: !arguments.no_preflight };
@@ -58,13 +57,41 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
     });
     progress.clear();
     let summary = summary?;
+    print_failures(&summary);
     let style = Style { colour: terminal::stdout_has_colour(), width: terminal::width() };
     // The first report is the one for people.
-    anstream::print!("{}", (REPORTS[0].render)(&summary, &style));
+    terminal::print(&(REPORTS[0].render)(&summary, &style))?;
     match summary.verdict() {
         Verdict::Passed => Ok(()),
         Verdict::Stopped => Err(CliError::NotPassed(vec![Code::Interrupted])),
         Verdict::Failed(reasons) => Err(CliError::NotPassed(reasons.iter().map(Reason::code).collect())),
+    }
+}
+
+/// Shows where the script failed, with its source: the summary, which is short, has the place alone.
+fn print_failures(summary: &Summary) {
+    for error in &summary.errors {
+        terminal::print_diagnostic(error);
+    }
+    for failure in summary.failures.iter().take(FAILURES_SHOWN_MAX) {
+        let times = match failure.count {
+            1 => "once".to_owned(),
+            count => format!("{} times", format_count(count)),
+        };
+        let note = format!("met {times}, first in scenario `{}`", failure.scenario);
+        terminal::print_diagnostic(&failure.diagnostic.clone().note(note));
+    }
+}
+
+/// Hands signals on. Left alone at the end: it waits for as long as the process lives.
+fn stop_by(mut signals: Signals, control: &Control) {
+    for count in 0u64.. {
+        signals.wait();
+        control.stop();
+        if count == 0 {
+            let clear = if terminal::is_watched() { "\r\x1b[K" } else { "" };
+            terminal::say(format_args!("{clear}stopping: once more ends it at once\n"));
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::CliError;
 use crate::diagnostic::{Code, Diagnostic, Source};
-use crate::plan::{Overrides, Stage};
+use crate::plan::{Overrides, PlanError, Stage};
 use crate::script::{Level, LogLine, Outside};
 use crate::session::{Declared, declare, read};
 use crate::units::parse_duration;
@@ -36,13 +36,13 @@ pub(super) struct ScriptArguments {
 #[command(next_help_heading = "Load")]
 pub(super) struct LoadArguments {
     /// Virtual users
-    #[arg(short = 'u', long, env = "RUNNER_VUS", value_name = "N")]
+    #[arg(short = 'u', long, env = "RUNNER_VUS", value_name = "N", value_parser = count)]
     vus: Option<u64>,
     /// How long, such as 30s
     #[arg(short, long, env = "RUNNER_DURATION", value_name = "TIME", value_parser = duration)]
     duration: Option<Duration>,
     /// Iterations, shared by all virtual users
-    #[arg(short, long, env = "RUNNER_ITERATIONS", value_name = "N")]
+    #[arg(short, long, env = "RUNNER_ITERATIONS", value_name = "N", value_parser = count)]
     iterations: Option<u64>,
     /// A stage TIME:USERS, such as 30s:50; repeatable
     #[arg(short, long, env = "RUNNER_STAGES", value_name = "TIME:USERS", value_delimiter = ',', value_parser = stage)]
@@ -61,6 +61,10 @@ pub(super) struct LoadArguments {
     user_agent: Option<String>,
 }
 
+fn count(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "write a whole number, such as 10".to_owned())
+}
+
 fn duration(text: &str) -> Result<Duration, String> {
     match parse_duration(text) {
         Ok(duration) if duration.is_zero() => Err("it must be longer than 0s".to_owned()),
@@ -70,9 +74,9 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 fn stage(text: &str) -> Result<Stage, String> {
-    Stage::parse(text).map_err(|error| match error.hint() {
-        Some(hint) => format!("{error}: {hint}"),
-        None => error.to_string(),
+    Stage::parse(text).map_err(|error| match error {
+        PlanError::Stage { .. } => "write a time and the users at its end, such as 30s:50".to_owned(),
+        error => error.hint().map_or_else(|| error.to_string(), |hint| format!("{error}: {hint}")),
     })
 }
 
@@ -121,7 +125,7 @@ impl ScriptArguments {
         if let Some(url) = &self.base_url
             && url != crate::script::DEMO_URL
         {
-            crate::http::Endpoint::parse(Some(url), "/")
+            crate::http::Endpoint::parse(None, url)
                 .map_err(|error| Diagnostic::new(Code::Usage, format!("`--base-url`: {error}")))?;
         }
         Ok(Overrides {

@@ -1,7 +1,9 @@
-//! Width and colour of the streams, and the one place that prints diagnostics.
+//! The two streams: their width and colour, and the one place that writes to them.
 
-use std::io::IsTerminal;
+use std::fmt;
+use std::io::{ErrorKind, IsTerminal, Write};
 
+use super::CliError;
 use crate::diagnostic::{Diagnostic, render};
 
 /// Columns where no terminal says how wide it is.
@@ -23,7 +25,21 @@ pub(super) fn stdout_has_colour() -> bool {
     anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never
 }
 
+/// Prints data to standard output. Whoever closed the pipe has seen enough, which is no failure.
+pub(super) fn print(text: &str) -> Result<(), CliError> {
+    let mut stdout = anstream::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(CliError::Print(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Says something on standard error. If nobody can hear it, the run goes on.
+pub(super) fn say(text: fmt::Arguments<'_>) {
+    let _ = anstream::stderr().lock().write_fmt(text);
+}
+
 /// Prints a diagnostic to standard error; colours go where they can't be seen.
 pub(super) fn print_diagnostic(diagnostic: &Diagnostic) {
-    anstream::eprintln!("{}", render(diagnostic, true, width().max(60)).trim_end());
+    say(format_args!("{}\n", render(diagnostic, true, width().max(60)).trim_end()));
 }

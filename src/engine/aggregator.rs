@@ -1,11 +1,12 @@
 //! Joins what the workers recorded, second by second, and judges the targets on it.
 //!
-//! A second is complete once every worker that still plays has handed in its delta. Joined first,
-//! then appended to the total: the seconds' sum is the total.
+//! A second is complete once every worker has handed in its delta or is done. Joined first, then
+//! appended to the total: the seconds' sum, and the rest after the last whole one, is the total.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::diagnostic::Diagnostic;
 use crate::metrics::{Recorder, Snapshot, TagSet};
 use crate::plan::{Judgement, Plan, Target, Verdict, Window, judge};
 
@@ -20,23 +21,41 @@ pub(super) struct Aggregator<'a> {
     users: Recorder,
     /// Seconds that are not complete, by number.
     open: BTreeMap<u64, Second>,
+    /// The last second that was completed, whole or not.
+    closed: u64,
     windows: Vec<Option<Window>>,
-    playing: usize,
-    /// By worker: books and users at its last tick.
-    state: Vec<(Books, u64)>,
+    workers: Vec<Progress>,
+    /// From the start of the load to the end of the last worker that is done.
+    pub(super) elapsed: Duration,
     pub(super) scenarios: Vec<ScenarioOutcome>,
     failures: Vec<ScriptFailure>,
     failures_more: u64,
     pub(super) requests_cut: u64,
     pub(super) log_lost: u64,
     pub(super) leaked: u64,
-    pub(super) end_ns: u64,
+    /// Bugs of ours, each with how often it was met.
+    pub(super) bugs: Vec<(Diagnostic, u64)>,
 }
 
+/// How far a worker is.
+#[derive(Debug, Clone, Copy, Default)]
+struct Progress {
+    /// The last second that it handed in.
+    second: u64,
+    is_done: bool,
+    /// What it came to so far, as it last said.
+    books: Books,
+    /// The most users at once in its last, partial second.
+    vus_rest: u64,
+}
+
+/// What the workers said of one second.
 #[derive(Debug, Default)]
 struct Second {
     delta: Option<Snapshot>,
-    workers: usize,
+    /// Books and users at its end, of the workers that played it to its end. None of them: it is no
+    /// whole second, but the rest after the last one.
+    states: BTreeMap<usize, (Books, u64)>,
 }
 
 impl Second {
@@ -55,16 +74,17 @@ impl<'a> Aggregator<'a> {
             total: Snapshot::default(),
             users: Recorder::new(&[]),
             open: BTreeMap::new(),
+            closed: 0,
             windows: plan.targets.iter().map(Window::new).collect(),
-            playing: workers,
-            state: vec![(Books::default(), 0); workers],
+            workers: vec![Progress::default(); workers],
+            elapsed: Duration::ZERO,
             scenarios: Vec::new(),
             failures: Vec::new(),
             failures_more: 0,
             requests_cut: 0,
             log_lost: 0,
             leaked: 0,
-            end_ns: 0,
+            bugs: Vec::new(),
         }
     }
 
@@ -78,22 +98,30 @@ impl<'a> Aggregator<'a> {
         state: (Books, u64),
         observer: &mut dyn Observer,
     ) -> Option<String> {
-        self.state[worker] = state;
+        (self.workers[worker].second, self.workers[worker].books) = (number, state.0);
         let second = self.open.entry(number).or_default();
         second.join(delta);
-        second.workers += 1;
+        second.states.insert(worker, state);
         self.close(observer)
     }
 
-    /// Takes a worker's last words.
+    /// Takes a worker's last words; the rest of a second joins what the others record in that second.
     pub(super) fn done(&mut self, worker: usize, done: Done, observer: &mut dyn Observer) -> Option<String> {
-        self.playing -= 1;
-        self.state[worker].1 = 0;
-        self.end_ns = self.end_ns.max(done.end_ns);
+        let books = sum(&done.scenarios);
+        let own = &mut self.workers[worker];
+        (own.is_done, own.books, own.vus_rest) = (true, books, done.vus_rest);
+        self.open.entry(own.second + 1).or_default().join(done.delta);
+        self.elapsed = self.elapsed.max(done.elapsed);
         self.requests_cut += done.requests_cut;
         self.log_lost += done.log_lost;
         self.leaked += done.leaked;
         self.failures_more += done.failures_more;
+        for (bug, count) in done.bugs {
+            match self.bugs.iter_mut().find(|(known, _)| *known == bug) {
+                Some((_, known)) => *known += count,
+                None => self.bugs.push((bug, count)),
+            }
+        }
         for failure in done.failures {
             self.note(failure);
         }
@@ -104,11 +132,6 @@ impl<'a> Aggregator<'a> {
                 sum.books.add(part.books);
                 sum.threw += part.threw;
             }
-        }
-        // The rest of a second joins the worker's last tick that is not complete, or the total.
-        match self.open.values_mut().next_back() {
-            Some(second) => second.join(done.delta),
-            None => self.total.append(done.delta),
         }
         self.close(observer)
     }
@@ -127,46 +150,66 @@ impl<'a> Aggregator<'a> {
 
     /// Whether a worker still plays.
     pub(super) fn is_playing(&self) -> bool {
-        self.playing > 0
+        self.workers.iter().any(|worker| !worker.is_done)
     }
 
+    /// Closes the seconds that no worker will add to any more.
     fn close(&mut self, observer: &mut dyn Observer) -> Option<String> {
         let mut ending = None;
         while let Some(entry) = self.open.first_entry() {
-            if entry.get().workers < self.playing {
+            let number = *entry.key();
+            if self.workers.iter().any(|worker| !worker.is_done && worker.second < number) {
                 break;
             }
-            let (number, second) = entry.remove_entry();
+            let second = entry.remove();
+            let is_whole = !second.states.is_empty();
             let mut delta = second.delta.unwrap_or_default();
             let (mut books, mut vus) = (Books::default(), 0);
-            for (own, users) in &self.state {
-                books.add(*own);
+            for (worker, progress) in self.workers.iter().enumerate() {
+                let (own, users) = second.states.get(&worker).copied().unwrap_or((progress.books, 0));
+                books.add(own);
                 vus += users;
             }
-            let users = self.count_users(vus, delta.tick);
+            // At the end of the rest nobody is left: that says nothing, unless it is all there is.
+            let seen = match (is_whole, number) {
+                (true, _) => Some(vus),
+                (false, 1) => Some(self.workers.iter().map(|worker| worker.vus_rest).sum()),
+                (false, _) => None,
+            };
+            let users = self.count_users(seen, delta.tick);
             delta.join(users);
             self.total.append(delta.clone());
-            for window in self.windows.iter_mut().flatten() {
-                window.push(&delta);
+            self.closed = number;
+            let elapsed = if is_whole { Duration::from_secs(number) } else { self.elapsed };
+            if is_whole {
+                for window in self.windows.iter_mut().flatten() {
+                    window.push(&delta);
+                }
+                if self.is_playing() {
+                    ending = ending.or_else(|| self.failed_target(elapsed));
+                }
             }
-            let elapsed = Duration::from_secs(number);
-            ending = ending.or_else(|| self.failed_target(elapsed));
-            observer.tick(&Tick {
-                number,
-                elapsed,
-                end_max: self.plan.end_max(),
-                delta: &delta,
-                total: &self.total,
-                vus,
-                vus_max: self.plan.vus_max(),
-                books,
-            });
+            self.tell(observer, elapsed, &delta, (books, vus));
         }
         ending
     }
 
-    fn count_users(&mut self, vus: u64, tick: u64) -> Snapshot {
-        for (name, count) in [("vus", vus), ("vus_max", self.plan.vus_max())] {
+    fn tell(&self, observer: &mut dyn Observer, elapsed: Duration, delta: &Snapshot, state: (Books, u64)) {
+        observer.tick(&Tick {
+            number: self.closed,
+            elapsed,
+            end_max: self.plan.end_max(),
+            delta,
+            total: &self.total,
+            vus: state.1,
+            vus_max: self.plan.vus_max(),
+            books: state.0,
+        });
+    }
+
+    fn count_users(&mut self, vus: Option<u64>, tick: u64) -> Snapshot {
+        for (name, count) in [("vus", vus), ("vus_max", Some(self.plan.vus_max()))] {
+            let Some(count) = count else { continue };
             let (metric, _) = self.users.metric(name).expect("a built-in metric");
             let series = self.users.series(metric, &TagSet::default());
             self.users.set(series, count as f64);
@@ -194,15 +237,30 @@ impl<'a> Aggregator<'a> {
         failed.map(|(target, _)| format!("{} {}", target.key, target.text))
     }
 
-    /// Adds what was recorded outside the load: by `teardown`, or by a `setup` without a load.
-    pub(super) fn append(&mut self, delta: Snapshot) {
-        self.total.append(delta);
+    /// Adds what was recorded outside the load: by `teardown`, or by a `setup` without a load. Observers
+    /// see it as one more second, so that what they saw is the total.
+    pub(super) fn append(&mut self, delta: Snapshot, observer: &mut dyn Observer) {
+        if delta.is_empty() {
+            return;
+        }
+        self.closed += 1;
+        self.total.append(delta.clone());
+        self.tell(observer, self.elapsed, &delta, (sum(&self.scenarios), 0));
+    }
+
+    /// Waits no longer for the workers that still play: what they recorded since their last second is lost.
+    pub(super) fn give_up(&mut self, elapsed: Duration, observer: &mut dyn Observer) {
+        for worker in &mut self.workers {
+            worker.is_done = true;
+        }
+        self.elapsed = elapsed;
+        self.close(observer);
     }
 
     /// The verdicts and the sums. `end`, `errors`, `seed` are the caller's to say.
-    pub(super) fn finish(mut self, elapsed: Duration, outcome: Outcome) -> Outcome {
+    pub(super) fn finish(mut self, outcome: Outcome) -> Outcome {
         let verdict = |(target, window): (&Target, &Option<Window>)| -> Judgement {
-            judge(target, &self.total, elapsed, window.as_ref().and_then(Window::worst))
+            judge(target, &self.total, self.elapsed, window.as_ref().and_then(Window::worst))
         };
         let judgements = self.plan.targets.iter().zip(&self.windows).map(verdict).collect();
         self.failures.sort_by(|a, b| {
@@ -217,7 +275,7 @@ impl<'a> Aggregator<'a> {
         };
         Outcome {
             total: self.total,
-            elapsed,
+            elapsed: self.elapsed,
             judgements,
             scenarios,
             failures: self.failures,
@@ -228,3 +286,13 @@ impl<'a> Aggregator<'a> {
         }
     }
 }
+
+fn sum(scenarios: &[ScenarioOutcome]) -> Books {
+    scenarios.iter().fold(Books::default(), |mut sum, scenario| {
+        sum.add(scenario.books);
+        sum
+    })
+}
+
+#[cfg(test)]
+mod tests;

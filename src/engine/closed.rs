@@ -11,9 +11,9 @@
 //! | running  | interval over, bound met, or cut        | stopping |
 //! | stopping | `on_stop` returned or was cut           | away     |
 //!
-//! A deadline stands over the whole: at it the script is told to end, [`ON_STOP_NS`] later once more
-//! (then `on_stop` runs), and what won't end within [`LEAK_NS`] is leaked, which is a bug to report.
+//! A deadline stands over the whole, see [`Life`]; what won't end is leaked, which is a bug to report.
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
@@ -25,16 +25,12 @@ use rhai::{Dynamic, Scope};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::fiber::Fiber;
 use crate::http::Alarm;
-use crate::plan::{Bound, Flow, Interval};
+use crate::plan::{Bound, Flow, Interval, Stripe, Users};
 use crate::script::{Failure, Turn, Vu};
 
 use super::crew::{Crew, Part, Span};
 use super::event::FailureKind;
-
-/// How long `on_stop` may take once the user had to be cut.
-const ON_STOP_NS: u64 = 2_000_000_000;
-/// How long a script may take to end once it was told to for the last time.
-const LEAK_NS: u64 = 1_000_000_000;
+use super::life::Life;
 
 /// Starts the tasks of all users that this worker owns.
 pub(super) fn start(crew: &Rc<Crew>) {
@@ -70,10 +66,14 @@ async fn user(task: Task, part: Rc<Part>, number: u64) {
     let scenario_ns = crew.start_ns.saturating_add(nanoseconds(part.scenario.start_time));
     let end_ns = scenario_ns.saturating_add(part.users().curve.duration_ns());
     let intervals = part.users().curve.active(number);
-    let alarm = crew.stage.clock().alarm();
+    let clock = crew.stage.clock();
+    let alarm = clock.alarm();
+    let begun = Rc::new(Cell::new(0));
+    let mut free_ns = 0;
     for Interval { start_ns, end_ns: until_ns } in intervals {
         let hold = Hold {
-            start_ns: scenario_ns.saturating_add(start_ns),
+            // A user that is wanted again while its last iteration runs on is due when that is over.
+            start_ns: scenario_ns.saturating_add(start_ns).max(free_ns),
             until_ns: scenario_ns.saturating_add(until_ns),
             scenario_end_ns: end_ns,
         };
@@ -86,13 +86,26 @@ async fn user(task: Task, part: Rc<Part>, number: u64) {
             () = crew.stopped.notified() => break,
             () = poll_fn(|context| alarm.poll_due(context)) => {}
         }
-        live(crew, &part, number, hold, &*alarm).await;
+        if clock.now_ns() < hold.until_ns {
+            live(crew, &part, User { number, begun: Rc::clone(&begun) }, hold, &alarm).await;
+            free_ns = clock.now_ns();
+        }
     }
     settle_bound(crew, &part);
 }
 
+/// Which user of its scenario.
+#[derive(Debug, Clone)]
+struct User {
+    /// From 1.
+    number: u64,
+    /// Iterations that it has begun, in all of its lives.
+    begun: Rc<Cell<u64>>,
+}
+
 /// An interval of a user, on the worker's clock.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_field_names, reason = "a unit ends a name")]
 struct Hold {
     start_ns: u64,
     /// No iteration begins from here on.
@@ -112,109 +125,121 @@ impl Hold {
 }
 
 /// One life of a user, from `on_start` to `on_stop`, on a fiber of its own.
-async fn live(crew: &Rc<Crew>, part: &Rc<Part>, number: u64, hold: Hold, deadline: &dyn Alarm) {
-    let vu = crew.hire(part, number);
+async fn live(crew: &Rc<Crew>, part: &Rc<Part>, user: User, hold: Hold, deadline: &Rc<dyn Alarm>) {
+    let life = crew.hire(part, user.number, (Rc::clone(deadline), hold.deadline_ns(part)));
     let body = {
-        let (crew, part, vu) = (Rc::clone(crew), Rc::clone(part), Rc::clone(&vu));
-        move || drive(&crew, &part, &vu, hold)
+        let (crew, part, life) = (Rc::clone(crew), Rc::clone(part), Rc::clone(&life));
+        move || drive(&crew, &part, &life, &user, hold)
     };
     match Fiber::new(&crew.arena, crew.stage.current(), body) {
-        Ok(fiber) => {
-            deadline.set(hold.deadline_ns(part));
-            guard(crew, &vu, Turn::new(&crew.stage, &vu, fiber), deadline).await;
-            deadline.clear();
-        }
+        Ok(fiber) => guard(crew, part, &life, Turn::new(&crew.stage, &life.vu, fiber)).await,
         Err(error) => crew.report_bug(Diagnostic::new(
             Code::Other,
-            format!("no stack for virtual user {}: {error}", vu.id),
+            format!("no stack for a virtual user of scenario `{}`: {error}", part.scenario.name),
         )),
     }
-    crew.dismiss(&vu);
+    deadline.clear();
+    crew.dismiss(&life.vu);
 }
 
 /// Polls a user's fiber to its end; a deadline or a stop makes it end.
-async fn guard(crew: &Crew, vu: &Rc<Vu>, turn: Turn<Fiber<()>>, deadline: &dyn Alarm) {
+async fn guard(crew: &Crew, part: &Part, life: &Life, turn: Turn<Fiber<()>>) {
     let mut turn = pin!(turn);
-    let mut cuts = 0;
     let ended = poll_fn(|context| {
         loop {
             if let Poll::Ready(ended) = turn.as_mut().poll(context) {
                 return Poll::Ready(Some(ended));
             }
-            let due = deadline.poll_due(context).is_ready();
-            let stop = crew.is_stopping() && cuts == 0;
+            if crew.is_leaving() {
+                return Poll::Ready(None);
+            }
+            let due = life.deadline.poll_due(context).is_ready();
+            let stop = crew.is_stopping() && life.is_playing();
             if !due && !stop {
                 return Poll::Pending;
             }
-            cuts += 1;
-            if cuts > 2 {
+            if !life.cut(crew.stage.clock().now_ns()) {
+                crew.leaked.set(crew.leaked.get() + 1);
                 return Poll::Ready(None);
             }
-            // The first cut leaves time for `on_stop`, the second for nothing but the end.
-            let allowed_ns = if cuts == 1 && crew.on_stop.is_some() { ON_STOP_NS } else { LEAK_NS };
-            if cuts == 1 && crew.on_stop.is_none() {
-                cuts = 2;
-            }
-            deadline.set(crew.stage.clock().now_ns().saturating_add(allowed_ns));
-            vu.stop();
         }
     })
     .await;
+    // What began is booked, whatever became of the fiber.
+    let cut_short = life.in_iteration.replace(false);
     match ended {
         Some(Ok(())) => {}
-        Some(Err(panic)) => crew.report_bug(panicked(&*panic)),
-        None => crew.leaked.set(crew.leaked.get() + 1),
+        Some(Err(panic)) => {
+            part.book(|books| books.failed += u64::from(cut_short));
+            crew.report_bug(panicked(&*panic));
+        }
+        None => part.book(|books| books.interrupted += u64::from(cut_short)),
     }
 }
 
 /// What a panic says, as a bug to report.
 pub(super) fn panicked(panic: &(dyn std::any::Any + Send)) -> Diagnostic {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("a panic without words");
+    let text = panic_text(panic);
     Diagnostic::new(Code::Bug, format!("runner {} panicked: {text}", env!("CARGO_PKG_VERSION")))
         .hint("this is a bug: please report it with the script")
 }
 
+/// The words of a panic.
+pub(super) fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic without words")
+}
+
 /// On the fiber: a user's life as blocking code.
-fn drive(crew: &Crew, part: &Part, vu: &Rc<Vu>, hold: Hold) {
+fn drive(crew: &Crew, part: &Part, life: &Life, user: &User, hold: Hold) {
+    let (vu, clock) = (&life.vu, crew.stage.clock());
     let mut scope = Scope::new();
-    if let Some(on_start) = &crew.on_start
-        && let Err(failure) = crew.program.call(vu, on_start, &crew.data, &mut scope)
-    {
-        if crew.note(part, failure) == Some(FailureKind::Threw) {
-            part.threw.set(part.threw.get() + 1);
+    let mut due_ns = hold.start_ns;
+    let mut is_started = true;
+    if let Some(on_start) = &crew.on_start {
+        let start_ns = clock.now_ns();
+        if let Err(failure) = crew.program.call(vu, on_start, &crew.data, &mut scope) {
+            is_started = false;
+            if crew.note(part, failure) == Some(FailureKind::Threw) {
+                part.threw.set(part.threw.get() + 1);
+            }
         }
-    } else {
-        iterate(crew, part, vu, hold, &mut scope);
+        // The first iteration is due once `on_start` is over: that it took its time is no lateness.
+        due_ns = due_ns.saturating_add(clock.now_ns().saturating_sub(start_ns));
+    }
+    if is_started {
+        iterate(crew, part, life, user, Hold { start_ns: due_ns, ..hold }, &mut scope);
     }
     let _ = vu.take_ending();
-    if let Some(on_stop) = &crew.on_stop
-        && let Err(failure) = crew.program.call(vu, on_stop, &crew.data, &mut scope)
-    {
-        crew.note(part, failure);
+    if let Some(on_stop) = crew.on_stop.as_ref().filter(|_| !crew.is_leaving()) {
+        life.begin_on_stop(clock.now_ns(), nanoseconds(part.scenario.graceful_stop), crew.is_stopping());
+        if let Err(failure) = crew.program.call(vu, on_stop, &crew.data, &mut scope) {
+            crew.note(part, failure);
+        }
     }
 }
 
-fn iterate(crew: &Crew, part: &Part, vu: &Rc<Vu>, hold: Hold, scope: &mut Scope<'_>) {
-    let clock = crew.stage.clock();
+fn iterate(crew: &Crew, part: &Part, life: &Life, user: &User, hold: Hold, scope: &mut Scope<'_>) {
+    let (vu, clock) = (&life.vu, crew.stage.clock());
     let mut due_ns = hold.start_ns;
     let mut now_ns = clock.now_ns();
-    let mut own = 0;
     while now_ns < hold.until_ns && !crew.is_stopping() {
-        let Some(iteration) = next_iteration(crew, part, own) else { break };
-        own += 1;
+        let Some(iteration) = next_iteration(&crew.stripe, part.shard, part.users(), user, &part.taken)
+        else {
+            break;
+        };
         vu.scenario_iteration.set(iteration);
         vu.lateness_ns.set(now_ns.saturating_sub(due_ns));
         part.book(|books| {
             books.scheduled += 1;
             books.started += 1;
         });
+        life.in_iteration.set(true);
         let start_ns = now_ns;
         let result = crew.program.call(vu, entry(part, vu), &crew.data, scope);
         now_ns = clock.now_ns();
         vu.iteration.set(vu.iteration.get() + 1);
+        life.in_iteration.set(false);
         if !settle(crew, part, result, Span { due_ns, start_ns, end_ns: now_ns }) {
             break;
         }
@@ -231,21 +256,30 @@ fn iterate(crew: &Crew, part: &Part, vu: &Rc<Vu>, hold: Hold, scope: &mut Scope<
     }
 }
 
-/// The number of the next iteration in its scenario, if the bound leaves one.
-fn next_iteration(crew: &Crew, part: &Part, own: u64) -> Option<u64> {
-    match part.users().bound {
-        Some(Bound::PerUser(each)) if own >= each => None,
+/// The number of a user's next iteration in its scenario, from 0, if the bound leaves one. Numbers go by
+/// index over the whole run, so they are each given once, on however many shards.
+fn next_iteration(
+    stripe: &Stripe,
+    shard: usize,
+    users: &Users,
+    user: &User,
+    taken: &Cell<u64>,
+) -> Option<u64> {
+    let (begun, peak) = (user.begun.get(), users.curve.peak());
+    let number = match users.bound {
+        Some(Bound::PerUser(each)) if begun >= each => return None,
         Some(Bound::Shared(total)) => {
-            let users = part.users().curve.peak();
-            let rank = part.taken.get();
-            if rank >= crew.stripe.iteration_share(part.shard, users, total) {
+            let rank = taken.get();
+            if rank >= stripe.iteration_share(shard, peak, total) {
                 return None;
             }
-            part.taken.set(rank + 1);
-            crew.stripe.iteration_nth(part.shard, users, rank)
+            taken.set(rank + 1);
+            stripe.iteration_nth(shard, peak, rank)?
         }
-        _ => Some(part.books.get().started),
-    }
+        _ => begun.saturating_mul(peak).saturating_add(user.number - 1),
+    };
+    user.begun.set(begun + 1);
+    Some(number)
 }
 
 /// What this iteration calls.
@@ -258,13 +292,10 @@ fn entry<'a>(part: &'a Part, vu: &Vu) -> &'a crate::script::Entry {
 
 /// Books an iteration that ended; false when the user ends with it.
 fn settle(crew: &Crew, part: &Part, result: Result<Dynamic, Failure>, span: Span) -> bool {
-    let failure = match result {
-        Ok(_) => {
-            crew.record(part, span);
-            part.book(|books| books.ok += 1);
-            return true;
-        }
-        Err(failure) => failure,
+    let Err(failure) = result else {
+        crew.record(part, span);
+        part.book(|books| books.ok += 1);
+        return true;
     };
     let Some(kind) = crew.note(part, failure) else {
         part.book(|books| books.interrupted += 1);
@@ -304,3 +335,6 @@ fn settle_bound(crew: &Crew, part: &Part) {
 fn nanoseconds(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

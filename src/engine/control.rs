@@ -32,6 +32,11 @@ impl Control {
         });
     }
 
+    /// Whether it was told to end.
+    pub fn is_stopping(&self) -> bool {
+        *self.0.borrow() > Urgency::None
+    }
+
     /// To wait for a stop.
     pub(super) fn subscribe(&self) -> watch::Receiver<Urgency> {
         self.0.subscribe()

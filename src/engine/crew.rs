@@ -11,12 +11,13 @@ use tokio::sync::Notify;
 
 use crate::diagnostic::Diagnostic;
 use crate::fiber::Arena;
-use crate::http::{Client, Options};
+use crate::http::{Alarm, Client, Options};
 use crate::metrics::{Kind, Recorder, SeriesId, TagSet};
 use crate::plan::{Demand, Plan, Scenario, Stripe, Users};
 use crate::script::{Cast, Entry, Failure, Phase, Program, Stage, Vu};
 
 use super::event::{Books, FAILURES_MAX, FailureKind, ScenarioOutcome, ScriptFailure};
+use super::life::Life;
 
 /// What the users of one scenario share on a worker.
 #[derive(Debug)]
@@ -51,6 +52,7 @@ struct IterationSeries {
 
 /// When an iteration was due, began and ended.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_field_names, reason = "a unit ends a name")]
 pub(super) struct Span {
     pub(super) due_ns: u64,
     pub(super) start_ns: u64,
@@ -86,19 +88,24 @@ pub(super) struct Crew {
     pub(super) seed: u64,
     client_options: Options,
     /// Users that exist now, by id.
-    roster: RefCell<BTreeMap<u64, Rc<Vu>>>,
+    roster: RefCell<BTreeMap<u64, Rc<Life>>>,
     /// Tasks of users that have not come to their end.
     pub(super) tasks: Cell<usize>,
     pub(super) all_done: Notify,
+    /// The most users at once since [`Crew::take_most`].
+    most: Cell<u64>,
     stopping: Cell<bool>,
+    leaving: Cell<bool>,
     pub(super) stopped: Notify,
     failures: RefCell<BTreeMap<(FailureKind, String), ScriptFailure>>,
     failures_more: Cell<u64>,
     pub(super) leaked: Cell<u64>,
-    /// Where `abort(reason)` goes.
+    /// Bugs of ours, each with how often it was met.
+    bugs: RefCell<Vec<(Diagnostic, u64)>>,
+    /// The reason of the first `abort(reason)`.
+    aborted: RefCell<Option<String>>,
+    /// Where `abort(reason)` goes at once.
     abort: Box<dyn Fn(String)>,
-    /// Where a bug of ours goes.
-    broken: Box<dyn Fn(Diagnostic)>,
 }
 
 /// What a crew is made of besides the plan.
@@ -111,11 +118,13 @@ pub(super) struct Means {
     pub(super) data: Dynamic,
     pub(super) seed: u64,
     pub(super) abort: Box<dyn Fn(String)>,
-    pub(super) broken: Box<dyn Fn(Diagnostic)>,
 }
 
 /// Stacks beyond one a user: of users that had to be leaked, while their successors run.
 const STACKS_SPARE: u64 = 64;
+
+/// Different bugs that a worker reports: the first tell the story.
+const BUGS_MAX: usize = 5;
 
 impl Crew {
     /// The crew that plays this worker's share of the plan.
@@ -148,26 +157,30 @@ impl Crew {
             roster: RefCell::default(),
             tasks: Cell::new(0),
             all_done: Notify::new(),
+            most: Cell::new(0),
             stopping: Cell::new(false),
+            leaving: Cell::new(false),
             stopped: Notify::new(),
             failures: RefCell::default(),
             failures_more: Cell::new(0),
             leaked: Cell::new(0),
+            bugs: RefCell::default(),
+            aborted: RefCell::default(),
             abort: means.abort,
-            broken: means.broken,
         }))
     }
 
-    /// A new user, on the roster until [`Crew::dismiss`].
-    pub(super) fn hire(&self, part: &Part, number: u64) -> Rc<Vu> {
+    /// A new user, on the roster until [`Crew::dismiss`], with the alarm that cuts it and its time.
+    pub(super) fn hire(&self, part: &Part, number: u64, deadline: (Rc<dyn Alarm>, u64)) -> Rc<Life> {
         let clock = self.stage.clock();
         let client =
             Client::new(Rc::clone(clock), Rc::clone(self.stage.network()), self.client_options.clone());
         let id = part.first_id + number - 1;
         let vu = Vu::new(id, Rc::clone(&part.cast), Phase::Flow, self.seed, clock.alarm(), Some(client));
-        let vu = Rc::new(vu);
-        self.roster.borrow_mut().insert(id, Rc::clone(&vu));
-        vu
+        let life = Rc::new(Life::new(Rc::new(vu), deadline.0, deadline.1));
+        self.roster.borrow_mut().insert(id, Rc::clone(&life));
+        self.most.set(self.most.get().max(self.size()));
+        life
     }
 
     /// Takes a user off the roster.
@@ -180,18 +193,38 @@ impl Crew {
         self.roster.borrow().len() as u64
     }
 
-    /// Cuts all iterations; no further ones begin.
+    /// The most users that existed at once since the last call.
+    pub(super) fn take_most(&self) -> u64 {
+        self.most.replace(self.size())
+    }
+
+    /// Cuts all iterations; no further ones begin. An `on_stop` that runs may end.
     pub(super) fn stop(&self) {
         self.stopping.set(true);
-        for vu in self.roster.borrow().values() {
-            vu.stop();
+        let now_ns = self.stage.clock().now_ns();
+        for life in self.roster.borrow().values() {
+            life.stop(now_ns);
         }
         self.stopped.notify_waiters();
+    }
+
+    /// Leaves behind whatever doesn't end at once; nothing of the script begins any more.
+    pub(super) fn leave(&self) {
+        self.leaving.set(true);
+        self.stop();
+        for life in self.roster.borrow().values() {
+            life.vu.stop();
+        }
     }
 
     /// True from [`Crew::stop`] on.
     pub(super) fn is_stopping(&self) -> bool {
         self.stopping.get()
+    }
+
+    /// True from [`Crew::leave`] on.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving.get()
     }
 
     /// All iterations so far.
@@ -227,6 +260,7 @@ impl Crew {
         let (kind, diagnostic) = match failure {
             Failure::Stopped => return None,
             Failure::Aborted(reason) => {
+                self.aborted.borrow_mut().get_or_insert_with(|| reason.clone());
                 (self.abort)(reason);
                 return None;
             }
@@ -250,7 +284,22 @@ impl Crew {
 
     /// Reports a bug of ours.
     pub(super) fn report_bug(&self, diagnostic: Diagnostic) {
-        (self.broken)(diagnostic);
+        let mut bugs = self.bugs.borrow_mut();
+        if let Some((_, count)) = bugs.iter_mut().find(|(known, _)| *known == diagnostic) {
+            *count += 1;
+        } else if bugs.len() < BUGS_MAX {
+            bugs.push((diagnostic, 1));
+        }
+    }
+
+    /// The bugs that were reported.
+    pub(super) fn bugs(&self) -> Vec<(Diagnostic, u64)> {
+        self.bugs.borrow().clone()
+    }
+
+    /// The reason of the first `abort(reason)`.
+    pub(super) fn aborted(&self) -> Option<String> {
+        self.aborted.borrow().clone()
     }
 
     /// What the scenarios came to on this worker.

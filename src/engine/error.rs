@@ -13,10 +13,18 @@ pub enum EngineError {
     /// The stacks of the virtual users.
     #[error(transparent)]
     Stacks(#[from] ArenaError),
-    /// A worker ended without a word: a bug of ours.
-    #[error("worker {worker} ended without a word")]
-    Lost {
+    /// The clock that wakes a worker.
+    #[error("a worker's timer failed: {0}")]
+    Timer(io::Error),
+    /// A worker panicked outside of a script: a bug of ours.
+    #[error("worker {worker} panicked: {text}")]
+    Panicked {
         /// Which, from 0.
         worker: usize,
+        /// What the panic said.
+        text: String,
     },
+    /// A worker ended without a word: a bug of ours.
+    #[error("the workers ended without a word")]
+    Lost,
 }

@@ -1,10 +1,13 @@
 //! What the control thread and the workers tell each other. Everything here crosses threads, so
 //! nothing of Rhai is in it.
 
+use std::time::Duration;
+
 use crate::diagnostic::Diagnostic;
 use crate::metrics::Snapshot;
 use crate::script::LogLine;
 
+use super::EngineError;
 use super::event::{Books, ScenarioOutcome, ScriptFailure};
 
 /// From the control thread to a worker.
@@ -16,6 +19,8 @@ pub(super) enum Command {
     Start { start_ns: u64, data: serde_json::Value },
     /// Cut what runs.
     Stop,
+    /// Leave behind what runs.
+    Leave,
     /// Run `teardown`.
     TearDown { data: serde_json::Value },
 }
@@ -25,8 +30,9 @@ pub(super) enum Command {
 pub(super) enum Report {
     /// The script is loaded, and declared the same plan as on the control thread.
     Loaded(Result<(), Box<Diagnostic>>),
-    /// `setup` ended; its result crosses as JSON.
-    SetUp(Result<serde_json::Value, Ended>),
+    /// `setup` ended; its result crosses as JSON. What it recorded stands in the first second of the
+    /// load, or here when it failed and none follows.
+    SetUp(Result<serde_json::Value, Ended>, Snapshot),
     /// What the second that ended at tick `number` recorded.
     Tick { number: u64, delta: Snapshot, books: Books, vus: u64 },
     /// A line of the script's log.
@@ -37,8 +43,8 @@ pub(super) enum Report {
     Done(Box<Done>),
     /// `teardown` ended.
     TornDown(Result<(), Ended>, Snapshot),
-    /// The worker can't go on.
-    Broken(Diagnostic),
+    /// The worker can't go on, and its thread ends.
+    Gone(EngineError),
 }
 
 /// How a hook of the whole run ended otherwise than by returning.
@@ -57,8 +63,10 @@ pub(super) enum Ended {
 pub(super) struct Done {
     /// What was recorded since the last tick.
     pub(super) delta: Snapshot,
-    /// When its last user ended.
-    pub(super) end_ns: u64,
+    /// From the start of the load to the end of its last user.
+    pub(super) elapsed: Duration,
+    /// The most users at once since the last tick.
+    pub(super) vus_rest: u64,
     pub(super) scenarios: Vec<ScenarioOutcome>,
     pub(super) failures: Vec<ScriptFailure>,
     pub(super) failures_more: u64,
@@ -66,4 +74,8 @@ pub(super) struct Done {
     pub(super) log_lost: u64,
     /// Users whose script didn't end within the time that a stop allows.
     pub(super) leaked: u64,
+    /// Bugs of ours, each with how often it was met.
+    pub(super) bugs: Vec<(Diagnostic, u64)>,
+    /// The reason of the first `abort(reason)`: a user's last act may overtake the report of it.
+    pub(super) aborted: Option<String>,
 }

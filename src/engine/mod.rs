@@ -10,6 +10,7 @@ mod control;
 mod crew;
 mod error;
 mod event;
+mod life;
 mod lifecycle;
 mod message;
 mod run;

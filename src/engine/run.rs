@@ -3,14 +3,17 @@
 //! | phase    | event                                     | next     |
 //! |----------|-------------------------------------------|----------|
 //! | loading  | every worker declared the same plan       | setup    |
-//! | loading  | one did not                               | over     |
+//! | loading  | one did not, or a stop                    | over     |
 //! | setup    | it returned                               | load     |
 //! | setup    | it failed, timed out, was stopped         | over     |
 //! | load     | every worker is done                      | teardown |
-//! | teardown | it returned, failed, timed out, a stop    | over     |
+//! | load     | a second stop                             | over     |
+//! | teardown | it returned, failed, timed out            | over     |
+//! | teardown | a second stop                             | over     |
 //!
 //! During the load a stop, `abort(reason)` or a target with `abort_on_fail` makes the workers cut their
-//! users, and the load ends as it would otherwise. tokio's clock serves time-outs of hooks alone.
+//! users, and the load ends as it would otherwise. A second stop leaves behind whatever still runs.
+//! tokio's clock serves time-outs of hooks alone.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -40,6 +43,8 @@ const WORKER_STACK_BYTES: usize = 4 << 20;
 const START_DELAY_NS: u64 = 1_000_000;
 /// How long workers may take to end once they were told to: the users' own allowances, and then some.
 const STOP_MAX: Duration = Duration::from_secs(10);
+/// How long workers may take to say what they recorded once they were told to leave everything behind.
+const LEAVE_MAX: Duration = Duration::from_secs(1);
 
 /// Plays the job to its end.
 pub fn run(job: Job, control: &Control, observer: &mut dyn Observer) -> Result<Outcome, EngineError> {
@@ -59,7 +64,7 @@ struct Workers {
     seed: u64,
     commands: Vec<Sender<Command>>,
     reports: Receiver<(usize, Report)>,
-    threads: Vec<JoinHandle<Result<(), EngineError>>>,
+    threads: Vec<JoinHandle<()>>,
     urgency: watch::Receiver<Urgency>,
     errors: Vec<Diagnostic>,
 }
@@ -69,6 +74,15 @@ enum Cause {
     Stop,
     Abort(String),
     Target(String),
+}
+
+/// How a hook of the whole run ended for the control thread.
+enum Hooked<T> {
+    Reported(T),
+    /// It took too long, and was told to end; what it then said, if it did.
+    Late(Option<T>),
+    /// A second stop: nobody waits for it any more.
+    Left,
 }
 
 impl Workers {
@@ -100,44 +114,58 @@ impl Workers {
     async fn play(&mut self, observer: &mut dyn Observer) -> Result<Outcome, EngineError> {
         let job = Arc::clone(&self.job);
         let mut sums = Aggregator::new(&job.plan, job.workers);
-        if !self.load().await? {
-            return Ok(sums.finish(Duration::ZERO, self.outcome(End::NoLoad)));
+        if let Some(end) = self.load(observer).await? {
+            return Ok(sums.finish(self.outcome(end)));
         }
-        let data = match self.set_up(observer).await? {
+        let data = match self.set_up(&mut sums, observer).await? {
             Ok(data) => data,
-            Err(end) => return Ok(sums.finish(Duration::ZERO, self.outcome(end))),
+            Err(end) => return Ok(sums.finish(self.outcome(end))),
         };
         let start_ns = self.epoch.now_ns() + START_DELAY_NS;
         self.tell_all(|| Command::Start { start_ns, data: data.clone() }).await;
-        let end = self.watch(&mut sums, observer).await?;
+        let mut end = self.watch(&mut sums, observer).await?;
+        if sums.is_playing() {
+            let elapsed_ns = self.epoch.now_ns().saturating_sub(start_ns);
+            sums.give_up(Duration::from_nanos(elapsed_ns), observer);
+        } else if job.plan.hooks.teardown && *self.urgency.borrow_and_update() < Urgency::Now {
+            let was_left = self.tear_down(data, &mut sums, observer).await?;
+            if was_left && end == End::Finished {
+                end = End::Interrupted;
+            }
+        }
+        self.errors.extend(std::mem::take(&mut sums.bugs).into_iter().map(counted));
         if sums.leaked > 0 {
             self.errors.push(leaked(sums.leaked));
         }
-        let elapsed = Duration::from_nanos(sums.end_ns.saturating_sub(start_ns));
-        if job.plan.hooks.teardown && *self.urgency.borrow() < Urgency::Now {
-            self.tear_down(data, &mut sums, observer).await?;
-        }
-        Ok(sums.finish(elapsed, self.outcome(end)))
+        Ok(sums.finish(self.outcome(end)))
     }
 
-    /// Waits until every worker has loaded the script; false when one could not.
-    async fn load(&mut self) -> Result<bool, EngineError> {
+    /// Waits until every worker has loaded the script; gives the end when one could not, or at a stop.
+    async fn load(&mut self, observer: &mut dyn Observer) -> Result<Option<End>, EngineError> {
         let mut loaded = 0;
         while loaded < self.commands.len() {
-            match self.next().await? {
-                (_, Report::Loaded(Ok(()))) => loaded += 1,
-                (_, Report::Loaded(Err(diagnostic))) => {
-                    self.errors.push(*diagnostic);
-                    return Ok(false);
-                }
-                _ => {}
+            tokio::select! {
+                biased;
+                report = self.reports.recv() => match report.ok_or(EngineError::Lost)?.1 {
+                    Report::Loaded(Ok(())) => loaded += 1,
+                    Report::Loaded(Err(diagnostic)) => {
+                        self.errors.push(*diagnostic);
+                        return Ok(Some(End::NoLoad));
+                    }
+                    Report::Gone(error) => return Err(error),
+                    Report::Log(line) => observer.log(&line),
+                    _ => {}
+                },
+                Ok(()) = self.urgency.changed() => return Ok(Some(End::Interrupted)),
             }
         }
-        Ok(true)
+        // A stop from before the workers were there counts too.
+        Ok((*self.urgency.borrow_and_update() > Urgency::None).then_some(End::Interrupted))
     }
 
     async fn set_up(
         &mut self,
+        sums: &mut Aggregator<'_>,
         observer: &mut dyn Observer,
     ) -> Result<Result<serde_json::Value, End>, EngineError> {
         if !self.job.plan.hooks.setup {
@@ -145,82 +173,106 @@ impl Workers {
         }
         self.tell(0, Command::SetUp).await;
         let limit = self.job.plan.options.setup_timeout;
-        let report = self.hook(limit, observer, |report| match report {
-            Report::SetUp(result) => Ok(result),
-            other => Err(other),
+        let report = self.hook(limit, Urgency::Stop, observer, |report| match report {
+            Report::SetUp(result, delta) => Ok((result, delta)),
+            other => Err(Box::new(other)),
         });
-        Ok(match report.await? {
-            Some(Ok(data)) => Ok(data),
-            Some(Err(Ended::Failed(diagnostic))) => {
+        let (result, delta) = match report.await? {
+            Hooked::Reported(found) => found,
+            Hooked::Late(found) => {
+                if let Some((_, delta)) = found {
+                    sums.append(delta, observer);
+                }
+                self.errors.push(timed_out("setup", limit, Code::SetupTimeout));
+                return Ok(Err(End::NoLoad));
+            }
+            Hooked::Left => return Ok(Err(End::Interrupted)),
+        };
+        sums.append(delta, observer);
+        Ok(match result {
+            Ok(data) => Ok(data),
+            Err(Ended::Failed(diagnostic)) => {
                 self.errors.push(*diagnostic);
                 Err(End::NoLoad)
             }
-            Some(Err(Ended::Aborted(reason))) => Err(End::Aborted(reason)),
-            Some(Err(Ended::Stopped)) => Err(End::Interrupted),
-            None => {
-                self.errors.push(timed_out("setup", limit, Code::SetupTimeout));
-                Err(End::NoLoad)
-            }
+            Err(Ended::Aborted(reason)) => Err(End::Aborted(reason)),
+            Err(Ended::Stopped) => Err(End::Interrupted),
         })
     }
 
+    /// True when a second stop ended it.
     async fn tear_down(
         &mut self,
         data: serde_json::Value,
         sums: &mut Aggregator<'_>,
         observer: &mut dyn Observer,
-    ) -> Result<(), EngineError> {
+    ) -> Result<bool, EngineError> {
         self.tell(0, Command::TearDown { data }).await;
         let limit = self.job.plan.options.teardown_timeout;
-        // A stop that ended the load doesn't end the teardown: only a second one does.
-        let report = self.hook(limit, observer, |report| match report {
+        // It cleans up, so a first stop lets it: only a second one ends it.
+        let report = self.hook(limit, Urgency::Now, observer, |report| match report {
             Report::TornDown(result, delta) => Ok((result, delta)),
-            other => Err(other),
+            other => Err(Box::new(other)),
         });
-        match report.await? {
-            Some((result, delta)) => {
-                sums.append(delta);
-                match result {
-                    Ok(()) | Err(Ended::Stopped) => {}
-                    Err(Ended::Failed(diagnostic)) => self.errors.push(*diagnostic),
-                    Err(Ended::Aborted(reason)) => {
-                        let text = format!("`abort` in `teardown`: {reason}");
-                        self.errors.push(Diagnostic::new(Code::Aborted, text));
-                    }
+        let (result, delta) = match report.await? {
+            Hooked::Reported(found) => found,
+            Hooked::Late(found) => {
+                if let Some((_, delta)) = found {
+                    sums.append(delta, observer);
                 }
+                self.errors.push(timed_out("teardown", limit, Code::TeardownTimeout));
+                return Ok(false);
             }
-            None => self.errors.push(timed_out("teardown", limit, Code::TeardownTimeout)),
+            Hooked::Left => return Ok(true),
+        };
+        sums.append(delta, observer);
+        match result {
+            Ok(()) | Err(Ended::Stopped) => {}
+            Err(Ended::Failed(diagnostic)) => self.errors.push(*diagnostic),
+            Err(Ended::Aborted(reason)) => {
+                let text = format!("`abort` in `teardown`: {reason}");
+                self.errors.push(Diagnostic::new(Code::Aborted, text));
+            }
         }
-        Ok(())
+        Ok(false)
     }
 
-    /// Waits for the report that a hook ends with; nothing when it took too long. A stop that comes
-    /// meanwhile reaches the hook.
+    /// Waits for the report that a hook ends with. A stop of `urgency` that comes meanwhile reaches the
+    /// hook; after a second one nobody waits.
     async fn hook<T>(
         &mut self,
         limit: Duration,
+        urgency: Urgency,
         observer: &mut dyn Observer,
-        mut wanted: impl FnMut(Report) -> Result<T, Report>,
-    ) -> Result<Option<T>, EngineError> {
+        mut wanted: impl FnMut(Report) -> Result<T, Box<Report>>,
+    ) -> Result<Hooked<T>, EngineError> {
         let timeout = tokio::time::sleep(limit);
         tokio::pin!(timeout);
         let mut late = false;
-        self.urgency.mark_unchanged();
         loop {
             tokio::select! {
                 biased;
-                report = self.reports.recv() => match wanted(report.ok_or(EngineError::Lost { worker: 0 })?.1) {
-                    Ok(found) => return Ok((!late).then_some(found)),
-                    Err(Report::Log(line)) => observer.log(&line),
-                    Err(Report::Broken(diagnostic)) => self.errors.push(diagnostic),
-                    Err(_) => {}
+                report = self.reports.recv() => match wanted(report.ok_or(EngineError::Lost)?.1) {
+                    Ok(found) if late => return Ok(Hooked::Late(Some(found))),
+                    Ok(found) => return Ok(Hooked::Reported(found)),
+                    Err(other) => match *other {
+                        Report::Log(line) => observer.log(&line),
+                        Report::Gone(error) => return Err(error),
+                        _ => {}
+                    },
                 },
                 Ok(()) = self.urgency.changed() => {
-                    let _ = self.commands[0].try_send(Command::Stop);
+                    let now = *self.urgency.borrow();
+                    if now >= urgency {
+                        let _ = self.commands[0].try_send(Command::Stop);
+                    }
+                    if now == Urgency::Now {
+                        return Ok(Hooked::Left);
+                    }
                 }
                 () = &mut timeout => {
                     if late {
-                        return Ok(None);
+                        return Ok(Hooked::Late(None));
                     }
                     late = true;
                     let _ = self.commands[0].try_send(Command::Stop);
@@ -230,7 +282,8 @@ impl Workers {
         }
     }
 
-    /// The load: collects what the workers report until they are done.
+    /// The load: collects what the workers report until they are done, or until nobody waits for them
+    /// any more.
     async fn watch(
         &mut self,
         sums: &mut Aggregator<'_>,
@@ -239,7 +292,7 @@ impl Workers {
         let mut end = End::Finished;
         let give_up = tokio::time::sleep(Duration::MAX / 4);
         tokio::pin!(give_up);
-        let mut stopping = false;
+        let (mut stopping, mut leaving) = (false, false);
         if *self.urgency.borrow() > Urgency::None {
             // Stopped between setup and load.
             self.urgency.mark_changed();
@@ -248,13 +301,15 @@ impl Workers {
             let cause = tokio::select! {
                 biased;
                 report = self.reports.recv() => {
-                    let (worker, report) = report.ok_or(EngineError::Lost { worker: 0 })?;
-                    self.take(worker, report, sums, observer)
+                    let (worker, report) = report.ok_or(EngineError::Lost)?;
+                    take(worker, report, sums, observer)?
                 }
                 Ok(()) = self.urgency.changed() => Some(Cause::Stop),
                 () = &mut give_up => {
-                    let text = "the workers did not end when they were told to";
-                    self.errors.push(Diagnostic::new(Code::Bug, text));
+                    if !leaving {
+                        let text = "the workers did not end when they were told to";
+                        self.errors.push(Diagnostic::new(Code::Bug, text));
+                    }
                     return Ok(end);
                 }
             };
@@ -268,40 +323,14 @@ impl Workers {
                 };
                 self.tell_all(|| Command::Stop).await;
                 give_up.as_mut().reset(tokio::time::Instant::now() + STOP_MAX);
-            } else if matches!(cause, Cause::Stop) && *self.urgency.borrow() == Urgency::Now {
-                give_up.as_mut().reset(tokio::time::Instant::now());
+            }
+            if !leaving && *self.urgency.borrow() == Urgency::Now {
+                leaving = true;
+                self.tell_all(|| Command::Leave).await;
+                give_up.as_mut().reset(tokio::time::Instant::now() + LEAVE_MAX);
             }
         }
         Ok(end)
-    }
-
-    fn take(
-        &mut self,
-        worker: usize,
-        report: Report,
-        sums: &mut Aggregator<'_>,
-        observer: &mut dyn Observer,
-    ) -> Option<Cause> {
-        match report {
-            Report::Tick { number, delta, books, vus } => {
-                sums.tick(worker, number, delta, (books, vus), observer).map(Cause::Target)
-            }
-            Report::Done(done) => sums.done(worker, *done, observer).map(Cause::Target),
-            Report::Log(line) => {
-                observer.log(&line);
-                None
-            }
-            Report::Aborted(reason) => Some(Cause::Abort(reason)),
-            Report::Broken(diagnostic) => {
-                self.errors.push(diagnostic);
-                None
-            }
-            Report::Loaded(_) | Report::SetUp(_) | Report::TornDown(..) => None,
-        }
-    }
-
-    async fn next(&mut self) -> Result<(usize, Report), EngineError> {
-        self.reports.recv().await.ok_or(EngineError::Lost { worker: 0 })
     }
 
     async fn tell(&self, worker: usize, command: Command) {
@@ -331,16 +360,48 @@ impl Workers {
         }
     }
 
-    /// Lets the threads end; one that hangs is left behind, since the process is about to end.
+    /// Lets the threads end. One that may hang is left behind, since the process is about to end, and so
+    /// are all when the user doesn't want to wait.
     fn end(&mut self, outcome: &Result<Outcome, EngineError>) {
         self.commands.clear();
         let is_well =
             outcome.as_ref().is_ok_and(|outcome| outcome.errors.iter().all(|error| error.code != Code::Bug));
-        for thread in self.threads.drain(..).filter(|_| is_well) {
-            // A panic of a worker's own has been reported as missing by then.
+        let is_awaited = is_well && *self.urgency.borrow() == Urgency::None;
+        for thread in self.threads.drain(..).filter(|_| is_awaited) {
+            // A worker reports its panics itself.
             let _ = thread.join();
         }
     }
+}
+
+/// Takes what a worker reports during the load; gives what the report ends it by.
+fn take(
+    worker: usize,
+    report: Report,
+    sums: &mut Aggregator<'_>,
+    observer: &mut dyn Observer,
+) -> Result<Option<Cause>, EngineError> {
+    Ok(match report {
+        Report::Tick { number, delta, books, vus } => {
+            sums.tick(worker, number, delta, (books, vus), observer).map(Cause::Target)
+        }
+        Report::Done(mut done) => {
+            let aborted = done.aborted.take().map(Cause::Abort);
+            aborted.or(sums.done(worker, *done, observer).map(Cause::Target))
+        }
+        Report::Log(line) => {
+            observer.log(&line);
+            None
+        }
+        Report::Aborted(reason) => Some(Cause::Abort(reason)),
+        Report::Gone(error) => return Err(error),
+        Report::Loaded(_) | Report::SetUp(..) | Report::TornDown(..) => None,
+    })
+}
+
+/// A bug, and how often it was met.
+fn counted((diagnostic, count): (Diagnostic, u64)) -> Diagnostic {
+    if count == 1 { diagnostic } else { diagnostic.note(format!("{count} times")) }
 }
 
 fn timed_out(hook: &str, limit: Duration, code: Code) -> Diagnostic {
@@ -354,3 +415,6 @@ fn leaked(count: u64) -> Diagnostic {
     Diagnostic::new(Code::Bug, format!("{users} did not end when told to, and had to be left behind"))
         .hint("this is a bug of runner: please report it with the script")
 }
+
+#[cfg(test)]
+mod tests;

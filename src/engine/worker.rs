@@ -5,8 +5,10 @@
 
 use std::cell::Cell;
 use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rhai::Dynamic;
 use rustix::time::{ClockId, clock_gettime};
@@ -16,10 +18,10 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::fiber::Current;
 use crate::http::Clock;
-use crate::metrics::{Recorder, SeriesId, TagSet};
+use crate::metrics::{Recorder, SeriesId, Snapshot, TagSet};
 use crate::script::{LogLine, Phase, Program, Stage, Timeouts, freeze, from_json};
 
-use super::closed;
+use super::closed::{self, panic_text};
 use super::crew::{Crew, Means};
 use super::lifecycle::Hook;
 use super::message::{Command, Done, Ended, Report};
@@ -45,8 +47,20 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// The thread's body.
-    pub(super) fn run(self) -> Result<(), EngineError> {
+    /// The thread's body. Whatever ends it early is reported: the control thread waits for words alone.
+    pub(super) fn run(self) {
+        let (index, reports) = (self.index, self.reports.clone());
+        let ended = catch_unwind(AssertUnwindSafe(|| self.work()));
+        let error = match ended {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error,
+            Err(panic) => EngineError::Panicked { worker: index, text: panic_text(&*panic).to_owned() },
+        };
+        // The control thread is gone only when the process ends.
+        let _ = reports.blocking_send((index, Report::Gone(error)));
+    }
+
+    fn work(self) -> Result<(), EngineError> {
         let runtime = Builder::new_current_thread()
             .enable_io()
             .event_interval(EVENT_INTERVAL)
@@ -57,7 +71,11 @@ impl Worker {
 
     async fn serve(mut self) -> Result<(), EngineError> {
         let timer = Timer::start(self.epoch).map_err(EngineError::Start)?;
-        tokio::task::spawn_local(Rc::clone(&timer).run());
+        let (ticking, reports, index) = (Rc::clone(&timer), self.reports.clone(), self.index);
+        tokio::task::spawn_local(async move {
+            let Err(error) = ticking.run().await;
+            let _ = reports.send((index, Report::Gone(EngineError::Timer(error)))).await;
+        });
         let log_lost = Rc::new(Cell::new(0));
         let is_loading = Rc::new(Cell::new(true));
         let stage = self.stage(Rc::clone(&timer) as Rc<dyn Clock>, &log_lost, &is_loading);
@@ -74,7 +92,12 @@ impl Worker {
             match command {
                 Command::SetUp => {
                     let result = self.hook("setup", Phase::Setup, &program, &stage, Dynamic::UNIT).await;
-                    self.report(Report::SetUp(result)).await;
+                    // What a good `setup` recorded stays for the first second of the load.
+                    let delta = match result {
+                        Ok(_) => Snapshot::default(),
+                        Err(_) => self.take(&stage, &timer),
+                    };
+                    self.report(Report::SetUp(result, delta)).await;
                 }
                 Command::Start { start_ns, data } => {
                     let done = self.play(&program, &stage, &timer, start_ns, &data, &log_lost).await?;
@@ -83,12 +106,10 @@ impl Worker {
                 Command::TearDown { data } => {
                     let data = freeze(from_json(&data));
                     let result = self.hook("teardown", Phase::Teardown, &program, &stage, data).await;
-                    let delta = stage
-                        .recorder()
-                        .with(|recorder| recorder.take(self.epoch.unix_seconds(timer.now_ns())));
+                    let delta = self.take(&stage, &timer);
                     self.report(Report::TornDown(result.map(|_| ()), delta)).await;
                 }
-                Command::Stop => {}
+                Command::Stop | Command::Leave => {}
             }
         }
         Ok(())
@@ -126,7 +147,7 @@ impl Worker {
         stage.set_wall_start_ns(self.epoch.wall_ns(0));
         stage.set_recorder(Recorder::new(&self.job.plan.metrics));
         let options = &self.job.plan.options;
-        let ns = |duration: std::time::Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         stage.set_timeouts(Timeouts {
             total_ns: ns(options.timeout),
             connect_ns: ns(options.connect_timeout),
@@ -169,11 +190,11 @@ impl Worker {
             tokio::select! {
                 biased;
                 command = self.commands.recv() => {
-                    if matches!(command, Some(Command::Stop) | None) {
-                        crew.stop();
-                    }
-                    if command.is_none() {
-                        break;
+                    match command {
+                        Some(Command::Stop) => crew.stop(),
+                        Some(Command::Leave) => crew.leave(),
+                        Some(Command::SetUp | Command::Start { .. } | Command::TearDown { .. }) => {}
+                        None => break,
                     }
                 }
                 () = crew.all_done.notified() => break,
@@ -181,23 +202,27 @@ impl Worker {
                     gauges.set(stage, timer.now_ns().saturating_sub(due_ns));
                     let delta = stage.recorder().with(|recorder| recorder.take(self.tick(start_ns, number)));
                     let (books, vus) = (crew.books(), crew.size());
+                    crew.take_most();
                     self.report(Report::Tick { number, delta, books, vus }).await;
                     number += 1;
                 }
             }
         }
-        let end_ns = timer.now_ns();
+        let elapsed = Duration::from_nanos(timer.now_ns().saturating_sub(start_ns));
         gauges.set_cpu(stage);
         let (failures, failures_more) = crew.failures();
         Ok(Done {
             delta: stage.recorder().with(|recorder| recorder.take(self.tick(start_ns, number))),
-            end_ns,
+            elapsed,
+            vus_rest: crew.take_most(),
             scenarios: crew.scenarios(),
             failures,
             failures_more,
             requests_cut: stage.requests_cut(),
             log_lost: log_lost.get(),
             leaked: crew.leaked.get(),
+            bugs: crew.bugs(),
+            aborted: crew.aborted(),
         })
     }
 
@@ -208,14 +233,6 @@ impl Worker {
         start_ns: u64,
         data: &serde_json::Value,
     ) -> Means {
-        let send = |to_report: fn(String) -> Report| {
-            let (reports, index) = (self.reports.clone(), self.index);
-            move |text: String| {
-                let reports = reports.clone();
-                // On a fiber nothing can be awaited, and this must not be lost.
-                tokio::task::spawn_local(async move { reports.send((index, to_report(text))).await });
-            }
-        };
         let (reports, index) = (self.reports.clone(), self.index);
         Means {
             program: Rc::clone(program),
@@ -225,14 +242,17 @@ impl Worker {
             start_ns,
             data: freeze(from_json(data)),
             seed: self.seed,
-            abort: Box::new(send(Report::Aborted)),
-            broken: Box::new(move |diagnostic| {
+            abort: Box::new(move |reason| {
                 let reports = reports.clone();
-                tokio::task::spawn_local(
-                    async move { reports.send((index, Report::Broken(diagnostic))).await },
-                );
+                // On a fiber nothing can be awaited, and a full channel must not lose this.
+                tokio::task::spawn_local(async move { reports.send((index, Report::Aborted(reason))).await });
             }),
         }
+    }
+
+    /// What was recorded outside the load.
+    fn take(&self, stage: &Stage, timer: &Timer) -> Snapshot {
+        stage.recorder().with(|recorder| recorder.take(self.epoch.unix_seconds(timer.now_ns())))
     }
 
     /// A tick's number since the Unix epoch, so that snapshots of machines meet.

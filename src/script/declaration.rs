@@ -47,7 +47,7 @@ struct DeclaredTarget {
     position: Option<Position>,
 }
 
-const TARGET_OPTIONS: &[OptionSpec] = &[
+pub(super) const TARGET_OPTIONS: &[OptionSpec] = &[
     OptionSpec {
         name: "abort_on_fail",
         takes: "true or false",

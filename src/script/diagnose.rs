@@ -2,18 +2,37 @@
 //!
 //! Rhai reports the outermost call; the innermost place is where the mistake is.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rhai::{Engine, EvalAltResult, ParseError, ParseErrorType};
+use rhai::{Engine, EvalAltResult, ParseError};
 
 use super::engine::CALL_LEVELS_MAX;
 use super::error::{Fault, HostError};
+use super::names::{self, Arities, Known, Unknown};
+use super::place::{end_of_path, find_in_call, position};
 use super::registry::Function;
 use super::stage::OPERATIONS_MAX;
+use super::syntax::{counted, explain, in_backticks, lower_first};
 use super::value::{DEPTH_MAX, type_name};
 use super::vu::Limit;
 use crate::diagnostic::{Code, Diagnostic, Position, Source, suggest};
 use crate::units::format_count;
+
+/// Names that other tools have, and what stands for them here.
+const ELSEWHERE: [(&str, &str); 8] = [
+    ("console", "write `log::info(text)`"),
+    ("JSON", "write `parse_json(text)`, `map.to_json()`, or `r.json()` for a response"),
+    ("Math", "numbers have methods: `x.floor()`, `x.round()`; for chance there is `random::int(1, 6)`"),
+    ("__ENV", "write `env(\"NAME\")`"),
+    ("__VU", "write `vu::id()`"),
+    ("__ITER", "write `vu::iteration()`"),
+    ("undefined", "nothing is written `()`"),
+    ("None", "nothing is written `()`"),
+];
+
+/// The hint where a value is of another type than its author thought.
+const WHAT_IS_IT: &str = "look at what the value is: `print(type_of(value))`";
 
 /// What is known of a script, to explain its errors.
 #[derive(Debug)]
@@ -22,36 +41,52 @@ pub(super) struct Context {
     pub(super) source: Arc<Source>,
     /// Functions of the host modules.
     pub(super) functions: Vec<Function>,
-    /// Names of the script's own functions.
-    pub(super) own: Vec<String>,
+    /// The same, each with the numbers of arguments that it takes, answers to mistakes included.
+    pub(super) host: Arities,
+    /// The script's own functions.
+    pub(super) own: Arities,
     /// Variables of the top level that are no constants, so that functions don't see them.
     pub(super) variables: Vec<String>,
     /// Constants of the top level.
     pub(super) constants: Vec<String>,
 }
 
-/// Rhai's position as ours; none where Rhai knows none.
-pub(super) fn position(position: rhai::Position) -> Option<Position> {
-    let line = u32::try_from(position.line()?).ok()?;
-    let column = u32::try_from(position.position().unwrap_or(1)).ok()?;
-    Some(Position { line, column: column.max(1) })
-}
-
 impl Context {
     /// A script that doesn't compile.
     pub(super) fn parse_error(&self, error: &ParseError) -> Diagnostic {
-        let text = error.err_type().to_string();
-        let text = match error.err_type() {
-            ParseErrorType::Reserved(word) => format!("`{word}` is a word that the language reserves"),
-            _ => lower_first(&text),
-        };
-        let diagnostic = self.at(Diagnostic::new(Code::Script, text), position(error.position()), None);
-        match error.err_type() {
-            ParseErrorType::Reserved(word) => diagnostic
-                .hint(format!("choose another name, or, as a key of a map, write \"{word}\" in quotes")),
-            ParseErrorType::ModuleUndefined(name) => self.near_module(diagnostic, name),
-            ParseErrorType::ExprTooDeep => diagnostic.hint("give parts of the expression names with `let`"),
-            _ => diagnostic,
+        let (message, hint) = explain(error.err_type());
+        self.at(Diagnostic::new(Code::Script, message), position(error.position()), None).hint(hint)
+    }
+
+    /// The first name in the script that nothing answers to.
+    pub(super) fn misspelt(&self, engine: &Engine, ast: &rhai::AST) -> Option<Diagnostic> {
+        let known = Known { host: &self.host, own: &self.own, constants: &self.constants };
+        let (unknown, place) = names::first_unknown(engine, ast, &known)?;
+        Some(self.unknown(engine, &unknown, position(place), Code::Script))
+    }
+
+    fn unknown(&self, engine: &Engine, unknown: &Unknown, place: Option<Position>, code: Code) -> Diagnostic {
+        match unknown {
+            Unknown::Module(name) => self.unknown_module(name, place, code),
+            Unknown::Variable(name) => self.unknown_variable(name, place, code),
+            Unknown::Function(name) => {
+                let place = place.map(|place| end_of_path(&self.source, place, name));
+                let text = format!("there is no function `{name}`");
+                let diagnostic = self.at(Diagnostic::new(code, text), place, None);
+                self.near_function(engine, diagnostic, name)
+            }
+            Unknown::Arguments { name, given, takes } => {
+                let place = place.map(|place| end_of_path(&self.source, place, name));
+                // Forms that only answer a mistake are no forms to name.
+                let forms = self.functions.iter().filter(|function| function.name() == name);
+                let forms: BTreeSet<usize> = forms.map(Function::arity).collect();
+                let takes = if forms.is_empty() { takes } else { &forms };
+                let takes: Vec<String> = takes.iter().map(ToString::to_string).collect();
+                let text = format!("`{name}` takes {} arguments, not {given}", takes.join(" or "));
+                let text =
+                    text.replace(" 1 arguments", " 1 argument").replace(" 0 arguments", " no arguments");
+                self.forms(self.at(Diagnostic::new(code, text), place, None), name)
+            }
         }
     }
 
@@ -70,16 +105,19 @@ impl Context {
                 self.unknown_function(engine, signature, place, code)
             }
             EvalAltResult::ErrorVariableNotFound(name, _) => self.unknown_variable(name, place, code),
-            EvalAltResult::ErrorModuleNotFound(name, _) => {
-                self.near_module(diagnostic(format!("there is no module `{name}`")), name)
-            }
+            EvalAltResult::ErrorModuleNotFound(name, _) => self.unknown_module(name, place, code),
             EvalAltResult::ErrorUnboundThis(_) => diagnostic("`this` is not bound here".to_owned()).hint(
                 "a helper sees the user's state when called as `this.helper()`, or through `vu::state()`",
             ),
             EvalAltResult::ErrorStackOverflow(_) => self.limit(Limit::Stack, place, code),
             EvalAltResult::ErrorRuntime(value, _) => diagnostic(thrown(value)),
-            EvalAltResult::ErrorDotExpr(text, _) if !text.is_empty() => diagnostic(lower_first(text)),
-            other => diagnostic(plain(other)),
+            other => {
+                let (text, hint) = plain(other);
+                match hint {
+                    Some(hint) => diagnostic(text).hint(hint),
+                    None => diagnostic(text),
+                }
+            }
         }
     }
 
@@ -126,11 +164,19 @@ impl Context {
 
     /// Points at `word` within the call at `place`, or at the call itself.
     fn at(&self, diagnostic: Diagnostic, place: Option<Position>, word: Option<&str>) -> Diagnostic {
-        let Some(place) = place else { return diagnostic };
+        let Some(mut place) = place else { return diagnostic };
+        // Of `value.name` Rhai points at the dot.
+        let line = self.source.line(place.line).unwrap_or_default();
+        let dots =
+            line.chars().skip(place.column as usize - 1).take_while(|c| matches!(c, '?' | '.')).count();
+        if matches!(dots, 1 | 2) {
+            place.column += u32::from(dots == 1) + 2 * u32::from(dots == 2);
+        }
         let place = word.and_then(|word| find_in_call(&self.source.text, place, word)).unwrap_or(place);
         diagnostic.at(&self.source, place, "")
     }
 
+    /// No function takes such arguments. `signature` is Rhai's: `name (i64, bool)`.
     fn unknown_function(
         &self,
         engine: &Engine,
@@ -139,45 +185,75 @@ impl Context {
         code: Code,
     ) -> Diagnostic {
         let name = signature.split(" (").next().unwrap_or(signature).trim();
-        let place = place.map(|place| self.end_of_path(place, name));
-        let known: Vec<&Function> =
-            self.functions.iter().filter(|function| function.name() == name).collect();
+        let types = types_of(signature);
+        let diagnostic = |text: String, place| self.at(Diagnostic::new(code, text), place, None);
         if !name.contains(|c: char| c.is_alphanumeric() || c == '_') {
-            let text = format!("`{name}` can't be applied to ({})", types_of(signature));
-            return self.at(Diagnostic::new(code, text), place, None);
-        }
-        let callable = self.callable(engine);
-        if !known.is_empty() || callable.iter().any(|callable| callable == name) {
-            let text = format!("`{name}` can't be called with ({})", types_of(signature));
-            let diagnostic = self.at(Diagnostic::new(code, text), place, None);
-            let forms: Vec<String> =
-                known.iter().map(|function| format!("`{}`", function.signature)).collect();
-            return if forms.is_empty() {
-                diagnostic
-            } else {
-                diagnostic.hint(format!("write {}", forms.join(" or ")))
+            return match types.as_slice() {
+                [left, right] => {
+                    diagnostic(format!("`{name}` can't be applied to {left} and {right}"), place)
+                        .hint("convert one of them: `text.parse_int()`, `number.to_string()`")
+                }
+                _ => diagnostic(format!("`{name}` can't be applied to {}", types.join(", ")), place)
+                    .hint(WHAT_IS_IT),
             };
         }
-        let diagnostic =
-            self.at(Diagnostic::new(code, format!("there is no function `{name}`")), place, None);
-        let all = self.functions.iter().map(|f| f.name()).chain(callable.iter().map(String::as_str));
-        did_you_mean(diagnostic, &suggest(name, all))
+        let place = place.map(|place| end_of_path(&self.source, place, name));
+        let native = names::native(engine);
+        if self.host.contains_key(name) || self.own.contains_key(name) || native.contains_key(name) {
+            let text = match types.is_empty() {
+                true => format!("`{name}` takes arguments"),
+                false => format!("`{name}` can't take {}", types.join(", ")),
+            };
+            return self.forms(diagnostic(text, place), name);
+        }
+        self.unknown(engine, &Unknown::Function(name.to_owned()), place, code)
     }
 
-    /// The names of all functions that can be called without a module, Rhai's own included.
-    fn callable(&self, engine: &Engine) -> Vec<String> {
-        let builtin = engine.collect_fn_metadata(
-            None,
-            |info| info.namespace.is_empty().then(|| info.metadata.name.to_string()),
-            true,
-        );
-        let named =
-            builtin.into_iter().filter(|name| name.starts_with(char::is_alphabetic) && !name.contains('$'));
-        named.chain(self.own.iter().cloned()).collect()
+    /// Says how a function is called.
+    fn forms(&self, diagnostic: Diagnostic, name: &str) -> Diagnostic {
+        let known = self.functions.iter().filter(|function| function.name() == name);
+        let forms: Vec<String> = known.map(|function| format!("`{}`", function.signature)).collect();
+        if !forms.is_empty() {
+            return diagnostic.hint(format!("write {}", forms.join(" or ")));
+        }
+        match self.own.get(name) {
+            Some(takes) => {
+                let takes: Vec<String> = takes.iter().map(|count| counted(*count, "parameter")).collect();
+                diagnostic.hint(format!("the script's function `{name}` has {}", takes.join(" or ")))
+            }
+            None => diagnostic.hint(WHAT_IS_IT),
+        }
+    }
+
+    fn near_function(&self, engine: &Engine, diagnostic: Diagnostic, name: &str) -> Diagnostic {
+        // A function of a module is found by its last name as well: `get` is `http::get`.
+        let of_modules: Vec<&str> = (self.host.keys().map(String::as_str))
+            .filter(|host| host.rsplit_once("::").is_some_and(|(_, last)| last == name))
+            .collect();
+        if !of_modules.is_empty() {
+            return did_you_mean(diagnostic, &of_modules).expect("there are some");
+        }
+        let native = names::native(engine);
+        let all = self.host.keys().chain(self.own.keys()).chain(native.keys());
+        let near = suggest(name, all.map(String::as_str).filter(|name| !name.contains('$')));
+        did_you_mean(diagnostic, &near).unwrap_or_else(|diagnostic| {
+            diagnostic.hint(match name.split_once("::") {
+                Some((module, _)) => format!("`{module}` has {}", self.functions_of(module)),
+                None => "`runner` knows no such function, and the script has none of that name".to_owned(),
+            })
+        })
+    }
+
+    fn functions_of(&self, module: &str) -> String {
+        let prefix = format!("{module}::");
+        let names = self.host.keys().filter(|name| name.starts_with(&prefix));
+        names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
     }
 
     fn unknown_variable(&self, name: &str, place: Option<Position>, code: Code) -> Diagnostic {
         let short = name.rsplit("::").next().unwrap_or(name);
+        // Of `global::NAME` Rhai points at the path or the name, as it comes: the name is what counts.
+        let place = place.map(|place| end_of_path(&self.source, place, name));
         let diagnostic =
             self.at(Diagnostic::new(code, format!("there is no variable `{name}` here")), place, None);
         if self.variables.iter().any(|variable| variable == short) {
@@ -185,56 +261,62 @@ impl Context {
                 "functions don't see variables of the top level: declare `const {short} = …` and read `global::{short}`, or keep it in `this`"
             ));
         }
-        if self.constants.iter().any(|constant| constant == short) {
+        if short == name && self.constants.iter().any(|constant| constant == short) {
             return diagnostic.hint(format!("a constant of the top level is read as `global::{short}`"));
+        }
+        if self.has_module(name) {
+            return diagnostic.hint(format!(
+                "`{name}` is a module: its functions are called as in `{name}::…`: {}",
+                self.functions_of(name)
+            ));
+        }
+        if let Some((_, hint)) = ELSEWHERE.iter().find(|(known, _)| *known == name) {
+            return diagnostic.hint(*hint);
         }
         let near = suggest(short, self.constants.iter().map(String::as_str));
         let near: Vec<String> = near.iter().map(|name| format!("global::{name}")).collect();
         did_you_mean(diagnostic, &near.iter().map(String::as_str).collect::<Vec<_>>())
+            .unwrap_or_else(|diagnostic| diagnostic.hint(format!("declare it first: `let {short} = …;`")))
     }
 
-    fn near_module(&self, diagnostic: Diagnostic, name: &str) -> Diagnostic {
-        let modules: std::collections::BTreeSet<&str> = self
-            .functions
-            .iter()
-            .filter_map(|f| f.name().split_once("::"))
-            .map(|(module, _)| module)
-            .collect();
-        let near = suggest(name, modules);
-        if near.is_empty() {
-            return diagnostic
-                .hint("`import` comes with a later version: keep everything in one script for now");
+    fn unknown_module(&self, name: &str, place: Option<Position>, code: Code) -> Diagnostic {
+        // Rhai reports `import "x"` like `x::y()`, but points at the text.
+        let line = place.and_then(|place| self.source.line(place.line));
+        let is_import = line.is_some_and(|line| line.trim_start().starts_with("import"));
+        if is_import {
+            let text = format!("`import \"{name}\"` comes with a later version");
+            return self
+                .at(Diagnostic::new(code, text), place, None)
+                .hint("keep everything in one script for now");
         }
-        did_you_mean(diagnostic, &near)
+        let text = format!("there is no module `{name}`");
+        let diagnostic = self.at(Diagnostic::new(code, text), place, None);
+        let modules = self.modules();
+        let near = suggest(name, modules.iter().copied());
+        did_you_mean(diagnostic, &near).unwrap_or_else(|diagnostic| {
+            diagnostic.hint(format!("the modules are `{}`", modules.join("`, `")))
+        })
     }
 
-    /// Rhai points at the last part of `http::gett`; the whole path is what is wrong.
-    fn end_of_path(&self, place: Position, name: &str) -> Position {
-        let Some((path, _)) = name.rsplit_once("::") else { return place };
-        let line: Vec<char> = self.source.line(place.line).unwrap_or_default().chars().collect();
-        let before = path.chars().count() + 2;
-        let at = place.column as usize - 1;
-        if at >= before
-            && line
-                .get(at - before..at)
-                .is_some_and(|text| text.iter().collect::<String>() == format!("{path}::"))
-        {
-            return place;
-        }
-        // Rhai pointed at the module: the function's name stands behind it.
-        let column = place.column + u32::try_from(before).unwrap_or(0);
-        let points_at_path =
-            line.get(at..).is_some_and(|rest| rest.iter().collect::<String>().starts_with(name));
-        if points_at_path { Position { column, ..place } } else { place }
+    fn has_module(&self, name: &str) -> bool {
+        self.modules().contains(&name)
+    }
+
+    fn modules(&self) -> Vec<&str> {
+        let mut modules: Vec<&str> =
+            self.host.keys().filter_map(|name| name.split_once("::")).map(|(module, _)| module).collect();
+        modules.dedup();
+        modules
     }
 }
 
-fn did_you_mean(diagnostic: Diagnostic, near: &[&str]) -> Diagnostic {
+/// The diagnostic with the names near the one that is wrong; as it was without any.
+fn did_you_mean(diagnostic: Diagnostic, near: &[&str]) -> Result<Diagnostic, Diagnostic> {
     if near.is_empty() {
-        return diagnostic;
+        return Err(diagnostic);
     }
     let near: Vec<String> = near.iter().map(|name| format!("`{name}`")).collect();
-    diagnostic.hint(format!("did you mean {}?", near.join(" or ")))
+    Ok(diagnostic.hint(format!("did you mean {}?", near.join(" or "))))
 }
 
 /// The error without the calls that led to it, and the innermost place that is known.
@@ -260,22 +342,110 @@ fn thrown(value: &rhai::Dynamic) -> String {
     }
 }
 
-/// Rhai's own words, without the place.
-fn plain(error: &EvalAltResult) -> String {
-    let text = error.to_string();
-    let text = text.rsplit_once(" (line ").map_or(text.as_str(), |(text, _)| text);
-    lower_first(text)
+/// What Rhai found while running, in our words, with what to do where that is known.
+fn plain(error: &EvalAltResult) -> (String, Option<String>) {
+    let outside = |what: &str, items: &str, length: usize, index: i64| {
+        let text = format!("index {index} is outside this {what} of {}", counted(length, items));
+        (text, Some("look at `.len()` first".to_owned()))
+    };
+    match error {
+        // Rhai: "Unknown property 'x' - a getter is not registered for type 'y'".
+        EvalAltResult::ErrorDotExpr(text, _) if text.contains("roperty '") => {
+            let mut quoted = text.split('\'').skip(1).step_by(2);
+            let name = quoted.next().unwrap_or_default();
+            let kind = a(plain_type(quoted.next().unwrap_or_default()));
+            let hint = match kind.as_str() {
+                "nothing" => {
+                    format!("where it may be missing write `?.{name}`, and `?? otherwise` for a default")
+                }
+                _ => WHAT_IS_IT.to_owned(),
+            };
+            (format!("there is no property `{name}`: the value is {kind}"), Some(hint))
+        }
+        EvalAltResult::ErrorArithmetic(text, _) => {
+            let hint = if text.contains("by zero") {
+                "look at the divisor first: `if total > 0 { … }`"
+            } else if text.contains("arsing") {
+                "look at the text first, or catch the error: `try { … } catch { … }`"
+            } else {
+                "whole numbers end at 9,223,372,036,854,775,807: calculate with `to_float()`"
+            };
+            (in_backticks(&lower_first(text)), Some(hint.to_owned()))
+        }
+        EvalAltResult::ErrorArrayBounds(length, index, _) => outside("list", "item", *length, *index),
+        EvalAltResult::ErrorStringBounds(length, index, _) => outside("text", "character", *length, *index),
+        EvalAltResult::ErrorFor(_) => (
+            "`for` can't walk over this value".to_owned(),
+            Some(
+                "it takes a list, a range such as `0..10`, a text's `.chars()`, or a map's `.keys()`"
+                    .to_owned(),
+            ),
+        ),
+        EvalAltResult::ErrorMismatchDataType(wanted, got, _)
+        | EvalAltResult::ErrorMismatchOutputType(wanted, got, _)
+            if !wanted.is_empty() && !got.is_empty() =>
+        {
+            let text = format!("{} is needed here, not {}", a(plain_type(wanted)), a(plain_type(got)));
+            (text, Some(WHAT_IS_IT.to_owned()))
+        }
+        EvalAltResult::ErrorAssignmentToConstant(name, _) => (
+            format!("the constant `{name}` can't be changed"),
+            Some(format!("declare it with `let {name} = …` if it should change")),
+        ),
+        EvalAltResult::ErrorNonPureMethodCallOnConstant(name, _) => {
+            let text = match name.contains('$') {
+                true => "a constant can't be changed".to_owned(),
+                false => format!("`{name}` would change a constant"),
+            };
+            (text, Some("copy it first: `let copy = global::NAME.copy();`".to_owned()))
+        }
+        EvalAltResult::ErrorIndexingType(kind, _) => {
+            let kind = kind.split([' ', '[']).next().unwrap_or(kind);
+            (
+                format!("there is nothing to look up in {} by `[…]`", a(plain_type(kind))),
+                Some(WHAT_IS_IT.to_owned()),
+            )
+        }
+        EvalAltResult::ErrorPropertyNotFound(name, _) => {
+            (format!("there is no property `{name}`"), Some(WHAT_IS_IT.to_owned()))
+        }
+        EvalAltResult::ErrorDataTooLarge(kind, _) => (
+            format!(
+                "{} is too large",
+                lower_first(kind)
+                    .replace("length of string", "a text")
+                    .replace("size of array", "a list")
+                    .replace("size of object map", "a map")
+                    .replace("size of BLOB", "a list of bytes")
+            ),
+            Some("does a loop append without end?".to_owned()),
+        ),
+        EvalAltResult::ErrorTooManyVariables(_) => (
+            "there are too many variables at once".to_owned(),
+            Some("put them into a list or a map".to_owned()),
+        ),
+        EvalAltResult::ErrorDataRace(name, _) => (
+            in_backticks(&format!("'{name}' is used while it is being changed")),
+            Some("copy the value first: `let copy = value;`".to_owned()),
+        ),
+        other => {
+            let text = other.to_string();
+            // Rhai appends the place, which stands elsewhere.
+            let text = text.rsplit_once(" (line ").map_or(text.as_str(), |(text, _)| text);
+            (in_backticks(&lower_first(text)), None)
+        }
+    }
 }
 
 /// The types of a call in Rhai's words, `name (i64, bool)`, in ours.
-fn types_of(signature: &str) -> String {
+fn types_of(signature: &str) -> Vec<&str> {
     let types = signature.split_once(" (").map_or("", |(_, types)| types.strip_suffix(')').unwrap_or(types));
-    types.split(", ").filter(|kind| !kind.is_empty()).map(plain_type).collect::<Vec<_>>().join(", ")
+    types.split(", ").filter(|kind| !kind.is_empty()).map(plain_type).collect()
 }
 
 /// What an author calls a type of Rhai's.
 fn plain_type(name: &str) -> &str {
-    match name {
+    match name.rsplit("::").next().unwrap_or(name) {
         "&str | ImmutableString | String" | "string" | "ImmutableString" | "&str" | "String" => "text",
         "i64" => "integer",
         "f64" => "number with a decimal point",
@@ -283,83 +453,19 @@ fn plain_type(name: &str) -> &str {
         "array" => "list",
         "Fn" => "closure",
         "()" => "nothing",
+        "FnPtr" => "closure",
+        "char" => "character",
+        "blob" => "bytes",
         other => other,
     }
 }
 
-fn lower_first(text: &str) -> String {
-    let mut characters = text.chars();
-    let Some(first) = characters.next() else { return String::new() };
-    if characters.clone().next().is_some_and(char::is_uppercase) {
-        return text.to_owned();
-    }
-    first.to_lowercase().chain(characters).collect()
-}
-
-/// Where `word` stands within the call that starts at `from`: as a key, or as a text in quotes.
-fn find_in_call(text: &str, from: Position, word: &str) -> Option<Position> {
-    let (mut line, mut column) = (1_u32, 1_u32);
-    let mut depth = 0_i32;
-    let mut previous = ' ';
-    let mut quote: Option<char> = None;
-    let mut rest = text.chars();
-    loop {
-        let here = rest.as_str();
-        let c = rest.next()?;
-        if (line, column) >= (from.line, from.column) {
-            let starts_word = !(previous.is_alphanumeric() || previous == '_');
-            let ends_word = here
-                .strip_prefix(word)
-                .is_some_and(|after| !after.starts_with(|c: char| c.is_alphanumeric() || c == '_'));
-            if starts_word && ends_word && !word.is_empty() && depth > 0 {
-                // A text in quotes is marked with them when it is the whole of it.
-                let quoted = quote.is_some() && previous == quote.unwrap_or(' ');
-                let closes = quote.is_some_and(|quote| here[word.len()..].starts_with(quote));
-                return Some(Position { line, column: if quoted && closes { column - 1 } else { column } });
-            }
-            match (quote, c) {
-                (Some(open), c) if c == open && previous != '\\' => quote = None,
-                (Some(_), _) => {}
-                (None, '"' | '`') => quote = Some(c),
-                (None, '(' | '{' | '[') => depth += 1,
-                (None, ')' | '}' | ']') => {
-                    depth -= 1;
-                    if depth <= 0 {
-                        return None;
-                    }
-                }
-                _ => {}
-            }
-        }
-        previous = c;
-        if c == '\n' {
-            (line, column) = (line + 1, 1);
-        } else {
-            column += 1;
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_word_is_found_within_its_call_alone() {
-        let text = "scenario(\"a\", #{\n    vus: 2,\n    duraton: \"1s\",\n});\nlet vus_max = duration;\n";
-        let from = Position { line: 1, column: 1 };
-        assert_eq!(find_in_call(text, from, "duraton"), Some(Position { line: 3, column: 5 }));
-        assert_eq!(find_in_call(text, from, "a"), Some(Position { line: 1, column: 10 }));
-        assert_eq!(find_in_call(text, from, "vus_max"), None, "it stands behind the call");
-        assert_eq!(find_in_call(text, from, "vu"), None, "a part of a word is no word");
-        let target = "target(\"http_req{name:x}\", \"averge < 1\")";
-        assert_eq!(find_in_call(target, from, "averge"), Some(Position { line: 1, column: 29 }));
-    }
-
-    #[test]
-    fn rhai_s_sentences_become_ours() {
-        assert_eq!(lower_first("Unknown property"), "unknown property");
-        assert_eq!(lower_first("JSON is broken"), "JSON is broken");
-        assert_eq!(lower_first(""), "");
+/// With its article.
+fn a(kind: &str) -> String {
+    match kind {
+        "nothing" | "text" | "bytes" => kind.to_owned(),
+        "boolean" => "true or false".to_owned(),
+        _ if kind.starts_with(['a', 'e', 'i', 'o', 'u']) => format!("an {kind}"),
+        _ => format!("a {kind}"),
     }
 }

@@ -3,8 +3,8 @@
 //! Most of Rhai's limits default to unlimited, and others differ between debug and release builds,
 //! so none is left to its default.
 
-use rhai::Engine;
 use rhai::module_resolvers::DummyModuleResolver;
+use rhai::{Engine, Token};
 
 use super::{error, frozen, state};
 
@@ -38,6 +38,12 @@ pub(super) fn engine() -> Engine {
         .set_max_variables(VARIABLES_MAX)
         .set_max_functions(FUNCTIONS_MAX)
         .set_max_modules(MODULES_MAX);
+    // Rhai reserves `debug`, which `log::debug` needs; its own `debug(value)` is found by name all the same.
+    #[expect(deprecated, reason = "not deprecated but marked as volatile: a change would not compile")]
+    engine.on_parse_token(|token, _, _| match token {
+        Token::Reserved(word) if *word == "debug" => Token::Identifier(word),
+        token => token,
+    });
     error::register(&mut engine);
     frozen::register(&mut engine);
     state::register(&mut engine);

@@ -12,10 +12,13 @@ mod error;
 mod frozen;
 mod host;
 mod log;
+mod names;
+mod place;
 mod program;
 mod registry;
 mod stage;
 mod state;
+mod syntax;
 #[cfg(test)]
 mod tests;
 mod value;

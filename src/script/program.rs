@@ -11,15 +11,17 @@ use std::sync::Arc;
 use rhai::{AST, CallFnOptions, Dynamic, Engine, Module, Scope};
 
 use super::declaration::Declaration;
-use super::diagnose::{Context, position};
+use super::diagnose::Context;
 use super::engine::engine;
 use super::error::HostError;
 use super::frozen::freeze;
 use super::host;
+use super::names::Arities;
+use super::place::position;
 use super::registry::Registry;
 use super::stage::Stage;
 use super::vu::{Cast, Ending, Phase, Vu};
-use crate::diagnostic::{Code, Diagnostic, Source, suggest};
+use crate::diagnostic::{Code, Diagnostic, Position, Source, suggest};
 use crate::http::{Alarm, Clock};
 use crate::plan::{Flow, Hooks, Plan, Scenario};
 
@@ -53,8 +55,6 @@ pub struct Program {
     engine: Engine,
     functions: AST,
     context: Context,
-    /// Functions with their numbers of parameters.
-    arities: BTreeMap<String, usize>,
     closures: BTreeMap<(String, u32), String>,
 }
 
@@ -75,20 +75,21 @@ impl Program {
         for module in host::MODULES {
             (module.register)(&mut registry);
         }
-        let functions = registry.install();
+        let (functions, host) = registry.install();
         watch(&mut engine, stage);
         let mut context = Context {
             source: Arc::clone(source),
             functions,
-            own: Vec::new(),
+            host,
+            own: Arities::new(),
             variables: Vec::new(),
             constants: Vec::new(),
         };
         let mut ast = engine.compile(&source.text).map_err(|error| context.parse_error(&error))?;
         ast.set_source("");
-        let arities: BTreeMap<String, usize> =
-            ast.iter_functions().map(|function| (function.name.to_owned(), function.params.len())).collect();
-        context.own = arities.keys().filter(|name| !name.contains('$')).cloned().collect();
+        for function in ast.iter_functions() {
+            context.own.entry(function.name.to_owned()).or_default().insert(function.params.len());
+        }
 
         let mut scope = Scope::new();
         let vu = Rc::new(Vu::new(
@@ -118,24 +119,26 @@ impl Program {
         }
         engine.register_static_module("global", globals.into());
 
-        let has_flow = arities.contains_key(crate::plan::DEFAULT_FLOW);
+        let has_flow = context.own.contains_key(crate::plan::DEFAULT_FLOW);
         let declaration = stage.declaration.take();
         let program = Self {
             engine,
             functions: ast.clone_functions_only(),
             context,
-            arities,
             closures: closure_names(&declaration),
         };
         let plan = program.plan(declaration, has_flow)?;
-        Ok((program, plan))
+        match program.context.misspelt(&program.engine, &ast) {
+            Some(diagnostic) => Err(diagnostic.into()),
+            None => Ok((program, plan)),
+        }
     }
 
     fn plan(&self, mut declaration: Declaration, has_flow: bool) -> Result<Plan, Diagnostic> {
         let mut plan = declaration
             .plan(has_flow)
             .map_err(|(error, place)| self.context.host_error(&error, place, Code::Plan))?;
-        let has = |name: &str| self.arities.contains_key(name);
+        let has = |name: &str| self.context.own.contains_key(name);
         plan.hooks = Hooks {
             setup: has("setup"),
             teardown: has("teardown"),
@@ -143,7 +146,7 @@ impl Program {
             on_stop: has("on_stop"),
         };
         for (name, parameters_max) in HOOKS {
-            if let Some(&parameters) = self.arities.get(name)
+            if let Some(parameters) = self.parameters(name)
                 && parameters > parameters_max
             {
                 let takes = if parameters_max == 0 {
@@ -173,8 +176,9 @@ impl Program {
             return weighted.choices().iter().try_for_each(|choice| self.check_flow(scenario, &choice.flow));
         }
         let Some(name) = self.function_of(&scenario.name, flow) else {
-            let own = &self.context.own;
-            let near = suggest(&flow.to_string(), own.iter().map(String::as_str));
+            let own: Vec<&str> =
+                self.context.own.keys().map(String::as_str).filter(|name| !name.contains('$')).collect();
+            let near = suggest(&flow.to_string(), own.iter().copied());
             let hint = match near.first() {
                 Some(near) => format!("did you mean `{near}`?"),
                 None if own.is_empty() => format!("the script has no function: write `fn {flow}() {{ … }}`"),
@@ -182,7 +186,7 @@ impl Program {
             };
             return Err(fault(format!("the script has no function `{flow}`"), &flow.to_string(), hint));
         };
-        let parameters = self.arities.get(name).copied().unwrap_or(0);
+        let parameters = self.parameters(name).unwrap_or(0);
         if parameters > 1 {
             return Err(fault(
                 format!("the flow `{flow}` has {parameters} parameters"),
@@ -196,12 +200,17 @@ impl Program {
     /// The Rhai function behind a flow; weighted ones have several.
     fn function_of(&self, scenario: &str, flow: &Flow) -> Option<&str> {
         match flow {
-            Flow::Named(name) => self.arities.get_key_value(name.as_str()).map(|(name, _)| name.as_str()),
+            Flow::Named(name) => self.context.own.get_key_value(name.as_str()).map(|(name, _)| name.as_str()),
             Flow::Closure { ordinal } => {
                 self.closures.get(&(scenario.to_owned(), *ordinal)).map(String::as_str)
             }
             Flow::Weighted(_) => None,
         }
+    }
+
+    /// The parameters of a function of the script; of several of one name, those of the shortest.
+    fn parameters(&self, name: &str) -> Option<usize> {
+        self.context.own.get(name)?.first().copied()
     }
 
     /// What is called for a flow: one entry, or one for each choice of a weighted flow.
@@ -222,7 +231,7 @@ impl Program {
 
     /// A function by name: a hook of the life cycle.
     pub fn entry(&self, name: &str) -> Option<Entry> {
-        let parameters = *self.arities.get(name)?;
+        let parameters = self.parameters(name)?;
         Some(Entry { name: name.to_owned(), takes_data: parameters == 1 })
     }
 
@@ -256,7 +265,10 @@ impl Program {
             Phase::Declare | Phase::Flow => Code::Script,
         };
         if vu.is_ending() {
-            let place = result.as_ref().err().and_then(|error| Context::place(error));
+            // Rhai puts what ends a script at the call that led to it, which the engine's own has not.
+            let place = (vu.take_ending_place())
+                .or_else(|| result.as_ref().err().and_then(|error| Context::place(error)))
+                .or_else(|| self.place_of(name));
             return Err(match vu.take_ending() {
                 None | Some(Ending::Stopped) => Failure::Stopped,
                 Some(Ending::Aborted(reason)) => Failure::Aborted(reason),
@@ -268,10 +280,25 @@ impl Program {
             });
         }
         result.map_err(|error| {
-            let diagnostic = self.context.error(engine, &error, code);
+            let mut diagnostic = self.context.error(engine, &error, code);
+            if diagnostic.labels.is_empty()
+                && let Some(place) = self.place_of(name)
+            {
+                diagnostic = diagnostic.at(&self.context.source, place, "");
+            }
             let asserted = HostError::of(innermost_value(&error)).is_some_and(|host| host.is_assertion());
             if asserted { Failure::Asserted(diagnostic) } else { Failure::Threw(diagnostic) }
         })
+    }
+
+    /// Where a function of the script begins: at its name, or at a closure's body.
+    fn place_of(&self, name: &str) -> Option<Position> {
+        let function = self.functions.iter_fn_def().find(|function| function.name == name)?;
+        let body = position(function.body.start_position())?;
+        let line = self.context.source.line(body.line)?;
+        let Some(before) = line.find(&format!("fn {name}")) else { return Some(body) };
+        let column = u32::try_from(line[..before].chars().count() + "fn ".len() + 1).ok()?;
+        Some(Position { column, ..body })
     }
 
     /// The functions of the host modules, in the order of the reference.

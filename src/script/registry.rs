@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use rhai::{Engine, FuncRegistration, Module, RhaiNativeFunc, Variant};
+use rhai::{Dynamic, Engine, FuncRegistration, Module, NativeCallContext, RhaiFunc, RhaiNativeFunc, Variant};
 
+use super::names::Arities;
 use super::stage::Stage;
 
 /// One function as authors see it.
@@ -22,6 +23,11 @@ impl Function {
     pub fn name(&self) -> &'static str {
         self.signature.split('(').next().unwrap_or(self.signature)
     }
+
+    /// How many arguments this form takes.
+    pub fn arity(&self) -> usize {
+        if self.signature.ends_with("()") { 0 } else { self.signature.matches(',').count() + 1 }
+    }
 }
 
 /// Collects what host modules register, then installs it.
@@ -32,11 +38,12 @@ pub(super) struct Registry<'a> {
     pub(super) stage: Rc<Stage>,
     modules: BTreeMap<&'static str, Module>,
     functions: Vec<Function>,
+    arities: Arities,
 }
 
 impl<'a> Registry<'a> {
     pub(super) fn new(engine: &'a mut Engine, stage: Rc<Stage>) -> Self {
-        Self { engine, stage, modules: BTreeMap::new(), functions: Vec::new() }
+        Self { engine, stage, modules: BTreeMap::new(), functions: Vec::new(), arities: Arities::new() }
     }
 
     /// Registers a function under its signature; `module::name(…)` goes into a module.
@@ -66,24 +73,48 @@ impl<'a> Registry<'a> {
         R: Variant + Clone,
         FUNC: RhaiNativeFunc<A, N, X, R, F> + 'static,
     {
+        self.arities.entry(name.to_owned()).or_default().insert(N);
         // Volatile: every function here has an effect or reads one, so none is folded at compile time.
         if let Some((module, name)) = name.split_once("::") {
             let module = self.modules.entry(module).or_default();
-            FuncRegistration::new(name)
-                .with_purity(false)
-                .with_volatility(true)
-                .set_into_module(module, call);
+            let function = placed(call.into_rhai_function(false, true));
+            FuncRegistration::new(name).set_into_module_raw(module, FUNC::param_types(), function);
         } else {
             FuncRegistration::new(name).with_volatility(true).register_into_engine(self.engine, call);
         }
         self
     }
 
-    /// Installs the modules; what is left is the list of functions, in the order of registration.
-    pub(super) fn install(self) -> Vec<Function> {
+    /// Installs the modules; what is left is the list of functions, in the order of registration, and how
+    /// many arguments each takes.
+    pub(super) fn install(self) -> (Vec<Function>, Arities) {
         for (name, module) in self.modules {
             self.engine.register_static_module(name, module.into());
         }
-        self.functions
+        (self.functions, self.arities)
+    }
+}
+
+/// The function with its errors placed at the call: Rhai does so for functions outside of modules only.
+fn placed(function: RhaiFunc) -> RhaiFunc {
+    let (call, is_method) = match function {
+        RhaiFunc::Pure { func, .. } => (func, false),
+        RhaiFunc::Method { func, .. } => (func, true),
+        other => return other,
+    };
+    let func = Rc::new(move |context: Option<NativeCallContext<'_>>, arguments: &mut [&mut Dynamic]| {
+        let place = context.as_ref().map_or(rhai::Position::NONE, NativeCallContext::call_position);
+        call(context, arguments).map_err(|mut error| {
+            if error.position().is_none() {
+                error.set_position(place);
+            }
+            error
+        })
+    });
+    let (has_context, is_pure, is_volatile) = (true, false, true);
+    if is_method {
+        RhaiFunc::Method { func, has_context, is_pure, is_volatile }
+    } else {
+        RhaiFunc::Pure { func, has_context, is_pure, is_volatile }
     }
 }

@@ -29,6 +29,9 @@ pub const OPERATIONS_MAX: u32 = 20_000_000;
 /// Operations after which a script that doesn't wait lets the others run: some 0.4 ms.
 const OPERATIONS_SLICE: u32 = 4_096;
 
+/// Time after which it does so earlier: an operation on a list of a million items takes milliseconds.
+const SLICE_NS: u64 = 2_000_000;
+
 /// Operations after which values are looked at for nesting: below it, fewer levels than the limit of
 /// the native stack can have been added.
 const OPERATIONS_NESTING: u32 = 256;
@@ -88,6 +91,8 @@ pub struct Stage {
     /// Operations since the running script last waited.
     operations: Cell<u32>,
     looks_for_nesting: Cell<bool>,
+    /// When the running script lets the others run at the latest, if it looks at the clock.
+    slice_end_ns: Cell<u64>,
     /// Whether the running script let the others run since [`Stage::breathe`].
     has_waited: Cell<bool>,
     recorder: OnceCell<Shared<Recorder>>,
@@ -123,6 +128,7 @@ impl Stage {
             on: RefCell::new(None),
             operations: Cell::new(0),
             looks_for_nesting: Cell::new(false),
+            slice_end_ns: Cell::new(0),
             has_waited: Cell::new(false),
             recorder: OnceCell::new(),
             words: OnceCell::new(),
@@ -295,8 +301,13 @@ impl Stage {
             vu.end(Ending::Limit(Limit::Operations));
         } else if self.current.stack_is_low() {
             vu.end(Ending::Limit(Limit::Stack));
-        } else if operations.is_multiple_of(OPERATIONS_SLICE) && self.current.in_fiber() {
+        } else if operations == OPERATIONS_NESTING {
+            self.slice_end_ns.set(self.clock.now_ns().saturating_add(SLICE_NS));
+        } else if self.current.in_fiber()
+            && (operations.is_multiple_of(OPERATIONS_SLICE) || self.clock.now_ns() >= self.slice_end_ns.get())
+        {
             self.current.yield_now();
+            self.slice_end_ns.set(self.clock.now_ns().saturating_add(SLICE_NS));
             // The others counted their own meanwhile.
             self.has_waited.set(true);
             self.operations.set(operations);

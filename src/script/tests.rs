@@ -1,1 +1,179 @@
-//! What scripts mean: declaration, diagnostics, host functions that need no network.
+//! Scripts as the engine plays them: loaded, then called on a fiber with a user on the stage.
+
+mod declaring;
+mod errors;
+mod functions;
+mod limits;
+mod registered;
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::Future as _;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use rhai::{Dynamic, Scope};
+
+use super::{Cast, Failure, Level, LogLine, Outside, Phase, Program, Stage, Turn, Vu};
+use crate::diagnostic::{Diagnostic, Source, render};
+use crate::fiber::{Arena, Current, Fiber};
+use crate::http::{Alarm, Clock};
+use crate::metrics::{Recorder, Selector, Snapshot, Symbol, TagSet, Value};
+use crate::plan::Plan;
+
+/// Time that passes only where somebody sleeps.
+#[derive(Debug, Default)]
+struct DreamClock(Rc<Cell<u64>>);
+
+impl Clock for DreamClock {
+    fn now_ns(&self) -> u64 {
+        self.0.get()
+    }
+
+    fn alarm(&self) -> Rc<dyn Alarm> {
+        Rc::new(DreamAlarm { now: Rc::clone(&self.0), due: Cell::new(None) })
+    }
+}
+
+struct DreamAlarm {
+    now: Rc<Cell<u64>>,
+    due: Cell<Option<u64>>,
+}
+
+impl Alarm for DreamAlarm {
+    fn set(&self, at_ns: u64) {
+        self.due.set(Some(at_ns));
+    }
+
+    fn clear(&self) {
+        self.due.set(None);
+    }
+
+    fn poll_due(&self, _context: &mut Context<'_>) -> Poll<()> {
+        let Some(due) = self.due.get() else { return Poll::Pending };
+        self.now.set(self.now.get().max(due));
+        Poll::Ready(())
+    }
+}
+
+fn source(text: &str) -> Arc<Source> {
+    Arc::new(Source { name: "test.rhai".to_owned(), text: text.to_owned() })
+}
+
+fn outside(env: &[(&str, &str)]) -> Outside {
+    let env: BTreeMap<String, String> =
+        env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Outside { env: Arc::new(env), seed: 7, log_level: Level::Debug }
+}
+
+/// Loads a script with a stage of its own.
+fn load(text: &str) -> Result<(Program, Plan), Box<Diagnostic>> {
+    let stage = Stage::new(Rc::new(Current::default()), Rc::new(DreamClock::default()), outside(&[]), |_| {});
+    Program::load(&source(text), &stage)
+}
+
+/// What an author is told of a script that doesn't load.
+fn refusal(text: &str) -> Diagnostic {
+    *load(text).map(|_| ()).expect_err(text)
+}
+
+fn shown(diagnostic: &Diagnostic) -> String {
+    render(diagnostic, false, 100)
+}
+
+/// A script that is loaded and ready to be called.
+struct Play {
+    stage: Rc<Stage>,
+    program: Rc<Program>,
+    arena: Rc<Arena>,
+    log: Rc<RefCell<Vec<String>>>,
+}
+
+impl Play {
+    fn new(text: &str) -> Self {
+        Self::with(text, outside(&[]))
+    }
+
+    fn with(text: &str, outside: Outside) -> Self {
+        let log = Rc::new(RefCell::new(Vec::new()));
+        let lines = Rc::clone(&log);
+        let stage = Stage::new(
+            Rc::new(Current::default()),
+            Rc::new(DreamClock::default()),
+            outside,
+            move |line: LogLine| lines.borrow_mut().push(line.text),
+        );
+        let (program, plan) =
+            Program::load(&source(text), &stage).unwrap_or_else(|e| panic!("{}", shown(&e)));
+        stage.set_recorder(Recorder::new(&plan.metrics));
+        Self { stage, program: Rc::new(program), arena: Arena::new(4).unwrap(), log }
+    }
+
+    fn vu(&self, id: u64) -> Rc<Vu> {
+        self.vu_in(id, Cast::new("test", TagSet::default(), [Symbol::NONE; 2], None, BTreeMap::new()))
+    }
+
+    fn vu_in(&self, id: u64, cast: Rc<Cast>) -> Rc<Vu> {
+        let seed = self.stage.outside().seed;
+        Rc::new(Vu::new(id, cast, Phase::Flow, seed, self.stage.clock().alarm(), None))
+    }
+
+    /// Calls a function of the script as a new user.
+    fn call(&self, name: &str) -> Result<Dynamic, Failure> {
+        self.call_as(&self.vu(1), name)
+    }
+
+    fn call_as(&self, vu: &Rc<Vu>, name: &str) -> Result<Dynamic, Failure> {
+        self.call_until(vu, name, u64::MAX)
+    }
+
+    /// Calls a function; after so many polls the user is told to stop, as the engine does at a deadline.
+    fn call_until(&self, vu: &Rc<Vu>, name: &str, polls_max: u64) -> Result<Dynamic, Failure> {
+        let entry = self.program.entry(name).expect(name);
+        let (program, user) = (Rc::clone(&self.program), Rc::clone(vu));
+        let body = move || program.call(&user, &entry, &Dynamic::UNIT, &mut Scope::new());
+        let fiber = Fiber::new(&self.arena, self.stage.current(), body).unwrap();
+        let mut turn = Turn::new(&self.stage, vu, fiber);
+        let mut context = Context::from_waker(Waker::noop());
+        let mut polls = 0;
+        loop {
+            if let Poll::Ready(ended) = Pin::new(&mut turn).poll(&mut context) {
+                return ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            }
+            polls += 1;
+            if polls == polls_max {
+                vu.stop();
+            }
+            assert!(polls < polls_max.saturating_add(1_000), "{name} goes on after it was told to stop");
+        }
+    }
+
+    /// What `flow()` returns.
+    fn value<T: Clone + 'static>(&self) -> T {
+        let value = self.call("flow").unwrap_or_else(|failure| panic!("{failure:?}"));
+        value.clone().try_cast().unwrap_or_else(|| panic!("{value:?}"))
+    }
+
+    /// What an author is told of `flow()` that throws.
+    fn threw(&self) -> Diagnostic {
+        match self.call("flow") {
+            Err(Failure::Threw(diagnostic)) => diagnostic,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        self.stage.recorder().with(|recorder| recorder.take(0))
+    }
+
+    fn metric(&self, selector: &str) -> Option<Value> {
+        self.snapshot().select(&Selector::parse(selector).unwrap())
+    }
+}
+
+/// `flow()` with a body, loaded.
+fn flow(body: &str) -> Play {
+    Play::new(&format!("fn flow() {{ {body} }}"))
+}

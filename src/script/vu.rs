@@ -15,6 +15,7 @@ use rhai::{Dynamic, ImmutableString};
 use rustc_hash::FxHashMap;
 
 use super::state::State;
+use crate::diagnostic::Position;
 use crate::http::{Alarm, Client, Endpoint};
 use crate::metrics::{Symbol, TagSet};
 
@@ -157,6 +158,8 @@ pub struct Vu {
     /// The HTTP client; out while a request is under way.
     pub client: Cell<Option<Box<Client>>>,
     ending: RefCell<Option<Ending>>,
+    /// Where the script itself asked to end.
+    ending_place: Cell<Option<Position>>,
     is_ending: Cell<bool>,
     waker: RefCell<Option<Waker>>,
 }
@@ -187,6 +190,7 @@ impl Vu {
             alarm,
             client: Cell::new(client.map(Box::new)),
             ending: RefCell::new(None),
+            ending_place: Cell::new(None),
             is_ending: Cell::new(false),
             waker: RefCell::new(None),
         }
@@ -216,6 +220,19 @@ impl Vu {
             *slot = Some(ending);
         }
         self.is_ending.set(true);
+    }
+
+    /// The same, asked for by the script at a place that Rhai forgets on the way out.
+    pub(super) fn end_at(&self, ending: Ending, place: Option<Position>) {
+        if !self.is_ending() {
+            self.ending_place.set(place);
+        }
+        self.end(ending);
+    }
+
+    /// Where the script asked to end, if it did; cleared.
+    pub(super) fn take_ending_place(&self) -> Option<Position> {
+        self.ending_place.take()
     }
 
     /// True from [`Vu::end`] until [`Vu::take_ending`].

@@ -1,6 +1,6 @@
 //! From a file to a plan: read, run the top level once, apply flags, check the whole.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -30,16 +30,25 @@ pub fn read(path: &Path) -> Result<Arc<Source>, Diagnostic> {
     let text =
         if name == "-" { read_from(std::io::stdin()) } else { std::fs::File::open(path).and_then(read_from) };
     match text {
-        Ok(text) => Ok(Arc::new(Source { name, text })),
-        Err(error) => {
-            let diagnostic =
-                Diagnostic::new(Code::Plan, format!("failed to read the script `{name}`: {error}"));
-            Err(match near_file(path) {
-                Some(near) => diagnostic.hint(format!("did you mean `{near}`?")),
-                None => diagnostic.hint("name a `.rhai` file, or `-` for standard input"),
-            })
+        Ok(text) => {
+            // What some editors put in front; it is no part of the text.
+            let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
+            Ok(Arc::new(Source { name, text }))
         }
+        Err(error) => Err(unread(path, &name, &error)),
     }
+}
+
+fn unread(path: &Path, name: &str, error: &std::io::Error) -> Diagnostic {
+    if error.kind() == ErrorKind::InvalidData {
+        return Diagnostic::new(Code::Plan, format!("the script `{name}` is no text in UTF-8"))
+            .hint("name a `.rhai` file: is this one something else, or saved in another encoding?");
+    }
+    let near = if error.kind() == ErrorKind::NotFound { near_file(path) } else { None };
+    Diagnostic::new(Code::Plan, format!("failed to read the script `{name}`: {error}")).hint(match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "name a `.rhai` file, or `-` for standard input".to_owned(),
+    })
 }
 
 fn read_from(file: impl Read) -> std::io::Result<String> {
@@ -59,7 +68,7 @@ fn near_file(path: &Path) -> Option<String> {
     let entries = std::fs::read_dir(folder).ok()?;
     let mut names: Vec<String> = entries
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| name.ends_with(".rhai"))
+        .filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "rhai"))
         .collect();
     names.sort_unstable();
     let near = suggest(wanted, names.iter().map(String::as_str)).first().map(|near| (*near).to_owned())?;

@@ -26,7 +26,7 @@ fn reach(base_url: &str) -> Result<(), Diagnostic> {
             "start the service, or point the script elsewhere: `TARGET_URL`, `base_url(…)`, `--base-url`",
         )
     };
-    let endpoint = crate::http::Endpoint::parse(Some(base_url), "/")
+    let endpoint = crate::http::Endpoint::parse(None, base_url)
         .map_err(|error| Diagnostic::new(Code::Plan, error.to_string()))?;
     let (host, port) = (endpoint.host(), endpoint.port());
     let addresses = match (host.trim_matches(['[', ']']), port).to_socket_addrs() {

@@ -1,9 +1,11 @@
 //! `runner run`: from a script to its summary.
 
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
 use crate::demo::{Demo, DemoOptions};
-use crate::diagnostic::Source;
+use crate::diagnostic::{Code, Diagnostic, Source};
 use crate::engine::{self, Control, Job, Observer};
 use crate::plan::Plan;
 use crate::results::Summary;
@@ -37,7 +39,7 @@ pub fn run(
     let Declared { declared, mut plan, .. } = declared;
     let demo = start_demo(&mut plan)?;
     if settings.preflight {
-        preflight(&plan)?;
+        preflight_unless_stopped(&plan, control)?;
     }
     begin(&plan);
     let name = settings.source.name.clone();
@@ -53,6 +55,27 @@ pub fn run(
         demo.stop().map_err(SessionError::Demo)?;
     }
     Ok(Summary::new(&name, &plan, &outcome))
+}
+
+/// Looks for the hosts on a thread of its own: a host that is silent for seconds must not outlast a stop.
+fn preflight_unless_stopped(plan: &Plan, control: &Control) -> Result<(), SessionError> {
+    /// How soon a stop is noticed.
+    const LOOK: Duration = Duration::from_millis(20);
+    let (told, found) = mpsc::channel();
+    let looked_for = plan.clone();
+    std::thread::spawn(move || told.send(preflight(&looked_for)));
+    loop {
+        match found.recv_timeout(LOOK) {
+            Ok(found) => return Ok(found?),
+            Err(RecvTimeoutError::Timeout) if !control.is_stopping() => {}
+            Err(RecvTimeoutError::Timeout) => {
+                return Err(Diagnostic::new(Code::Interrupted, "stopped by the user before the load").into());
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(Diagnostic::new(Code::Bug, "the look for the hosts panicked").into());
+            }
+        }
+    }
 }
 
 /// Starts the sample service if the plan asks for it, and gives the plan its address.

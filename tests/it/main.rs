@@ -7,6 +7,7 @@
 
 mod demo;
 mod docs;
+mod engine;
 mod fixture;
 mod main_job;
 mod redact;

@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
-use rhai::{EvalAltResult, ImmutableString};
+use rhai::{EvalAltResult, ImmutableString, NativeCallContext};
 
+use super::super::place::position;
 use super::super::registry::Registry;
 use super::super::stage::terminated;
 use super::super::vu::Ending;
@@ -15,8 +16,9 @@ pub(super) fn register(registry: &mut Registry<'_>) {
     registry.define(
         "fail(reason)",
         "ends the iteration as failed, for good",
-        move |reason: ImmutableString| -> Outcome {
-            stage.acting("fail")?.end(Ending::Failed(reason.to_string()));
+        move |context: NativeCallContext<'_>, reason: ImmutableString| -> Outcome {
+            let place = position(context.call_position());
+            stage.acting("fail")?.end_at(Ending::Failed(reason.to_string()), place);
             Err(terminated())
         },
     );
@@ -24,8 +26,9 @@ pub(super) fn register(registry: &mut Registry<'_>) {
     registry.define(
         "abort(reason)",
         "ends the whole run; `teardown` still runs",
-        move |reason: ImmutableString| -> Outcome {
-            stage.acting("abort")?.end(Ending::Aborted(reason.to_string()));
+        move |context: NativeCallContext<'_>, reason: ImmutableString| -> Outcome {
+            let place = position(context.call_position());
+            stage.acting("abort")?.end_at(Ending::Aborted(reason.to_string()), place);
             Err(terminated())
         },
     );

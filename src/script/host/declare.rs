@@ -5,8 +5,8 @@ use std::rc::Rc;
 use rhai::{Dynamic, EvalAltResult, ImmutableString, Map, NativeCallContext};
 
 use super::super::declaration::{to_duration, to_options};
-use super::super::diagnose::position;
 use super::super::error::HostError;
+use super::super::place::position;
 use super::super::registry::Registry;
 use crate::plan::{PlanError, Think, Weighted};
 

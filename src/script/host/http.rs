@@ -31,7 +31,7 @@ const METHODS: [(&str, &str, &str, Method); 7] = [
 ];
 
 /// Options of a request.
-const OPTIONS: [&str; 10] = [
+pub(super) const OPTIONS: [&str; 10] = [
     "json",
     "form",
     "body",

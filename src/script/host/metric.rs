@@ -171,5 +171,11 @@ pub(super) fn to_tags(map: &Map) -> Outcome<TagSet> {
 }
 
 fn misuse(metric: &CustomMetric, what: &str) -> Box<EvalAltResult> {
-    HostError::new(format!("the {} `{}` {what}", metric.kind, metric.name)).into()
+    let form = match metric.kind {
+        Kind::Counter => "write `.add(1)`, or another number from 0 up",
+        Kind::Gauge => "write `.set(5)`",
+        Kind::Rate => "write `.add(true)`, `.add(false)`, or `.add(hits, total)`",
+        Kind::Trend => "write `.add(12.5)`",
+    };
+    HostError::new(format!("the {} `{}` {what}", metric.kind, metric.name)).hint(form).into()
 }

@@ -27,6 +27,10 @@ use super::stage::Stage;
 use super::value::{DEPTH_MAX, is_deeper_than};
 use super::vu::{Ending, Limit, Vu};
 
+/// Options of a request.
+#[cfg(test)]
+pub(super) const REQUEST_OPTIONS: [&str; 10] = http::OPTIONS;
+
 /// What one file brings into the language.
 pub(super) struct HostModule {
     /// Registers its functions.

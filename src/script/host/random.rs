@@ -91,12 +91,16 @@ fn draw<R>(stage: &Stage, with: impl FnOnce(&mut rand_pcg::Pcg64Mcg) -> R) -> R 
 
 fn draw_index(stage: &Stage, length: usize) -> Outcome<INT> {
     if length == 0 {
-        return Err(HostError::new("`pick` got an empty list").into());
+        return Err(HostError::new("`pick` got an empty list")
+            .hint("look at the list first: `if !list.is_empty() { … }`")
+            .into());
     }
     let index = draw(stage, |rng| rng.random_range(0..length));
     Ok(INT::try_from(index).unwrap_or(0))
 }
 
 fn order<T: std::fmt::Display>(function: &str, min: T, max: T) -> Box<EvalAltResult> {
-    HostError::new(format!("`{function}` takes the smaller number first, not {min} and {max}")).into()
+    HostError::new(format!("`{function}` takes the smaller number first, not {min} and {max}"))
+        .hint(format!("write `{function}({max}, {min})`"))
+        .into()
 }

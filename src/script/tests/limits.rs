@@ -1,0 +1,151 @@
+//! A script can't crash, hang or starve the runner.
+
+use super::{Failure, Play, flow, shown};
+use crate::script::{MAP_PAIRS_MAX, OPERATIONS_MAX};
+
+/// True if `flow()` met the limit that this text names.
+fn met(play: &Play, limit: &str) {
+    let diagnostic = play.threw();
+    assert!(diagnostic.message.contains(limit), "{}", shown(&diagnostic));
+    assert!(diagnostic.hint.is_some(), "{}", shown(&diagnostic));
+    assert!(!diagnostic.labels.is_empty(), "no place: {}", shown(&diagnostic));
+}
+
+#[test]
+fn operations_are_counted_across_native_callbacks() {
+    // Each callback alone is far below the limit: Rhai's own counter begins anew in each.
+    let each = OPERATIONS_MAX / 2_000;
+    let list = "let list = []; list.pad(1000, 1);";
+    let work = format!("let s = 0; for n in 0..{each} {{ s += n; }}");
+    for script in [
+        "loop { }".to_owned(),
+        "let n = 0; while true { n += 1; }".to_owned(),
+        format!("{list} for k in 0..100 {{ list.for_each(|| {{ {work} }}); }}"),
+        format!("{list} for k in 0..100 {{ list.map(|x| {{ {work} x }}); }}"),
+        format!("{list} for k in 0..100 {{ list.sort(|a, b| {{ {work} 0 }}); }}"),
+    ] {
+        met(&flow(&script), "operations without waiting");
+    }
+}
+
+#[test]
+fn a_wait_starts_the_count_anew() {
+    let each = OPERATIONS_MAX / 10;
+    let script = format!(
+        "let n = 0; for k in 0..6 {{ let s = 0; for i in 0..{each} {{ s += i; }} n += 1; sleep(1); }} n"
+    );
+    assert_eq!(flow(&script).value::<i64>(), 6);
+}
+
+#[test]
+fn deep_recursion_is_an_error_on_a_fibers_stack() {
+    for script in [
+        "fn f(n) { f(n + 1) + 1 }\nfn flow() { f(0) }",
+        "fn f(n) { [n].map(|x| f(x + 1))[0] }\nfn flow() { f(0) }",
+        "fn f(n) { check(n, #{ \"deeper\": |n| f(n + 1) }) }\nfn flow() { f(0) }",
+        "fn f(g) { g.call(g) }\nfn flow() { f(|g| g.call(g)) }",
+        "fn f(n) { `${`${`${f(n + 1)}`}`}` }\nfn flow() { f(0) }",
+        "fn f(n) { #{ a: [#{ a: [f(n + 1)] }] } }\nfn flow() { f(0) }",
+        "fn f(n) { if true { if true { if true { switch 1 { 1 => { let x = 1 + (2 + (3 + f(n + 1))); x } } } } } }\nfn flow() { f(0) }",
+        "fn f(n) { try { f(n + 1) } catch { f(n + 1) } }\nfn flow() { f(0) }",
+    ] {
+        met(&Play::new(script), "nested too deeply");
+    }
+}
+
+#[test]
+fn recursion_within_a_sort_that_swallows_the_error_ends() {
+    let play = Play::new("fn f(n) { [n, n].sort(|a, b| f(a + 1)); 1 }\nfn flow() { f(0) }");
+    assert_eq!(play.value::<i64>(), 1);
+}
+
+#[test]
+fn recursion_through_groups_ends_too() {
+    let play = Play::new("fn f(n) { group(`g${n}`, || f(n + 1)) }\nfn flow() { f(0) }");
+    let diagnostic = play.threw();
+    assert!(diagnostic.message.contains("nested"), "{}", shown(&diagnostic));
+    let play = Play::new(
+        "const T = trend(\"t\", \"time\");\nfn f(n) { time::measure(\"t\", || f(n + 1)) }\nfn flow() { f(0) }",
+    );
+    met(&play, "nested too deeply");
+}
+
+#[test]
+fn values_nested_too_deeply_end_the_script_before_the_stack_does() {
+    let turns = 3_000;
+    for step in [
+        "a = [a];",
+        "a = #{ a: a };",
+        "a = [#{ a: [a] }];",
+        "let f = || a; a = [a];",
+        "this.x = a; a = [this.x];",
+    ] {
+        let diagnostic = flow(&format!("let a = []; for n in 0..{turns} {{ {step} }}")).threw();
+        assert!(diagnostic.message.contains("nested deeper"), "{step}: {}", shown(&diagnostic));
+    }
+}
+
+#[test]
+fn a_value_can_not_contain_itself_unnoticed() {
+    let script = "let a = []; let put = || { a.push(a); }; for n in 0..2000 { put.call(); }";
+    let failure = flow(script).call("flow").unwrap_err();
+    assert!(matches!(failure, Failure::Threw(_)), "{failure:?}");
+}
+
+#[test]
+fn every_size_has_a_limit() {
+    for (script, what) in [
+        ("let s = \"x\"; loop { s += s; }", "too large"),
+        ("let a = [1]; loop { a.append(a); }", "too large"),
+        ("let b = blob(1000); loop { b.append(b); }", "too large"),
+    ] {
+        met(&flow(script), what);
+    }
+    let pairs: Vec<String> = (0..MAP_PAIRS_MAX + 1).map(|n| format!("\"{n}\":0")).collect();
+    met(&flow(&format!("parse_json(`{{{}}}`)", pairs.join(","))), "too large");
+    let many = (0..11_000).fold(String::new(), |all, n| all + &format!("let v{n} = 1;"));
+    met(&flow(&many), "too many variables");
+    let functions = (0..11_000).fold(String::new(), |all, n| all + &format!("fn f{n}() {{}}\n"));
+    assert!(super::refusal(&functions).message.contains("too many functions"));
+    let deep = format!("fn flow() {{ {}1{} }}", "(".repeat(500), ")".repeat(500));
+    assert!(super::refusal(&deep).message.contains("too deeply"));
+    let deep = format!("let x = {}1{};", "[".repeat(500), "]".repeat(500));
+    assert!(super::refusal(&deep).message.contains("too deeply"));
+}
+
+#[test]
+fn a_script_that_swallows_every_error_still_stops() {
+    for script in [
+        "loop { try { loop { } } catch { } }",
+        "loop { try { sleep(1); } catch { } }",
+        "loop { try { fail(\"x\"); } catch { } }",
+        "loop { try { [1, 2, 3].for_each(|| { sleep(1); }); } catch { } }",
+        "loop { let l = [3, 1, 2]; l.sort(|a, b| { sleep(0.1); a - b }); }",
+        "loop { try { let l = [3, 1, 2]; l.sort(|a, b| { try { sleep(0.1); } catch { } a - b }); } catch { } }",
+        "loop { try { group(\"g\", || { try { sleep(1); } catch { } }); } catch { } }",
+        "loop { try { check(1, #{ \"c\": |x| { sleep(1); true } }); } catch { } }",
+        "loop { try { this.x = 1; vu::id(); } catch { } }",
+    ] {
+        let play = flow(script);
+        let vu = play.vu(1);
+        let failure = play.call_until(&vu, "flow", 50).unwrap_err();
+        let right = matches!(failure, Failure::Stopped | Failure::Failed(_));
+        assert!(right, "{script}: {failure:?}");
+    }
+}
+
+#[test]
+fn one_script_in_a_loop_lets_the_others_run() {
+    // Without a wait of its own the fiber still gives way, or the poll below would never return.
+    let play = flow("loop { }");
+    let vu = play.vu(1);
+    assert!(matches!(play.call_until(&vu, "flow", 2), Err(Failure::Stopped)));
+}
+
+#[test]
+fn a_stopped_user_can_be_called_again() {
+    let play = Play::new("fn flow() { loop { sleep(1); } }\nfn on_stop() { 5 }");
+    let vu = play.vu(1);
+    assert!(matches!(play.call_until(&vu, "flow", 5), Err(Failure::Stopped)));
+    assert_eq!(play.call_as(&vu, "on_stop").unwrap().as_int(), Ok(5));
+}
