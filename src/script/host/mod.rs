@@ -11,6 +11,7 @@ mod env;
 mod group;
 mod http;
 mod json_path;
+mod list;
 mod log;
 mod metric;
 mod random;
@@ -18,6 +19,7 @@ mod regex;
 mod response;
 mod time;
 mod url;
+mod uuid;
 mod vu;
 
 use rhai::{Dynamic, EvalAltResult, FnPtr, NativeCallContext, Scope};
@@ -49,6 +51,8 @@ pub(super) const MODULES: &[HostModule] = &[
     HostModule { register: time::register },
     HostModule { register: control::register },
     HostModule { register: random::register },
+    HostModule { register: list::register },
+    HostModule { register: uuid::register },
     HostModule { register: vu::register },
     HostModule { register: env::register },
     HostModule { register: log::register },
