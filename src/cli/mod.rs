@@ -7,6 +7,7 @@ mod check;
 mod demo;
 mod error;
 mod exit;
+mod functions;
 mod inspect;
 mod progress;
 mod run;
@@ -44,6 +45,8 @@ enum Command {
     Check(check::Arguments),
     /// Print the plan that a script declares, without a request
     Inspect(inspect::Arguments),
+    /// List what a script can call: all, a module, or a function
+    Functions(functions::Arguments),
     /// Serve the sample service (or, with `--null`, a bare server for benches) until interrupted
     Demo(demo::Arguments),
 }
@@ -54,6 +57,7 @@ impl Command {
             Self::Run(arguments) => run::run(&arguments),
             Self::Check(arguments) => check::run(&arguments),
             Self::Inspect(arguments) => inspect::run(&arguments),
+            Self::Functions(arguments) => functions::run(&arguments),
             Self::Demo(arguments) => demo::run(&arguments),
         }
     }

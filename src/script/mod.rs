@@ -32,7 +32,7 @@ pub use engine::{
 pub use error::{Fault, HostError};
 pub use frozen::{FrozenList, FrozenMap, freeze};
 pub use log::{Level, LogLine};
-pub use program::{Entry, Failure, Program, StillClock};
+pub use program::{Entry, Failure, Program, StillClock, functions};
 pub use registry::Function;
 pub use stage::{OPERATIONS_MAX, Outside, Stage, Timeouts, Turn};
 pub use state::State;

@@ -35,6 +35,18 @@ pub struct Entry {
     takes_data: bool,
 }
 
+/// The functions of the host modules, in the order of the reference.
+pub fn functions() -> Vec<super::Function> {
+    let outside = super::Outside { env: Arc::default(), seed: 0, log_level: super::Level::Error };
+    let stage = Stage::new(Rc::default(), Rc::new(StillClock), outside, |_| {});
+    let mut engine = engine();
+    let mut registry = Registry::new(&mut engine, stage);
+    for module in host::MODULES {
+        (module.register)(&mut registry);
+    }
+    registry.install().0
+}
+
 /// How a call into the script ended otherwise than by returning.
 #[derive(Debug)]
 pub enum Failure {
@@ -299,11 +311,6 @@ impl Program {
         let Some(before) = line.find(&format!("fn {name}")) else { return Some(body) };
         let column = u32::try_from(line[..before].chars().count() + "fn ".len() + 1).ok()?;
         Some(Position { column, ..body })
-    }
-
-    /// The functions of the host modules, in the order of the reference.
-    pub fn functions(&self) -> &[super::Function] {
-        &self.context.functions
     }
 
     /// A diagnostic at a scenario, for what only the whole plan can tell.

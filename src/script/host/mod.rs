@@ -1,18 +1,25 @@
 //! What scripts can call: a file per host module, a line per module in [`MODULES`].
 
 mod assert;
+mod bytes;
 mod check;
 mod control;
+mod crypto;
 mod declare;
+mod encoding;
 mod env;
 mod group;
 mod http;
 mod json_path;
+mod list;
 mod log;
 mod metric;
 mod random;
+mod regex;
 mod response;
 mod time;
+mod url;
+mod uuid;
 mod vu;
 
 use rhai::{Dynamic, EvalAltResult, FnPtr, NativeCallContext, Scope};
@@ -44,9 +51,15 @@ pub(super) const MODULES: &[HostModule] = &[
     HostModule { register: time::register },
     HostModule { register: control::register },
     HostModule { register: random::register },
+    HostModule { register: list::register },
+    HostModule { register: uuid::register },
     HostModule { register: vu::register },
     HostModule { register: env::register },
     HostModule { register: log::register },
+    HostModule { register: encoding::register },
+    HostModule { register: crypto::register },
+    HostModule { register: regex::register },
+    HostModule { register: url::register },
 ];
 
 /// Calls a closure that a script gave us; `this` stays the user's state in it.
