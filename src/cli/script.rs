@@ -1,7 +1,7 @@
 //! What every command that takes a script understands: the script itself, its environment, its load.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -95,6 +95,7 @@ impl ScriptArguments {
         print: impl Fn(LogLine) + 'static,
     ) -> Result<Script, CliError> {
         let outside = Outside {
+            folder: self.script.parent().map(Path::to_owned).unwrap_or_default(),
             env: Arc::new(self.environment()?),
             seed: self.seed.unwrap_or_else(fresh_seed),
             log_level: if self.verbose { Level::Debug } else { Level::Info },

@@ -1,11 +1,12 @@
 //! A line of a script's log, on its way out of the worker.
 
 /// How much a line of a script's log matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Level {
     /// `log::debug`: shown with `-v`.
     Debug,
     /// `log::info` and `print`.
+    #[default]
     Info,
     /// `log::warn`.
     Warn,

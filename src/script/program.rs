@@ -37,8 +37,7 @@ pub struct Entry {
 
 /// The functions of the host modules, in the order of the reference.
 pub fn functions() -> Vec<super::Function> {
-    let outside = super::Outside { env: Arc::default(), seed: 0, log_level: super::Level::Error };
-    let stage = Stage::new(Rc::default(), Rc::new(StillClock), outside, |_| {});
+    let stage = Stage::new(Rc::default(), Rc::new(StillClock), super::Outside::default(), |_| {});
     let mut engine = engine();
     let mut registry = Registry::new(&mut engine, stage);
     for module in host::MODULES {

@@ -16,6 +16,11 @@ pub struct Function {
     pub signature: &'static str,
     /// One sentence.
     pub about: &'static str,
+    /// A few lines that show it at work, as they stand in a flow or at the top level. A value that a line
+    /// gives may stand behind it: `url::encode("a b"); // "a%20b"`.
+    pub example: &'static str,
+    /// Whether the example stands at the top level, not in a flow.
+    pub declares: bool,
 }
 
 impl Function {
@@ -57,10 +62,22 @@ impl<'a> Registry<'a> {
         R: Variant + Clone,
         FUNC: RhaiNativeFunc<A, N, X, R, F> + 'static,
     {
-        let function = Function { signature, about };
+        let function = Function { signature, about, example: "", declares: false };
         self.overload(function.name(), call);
         self.functions.push(function);
         self
+    }
+
+    /// Shows the function defined last at work in a flow.
+    pub(super) fn example(&mut self, example: &'static str) -> &mut Self {
+        self.functions.last_mut().expect("an example follows its function").example = example;
+        self
+    }
+
+    /// Shows the function defined last at work at the top level.
+    pub(super) fn declares(&mut self, example: &'static str) -> &mut Self {
+        self.functions.last_mut().expect("an example follows its function").declares = true;
+        self.example(example)
     }
 
     /// Registers another form of a function: other types, or a mistake that deserves an answer.

@@ -6,6 +6,7 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -41,8 +42,10 @@ const OPERATIONS_NESTING: u32 = 256;
 const SERIES_KEPT_MAX: usize = 10_000;
 
 /// What a script takes from outside, the same on every worker.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Outside {
+    /// The script's folder: what it imports and reads lies in it. Empty: the working directory.
+    pub folder: PathBuf,
     /// What `env(name)` gives.
     pub env: Arc<BTreeMap<String, String>>,
     /// The seed of all random numbers.

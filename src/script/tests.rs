@@ -65,7 +65,7 @@ fn source(text: &str) -> Arc<Source> {
 fn outside(env: &[(&str, &str)]) -> Outside {
     let env: BTreeMap<String, String> =
         env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Outside { env: Arc::new(env), seed: 7, log_level: Level::Debug }
+    Outside { env: Arc::new(env), seed: 7, log_level: Level::Debug, ..Outside::default() }
 }
 
 /// Loads a script with a stage of its own.

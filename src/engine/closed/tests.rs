@@ -65,7 +65,8 @@ fn numbers_without_a_bound_go_by_user_and_not_by_worker() {
 /// The crew of a worker that is alone; it needs a runtime.
 fn crew(script: &str) -> (Rc<Crew>, Rc<Timer>) {
     let timer = Timer::start(Epoch::now()).unwrap();
-    let outside = Outside { env: Arc::new(BTreeMap::new()), seed: 7, log_level: Level::Info };
+    let outside =
+        Outside { env: Arc::new(BTreeMap::new()), seed: 7, log_level: Level::Info, ..Outside::default() };
     let clock = Rc::clone(&timer) as Rc<dyn Clock>;
     let stage = Stage::new(Rc::new(Current::default()), clock, outside, |_| {});
     let source = Arc::new(Source { name: "test.rhai".into(), text: script.into() });

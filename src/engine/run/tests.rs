@@ -40,7 +40,8 @@ impl Observer for Recording {
 
 fn job(script: &str, workers: usize) -> Job {
     let source = Arc::new(Source { name: "test.rhai".into(), text: script.into() });
-    let outside = Outside { env: Arc::new(BTreeMap::new()), seed: 7, log_level: Level::Debug };
+    let outside =
+        Outside { env: Arc::new(BTreeMap::new()), seed: 7, log_level: Level::Debug, ..Outside::default() };
     let stage = Stage::new(
         std::rc::Rc::new(Current::default()),
         std::rc::Rc::new(StillClock),
