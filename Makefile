@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 # Servers that tests whose name holds `needs_` drive, as Debian packages. None so far.
 TEST_SERVERS :=
 
-.PHONY: help quick test install-test-servers fmt clippy docs audit main-job bench bench-http bench-memory clean
+.PHONY: help quick test install-test-servers fmt clippy docs audit main-job bench bench-http bench-memory bench-script clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -45,7 +45,7 @@ audit: ## licences, advisories and yanked crates, whenever Cargo.lock changes
 
 ##@ Measuring (leave the machine alone meanwhile)
 
-bench: bench-http bench-memory ## both of the below
+bench: bench-http bench-memory bench-script ## all of the below
 
 bench-http: ## CPU per request beside wrk's: BENCH_ROUNDS (9), BENCH_SECONDS (3)
 	@tests/install.sh wrk
@@ -53,6 +53,9 @@ bench-http: ## CPU per request beside wrk's: BENCH_ROUNDS (9), BENCH_SECONDS (3)
 
 bench-memory: ## memory per virtual user, and the time from start to first request
 	cargo bench --locked --bench memory
+
+bench-script: ## what checking, shared data, modules and draws cost
+	cargo bench --locked --bench script
 
 ##@ Housekeeping
 
