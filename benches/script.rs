@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use process::{GENERATOR_CORE, Guard, NullServer, command, figure, memory, pause, runner, script, setting};
 use quantile::{median, median_interval};
+use runner::units::parse_duration;
 
 const CHECK_LINES: usize = 1_000;
 const CHECK_MAX: Duration = Duration::from_millis(50);
@@ -190,15 +191,21 @@ fn rich(rounds: u32) -> Result<bool, String> {
     Ok(passed)
 }
 
+/// The time of a run's one iteration, as the summary prints it.
+fn iteration_us(flow: &str) -> Result<f64, String> {
+    let mut call = command(Some(GENERATOR_CORE), &runner());
+    call.args(["run", "-q"]).arg(script("script_pick.rhai")).env("FLOW", flow);
+    let (_, summary) = Guard::start(&mut call)?.finish()?;
+    let line = summary.lines().find(|line| line.contains("iteration_duration"));
+    let text = line.and_then(|line| line.split_once("avg ")?.1.split_whitespace().next());
+    let time = text.and_then(|text| parse_duration(text).ok());
+    Ok(time.ok_or_else(|| format!("no iteration_duration\n{summary}"))?.as_secs_f64() * 1e6)
+}
+
 fn draw(rounds: u32) -> Result<bool, String> {
-    let cpu = |flow: &str| -> Result<f64, String> {
-        let mut call = command(Some(GENERATOR_CORE), &runner());
-        call.args(["run", "-q"]).arg(script("script_pick.rhai")).env("FLOW", flow);
-        Ok(Guard::start(&mut call)?.finish()?.0.as_secs_f64())
-    };
     let mut each = Vec::new();
     for _ in 0..rounds {
-        each.push((cpu("picked")? - cpu("bare")?) * 1e6 / PICKS);
+        each.push((iteration_us("picked")? - iteration_us("bare")?) / PICKS);
     }
     let middle = median(&each);
     let passed = middle <= PICK_MAX_US;
