@@ -38,7 +38,8 @@ fn mark(passed: bool) -> char {
 
 /// A script as authors write them, of that many lines: flows, checks, groups, helpers, comments.
 fn long_script(lines: usize) -> String {
-    let mut text = String::from("base_url(\"http://127.0.0.1:9\");\n\nconst SYMBOLS = [\"AAPL\", \"MSFT\"];\n\n");
+    let mut text =
+        String::from("base_url(\"http://127.0.0.1:9\");\n\nconst SYMBOLS = [\"AAPL\", \"MSFT\"];\n\n");
     let mut number = 0;
     while text.lines().count() + 14 <= lines {
         let _ = write!(

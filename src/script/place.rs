@@ -25,11 +25,19 @@ pub(super) fn find_in_call(text: &str, from: Position, word: &str) -> Option<Pos
     let mut depth = 0_i32;
     let mut previous = ' ';
     let mut quote: Option<char> = None;
+    let mut comment: Option<&str> = None;
     let mut rest = text.chars();
     loop {
         let here = rest.as_str();
         let c = rest.next()?;
-        if (line, column) >= (from.line, from.column) {
+        // What a comment says is no part of the call.
+        match comment {
+            Some(end) if here.starts_with(end) => comment = None,
+            None if quote.is_none() && here.starts_with("//") => comment = Some("\n"),
+            None if quote.is_none() && here.starts_with("/*") => comment = Some("*/"),
+            _ => {}
+        }
+        if comment.is_none() && (line, column) >= (from.line, from.column) {
             let starts_word = !(previous.is_alphanumeric() || previous == '_');
             let ends_word = here
                 .strip_prefix(word)
@@ -74,6 +82,8 @@ mod tests {
         assert_eq!(find_in_call(text, from, "a"), Some(Position { line: 1, column: 10 }));
         assert_eq!(find_in_call(text, from, "vus_max"), None, "it stands behind the call");
         assert_eq!(find_in_call(text, from, "vu"), None, "a part of a word is no word");
+        let noted = "scenario(\"a\", #{ // vus (in \"all\n    /* vus */ vus: 2 });";
+        assert_eq!(find_in_call(noted, from, "vus"), Some(Position { line: 2, column: 15 }));
         let target = "target(\"http_req{name:x}\", \"averge < 1\")";
         assert_eq!(find_in_call(target, from, "averge"), Some(Position { line: 1, column: 29 }));
     }
