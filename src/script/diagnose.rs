@@ -14,7 +14,7 @@ use super::place::{end_of_path, find_in_call, position};
 use super::registry::Function;
 use super::stage::OPERATIONS_MAX;
 use super::syntax::{counted, explain, in_backticks, lower_first};
-use super::value::{DEPTH_MAX, type_name};
+use super::value::{DEPTH_MAX, type_name, with_article as a};
 use super::vu::Limit;
 use crate::diagnostic::{Code, Diagnostic, Position, Source, suggest};
 use crate::units::format_count;
@@ -470,15 +470,5 @@ fn listed(types: &[&str]) -> String {
             let most: Vec<String> = most.iter().map(|kind| a(kind)).collect();
             format!("{} and {}", most.join(", "), a(last))
         }
-    }
-}
-
-/// With its article.
-fn a(kind: &str) -> String {
-    match kind {
-        "nothing" | "text" | "bytes" => kind.to_owned(),
-        "boolean" => "true or false".to_owned(),
-        _ if kind.starts_with(['a', 'e', 'i', 'o', 'u']) => format!("an {kind}"),
-        _ => format!("a {kind}"),
     }
 }
