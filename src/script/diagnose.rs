@@ -9,6 +9,7 @@ use rhai::{Engine, EvalAltResult, ParseError};
 
 use super::engine::CALL_LEVELS_MAX;
 use super::error::{Fault, HostError};
+use super::later;
 use super::names::{self, Arities, Known, Unknown};
 use super::place::{end_of_path, find_in_call, position};
 use super::registry::Function;
@@ -71,6 +72,9 @@ impl Context {
             Unknown::Variable(name) => self.unknown_variable(name, place, code),
             Unknown::Function(name) => {
                 let place = place.map(|place| end_of_path(&self.source, place, name));
+                if let Some((text, hint)) = later::function(name) {
+                    return self.at(Diagnostic::new(code, text), place, None).hint(hint);
+                }
                 let text = format!("there is no function `{name}`");
                 let diagnostic = self.at(Diagnostic::new(code, text), place, None);
                 self.near_function(engine, diagnostic, name)
@@ -85,7 +89,7 @@ impl Context {
                 let text = format!("`{name}` takes {} arguments, not {given}", takes.join(" or "));
                 let text =
                     text.replace(" 1 arguments", " 1 argument").replace(" 0 arguments", " no arguments");
-                self.forms(self.at(Diagnostic::new(code, text), place, None), name)
+                self.forms(self.at(Diagnostic::new(code, text), place, None), name, None)
             }
         }
     }
@@ -204,16 +208,24 @@ impl Context {
         let place = place.map(|place| end_of_path(&self.source, place, name));
         let native = names::native(engine);
         if self.host.contains_key(name) || self.own.contains_key(name) || native.contains_key(name) {
+            // A method of one of our types takes its value as the first argument.
+            let method = types.split_first().map(|(owner, rest)| (format!("{owner}.{name}"), rest));
+            if let Some((method, rest)) = method.filter(|(method, _)| self.lists(method)) {
+                let text = format!("`{method}` can't take {}", listed(rest));
+                return self.forms(diagnostic(text, place), &method, Some(rest.len()));
+            }
             let text = format!("`{name}` can't take {}", listed(&types));
-            return self.forms(diagnostic(text, place), name);
+            return self.forms(diagnostic(text, place), name, Some(types.len()));
         }
         self.unknown(engine, &Unknown::Function(name.to_owned()), place, code)
     }
 
-    /// Says how a function is called.
-    fn forms(&self, diagnostic: Diagnostic, name: &str) -> Diagnostic {
+    /// Says how a function is called; with so many arguments, where it can be.
+    fn forms(&self, diagnostic: Diagnostic, name: &str, given: Option<usize>) -> Diagnostic {
         let known = self.functions.iter().filter(|function| function.name() == name);
-        let forms: Vec<String> = known.map(|function| format!("`{}`", function.signature)).collect();
+        let fit = known.clone().filter(|function| given == Some(function.arity()));
+        let fit: Vec<_> = if fit.clone().count() > 0 { fit.collect() } else { known.collect() };
+        let forms: Vec<String> = fit.iter().map(|function| format!("`{}`", function.typed())).collect();
         if !forms.is_empty() {
             return diagnostic.hint(format!("write {}", forms.join(" or ")));
         }
@@ -224,6 +236,10 @@ impl Context {
             }
             None => diagnostic.hint(WHAT_IS_IT),
         }
+    }
+
+    fn lists(&self, name: &str) -> bool {
+        self.functions.iter().any(|function| function.name() == name)
     }
 
     fn near_function(&self, engine: &Engine, diagnostic: Diagnostic, name: &str) -> Diagnostic {
@@ -290,6 +306,9 @@ impl Context {
                 .at(Diagnostic::new(code, text), place, None)
                 .hint("keep everything in one script for now");
         }
+        if let Some((text, hint)) = later::module(name) {
+            return self.at(Diagnostic::new(code, text), place, None).hint(hint);
+        }
         let text = format!("there is no module `{name}`");
         let diagnostic = self.at(Diagnostic::new(code, text), place, None);
         let modules = self.modules();
@@ -354,7 +373,11 @@ fn plain(error: &EvalAltResult) -> (String, Option<String>) {
         EvalAltResult::ErrorDotExpr(text, _) if text.contains("roperty '") => {
             let mut quoted = text.split('\'').skip(1).step_by(2);
             let name = quoted.next().unwrap_or_default();
-            let kind = a(plain_type(quoted.next().unwrap_or_default()));
+            let kind = plain_type(quoted.next().unwrap_or_default());
+            if let Some((text, hint)) = later::property(kind, name) {
+                return (text, Some(hint));
+            }
+            let kind = a(kind);
             let hint = match kind.as_str() {
                 "nothing" => {
                     format!("where it may be missing write `?.{name}`, and `?? otherwise` for a default")

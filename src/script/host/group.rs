@@ -23,6 +23,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
             group(&context, &stage, &name, &closure)
         },
     );
+    registry.example("group(\"look around\", || { http::get(\"/health\"); http::get(\"/mcp/tools\").status }) // 200");
 }
 
 fn group(
