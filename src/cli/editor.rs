@@ -103,9 +103,12 @@ pub(super) fn snippets(functions: &[Function]) -> Value {
     let snippets = functions.iter().map(|function| {
         // Of a method or property the value before the dot is there already.
         let name = function.name();
-        let word = if function.kind == Kind::Function { name } else { name.rsplit('.').next().unwrap_or(name) };
+        let word =
+            if function.kind == Kind::Function { name } else { name.rsplit('.').next().unwrap_or(name) };
         let places: Vec<String> = (function.parameters.iter().enumerate())
-            .map(|(index, parameter)| format!("${{{}:{}}}", index + 1, placeholder(parameter.name, &parameter.takes)))
+            .map(|(index, parameter)| {
+                format!("${{{}:{}}}", index + 1, placeholder(parameter.name, &parameter.takes))
+            })
             .collect();
         let body = if function.kind == Kind::Property {
             word.to_owned()
@@ -113,7 +116,10 @@ pub(super) fn snippets(functions: &[Function]) -> Value {
             format!("{word}({})", places.join(", "))
         };
         let about = format!("{}\n{}", function.about, function.typed());
-        (function.signature.to_owned(), json!({ "scope": "rhai", "prefix": word, "body": body, "description": about }))
+        (
+            function.signature.to_owned(),
+            json!({ "scope": "rhai", "prefix": word, "body": body, "description": about }),
+        )
     });
     Value::Object(snippets.collect())
 }

@@ -77,7 +77,9 @@ fn body(example: &str) -> String {
         };
         let code = code.trim_end().trim_end_matches(';');
         let bound = code.strip_prefix("let ").and_then(|rest| rest.split_once(" = "));
-        let got = bound.map_or(format!("    let got = {code};\n    got"), |(name, _)| format!("    {code};\n    {name}"));
+        let got = bound.map_or(format!("    let got = {code};\n    got"), |(name, _)| {
+            format!("    {code};\n    {name}")
+        });
         let (before, name) = got.rsplit_once('\n').expect("two lines");
         let _ = writeln!(body, "{before}\n    assert::equal({}, {value}, \"the value\");", name.trim());
     }
@@ -147,7 +149,11 @@ fn every_example_of_the_top_level_declares_a_sound_plan() {
         if examples.contains(&example) {
             continue;
         }
-        let flow = if example.contains("fn ") && !example.contains("\"flow\"") { "" } else { "fn flow() { sleep(0.01); }\n" };
+        let flow = if example.contains("fn ") && !example.contains("\"flow\"") {
+            ""
+        } else {
+            "fn flow() { sleep(0.01); }\n"
+        };
         let script = format!("{example}\n{flow}");
         // Those with a flow of their own run it; the others would take as long as they say.
         let is_run = example.contains("fn flow()");

@@ -52,7 +52,11 @@ pub(super) fn to_list(function: &str, value: Dynamic) -> Outcome<Array> {
     if let Some(frozen) = value.read_lock::<FrozenList>() {
         return Ok(frozen.iter().cloned().collect());
     }
-    if value.is_array() { Ok(value.into_array().unwrap_or_default()) } else { Err(misfit(function, "a list", &value)) }
+    if value.is_array() {
+        Ok(value.into_array().unwrap_or_default())
+    } else {
+        Err(misfit(function, "a list", &value))
+    }
 }
 
 /// A map, or a constant one.
@@ -60,7 +64,11 @@ pub(super) fn to_map(function: &str, value: Dynamic) -> Outcome<Map> {
     if let Some(frozen) = value.read_lock::<FrozenMap>() {
         return Ok(frozen.to_map());
     }
-    if value.is_map() { Ok(value.try_cast().unwrap_or_default()) } else { Err(misfit(function, "a map", &value)) }
+    if value.is_map() {
+        Ok(value.try_cast().unwrap_or_default())
+    } else {
+        Err(misfit(function, "a map", &value))
+    }
 }
 
 /// Refuses to make a text longer than a script may hold, before it is made.

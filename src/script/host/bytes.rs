@@ -2,9 +2,9 @@
 
 use base64::Engine as _;
 use base64::alphabet;
+use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
-use base64::engine::DecodePaddingMode;
 use rhai::{Blob, Dynamic, EvalAltResult};
 
 use super::super::error::HostError;

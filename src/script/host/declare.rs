@@ -29,9 +29,7 @@ fn calls(registry: &mut Registry<'_>) {
             Ok(stage.declaration.borrow_mut().base_url(&url)?)
         },
     );
-    registry.declares(
-        "base_url(\"demo\");",
-    );
+    registry.declares("base_url(\"demo\");");
     let stage = Rc::clone(&registry.stage);
     registry.define("options(options)", "options of the whole run", move |options: Map| -> Outcome<()> {
         stage.declaring("options")?;
@@ -64,9 +62,7 @@ fn calls(registry: &mut Registry<'_>) {
             Ok(stage.declaration.borrow_mut().target(&key, &expression, Map::new(), place)?)
         },
     );
-    registry.declares(
-        "target(\"http_req_duration\", \"p(95) < 200ms\");",
-    );
+    registry.declares("target(\"http_req_duration\", \"p(95) < 200ms\");");
     let stage = Rc::clone(&registry.stage);
     registry.define(
         "target(selector, expression, options)",

@@ -103,9 +103,11 @@ fn variants(registry: &mut Registry<'_>) {
 }
 
 fn bytes(registry: &mut Registry<'_>) {
-    registry.define("encoding::bytes(text)", "the bytes of a text (UTF-8)", |text: Dynamic| -> Outcome<Blob> {
-        to_bytes("encoding::bytes", &text)
-    });
+    registry.define(
+        "encoding::bytes(text)",
+        "the bytes of a text (UTF-8)",
+        |text: Dynamic| -> Outcome<Blob> { to_bytes("encoding::bytes", &text) },
+    );
     registry.takes("text", "text or bytes").example("encoding::bytes(\"é\").len() // 2");
     registry.define(
         "encoding::bytes(text, encoding)",

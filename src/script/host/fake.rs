@@ -61,16 +61,25 @@ const TEXTS: [(&str, &str, &str, Draw); 29] = [
     ("fake::company()", "a company's name", "fake::company().is_empty() // false", |rng| {
         company::CompanyName(EN).fake_with_rng(rng)
     }),
-    ("fake::catch_phrase()", "what a company says of itself", "fake::catch_phrase().is_empty() // false", |rng| {
-        company::CatchPhrase(EN).fake_with_rng(rng)
-    }),
+    (
+        "fake::catch_phrase()",
+        "what a company says of itself",
+        "fake::catch_phrase().is_empty() // false",
+        |rng| company::CatchPhrase(EN).fake_with_rng(rng),
+    ),
     ("fake::street()", "a house number and a street", "fake::street().contains(\" \") // true", |rng| {
         let number: u16 = rng.random_range(1..2_000);
         format!("{number} {}", address::StreetName(EN).fake_with_rng::<String, _>(rng))
     }),
-    ("fake::city()", "a city", "fake::city().is_empty() // false", |rng| address::CityName(EN).fake_with_rng(rng)),
-    ("fake::state()", "a state", "fake::state().is_empty() // false", |rng| address::StateName(EN).fake_with_rng(rng)),
-    ("fake::zip()", "a postal code", "fake::zip().len() >= 5 // true", |rng| address::ZipCode(EN).fake_with_rng(rng)),
+    ("fake::city()", "a city", "fake::city().is_empty() // false", |rng| {
+        address::CityName(EN).fake_with_rng(rng)
+    }),
+    ("fake::state()", "a state", "fake::state().is_empty() // false", |rng| {
+        address::StateName(EN).fake_with_rng(rng)
+    }),
+    ("fake::zip()", "a postal code", "fake::zip().len() >= 5 // true", |rng| {
+        address::ZipCode(EN).fake_with_rng(rng)
+    }),
     ("fake::country()", "a country", "fake::country().is_empty() // false", |rng| {
         address::CountryName(EN).fake_with_rng(rng)
     }),
@@ -83,7 +92,9 @@ const TEXTS: [(&str, &str, &str, Draw); 29] = [
     ("fake::currency()", "a currency's code", "fake::currency().len() // 3", |rng| {
         fake::faker::currency::raw::CurrencyCode(EN).fake_with_rng(rng)
     }),
-    ("fake::word()", "a word", "fake::word().contains(\" \") // false", |rng| lorem::Word(EN).fake_with_rng(rng)),
+    ("fake::word()", "a word", "fake::word().contains(\" \") // false", |rng| {
+        lorem::Word(EN).fake_with_rng(rng)
+    }),
     ("fake::sentence()", "a sentence of 4 to 12 words", "fake::sentence().ends_with(\".\") // true", |rng| {
         lorem::Sentence(EN, 4..13).fake_with_rng(rng)
     }),
@@ -99,9 +110,12 @@ const TEXTS: [(&str, &str, &str, Draw); 29] = [
     ("fake::mac()", "a network card's address", "fake::mac().len() // 17", |rng| {
         rng.random::<[u8; 6]>().map(|byte| format!("{byte:02x}")).join(":")
     }),
-    ("fake::domain()", "a domain that is reserved for examples", "fake::domain().contains(\".example.\") // true", |rng| {
-        format!("{}.example.{}", slug(rng), ending(rng))
-    }),
+    (
+        "fake::domain()",
+        "a domain that is reserved for examples",
+        "fake::domain().contains(\".example.\") // true",
+        |rng| format!("{}.example.{}", slug(rng), ending(rng)),
+    ),
     (
         "fake::url()",
         "a web address at a domain that is reserved for examples",
@@ -197,7 +211,8 @@ fn ending(rng: &mut Pcg64Mcg) -> &'static str {
 
 /// With a number, so that a thousand users are a thousand addresses, nearly.
 fn email(rng: &mut Pcg64Mcg) -> String {
-    let [first, last]: [String; 2] = [name::FirstName(EN).fake_with_rng(rng), name::LastName(EN).fake_with_rng(rng)];
+    let [first, last]: [String; 2] =
+        [name::FirstName(EN).fake_with_rng(rng), name::LastName(EN).fake_with_rng(rng)];
     let number: u32 = rng.random_range(1..100_000);
     let local = format!("{first}.{last}{number}").to_lowercase();
     let local: String = local.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '.').collect();
@@ -279,7 +294,12 @@ mod tests {
             let sum: u32 = digits.iter().rev().enumerate().map(|(i, d)| weigh(*d, i % 2 == 1)).sum();
             assert_eq!(sum % 10, 0, "{number}");
         }
-        let known: u32 = "4111111111111111".chars().rev().enumerate().map(|(i, c)| weigh(c.to_digit(10).unwrap(), i % 2 == 1)).sum();
+        let known: u32 = "4111111111111111"
+            .chars()
+            .rev()
+            .enumerate()
+            .map(|(i, c)| weigh(c.to_digit(10).unwrap(), i % 2 == 1))
+            .sum();
         assert_eq!(known % 10, 0, "a number that is known to be right");
     }
 

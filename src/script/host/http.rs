@@ -36,10 +36,7 @@ const EXAMPLES: [[&str; 2]; 7] = [
         "http::get(\"/health\").status // 200",
         "http::get(\"/api/market/prices\", #{ query: #{ symbols: \"AAPL\" }, name: \"prices\" }).status // 200",
     ],
-    [
-        "http::head(\"/health\").body // \"\"",
-        "http::head(\"/health\", #{ timeout: \"2s\" }).body // \"\"",
-    ],
+    ["http::head(\"/health\").body // \"\"", "http::head(\"/health\", #{ timeout: \"2s\" }).body // \"\""],
     [
         "http::post(\"/dsl/execute\").status // 422",
         "http::post(\"/dsl/execute\", #{ json: #{ query: \"GET PRICE FOR AAPL\" } }).status // 200",
@@ -52,8 +49,14 @@ const EXAMPLES: [[&str; 2]; 7] = [
         "let r = http::patch(\"/orders/1\");",
         "let r = http::patch(\"/orders/1\", #{ json: #{ count: 3 }, headers: #{ \"If-Match\": \"1\" } });",
     ],
-    ["let r = http::del(\"/orders/1\");", "let r = http::del(\"/orders/1\", #{ expected_statuses: [204, 404] });"],
-    ["let r = http::options(\"/health\");", "let r = http::options(\"/health\", #{ tags: #{ kind: \"preflight\" } });"],
+    [
+        "let r = http::del(\"/orders/1\");",
+        "let r = http::del(\"/orders/1\", #{ expected_statuses: [204, 404] });",
+    ],
+    [
+        "let r = http::options(\"/health\");",
+        "let r = http::options(\"/health\", #{ tags: #{ kind: \"preflight\" } });",
+    ],
 ];
 
 /// Options of a request.

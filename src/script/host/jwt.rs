@@ -43,13 +43,17 @@ pub(super) fn register(registry: &mut Registry<'_>) {
     registry.define(
         "crypto::jwt_claims(token)",
         "the claims of a JSON web token; its signature is not looked at",
-        |token: ImmutableString| -> Outcome<Dynamic> { Ok(from_json(&part("crypto::jwt_claims", &token, 1)?)) },
+        |token: ImmutableString| -> Outcome<Dynamic> {
+            Ok(from_json(&part("crypto::jwt_claims", &token, 1)?))
+        },
     );
     registry.example("crypto::jwt_claims(crypto::jwt(#{ sub: \"1\" }, \"secret\")).sub // \"1\"");
     registry.define(
         "crypto::jwt_header(token)",
         "the header of a JSON web token",
-        |token: ImmutableString| -> Outcome<Dynamic> { Ok(from_json(&part("crypto::jwt_header", &token, 0)?)) },
+        |token: ImmutableString| -> Outcome<Dynamic> {
+            Ok(from_json(&part("crypto::jwt_header", &token, 0)?))
+        },
     );
     registry.example("crypto::jwt_header(crypto::jwt(#{ sub: \"1\" }, \"secret\")).alg // \"HS256\"");
     registry.define(
@@ -65,7 +69,9 @@ fn algorithm(function: &str, name: &str) -> Outcome<Algorithm> {
     let known = SIGNATURES.iter().find(|(known, _)| *known == name).map(|(_, hash)| *hash);
     known.ok_or_else(|| {
         HostError::new(format!("`{function}` knows no algorithm `{name}`"))
-            .hint("it takes \"HS256\", \"HS384\" and \"HS512\"; those with key pairs come with a later version")
+            .hint(
+                "it takes \"HS256\", \"HS384\" and \"HS512\"; those with key pairs come with a later version",
+            )
             .word(name)
             .into()
     })
@@ -164,7 +170,8 @@ mod tests {
             assert!(verify(token, &"k".into()).is_err(), "{token}");
         }
         // Without an algorithm anybody could have signed it.
-        let unsigned = format!("{}.{}.", URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#), URL_SAFE_NO_PAD.encode("{}"));
+        let unsigned =
+            format!("{}.{}.", URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#), URL_SAFE_NO_PAD.encode("{}"));
         assert!(verify(&unsigned, &"k".into()).is_err());
     }
 }

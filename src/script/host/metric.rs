@@ -21,10 +21,30 @@ struct CustomMetric {
 }
 
 const FORMS: [(&str, &str, &str, Kind); 4] = [
-    ("counter(name)", "declares a metric that adds up: `.add(n)`", "const SOLD = counter(\"sold\");\nfn flow() { global::SOLD.add(2); }", Kind::Counter),
-    ("gauge(name)", "declares a metric whose last value counts: `.set(n)`", "const QUEUE = gauge(\"queue_length\");\nfn flow() { global::QUEUE.set(5); }", Kind::Gauge),
-    ("rate(name)", "declares a share: `.add(true)`, or `.add(hits, total)`", "const IN_STOCK = rate(\"in_stock\");\nfn flow() { global::IN_STOCK.add(http::get(\"/health\").status == 200); }", Kind::Rate),
-    ("trend(name)", "declares a distribution of plain numbers: `.add(n)`", "const ITEMS = trend(\"items\");\nfn flow() { global::ITEMS.add(12); }", Kind::Trend),
+    (
+        "counter(name)",
+        "declares a metric that adds up: `.add(n)`",
+        "const SOLD = counter(\"sold\");\nfn flow() { global::SOLD.add(2); }",
+        Kind::Counter,
+    ),
+    (
+        "gauge(name)",
+        "declares a metric whose last value counts: `.set(n)`",
+        "const QUEUE = gauge(\"queue_length\");\nfn flow() { global::QUEUE.set(5); }",
+        Kind::Gauge,
+    ),
+    (
+        "rate(name)",
+        "declares a share: `.add(true)`, or `.add(hits, total)`",
+        "const IN_STOCK = rate(\"in_stock\");\nfn flow() { global::IN_STOCK.add(http::get(\"/health\").status == 200); }",
+        Kind::Rate,
+    ),
+    (
+        "trend(name)",
+        "declares a distribution of plain numbers: `.add(n)`",
+        "const ITEMS = trend(\"items\");\nfn flow() { global::ITEMS.add(12); }",
+        Kind::Trend,
+    ),
 ];
 
 pub(super) fn register(registry: &mut Registry<'_>) {

@@ -113,7 +113,8 @@ fn distributions(registry: &mut Registry<'_>) {
         "a number from the normal distribution",
         move |mean: Dynamic, deviation: Dynamic| -> Outcome<f64> {
             const NAME: &str = "random::normal";
-            let (mean, deviation) = (to_finite(NAME, "mean", &mean)?, not_negative(NAME, "deviation", &deviation)?);
+            let (mean, deviation) =
+                (to_finite(NAME, "mean", &mean)?, not_negative(NAME, "deviation", &deviation)?);
             Ok(mean + deviation * draw(&stage, normal))
         },
     );

@@ -178,9 +178,13 @@ mod tests {
     #[test]
     fn replacing_is_that_of_the_library() {
         let patterns = Patterns::default();
-        for (text, pattern, with) in
-            [("a1b22", r"\d+", "<$0>"), ("", "x*", "-"), ("abc", "", "-"), ("aé", "(?<x>é)", "${x}${x}$$"), ("ab", "c", "x")]
-        {
+        for (text, pattern, with) in [
+            ("a1b22", r"\d+", "<$0>"),
+            ("", "x*", "-"),
+            ("abc", "", "-"),
+            ("aé", "(?<x>é)", "${x}${x}$$"),
+            ("ab", "c", "x"),
+        ] {
             let expected = Regex::new(pattern).unwrap().replace_all(text, with);
             assert_eq!(replace(&patterns, text, &pattern.into(), with).unwrap(), expected);
         }

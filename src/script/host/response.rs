@@ -103,7 +103,8 @@ pub(super) fn register(registry: &mut Registry<'_>) {
     about(registry);
     for (signature, about, of) in TIMINGS {
         registry.property(signature, about, move |timings: &mut Timings| milliseconds(of(timings)));
-        registry.example("let times = http::get(\"/health\").timings;\ntimes.duration <= times.total // true");
+        registry
+            .example("let times = http::get(\"/health\").timings;\ntimes.duration <= times.total // true");
     }
     registry.engine.register_fn("to_string", |reply: &mut Reply| {
         format!("{} {}", reply.0.exchange.status(), reply.0.url)
@@ -127,9 +128,11 @@ fn answer(registry: &mut Registry<'_>) {
     registry.example("http::get(\"/health\").body.contains(\"healthy\") // true");
     registry.property("response.bytes", "the body as bytes", |reply: &mut Reply| reply.body().to_vec());
     registry.example("http::get(\"/health\").bytes.len() > 0 // true");
-    registry.property("response.headers", "a map of the headers, their names in lower case", |reply: &mut Reply| {
-        reply.headers()
-    });
+    registry.property(
+        "response.headers",
+        "a map of the headers, their names in lower case",
+        |reply: &mut Reply| reply.headers(),
+    );
     registry.example("http::get(\"/health\").headers[\"content-type\"] // \"application/json\"");
     registry.method(
         "response.header(name)",
@@ -138,9 +141,11 @@ fn answer(registry: &mut Registry<'_>) {
     );
     registry.gives("text or nothing");
     registry.example("http::get(\"/health\").header(\"Content-Type\") // \"application/json\"");
-    registry.method("response.json()", "the body as JSON; nothing without an answer", |reply: &mut Reply| -> Outcome<Dynamic> {
-        Ok(reply.json()?.map_or(Dynamic::UNIT, from_json))
-    });
+    registry.method(
+        "response.json()",
+        "the body as JSON; nothing without an answer",
+        |reply: &mut Reply| -> Outcome<Dynamic> { Ok(reply.json()?.map_or(Dynamic::UNIT, from_json)) },
+    );
     registry.example("http::get(\"/health\").json().status // \"healthy\"");
     registry.method(
         "response.json(path)",
@@ -158,9 +163,11 @@ fn answer(registry: &mut Registry<'_>) {
 
 /// How it came.
 fn about(registry: &mut Registry<'_>) {
-    registry.property("response.timings", "how long each phase took, in milliseconds", |reply: &mut Reply| {
-        reply.0.exchange.timings
-    });
+    registry.property(
+        "response.timings",
+        "how long each phase took, in milliseconds",
+        |reply: &mut Reply| reply.0.exchange.timings,
+    );
     registry.example("http::get(\"/health\").timings.duration > 0.0 // true");
     registry.property("response.url", "the whole URL that was asked", |reply: &mut Reply| {
         ImmutableString::from(&*reply.0.url)

@@ -149,7 +149,9 @@ fn timestamp(function: &str, ms: f64) -> Outcome<Timestamp> {
     let instant = Timestamp::from_microsecond((ms * 1e3).round() as i64);
     let known = instant.ok().filter(|_| ms.is_finite());
     Ok(known.ok_or_else(|| {
-        HostError::new(format!("`{function}`: {ms} is no instant, in milliseconds since 1970, of the years -9999 to 9999"))
+        HostError::new(format!(
+            "`{function}`: {ms} is no instant, in milliseconds since 1970, of the years -9999 to 9999"
+        ))
     })?)
 }
 
@@ -188,9 +190,12 @@ fn check_format(function: &str, format: &str) -> Outcome<()> {
     if format.len() <= FORMAT_BYTES_MAX {
         return Ok(());
     }
-    Err(HostError::new(format!("`{function}`: a format of {} bytes; at most {FORMAT_BYTES_MAX}", format.len()))
-        .hint(FORMATS)
-        .into())
+    Err(HostError::new(format!(
+        "`{function}`: a format of {} bytes; at most {FORMAT_BYTES_MAX}",
+        format.len()
+    ))
+    .hint(FORMATS)
+    .into())
 }
 
 fn sleep(stage: &Stage, seconds: f64) -> Outcome<()> {

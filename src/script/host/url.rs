@@ -32,7 +32,9 @@ pub(super) fn register(registry: &mut Registry<'_>) {
         |parameters: Dynamic| query("url::query", parameters),
     );
     registry.takes("parameters", "map");
-    registry.example("url::query(#{ days: 30, symbols: [\"AAPL\", \"TSLA\"] }) // \"days=30&symbols=AAPL&symbols=TSLA\"");
+    registry.example(
+        "url::query(#{ days: 30, symbols: [\"AAPL\", \"TSLA\"] }) // \"days=30&symbols=AAPL&symbols=TSLA\"",
+    );
     registry.define(
         "url::with_query(url, parameters)",
         "the URL with the parameters added to its query",
@@ -46,7 +48,8 @@ pub(super) fn register(registry: &mut Registry<'_>) {
         |base: ImmutableString, relative: ImmutableString| -> Outcome<String> {
             let whole = whole("url::join", &base)?;
             let joined = whole.join(&relative).map_err(|error| {
-                HostError::new(format!("`url::join` can't follow `{relative}`: {error}")).word(relative.as_str())
+                HostError::new(format!("`url::join` can't follow `{relative}`: {error}"))
+                    .word(relative.as_str())
             })?;
             Ok(joined.into())
         },
@@ -136,7 +139,13 @@ fn with_query(url: &str, parameters: Dynamic) -> Outcome<String> {
     fits("url::with_query", url.len() + query.len() + 2)?;
     let mut whole = rest.to_owned();
     if !query.is_empty() {
-        let joins = if rest.ends_with(['?', '&']) { "" } else if rest.contains('?') { "&" } else { "?" };
+        let joins = if rest.ends_with(['?', '&']) {
+            ""
+        } else if rest.contains('?') {
+            "&"
+        } else {
+            "?"
+        };
         whole.push_str(joins);
         whole.push_str(&query);
     }
@@ -172,7 +181,8 @@ fn build(parts: &Map) -> Outcome<String> {
     let mut url = whole(NAME, &base)?;
     url.set_path(&text("path").unwrap_or_default());
     if let Some(parameters) = parts.get("query").filter(|part| !part.is_unit()) {
-        let query = if parameters.is_string() { parameters.to_string() } else { query(NAME, parameters.clone())? };
+        let query =
+            if parameters.is_string() { parameters.to_string() } else { query(NAME, parameters.clone())? };
         url.set_query((!query.is_empty()).then_some(&query));
     }
     url.set_fragment(text("fragment").as_deref());
@@ -191,8 +201,11 @@ fn parse(text: &str) -> Outcome<Map> {
             // A name that is repeated has a list.
             Some(known) => {
                 let known_value = known.take();
-                let mut values =
-                    if known_value.is_array() { to_list("url::parse", known_value)? } else { vec![known_value] };
+                let mut values = if known_value.is_array() {
+                    to_list("url::parse", known_value)?
+                } else {
+                    vec![known_value]
+                };
                 values.push(value);
                 *known = values.into();
             }
@@ -249,7 +262,9 @@ mod tests {
 
     #[test]
     fn what_is_taken_apart_is_built_again() {
-        for url in ["http://h/", "https://h:81/a/b?x=1&y=a+b#f", "http://[::1]:8080/a%20b", "https://h/?q=%3D"] {
+        for url in
+            ["http://h/", "https://h:81/a/b?x=1&y=a+b#f", "http://[::1]:8080/a%20b", "https://h/?q=%3D"]
+        {
             let mut parts = parse(url).unwrap();
             if !url.contains(":8") {
                 parts.remove("port");
