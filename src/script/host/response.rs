@@ -101,10 +101,9 @@ pub(super) fn register(registry: &mut Registry<'_>) {
     registry.engine.register_type_with_name::<Timings>("timings");
     answer(registry);
     about(registry);
-    for (signature, about, of) in TIMINGS {
+    for (signature, about, example, of) in TIMINGS {
         registry.property(signature, about, move |timings: &mut Timings| milliseconds(of(timings)));
-        registry
-            .example("let times = http::get(\"/health\").timings;\ntimes.duration <= times.total // true");
+        registry.example(example);
     }
     registry.engine.register_fn("to_string", |reply: &mut Reply| {
         format!("{} {}", reply.0.exchange.status(), reply.0.url)
@@ -201,14 +200,51 @@ fn about(registry: &mut Registry<'_>) {
 type Nanoseconds = fn(&Timings) -> u64;
 
 /// The phases as k6 names them, in milliseconds for scripts.
-const TIMINGS: [(&str, &str, Nanoseconds); 9] = [
-    ("timings.blocked", "waiting for a connection", |timings| timings.phases.blocked_ns),
-    ("timings.dns", "looking the name up", |timings| timings.phases.dns_ns),
-    ("timings.connecting", "connecting", |timings| timings.phases.connecting_ns),
-    ("timings.tls_handshaking", "the TLS handshake", |timings| timings.phases.tls_ns),
-    ("timings.sending", "sending the request", |timings| timings.phases.sending_ns),
-    ("timings.waiting", "waiting for the first byte", |timings| timings.phases.waiting_ns),
-    ("timings.receiving", "receiving the body", |timings| timings.phases.receiving_ns),
-    ("timings.duration", "sending, waiting and receiving", |timings| timings.phases.duration_ns()),
-    ("timings.total", "all phases", Timings::total_ns),
+const TIMINGS: [(&str, &str, &str, Nanoseconds); 9] = [
+    (
+        "timings.blocked",
+        "waiting for a connection",
+        "http::get(\"/health\").timings.blocked >= 0.0 // true",
+        |timings| timings.phases.blocked_ns,
+    ),
+    ("timings.dns", "looking the name up", "http::get(\"/health\").timings.dns >= 0.0 // true", |timings| {
+        timings.phases.dns_ns
+    }),
+    (
+        "timings.connecting",
+        "connecting",
+        "http::get(\"/health\").timings.connecting >= 0.0 // true",
+        |timings| timings.phases.connecting_ns,
+    ),
+    (
+        "timings.tls_handshaking",
+        "the TLS handshake",
+        "http::get(\"/health\").timings.tls_handshaking >= 0.0 // true",
+        |timings| timings.phases.tls_ns,
+    ),
+    (
+        "timings.sending",
+        "sending the request",
+        "http::get(\"/health\").timings.sending >= 0.0 // true",
+        |timings| timings.phases.sending_ns,
+    ),
+    (
+        "timings.waiting",
+        "waiting for the first byte",
+        "http::get(\"/health\").timings.waiting >= 0.0 // true",
+        |timings| timings.phases.waiting_ns,
+    ),
+    (
+        "timings.receiving",
+        "receiving the body",
+        "http::get(\"/health\").timings.receiving >= 0.0 // true",
+        |timings| timings.phases.receiving_ns,
+    ),
+    (
+        "timings.duration",
+        "sending, waiting and receiving",
+        "http::get(\"/health\").timings.duration >= 0.0 // true",
+        |timings| timings.phases.duration_ns(),
+    ),
+    ("timings.total", "all phases", "http::get(\"/health\").timings.total >= 0.0 // true", Timings::total_ns),
 ];
