@@ -8,8 +8,9 @@ use super::super::error::HostError;
 use super::super::frozen::{FrozenList, FrozenMap};
 use super::super::registry::Registry;
 use super::super::stage::Stage;
-use super::super::value::{to_json, type_name};
+use super::super::value::{described, to_json, type_name};
 use super::super::vu::{Route, Vu};
+use super::argument::misfit;
 use super::metric::to_tags;
 use super::response::Reply;
 use crate::diagnostic::suggest;
@@ -103,8 +104,9 @@ pub(super) fn register(registry: &mut Registry<'_>) {
         registry.overload(name, move |url: ImmutableString, options: FrozenMap| {
             call(&stage, name, Some(index), &verb, url, &Call::read(name, &options.to_map())?)
         });
-        registry.mistake(name, move |_: Dynamic, other: Dynamic| -> Outcome<Reply> {
-            Err(no_map(name, &other).into())
+        registry.mistake(name, move |url: Dynamic, other: Dynamic| -> Outcome<Reply> {
+            let is_text = url.is_string();
+            Err(if is_text { no_map(name, &other).into() } else { misfit(name, "a text as its URL", &url) })
         });
         registry.mistake(name, move |_: Dynamic, _: Dynamic, _: Dynamic| -> Outcome<Reply> {
             Err(as_in_k6(name).into())
@@ -413,7 +415,7 @@ fn unknown_option(function: &str, option: &str) -> HostError {
 fn no_map(function: &str, other: &Dynamic) -> HostError {
     HostError::new(format!(
         "`{function}` takes a map of options as its second argument, not {}",
-        type_name(other)
+        described(other)
     ))
     .hint(format!("write `{function}(url, #{{ body: … }})`, or `json: …` for JSON"))
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{Failure, Play, load};
 use crate::diagnostic::Diagnostic;
-use crate::script::{Function, Kind, functions};
+use crate::script::{Function, Kind, Parameter, functions};
 
 /// One value of each type, and what an author calls it.
 const VALUES: [(&str, &str); 8] = [
@@ -36,15 +36,14 @@ const EXTREMES: [(&str, &[&str]); 6] = [
             "9223372036854775807",
         ],
     ),
-    ("text", &["\"\"", "\" \"", "\"é\\0%\"", "global::LONG", "\"http://[\"", "\"99999999999999999999h\""]),
+    ("text", &["\"\"", "\" \"", "\"é%\"", "global::LONG", "\"http://[\"", "\"99999999999999999999h\""]),
     ("list", &["[]", "global::MANY", "global::MANY.copy()", "[[[[]]]]"]),
     ("map", &["#{}", "global::MAP", "#{ a: -1 }", "#{ a: 0.0 / 0.0 }", "#{ \"\": [] }"]),
     ("bytes", &["blob(0)", "blob(1000, 255)"]),
 ];
 
 /// What the calls may name.
-const CONSTANTS: &str = "const LONG = \"%a\" + \"x\".repeat(300000);\nconst MANY = (0..5000).collect();\n\
-     const MAP = #{ a: 1, b: \"x\" };\nconst C = counter(\"c\");\nconst G = gauge(\"g\");\nconst R = rate(\"r\");\nconst T = trend(\"t\");\n";
+const CONSTANTS: &str = "const MAP = #{ a: 1, b: \"x\" };\nconst C = counter(\"c\");\nconst G = gauge(\"g\");\nconst R = rate(\"r\");\nconst T = trend(\"t\");\n";
 
 /// A call may take so long on a busy machine.
 const CALL_MAX: Duration = Duration::from_secs(5);
@@ -66,7 +65,19 @@ fn callee(function: &Function) -> Option<String> {
 }
 
 /// A value that a parameter takes.
-fn sound(takes: &str) -> &'static str {
+fn sound(parameter: &Parameter) -> &'static str {
+    let takes = &*parameter.takes;
+    match parameter.name {
+        "encoding" => return "\"hex\"",
+        "variant" => return "\"std\"",
+        "hash" => return "\"sha256\"",
+        "header" => return "\"HS256\"",
+        "method" => return "\"GET\"",
+        "token" => return "\"eyJhbGciOiJIUzI1NiJ9.e30.e30\"",
+        "tags" | "options" => return "#{}",
+        "first" | "last" => return "\"2026-11-24\"",
+        _ => {}
+    }
     let first = takes.split(" or ").next().unwrap_or(takes);
     match first {
         "integer" => "1",
@@ -89,7 +100,9 @@ struct Calls {
 
 impl Calls {
     fn new() -> Self {
-        Self { script: CONSTANTS.to_owned(), lines: Vec::new() }
+        let (long, many) = ("x".repeat(300_000), vec!["7"; 5_000].join(", "));
+        let script = format!("{CONSTANTS}const LONG = \"%a{long}\";\nconst MANY = [{many}];\n");
+        Self { script, lines: Vec::new() }
     }
 
     fn add(&mut self, name: &str, call: String) {
@@ -130,8 +143,7 @@ fn wrong_types_in_a_flow_name_the_function_what_it_takes_and_what_it_got() {
         for at in 0..function.arity() {
             for (value, kind) in VALUES {
                 let takes = &function.parameters[at].takes;
-                let mut arguments: Vec<&str> =
-                    function.parameters.iter().map(|one| sound(&one.takes)).collect();
+                let mut arguments: Vec<&str> = function.parameters.iter().map(|one| sound(one)).collect();
                 arguments[at] = value;
                 let other_form_takes_it = functions().iter().any(|other| {
                     other.name() == function.name()
@@ -222,8 +234,7 @@ fn extreme_values_in_a_flow_neither_panic_nor_hang() {
                 EXTREMES.iter().filter(|(kind, _)| takes == "any value" || takes.contains(kind))
             {
                 for value in *values {
-                    let mut arguments: Vec<&str> =
-                        function.parameters.iter().map(|one| sound(&one.takes)).collect();
+                    let mut arguments: Vec<&str> = function.parameters.iter().map(|one| sound(one)).collect();
                     arguments[at] = value;
                     calls.add(function.name(), format!("{callee}({})", arguments.join(", ")));
                     // All at once as well.
@@ -247,12 +258,13 @@ fn extreme_values_in_a_flow_neither_panic_nor_hang() {
 fn wrong_and_extreme_values_at_the_top_level_neither_panic_nor_hang() {
     let values = VALUES.iter().map(|(value, _)| *value);
     let extremes = EXTREMES.iter().flat_map(|(_, values)| values.iter().copied());
-    let all: Vec<&str> = values.chain(extremes).filter(|value| !value.contains("LONG")).collect();
+    let all: Vec<&str> =
+        values.chain(extremes).filter(|value| !value.contains("LONG") && !value.contains("MANY")).collect();
     for function in functions() {
         let Some(callee) = callee(&function).filter(|_| function.arity() > 0) else { continue };
         let mut script = CONSTANTS.to_owned();
         for (index, value) in all.iter().enumerate() {
-            let mut arguments: Vec<&str> = function.parameters.iter().map(|one| sound(&one.takes)).collect();
+            let mut arguments: Vec<&str> = function.parameters.iter().map(|one| sound(one)).collect();
             let at = index % arguments.len();
             arguments[at] = value;
             let call = format!("{callee}({})", arguments.join(", "));
