@@ -311,14 +311,17 @@ fn spaced(camel: &str) -> String {
 
 /// What takes both.
 fn either(known: &str, further: Cow<'static, str>) -> Cow<'static, str> {
-    let is_known = known.split(" or ").any(|word| word == further) || known == further;
-    match (known, &*further) {
-        _ if is_known => known.to_owned().into(),
-        ("any value", _) | (_, "any value") => "any value".into(),
-        // An integer is a number.
-        ("integer", "number") | ("number", "integer") => "number".into(),
-        (known, further) => format!("{known} or {further}").into(),
+    if known == further || known == "any value" || further == "any value" {
+        return if known == further { further } else { "any value".into() };
     }
+    // An integer is a number.
+    let mut words: Vec<&str> =
+        known.split(" or ").filter(|word| !(*word == "integer" && further == "number")).collect();
+    let is_known = words.iter().any(|word| *word == further || (*word == "number" && further == "integer"));
+    if !is_known {
+        words.push(&further);
+    }
+    words.join(" or ").into()
 }
 
 /// The function with its errors placed at the call: Rhai does so for functions outside of modules only.
@@ -342,5 +345,45 @@ fn placed(function: RhaiFunc) -> RhaiFunc {
         RhaiFunc::Method { func, has_context, is_pure, is_volatile }
     } else {
         RhaiFunc::Pure { func, has_context, is_pure, is_volatile }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_said_in_an_authors_words() {
+        assert_eq!(word_of(type_name::<rhai::ImmutableString>()), "text");
+        assert_eq!(word_of(type_name::<String>()), "text");
+        assert_eq!(word_of(type_name::<rhai::Array>()), "list");
+        assert_eq!(word_of(type_name::<rhai::Blob>()), "bytes");
+        assert_eq!(word_of(type_name::<rhai::Map>()), "map");
+        assert_eq!(word_of(type_name::<&mut super::super::FrozenList>()), "list");
+        assert_eq!(word_of(type_name::<rhai::FnPtr>()), "closure");
+        assert_eq!(word_of("some::path::SharedCounter"), "shared counter");
+    }
+
+    #[test]
+    fn further_types_are_added_once() {
+        assert_eq!(either("text", "number".into()), "text or number");
+        assert_eq!(either("text or number", "integer".into()), "text or number");
+        assert_eq!(either("integer", "number".into()), "number");
+        assert_eq!(either("list", "list".into()), "list");
+        assert_eq!(either("list", "any value".into()), "any value");
+    }
+
+    #[test]
+    fn a_signature_is_shown_with_its_types() {
+        let functions = super::super::functions();
+        let typed = |signature: &str| {
+            functions.iter().find(|function| function.signature == signature).unwrap().typed()
+        };
+        assert_eq!(typed("sleep(time)"), "sleep(time: text or number)");
+        assert_eq!(typed("pick(list)"), "pick(list: list)");
+        assert_eq!(typed("vu::id()"), "vu::id()");
+        assert_eq!(typed("crypto::md5(data)"), "crypto::md5(data: text or bytes)");
+        assert_eq!(typed("metric.add(hits, total)"), "metric.add(hits: integer, total: integer)");
+        assert_eq!(typed("response.status"), "response.status");
     }
 }

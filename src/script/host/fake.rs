@@ -46,9 +46,12 @@ const TEXTS: [(&str, &str, &str, Draw); 29] = [
     ("fake::user_name()", "a name to log in by", "fake::user_name().contains(\" \") // false", |rng| {
         internet::Username(EN).fake_with_rng::<String, _>(rng).replace([' ', '\''], "")
     }),
-    ("fake::password()", "12 to 20 characters", "fake::password().len() >= 12 // true", |rng| {
-        internet::Password(EN, 12..21).fake_with_rng(rng)
-    }),
+    (
+        "fake::password()",
+        "a password of 12 to 20 characters",
+        "fake::password().len() >= 12 // true",
+        |rng| internet::Password(EN, 12..21).fake_with_rng(rng),
+    ),
     (
         "fake::phone()",
         "a telephone number of the range that is kept for fiction",
@@ -98,7 +101,7 @@ const TEXTS: [(&str, &str, &str, Draw); 29] = [
     ("fake::sentence()", "a sentence of 4 to 12 words", "fake::sentence().ends_with(\".\") // true", |rng| {
         lorem::Sentence(EN, 4..13).fake_with_rng(rng)
     }),
-    ("fake::paragraph()", "3 to 6 sentences", "fake::paragraph().len() > 20 // true", |rng| {
+    ("fake::paragraph()", "a paragraph of 3 to 6 sentences", "fake::paragraph().len() > 20 // true", |rng| {
         lorem::Paragraph(EN, 3..7).fake_with_rng::<String, _>(rng).replace('\n', " ")
     }),
     ("fake::ip()", "an IPv4 address", "fake::ip().split(\".\").len() // 4", |rng| {

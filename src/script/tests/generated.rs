@@ -138,14 +138,15 @@ fn short(name: &str) -> &str {
 fn wrong_types_in_a_flow_name_the_function_what_it_takes_and_what_it_got() {
     let mut calls = Calls::new();
     let mut wrong: Vec<(usize, &str)> = Vec::new();
-    for function in functions() {
-        let Some(callee) = callee(&function) else { continue };
+    let all = functions();
+    for function in &all {
+        let Some(callee) = callee(function) else { continue };
         for at in 0..function.arity() {
             for (value, kind) in VALUES {
                 let takes = &function.parameters[at].takes;
                 let mut arguments: Vec<&str> = function.parameters.iter().map(|one| sound(one)).collect();
                 arguments[at] = value;
-                let other_form_takes_it = functions().iter().any(|other| {
+                let other_form_takes_it = all.iter().any(|other| {
                     other.name() == function.name()
                         && other.arity() == function.arity()
                         && takes_kind(&other.parameters[at].takes, kind)
@@ -189,9 +190,9 @@ fn takes_kind(takes: &str, kind: &str) -> bool {
 
 #[test]
 fn wrong_counts_are_told_before_the_load_with_the_functions_name() {
-    for function in functions() {
-        let Some(callee) = callee(&function) else { continue };
-        let all = functions();
+    let all = functions();
+    for function in &all {
+        let Some(callee) = callee(function) else { continue };
         let arities: Vec<usize> =
             all.iter().filter(|one| one.name() == function.name()).map(Function::arity).collect();
         for count in 0..6_usize {
