@@ -8,6 +8,7 @@ use crate::diagnostic::{Code, Diagnostic, suggest};
 use crate::script::{Function, Kind, functions};
 
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line, of which one can be given")]
 pub(super) struct Arguments {
     /// A function (`http::get`), a module (`http`), a type (`response`), or a part of a name; all without
     name: Option<String>,

@@ -132,7 +132,8 @@ impl Context {
             Fault::Assertion => Code::Target,
             Fault::Misuse => code,
         };
-        let diagnostic = self.at(Diagnostic::new(code, error.message.clone()), place, error.word.as_deref());
+        let message = shortened(&error.message);
+        let diagnostic = self.at(Diagnostic::new(code, message), place, error.word.as_deref());
         match &error.hint {
             Some(hint) => diagnostic.hint(hint.clone()),
             None => diagnostic,
@@ -328,6 +329,18 @@ impl Context {
         modules.dedup();
         modules
     }
+}
+
+/// A message that quotes a huge text is cut in its middle.
+fn shortened(message: &str) -> String {
+    const CHARACTERS_MAX: usize = 500;
+    const KEPT: usize = 200;
+    let count = message.chars().count();
+    if count <= CHARACTERS_MAX {
+        return message.to_owned();
+    }
+    let first = message.chars().take(KEPT);
+    first.chain(" … ".chars()).chain(message.chars().skip(count - KEPT)).collect()
 }
 
 /// The diagnostic with the names near the one that is wrong; as it was without any.

@@ -11,8 +11,8 @@ use super::super::value::described;
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
 /// The argument is of a type that the function doesn't take.
-pub(super) fn misfit(function: &str, wanted: &str, got: &Dynamic) -> Box<EvalAltResult> {
-    HostError::new(format!("`{function}` takes {wanted}, not {}", described(got))).into()
+pub(super) fn misfit(function: &str, wanted: &str, got: &Dynamic) -> HostError {
+    HostError::new(format!("`{function}` takes {wanted}, not {}", described(got)))
 }
 
 /// A text's UTF-8, or bytes as they are.
@@ -22,7 +22,7 @@ pub(super) fn to_bytes(function: &str, value: &Dynamic) -> Outcome<Blob> {
     }
     match value.as_blob_ref() {
         Ok(bytes) => Ok(bytes.clone()),
-        Err(_) => Err(misfit(function, "a text or bytes", value)),
+        Err(_) => Err(misfit(function, "a text or bytes", value).into()),
     }
 }
 
@@ -35,7 +35,7 @@ pub(super) fn to_text(function: &str, value: &Dynamic) -> Outcome<String> {
 /// An integer or a number.
 pub(super) fn to_number(function: &str, name: &str, value: &Dynamic) -> Outcome<f64> {
     let number = value.as_float().or_else(|_| value.as_int().map(|integer| integer as f64));
-    number.map_err(|_| misfit(function, &format!("a number as `{name}`"), value))
+    Ok(number.map_err(|_| misfit(function, &format!("a number as `{name}`"), value))?)
 }
 
 /// A number that is none of NaN and the infinities.
@@ -55,7 +55,7 @@ pub(super) fn to_list(function: &str, value: Dynamic) -> Outcome<Array> {
     if value.is_array() {
         Ok(value.into_array().unwrap_or_default())
     } else {
-        Err(misfit(function, "a list", &value))
+        Err(misfit(function, "a list", &value).into())
     }
 }
 
@@ -67,7 +67,7 @@ pub(super) fn to_map(function: &str, value: Dynamic) -> Outcome<Map> {
     if value.is_map() {
         Ok(value.try_cast().unwrap_or_default())
     } else {
-        Err(misfit(function, "a map", &value))
+        Err(misfit(function, "a map", &value).into())
     }
 }
 

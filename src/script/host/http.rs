@@ -106,7 +106,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
         });
         registry.mistake(name, move |url: Dynamic, other: Dynamic| -> Outcome<Reply> {
             let is_text = url.is_string();
-            Err(if is_text { no_map(name, &other).into() } else { misfit(name, "a text as its URL", &url) })
+            Err(if is_text { no_map(name, &other) } else { misfit(name, "a text as its URL", &url) }.into())
         });
         registry.mistake(name, move |_: Dynamic, _: Dynamic, _: Dynamic| -> Outcome<Reply> {
             Err(as_in_k6(name).into())

@@ -79,14 +79,13 @@ fn algorithm(function: &str, name: &str) -> Outcome<Algorithm> {
 
 fn jwt(claims: Dynamic, key: &Dynamic, header: &Dynamic) -> Outcome<String> {
     const NAME: &str = "crypto::jwt";
-    let header = match header.as_immutable_string_ref() {
-        Ok(name) => serde_json::json!({ "alg": name.as_str(), "typ": "JWT" }),
-        Err(_) => {
-            let mut fields = to_map(&format!("{NAME}: the header"), header.clone())?;
-            fields.entry("alg".into()).or_insert_with(|| "HS256".into());
-            fields.entry("typ".into()).or_insert_with(|| "JWT".into());
-            json_of(NAME, &fields.into())?
-        }
+    let header = if let Ok(name) = header.as_immutable_string_ref() {
+        serde_json::json!({ "alg": name.as_str(), "typ": "JWT" })
+    } else {
+        let mut fields = to_map(NAME, header.clone())?;
+        fields.entry("alg".into()).or_insert_with(|| "HS256".into());
+        fields.entry("typ".into()).or_insert_with(|| "JWT".into());
+        json_of(NAME, &fields.into())?
     };
     let Some(name) = header["alg"].as_str() else {
         return Err(HostError::new(format!("`{NAME}`: `alg` must be a text")).word("alg").into());

@@ -182,7 +182,7 @@ fn weighted(stage: &Stage, weights: Dynamic) -> Outcome<ImmutableString> {
             .hint("write `random::weighted(#{ buy: 80, sell: 20 })`")
             .into());
     }
-    let at = draw(stage, |rng| rng.random::<f64>()) * sum;
+    let at = draw(stage, RngExt::random::<f64>) * sum;
     // Rounding can bring it to the very end: the last key with a weight then.
     let found = ends.iter().find(|(end, _)| at < *end);
     let last = || ends.iter().find(|(end, _)| *end >= sum).expect("some weight is above 0");
@@ -219,7 +219,7 @@ fn text(stage: &Stage, length: INT, characters: &str) -> Outcome<String> {
 /// A number from 0 up.
 fn not_negative(function: &str, name: &str, value: &Dynamic) -> Outcome<f64> {
     if !(value.is_int() || value.is_float()) {
-        return Err(misfit(function, &format!("a number as `{name}`"), value));
+        return Err(misfit(function, &format!("a number as `{name}`"), value).into());
     }
     let number = to_finite(function, name, value)?;
     if number >= 0.0 {
