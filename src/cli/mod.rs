@@ -5,6 +5,7 @@
 
 mod check;
 mod demo;
+mod editor;
 mod error;
 mod exit;
 mod functions;

@@ -9,12 +9,13 @@ use rhai::{Engine, EvalAltResult, ParseError};
 
 use super::engine::CALL_LEVELS_MAX;
 use super::error::{Fault, HostError};
+use super::later;
 use super::names::{self, Arities, Known, Unknown};
 use super::place::{end_of_path, find_in_call, position};
 use super::registry::Function;
 use super::stage::OPERATIONS_MAX;
 use super::syntax::{counted, explain, in_backticks, lower_first};
-use super::value::{DEPTH_MAX, type_name};
+use super::value::{DEPTH_MAX, type_name, with_article as a};
 use super::vu::Limit;
 use crate::diagnostic::{Code, Diagnostic, Position, Source, suggest};
 use crate::units::format_count;
@@ -71,6 +72,9 @@ impl Context {
             Unknown::Variable(name) => self.unknown_variable(name, place, code),
             Unknown::Function(name) => {
                 let place = place.map(|place| end_of_path(&self.source, place, name));
+                if let Some((text, hint)) = later::function(name) {
+                    return self.at(Diagnostic::new(code, text), place, None).hint(hint);
+                }
                 let text = format!("there is no function `{name}`");
                 let diagnostic = self.at(Diagnostic::new(code, text), place, None);
                 self.near_function(engine, diagnostic, name)
@@ -85,7 +89,7 @@ impl Context {
                 let text = format!("`{name}` takes {} arguments, not {given}", takes.join(" or "));
                 let text =
                     text.replace(" 1 arguments", " 1 argument").replace(" 0 arguments", " no arguments");
-                self.forms(self.at(Diagnostic::new(code, text), place, None), name)
+                self.forms(self.at(Diagnostic::new(code, text), place, None), name, None)
             }
         }
     }
@@ -128,7 +132,8 @@ impl Context {
             Fault::Assertion => Code::Target,
             Fault::Misuse => code,
         };
-        let diagnostic = self.at(Diagnostic::new(code, error.message.clone()), place, error.word.as_deref());
+        let message = shortened(&error.message);
+        let diagnostic = self.at(Diagnostic::new(code, message), place, error.word.as_deref());
         match &error.hint {
             Some(hint) => diagnostic.hint(hint.clone()),
             None => diagnostic,
@@ -204,16 +209,24 @@ impl Context {
         let place = place.map(|place| end_of_path(&self.source, place, name));
         let native = names::native(engine);
         if self.host.contains_key(name) || self.own.contains_key(name) || native.contains_key(name) {
+            // A method of one of our types takes its value as the first argument.
+            let method = types.split_first().map(|(owner, rest)| (format!("{owner}.{name}"), rest));
+            if let Some((method, rest)) = method.filter(|(method, _)| self.lists(method)) {
+                let text = format!("`{method}` can't take {}", listed(rest));
+                return self.forms(diagnostic(text, place), &method, Some(rest.len()));
+            }
             let text = format!("`{name}` can't take {}", listed(&types));
-            return self.forms(diagnostic(text, place), name);
+            return self.forms(diagnostic(text, place), name, Some(types.len()));
         }
         self.unknown(engine, &Unknown::Function(name.to_owned()), place, code)
     }
 
-    /// Says how a function is called.
-    fn forms(&self, diagnostic: Diagnostic, name: &str) -> Diagnostic {
+    /// Says how a function is called; with so many arguments, where it can be.
+    fn forms(&self, diagnostic: Diagnostic, name: &str, given: Option<usize>) -> Diagnostic {
         let known = self.functions.iter().filter(|function| function.name() == name);
-        let forms: Vec<String> = known.map(|function| format!("`{}`", function.signature)).collect();
+        let fit = known.clone().filter(|function| given == Some(function.arity()));
+        let fit: Vec<_> = if fit.clone().count() > 0 { fit.collect() } else { known.collect() };
+        let forms: Vec<String> = fit.iter().map(|function| format!("`{}`", function.typed())).collect();
         if !forms.is_empty() {
             return diagnostic.hint(format!("write {}", forms.join(" or ")));
         }
@@ -224,6 +237,10 @@ impl Context {
             }
             None => diagnostic.hint(WHAT_IS_IT),
         }
+    }
+
+    fn lists(&self, name: &str) -> bool {
+        self.functions.iter().any(|function| function.name() == name)
     }
 
     fn near_function(&self, engine: &Engine, diagnostic: Diagnostic, name: &str) -> Diagnostic {
@@ -290,6 +307,9 @@ impl Context {
                 .at(Diagnostic::new(code, text), place, None)
                 .hint("keep everything in one script for now");
         }
+        if let Some((text, hint)) = later::module(name) {
+            return self.at(Diagnostic::new(code, text), place, None).hint(hint);
+        }
         let text = format!("there is no module `{name}`");
         let diagnostic = self.at(Diagnostic::new(code, text), place, None);
         let modules = self.modules();
@@ -309,6 +329,18 @@ impl Context {
         modules.dedup();
         modules
     }
+}
+
+/// A message that quotes a huge text is cut in its middle.
+fn shortened(message: &str) -> String {
+    const CHARACTERS_MAX: usize = 500;
+    const KEPT: usize = 200;
+    let count = message.chars().count();
+    if count <= CHARACTERS_MAX {
+        return message.to_owned();
+    }
+    let first = message.chars().take(KEPT);
+    first.chain(" … ".chars()).chain(message.chars().skip(count - KEPT)).collect()
 }
 
 /// The diagnostic with the names near the one that is wrong; as it was without any.
@@ -354,7 +386,11 @@ fn plain(error: &EvalAltResult) -> (String, Option<String>) {
         EvalAltResult::ErrorDotExpr(text, _) if text.contains("roperty '") => {
             let mut quoted = text.split('\'').skip(1).step_by(2);
             let name = quoted.next().unwrap_or_default();
-            let kind = a(plain_type(quoted.next().unwrap_or_default()));
+            let kind = plain_type(quoted.next().unwrap_or_default());
+            if let Some((text, hint)) = later::property(kind, name) {
+                return (text, Some(hint));
+            }
+            let kind = a(kind);
             let hint = match kind.as_str() {
                 "nothing" => {
                     format!("where it may be missing write `?.{name}`, and `?? otherwise` for a default")
@@ -470,15 +506,5 @@ fn listed(types: &[&str]) -> String {
             let most: Vec<String> = most.iter().map(|kind| a(kind)).collect();
             format!("{} and {}", most.join(", "), a(last))
         }
-    }
-}
-
-/// With its article.
-fn a(kind: &str) -> String {
-    match kind {
-        "nothing" | "text" | "bytes" => kind.to_owned(),
-        "boolean" => "true or false".to_owned(),
-        _ if kind.starts_with(['a', 'e', 'i', 'o', 'u']) => format!("an {kind}"),
-        _ => format!("a {kind}"),
     }
 }

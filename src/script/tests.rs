@@ -3,6 +3,7 @@
 mod declaring;
 mod errors;
 mod functions;
+mod generated;
 mod limits;
 mod registered;
 

@@ -88,6 +88,21 @@ pub fn from_json(json: &serde_json::Value) -> Dynamic {
     }
 }
 
+/// What an author calls a value of this type: `an integer`, `text`, `nothing`.
+pub(super) fn described(value: &Dynamic) -> String {
+    with_article(type_name(value))
+}
+
+/// A type's name with its article.
+pub(super) fn with_article(kind: &str) -> String {
+    match kind {
+        "nothing" | "text" | "bytes" => kind.to_owned(),
+        "boolean" => "true or false".to_owned(),
+        _ if kind.starts_with(['a', 'e', 'i', 'o', 'u']) => format!("an {kind}"),
+        _ => format!("a {kind}"),
+    }
+}
+
 /// What an author calls the type.
 pub fn type_name(value: &Dynamic) -> &'static str {
     match value.type_name() {

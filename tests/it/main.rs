@@ -9,6 +9,7 @@ mod demo;
 mod docs;
 mod engine;
 mod fixture;
+mod functions;
 mod main_job;
 mod redact;
 mod script;

@@ -7,6 +7,7 @@ use rhai::{Dynamic, EvalAltResult, ImmutableString, NativeCallContext};
 use super::super::error::HostError;
 use super::super::registry::Registry;
 use super::super::stage::Stage;
+use super::super::value::described;
 use super::check::record;
 use crate::metrics::TagSet;
 
@@ -24,9 +25,22 @@ pub(super) fn register(registry: &mut Registry<'_>) {
             settle(&stage, "assert::is_true", &name, holds, || "is false".to_owned())
         },
     );
-    for (signature, about, wanted) in [
-        ("assert::equal(actual, expected, name)", "ends the iteration unless both are equal", true),
-        ("assert::not_equal(actual, other, name)", "ends the iteration if both are equal", false),
+    registry.example("assert::is_true(http::get(\"/health\").status == 200, \"is healthy\");");
+    for (signature, name_of, about, example, wanted) in [
+        (
+            "assert::equal(actual, expected, name)",
+            "assert::equal",
+            "ends the iteration unless both are equal",
+            "assert::equal(http::get(\"/health\").json(\"status\"), \"healthy\", \"is healthy\");",
+            true,
+        ),
+        (
+            "assert::not_equal(actual, other, name)",
+            "assert::not_equal",
+            "ends the iteration if both are equal",
+            "assert::not_equal(http::get(\"/health\").body, \"\", \"says something\");",
+            false,
+        ),
     ] {
         let stage = Rc::clone(&registry.stage);
         registry.define(
@@ -39,12 +53,13 @@ pub(super) fn register(registry: &mut Registry<'_>) {
                   -> Outcome {
                 let equal: bool =
                     context.call_native_fn("==", (left.clone(), right.clone())).unwrap_or(false);
-                settle(&stage, "assert::equal", &name, equal == wanted, || {
+                settle(&stage, name_of, &name, equal == wanted, || {
                     let verb = if wanted { "is not" } else { "is" };
                     format!("{} {verb} {}", shown(&left), shown(&right))
                 })
             },
         );
+        registry.example(example);
     }
     let stage = Rc::clone(&registry.stage);
     registry.define(
@@ -55,12 +70,21 @@ pub(super) fn register(registry: &mut Registry<'_>) {
               part: Dynamic,
               name: ImmutableString|
               -> Outcome {
-            let contains: bool = context.call_native_fn("contains", (whole.clone(), part.clone()))?;
+            let contains = context.call_native_fn("contains", (whole.clone(), part.clone()));
+            let contains: bool = contains.map_err(|_| {
+                HostError::new(format!(
+                    "`assert::contains` can't look for {} in {}",
+                    described(&part),
+                    described(&whole)
+                ))
+                .hint("it takes a text and a part of it, a list and an item, or a map and a key")
+            })?;
             settle(&stage, "assert::contains", &name, contains, || {
                 format!("{} has no {}", shown(&whole), shown(&part))
             })
         },
     );
+    registry.example("assert::contains(http::get(\"/health\").body, \"healthy\", \"is healthy\");");
 }
 
 fn settle(stage: &Stage, function: &str, name: &str, holds: bool, why: impl FnOnce() -> String) -> Outcome {

@@ -27,6 +27,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
             Ok(holds)
         },
     );
+    registry.example("check(http::get(\"/health\").status == 200, \"is healthy\") // true");
     let stage = Rc::clone(&registry.stage);
     registry.define(
         "check(value, checks)",
@@ -34,6 +35,10 @@ pub(super) fn register(registry: &mut Registry<'_>) {
         move |context: NativeCallContext<'_>, value: Dynamic, checks: Map| {
             check(&context, &stage, &value, &checks, &TagSet::default())
         },
+    );
+    registry.example(
+        "let r = http::get(\"/health\");\n\
+         check(r, #{ \"is healthy\": |r| r.json(\"status\") == \"healthy\", \"is fast\": |r| r.timings.duration < 5000 }) // true",
     );
     let stage = Rc::clone(&registry.stage);
     registry.define(
@@ -43,11 +48,12 @@ pub(super) fn register(registry: &mut Registry<'_>) {
             check(&context, &stage, &value, &checks, &to_tags(&tags)?)
         },
     );
+    registry.example("check(http::get(\"/health\"), #{ \"is healthy\": |r| r.status == 200 }, #{ part: \"health\" }) // true");
     let stage = Rc::clone(&registry.stage);
     registry.overload("check", move |context: NativeCallContext<'_>, value: Dynamic, checks: FrozenMap| {
         check(&context, &stage, &value, &checks.to_map(), &TagSet::default())
     });
-    registry.overload("check", |condition: Dynamic, _: ImmutableString| -> Outcome<bool> {
+    registry.mistake("check", |condition: Dynamic, _: ImmutableString| -> Outcome<bool> {
         Err(HostError::new(format!(
             "`check` takes true or false beside a name, not {}",
             type_name(&condition)

@@ -22,6 +22,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
             Err(terminated().into())
         },
     );
+    registry.example("if http::get(\"/health\").status == 503 { fail(\"the service is down\"); }");
     let stage = Rc::clone(&registry.stage);
     registry.define(
         "abort(reason)",
@@ -32,4 +33,5 @@ pub(super) fn register(registry: &mut Registry<'_>) {
             Err(terminated().into())
         },
     );
+    registry.example("if http::get(\"/health\").status == 401 { abort(\"the token is wrong\"); }");
 }

@@ -1,46 +1,76 @@
-//! `crypto::*`: hashes, HMAC, and JSON web tokens signed with HMAC (RFC 7515, RFC 7518 §3.2).
+//! `crypto::*`: hashes and HMAC; JSON web tokens are in `jwt.rs`.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
-use rhai::{Dynamic, EvalAltResult, ImmutableString, Map};
+use rhai::{Dynamic, EvalAltResult, ImmutableString};
 use sha1::Digest;
 
 use super::super::error::HostError;
 use super::super::registry::Registry;
-use super::super::value::{DEPTH_MAX, from_json, is_deeper_than, to_json};
-use super::bytes::{Encoding, to_bytes};
+use super::argument::to_bytes;
+use super::bytes::Encoding;
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
 /// A hash function that scripts can name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Algorithm {
+pub(super) enum Algorithm {
     Md5,
     Sha1,
     Sha256,
     Sha384,
     Sha512,
+    Sha512Of224,
+    Sha512Of256,
 }
 
-const ALGORITHMS: [(&str, &str, &str, &str, Algorithm); 5] = [
-    ("md5", "crypto::md5(data)", "crypto::md5(data, encoding)", "MD5, for checksums alone", Algorithm::Md5),
-    ("sha1", "crypto::sha1(data)", "crypto::sha1(data, encoding)", "SHA-1", Algorithm::Sha1),
-    ("sha256", "crypto::sha256(data)", "crypto::sha256(data, encoding)", "SHA-256", Algorithm::Sha256),
-    ("sha384", "crypto::sha384(data)", "crypto::sha384(data, encoding)", "SHA-384", Algorithm::Sha384),
-    ("sha512", "crypto::sha512(data)", "crypto::sha512(data, encoding)", "SHA-512", Algorithm::Sha512),
-];
+struct Form {
+    name: &'static str,
+    plain: &'static str,
+    encoded: &'static str,
+    about: &'static str,
+    /// The beginning of the digest of `abc` in hexadecimal digits.
+    example: &'static str,
+    encoded_example: &'static str,
+    algorithm: Algorithm,
+}
 
-/// HMAC algorithms of JSON web tokens.
-const SIGNATURES: [(&str, Algorithm); 3] =
-    [("HS256", Algorithm::Sha256), ("HS384", Algorithm::Sha384), ("HS512", Algorithm::Sha512)];
+macro_rules! form {
+    ($name:literal, $about:literal, $algorithm:ident, $abc:literal, $base64:literal) => {
+        Form {
+            name: $name,
+            plain: concat!("crypto::", $name, "(data)"),
+            encoded: concat!("crypto::", $name, "(data, encoding)"),
+            about: $about,
+            example: concat!("crypto::", $name, "(\"abc\").sub_string(0, 8) // \"", $abc, "\""),
+            encoded_example: concat!(
+                "crypto::",
+                $name,
+                "(\"abc\", \"base64\").sub_string(0, 8) // \"",
+                $base64,
+                "\""
+            ),
+            algorithm: Algorithm::$algorithm,
+        }
+    };
+}
+
+const FORMS: [Form; 7] = [
+    form!("md5", "the data's MD5, for checksums alone, in hexadecimal digits", Md5, "90015098", "kAFQmDzS"),
+    form!("sha1", "the data's SHA-1", Sha1, "a9993e36", "qZk+NkcG"),
+    form!("sha256", "the data's SHA-256", Sha256, "ba7816bf", "ungWv48B"),
+    form!("sha384", "the data's SHA-384", Sha384, "cb00753f", "ywB1P0Wj"),
+    form!("sha512", "the data's SHA-512", Sha512, "ddaf35a1", "3a81oZNh"),
+    form!("sha512_224", "the data's SHA-512/224", Sha512Of224, "4634270f", "RjQnD3B7"),
+    form!("sha512_256", "the data's SHA-512/256", Sha512Of256, "53048e26", "UwSOJoGU"),
+];
 
 impl Algorithm {
     fn parse(name: &str) -> Outcome<Self> {
-        let known = ALGORITHMS.iter().find(|(known, ..)| *known == name).map(|(.., algorithm)| *algorithm);
+        let known = FORMS.iter().find(|form| form.name == name).map(|form| form.algorithm);
         known.ok_or_else(|| {
-            HostError::new(format!("there is no hash `{name}`"))
-                .hint("write \"md5\", \"sha1\", \"sha256\", \"sha384\" or \"sha512\"")
+            let names: Vec<String> = FORMS.iter().map(|form| format!("\"{}\"", form.name)).collect();
+            HostError::new(format!("`crypto::hmac` knows no hash `{name}`"))
+                .hint(format!("write one of {}", names.join(", ")))
                 .word(name)
                 .into()
         })
@@ -53,10 +83,12 @@ impl Algorithm {
             Self::Sha256 => sha2::Sha256::digest(data).to_vec(),
             Self::Sha384 => sha2::Sha384::digest(data).to_vec(),
             Self::Sha512 => sha2::Sha512::digest(data).to_vec(),
+            Self::Sha512Of224 => sha2::Sha512_224::digest(data).to_vec(),
+            Self::Sha512Of256 => sha2::Sha512_256::digest(data).to_vec(),
         }
     }
 
-    fn hmac(self, key: &[u8], data: &[u8]) -> Vec<u8> {
+    pub(super) fn hmac(self, key: &[u8], data: &[u8]) -> Vec<u8> {
         fn sign<M: Mac + KeyInit>(key: &[u8], data: &[u8]) -> Vec<u8> {
             let mut mac = <M as KeyInit>::new_from_slice(key).expect("HMAC takes keys of any length");
             mac.update(data);
@@ -68,30 +100,37 @@ impl Algorithm {
             Self::Sha256 => sign::<Hmac<sha2::Sha256>>(key, data),
             Self::Sha384 => sign::<Hmac<sha2::Sha384>>(key, data),
             Self::Sha512 => sign::<Hmac<sha2::Sha512>>(key, data),
+            Self::Sha512Of224 => sign::<Hmac<sha2::Sha512_224>>(key, data),
+            Self::Sha512Of256 => sign::<Hmac<sha2::Sha512_256>>(key, data),
         }
     }
 }
 
 pub(super) fn register(registry: &mut Registry<'_>) {
-    for (_, plain, encoded, about, algorithm) in ALGORITHMS {
-        let name = plain.split('(').next().unwrap_or(plain);
-        registry.define(plain, about, move |data: Dynamic| -> Outcome<Dynamic> {
-            Ok(Encoding::Hex.write(&algorithm.digest(&to_bytes(name, &data)?)))
+    for form in FORMS {
+        let name = form.plain.split('(').next().unwrap_or(form.plain);
+        let algorithm = form.algorithm;
+        registry.define(form.plain, form.about, move |data: Dynamic| {
+            Encoding::Hex.write(name, &algorithm.digest(&to_bytes(name, &data)?))
         });
+        registry.takes("data", "text or bytes").gives("text").example(form.example);
         registry.define(
-            encoded,
+            form.encoded,
             "the same as \"hex\", \"base64\", \"base64url\" or \"bytes\"",
             move |data: Dynamic, encoding: ImmutableString| -> Outcome<Dynamic> {
                 let encoding = Encoding::parse(name, &encoding)?;
-                Ok(encoding.write(&algorithm.digest(&to_bytes(name, &data)?)))
+                encoding.write(name, &algorithm.digest(&to_bytes(name, &data)?))
             },
         );
+        registry.takes("data", "text or bytes").gives("text or bytes").example(form.encoded_example);
     }
     registry.define(
         "crypto::hmac(hash, key, data)",
         "the data's HMAC (RFC 2104) by \"sha256\" and the like, in hexadecimal digits",
         |hash: ImmutableString, key: Dynamic, data: Dynamic| hmac(&hash, &key, &data, "hex"),
     );
+    registry.takes("key", "text or bytes").takes("data", "text or bytes").gives("text");
+    registry.example("crypto::hmac(\"sha256\", \"key\", \"body\").sub_string(0, 8) // \"515aae13\"");
     registry.define(
         "crypto::hmac(hash, key, data, encoding)",
         "the same as \"hex\", \"base64\", \"base64url\" or \"bytes\"",
@@ -99,57 +138,17 @@ pub(super) fn register(registry: &mut Registry<'_>) {
             hmac(&hash, &key, &data, &encoding)
         },
     );
-    registry.define(
-        "crypto::jwt(claims, key)",
-        "a JSON web token of the claims, signed by HS256",
-        |claims: Map, key: Dynamic| jwt(claims, &key, "HS256"),
-    );
-    registry.define(
-        "crypto::jwt(claims, key, algorithm)",
-        "the same by \"HS256\", \"HS384\" or \"HS512\"",
-        |claims: Map, key: Dynamic, algorithm: ImmutableString| jwt(claims, &key, &algorithm),
-    );
-    registry.define(
-        "crypto::jwt_claims(token)",
-        "the claims of a JSON web token; its signature is not looked at",
-        |token: ImmutableString| claims(&token),
+    registry.takes("key", "text or bytes").takes("data", "text or bytes").gives("text or bytes");
+    registry.example(
+        "let signature = crypto::hmac(\"sha256\", \"key\", \"body\", \"base64\");\n\
+         http::post(\"/dsl/execute\", #{ body: \"body\", headers: #{ \"X-Signature\": signature } });",
     );
 }
 
 fn hmac(hash: &str, key: &Dynamic, data: &Dynamic, encoding: &str) -> Outcome<Dynamic> {
     let encoding = Encoding::parse("crypto::hmac", encoding)?;
     let (key, data) = (to_bytes("crypto::hmac", key)?, to_bytes("crypto::hmac", data)?);
-    Ok(encoding.write(&Algorithm::parse(hash)?.hmac(&key, &data)))
-}
-
-fn jwt(claims: Map, key: &Dynamic, algorithm: &str) -> Outcome<String> {
-    let Some((name, hash)) = SIGNATURES.iter().find(|(name, _)| *name == algorithm) else {
-        return Err(HostError::new(format!("`crypto::jwt` knows no algorithm `{algorithm}`"))
-            .hint("write \"HS256\", \"HS384\" or \"HS512\"")
-            .word(algorithm)
-            .into());
-    };
-    let claims = Dynamic::from_map(claims);
-    if is_deeper_than(&claims, DEPTH_MAX) {
-        return Err(HostError::new(format!("`crypto::jwt`: claims nested deeper than {DEPTH_MAX}")).into());
-    }
-    let claims =
-        to_json(&claims).map_err(|what| HostError::new(format!("`crypto::jwt` can't hold {what}")))?;
-    let header = serde_json::json!({ "alg": name, "typ": "JWT" });
-    let part = |json: &serde_json::Value| URL_SAFE_NO_PAD.encode(json.to_string());
-    let signed = format!("{}.{}", part(&header), part(&claims));
-    let signature = hash.hmac(&to_bytes("crypto::jwt", key)?, signed.as_bytes());
-    Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
-}
-
-fn claims(token: &str) -> Outcome<Dynamic> {
-    let fault = || {
-        HostError::new("`crypto::jwt_claims`: no JSON web token").hint("it has three parts, joined by dots")
-    };
-    let part = token.split('.').nth(1).ok_or_else(fault)?;
-    let bytes = Encoding::Base64Url.read("crypto::jwt_claims", part)?;
-    let json: serde_json::Value = serde_json::from_slice(&bytes).map_err(|_| fault())?;
-    Ok(from_json(&json))
+    encoding.write("crypto::hmac", &Algorithm::parse(hash)?.hmac(&key, &data))
 }
 
 #[cfg(test)]
@@ -157,39 +156,65 @@ mod tests {
     use super::*;
 
     fn hex(bytes: &[u8]) -> String {
-        Encoding::Hex.write(bytes).into_string().unwrap()
+        Encoding::Hex.write("f", bytes).unwrap().into_string().unwrap()
     }
 
     #[test]
     fn digests_are_those_of_the_standards() {
-        // RFC 1321 A.5, FIPS 180-2 A and B.
-        assert_eq!(hex(&Algorithm::Md5.digest(b"abc")), "900150983cd24fb0d6963f7d28e17f72");
-        assert_eq!(hex(&Algorithm::Sha1.digest(b"abc")), "a9993e364706816aba3e25717850c26c9cd0d89d");
+        // RFC 1321 A.5; FIPS 180-4's example of one block, `abc`.
+        for (algorithm, digest) in [
+            (Algorithm::Md5, "900150983cd24fb0d6963f7d28e17f72"),
+            (Algorithm::Sha1, "a9993e364706816aba3e25717850c26c9cd0d89d"),
+            (Algorithm::Sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+            (Algorithm::Sha512Of224, "4634270f707b6a54daae7530460842e20e37ed265ceee9a43e8924aa"),
+            (Algorithm::Sha512Of256, "53048e2681941ef99b2e29b76b4c7dabe4c2d0c634fc6d46e0e2f13107e7af23"),
+        ] {
+            assert_eq!(hex(&algorithm.digest(b"abc")), digest, "{algorithm:?}");
+        }
         assert_eq!(
-            hex(&Algorithm::Sha256.digest(b"abc")),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+            hex(&Algorithm::Sha384.digest(b"abc")),
+            "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed\
+             8086072ba1e7cc2358baeca134c825a7"
         );
-        assert!(hex(&Algorithm::Sha512.digest(b"abc")).starts_with("ddaf35a193617abacc417349ae204131"));
-        assert!(hex(&Algorithm::Sha384.digest(b"abc")).starts_with("cb00753f45a35e8bb5a03d699ac65007"));
+        assert_eq!(
+            hex(&Algorithm::Sha512.digest(b"abc")),
+            "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a\
+             2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f"
+        );
     }
 
     #[test]
     fn hmac_is_that_of_rfc_4231() {
-        // Test case 2.
-        let mac = Algorithm::Sha256.hmac(b"Jefe", b"what do ya want for nothing?");
-        assert_eq!(hex(&mac), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
-    }
-
-    #[test]
-    fn a_token_carries_its_claims_and_its_signature() {
-        let claims_in = Map::from([("sub".into(), "1".into())]);
-        let token = jwt(claims_in, &"secret".into(), "HS256").unwrap();
-        let (signed, signature) = token.rsplit_once('.').unwrap();
-        let expected = Algorithm::Sha256.hmac(b"secret", signed.as_bytes());
-        assert_eq!(Encoding::Base64Url.read("f", signature).unwrap(), expected);
-        let claims = claims(&token).unwrap();
-        assert_eq!(claims.as_map_ref().unwrap()["sub"].clone().into_string().unwrap(), "1");
-        assert!(jwt(Map::new(), &"k".into(), "none").is_err());
-        assert!(super::claims("a.b").is_err());
+        let cases: [(&[u8], &[u8], &str); 4] = [
+            (&[0x0b; 20], b"Hi There", "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"),
+            (
+                b"Jefe",
+                b"what do ya want for nothing?",
+                "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+            ),
+            (&[0xaa; 20], &[0xdd; 50], "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"),
+            (
+                &[0xaa; 131],
+                b"Test Using Larger Than Block-Size Key - Hash Key First",
+                "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
+            ),
+        ];
+        for (key, data, mac) in cases {
+            assert_eq!(hex(&Algorithm::Sha256.hmac(key, data)), mac);
+        }
+        // Test case 2 by the longer hashes.
+        let (key, data) = (b"Jefe", b"what do ya want for nothing?");
+        assert_eq!(
+            hex(&Algorithm::Sha384.hmac(key, data)),
+            "af45d2e376484031617f78d2b58a6b1b9c7ef464f5a01b47e42ec3736322445e8e2240ca5e69e2c78b3239ecfab21649"
+        );
+        assert_eq!(
+            hex(&Algorithm::Sha512.hmac(key, data)),
+            "164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea2505549758bf75c05a994a6d034f65f8f0e6fd\
+             caeab1a34d4a6b4b636e070a38bce737"
+        );
+        // RFC 2202, case 2.
+        assert_eq!(hex(&Algorithm::Md5.hmac(key, data)), "750c783e6ab0b503eaa86e310a5db738");
+        assert_eq!(hex(&Algorithm::Sha1.hmac(key, data)), "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
     }
 }

@@ -29,11 +29,13 @@ fn calls(registry: &mut Registry<'_>) {
             Ok(stage.declaration.borrow_mut().base_url(&url)?)
         },
     );
+    registry.declares("base_url(\"demo\");");
     let stage = Rc::clone(&registry.stage);
     registry.define("options(options)", "options of the whole run", move |options: Map| -> Outcome<()> {
         stage.declaring("options")?;
         Ok(stage.declaration.borrow_mut().options(options)?)
     });
+    registry.declares("options(#{ vus: 5, duration: \"30s\", timeout: \"10s\" });");
     let stage = Rc::clone(&registry.stage);
     registry.define(
         "scenario(name, options)",
@@ -43,6 +45,9 @@ fn calls(registry: &mut Registry<'_>) {
             let place = position(context.call_position());
             Ok(stage.declaration.borrow_mut().scenario(&name, options, place)?)
         },
+    );
+    registry.declares(
+        "scenario(\"traffic\", #{ executor: \"constant-vus\", vus: 5, duration: \"30s\", flow: \"browse\" });\nfn browse() { http::get(\"/health\"); }",
     );
     let stage = Rc::clone(&registry.stage);
     registry.define(
@@ -57,6 +62,7 @@ fn calls(registry: &mut Registry<'_>) {
             Ok(stage.declaration.borrow_mut().target(&key, &expression, Map::new(), place)?)
         },
     );
+    registry.declares("target(\"http_req_duration\", \"p(95) < 200ms\");");
     let stage = Rc::clone(&registry.stage);
     registry.define(
         "target(selector, expression, options)",
@@ -71,6 +77,9 @@ fn calls(registry: &mut Registry<'_>) {
             Ok(stage.declaration.borrow_mut().target(&key, &expression, options, place)?)
         },
     );
+    registry.declares(
+        "target(\"http_req_failed\", \"rate < 5% over 30s\", #{ abort_on_fail: true, delay_abort_eval: \"10s\" });",
+    );
 }
 
 fn values(registry: &mut Registry<'_>) {
@@ -83,6 +92,9 @@ fn values(registry: &mut Registry<'_>) {
             Ok(Weighted::from_options(&options).map_err(plan)?)
         },
     );
+    registry.declares(
+        "scenario(\"mixed\", #{ executor: \"constant-vus\", vus: 5, duration: \"30s\", flow: weighted(#{ look: 80, buy: 20 }) });\nfn look() { http::get(\"/health\"); }\nfn buy() { http::get(\"/mcp/tools\"); }",
+    );
     registry.define(
         "between(min, max)",
         "a think time, uniform between two durations",
@@ -91,6 +103,9 @@ fn values(registry: &mut Registry<'_>) {
             Ok(Think::between(min, max).map_err(plan)?)
         },
     );
+    registry.declares(
+        "scenario(\"calm\", #{ executor: \"constant-vus\", vus: 5, duration: \"30s\", flow: \"flow\", think: between(\"1s\", \"5s\") });",
+    );
     registry.define(
         "constant(pause)",
         "a think time that is always the same",
@@ -98,24 +113,29 @@ fn values(registry: &mut Registry<'_>) {
             Ok(Think::Constant(to_duration("`constant`", &pause)?))
         },
     );
+    registry.declares(
+        "scenario(\"calm\", #{ executor: \"constant-vus\", vus: 5, duration: \"30s\", flow: \"flow\", think: constant(\"2s\") });",
+    );
     registry.define(
         "pacing(period)",
         "a think time that lets iterations start this far apart",
         |period: ImmutableString| -> Outcome<Think> { Ok(Think::Pacing(to_duration("`pacing`", &period)?)) },
     );
+    registry.declares("scenario(\"steady\", #{ executor: \"constant-vus\", vus: 5, duration: \"30s\", flow: \"flow\", think: pacing(\"1s\") });");
     registry.define(
         "throughput(per_second)",
         "a think time that allows at most so many iterations a second and user",
         move |per_second: f64| -> Outcome<Think> { Ok(Think::throughput(per_second).map_err(plan)?) },
     );
+    registry.declares("scenario(\"steady\", #{ executor: \"constant-vus\", vus: 5, duration: \"30s\", flow: \"flow\", think: throughput(2) });");
     registry.overload("throughput", move |per_second: i64| -> Outcome<Think> {
         Ok(Think::throughput(per_second as f64).map_err(plan)?)
     });
     for name in ["constant", "pacing"] {
         registry
-            .overload(name, move |number: Dynamic| -> Outcome<Think> { Err(no_unit(name, &number).into()) });
+            .mistake(name, move |number: Dynamic| -> Outcome<Think> { Err(no_unit(name, &number).into()) });
     }
-    registry.overload("between", |min: Dynamic, _: Dynamic| -> Outcome<Think> {
+    registry.mistake("between", |min: Dynamic, _: Dynamic| -> Outcome<Think> {
         Err(no_unit("between", &min).into())
     });
 }

@@ -22,12 +22,14 @@ pub(super) fn register(registry: &mut Registry<'_>) {
             })
         },
     );
+    registry.example("env(\"PATH\").is_empty() // false");
     let stage = Rc::clone(&registry.stage);
     registry.define(
         "env(name, otherwise)",
         "the same with a default",
         move |name: ImmutableString, otherwise: Dynamic| find(&stage, &name).map_or(otherwise, Dynamic::from),
     );
+    registry.declares("base_url(env(\"TARGET_URL\", \"demo\"));");
 }
 
 fn find(stage: &Stage, name: &str) -> Option<ImmutableString> {

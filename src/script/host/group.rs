@@ -23,6 +23,9 @@ pub(super) fn register(registry: &mut Registry<'_>) {
             group(&context, &stage, &name, &closure)
         },
     );
+    registry.example(
+        "group(\"look around\", || { http::get(\"/health\"); http::get(\"/mcp/tools\").status }) // 200",
+    );
 }
 
 fn group(

@@ -8,8 +8,9 @@ use super::super::error::HostError;
 use super::super::frozen::{FrozenList, FrozenMap};
 use super::super::registry::Registry;
 use super::super::stage::Stage;
-use super::super::value::{to_json, type_name};
+use super::super::value::{described, to_json, type_name};
 use super::super::vu::{Route, Vu};
+use super::argument::misfit;
 use super::metric::to_tags;
 use super::response::Reply;
 use crate::diagnostic::suggest;
@@ -28,6 +29,35 @@ const METHODS: [(&str, &str, &str, Method); 7] = [
     ("http::patch(url)", "http::patch(url, options)", "sends a PATCH", Method::Patch),
     ("http::del(url)", "http::del(url, options)", "sends a DELETE", Method::Delete),
     ("http::options(url)", "http::options(url, options)", "sends an OPTIONS", Method::Options),
+];
+
+/// Each at work, without options and with.
+const EXAMPLES: [[&str; 2]; 7] = [
+    [
+        "http::get(\"/health\").status // 200",
+        "http::get(\"/api/market/prices\", #{ query: #{ symbols: \"AAPL\" }, name: \"prices\" }).status // 200",
+    ],
+    ["http::head(\"/health\").body // \"\"", "http::head(\"/health\", #{ timeout: \"2s\" }).body // \"\""],
+    [
+        "http::post(\"/dsl/execute\").status // 422",
+        "http::post(\"/dsl/execute\", #{ json: #{ query: \"GET PRICE FOR AAPL\" } }).status // 200",
+    ],
+    [
+        "let r = http::put(\"/orders/1\");",
+        "let r = http::put(\"/orders/1\", #{ json: #{ symbol: \"AAPL\", count: 2 }, name: \"order\" });",
+    ],
+    [
+        "let r = http::patch(\"/orders/1\");",
+        "let r = http::patch(\"/orders/1\", #{ json: #{ count: 3 }, headers: #{ \"If-Match\": \"1\" } });",
+    ],
+    [
+        "let r = http::del(\"/orders/1\");",
+        "let r = http::del(\"/orders/1\", #{ expected_statuses: [204, 404] });",
+    ],
+    [
+        "let r = http::options(\"/health\");",
+        "let r = http::options(\"/health\", #{ tags: #{ kind: \"preflight\" } });",
+    ],
 ];
 
 /// Options of a request.
@@ -53,11 +83,13 @@ const EXPECTED: std::ops::Range<u16> = 200..400;
 
 pub(super) fn register(registry: &mut Registry<'_>) {
     for (index, (plain, with_options, about, method)) in METHODS.into_iter().enumerate() {
+        let [example, example_with_options] = EXAMPLES[index];
         let name = plain.split('(').next().unwrap_or(plain);
         let (stage, verb, nothing) = (Rc::clone(&registry.stage), method.clone(), Call::default());
         registry.define(plain, about, move |url: ImmutableString| {
             call(&stage, name, Some(index), &verb, url, &nothing)
         });
+        registry.example(example);
         let verb_of_constant = method.clone();
         let (stage, verb) = (Rc::clone(&registry.stage), method);
         registry.define(
@@ -67,14 +99,16 @@ pub(super) fn register(registry: &mut Registry<'_>) {
                 call(&stage, name, Some(index), &verb, url, &Call::read(name, &options)?)
             },
         );
+        registry.example(example_with_options);
         let (stage, verb) = (Rc::clone(&registry.stage), verb_of_constant);
         registry.overload(name, move |url: ImmutableString, options: FrozenMap| {
             call(&stage, name, Some(index), &verb, url, &Call::read(name, &options.to_map())?)
         });
-        registry.overload(name, move |_: Dynamic, other: Dynamic| -> Outcome<Reply> {
-            Err(no_map(name, &other).into())
+        registry.mistake(name, move |url: Dynamic, other: Dynamic| -> Outcome<Reply> {
+            let is_text = url.is_string();
+            Err(if is_text { no_map(name, &other) } else { misfit(name, "a text as its URL", &url) }.into())
         });
-        registry.overload(name, move |_: Dynamic, _: Dynamic, _: Dynamic| -> Outcome<Reply> {
+        registry.mistake(name, move |_: Dynamic, _: Dynamic, _: Dynamic| -> Outcome<Reply> {
             Err(as_in_k6(name).into())
         });
     }
@@ -84,6 +118,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
         "sends a request with any method",
         move |method: ImmutableString, url: ImmutableString| request(&stage, &method, url, &Map::new()),
     );
+    registry.example("http::request(\"GET\", \"/health\").status // 200");
     let stage = Rc::clone(&registry.stage);
     registry.define(
         "http::request(method, url, options)",
@@ -92,13 +127,9 @@ pub(super) fn register(registry: &mut Registry<'_>) {
             request(&stage, &method, url, &options)
         },
     );
-    registry.overload("http::request", |_: Dynamic, _: Dynamic, _: Dynamic, _: Dynamic| -> Outcome<Reply> {
+    registry.example("http::request(\"POST\", \"/dsl/execute\", #{ json: #{ query: \"GET PRICE FOR AAPL\" } }).status // 200");
+    registry.mistake("http::request", |_: Dynamic, _: Dynamic, _: Dynamic, _: Dynamic| -> Outcome<Reply> {
         Err(as_in_k6("http::request").into())
-    });
-    registry.overload("http::batch", |_: Dynamic| -> Outcome<Reply> {
-        Err(HostError::new("`http::batch` comes with a later version")
-            .hint("call `http::get` and its kin one after another for now")
-            .into())
     });
 }
 
@@ -384,7 +415,7 @@ fn unknown_option(function: &str, option: &str) -> HostError {
 fn no_map(function: &str, other: &Dynamic) -> HostError {
     HostError::new(format!(
         "`{function}` takes a map of options as its second argument, not {}",
-        type_name(other)
+        described(other)
     ))
     .hint(format!("write `{function}(url, #{{ body: … }})`, or `json: …` for JSON"))
 }

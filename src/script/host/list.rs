@@ -6,10 +6,9 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use rhai::{Array, Dynamic, EvalAltResult, INT};
 
 use super::super::error::HostError;
-use super::super::frozen::FrozenList;
 use super::super::registry::Registry;
 use super::super::stage::Stage;
-use super::super::value::type_name;
+use super::argument::to_list;
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
@@ -19,17 +18,22 @@ pub(super) fn register(registry: &mut Registry<'_>) {
         "shuffle(list)",
         "the items of a list in an order by chance",
         move |list: Dynamic| -> Outcome<Array> {
-            let mut items = items("shuffle", list)?;
+            let mut items = to_list("shuffle", list)?;
             items.shuffle(&mut *stage.vu().rng.borrow_mut());
             Ok(items)
         },
     );
+    registry.takes("list", "list").example("shuffle([1, 2, 3]).len() // 3");
     let stage = Rc::clone(&registry.stage);
     registry.define(
         "sample(list, count)",
         "so many different items of a list, in an order by chance",
-        move |list: Dynamic, count: INT| -> Outcome<Array> { sample(&stage, items("sample", list)?, count) },
+        move |list: Dynamic, count: INT| -> Outcome<Array> {
+            sample(&stage, to_list("sample", list)?, count)
+        },
     );
+    registry.takes("list", "list");
+    registry.example("sample([\"AAPL\", \"TSLA\", \"BTC\"], 2).len() // 2");
 }
 
 fn sample(stage: &Stage, items: Array, count: INT) -> Outcome<Array> {
@@ -38,12 +42,4 @@ fn sample(stage: &Stage, items: Array, count: INT) -> Outcome<Array> {
             .hint("it takes each item once at most: draw with `pick` where items may repeat")
     })?;
     Ok(items.sample(&mut *stage.vu().rng.borrow_mut(), wanted).cloned().collect())
-}
-
-fn items(function: &str, list: Dynamic) -> Outcome<Array> {
-    if let Some(frozen) = list.read_lock::<FrozenList>() {
-        return Ok(frozen.iter().cloned().collect());
-    }
-    let kind = type_name(&list);
-    Ok(list.into_array().map_err(|_| HostError::new(format!("`{function}` takes a list, not {kind}")))?)
 }

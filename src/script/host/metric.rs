@@ -20,19 +20,40 @@ struct CustomMetric {
     kind: Kind,
 }
 
-const FORMS: [(&str, &str, Kind); 4] = [
-    ("counter(name)", "declares a metric that adds up: `.add(n)`", Kind::Counter),
-    ("gauge(name)", "declares a metric whose last value counts: `.set(n)`", Kind::Gauge),
-    ("rate(name)", "declares a share: `.add(true)`, or `.add(hits, total)`", Kind::Rate),
-    ("trend(name)", "declares a distribution of plain numbers: `.add(n)`", Kind::Trend),
+const FORMS: [(&str, &str, &str, Kind); 4] = [
+    (
+        "counter(name)",
+        "declares a metric that adds up: `.add(n)`",
+        "const SOLD = counter(\"sold\");\nfn flow() { global::SOLD.add(2); }",
+        Kind::Counter,
+    ),
+    (
+        "gauge(name)",
+        "declares a metric whose last value counts: `.set(n)`",
+        "const QUEUE = gauge(\"queue_length\");\nfn flow() { global::QUEUE.set(5); }",
+        Kind::Gauge,
+    ),
+    (
+        "rate(name)",
+        "declares a share: `.add(true)`, or `.add(hits, total)`",
+        "const IN_STOCK = rate(\"in_stock\");\nfn flow() { global::IN_STOCK.add(http::get(\"/health\").status == 200); }",
+        Kind::Rate,
+    ),
+    (
+        "trend(name)",
+        "declares a distribution of plain numbers: `.add(n)`",
+        "const ITEMS = trend(\"items\");\nfn flow() { global::ITEMS.add(12); }",
+        Kind::Trend,
+    ),
 ];
 
 pub(super) fn register(registry: &mut Registry<'_>) {
     registry.engine.register_type_with_name::<CustomMetric>("metric");
-    for (signature, about, kind) in FORMS {
+    for (signature, about, example, kind) in FORMS {
         let stage = Rc::clone(&registry.stage);
         registry
-            .define(signature, about, move |name: ImmutableString| declare(&stage, name, kind, Unit::None));
+            .define(signature, about, move |name: ImmutableString| declare(&stage, name, kind, Unit::None))
+            .declares(example);
     }
     let stage = Rc::clone(&registry.stage);
     registry.define(
@@ -51,28 +72,54 @@ pub(super) fn register(registry: &mut Registry<'_>) {
             declare(&stage, name, Kind::Trend, unit)
         },
     );
+    registry.declares(
+        "const LOGIN = trend(\"login_time\", \"time\");\nfn flow() { global::LOGIN.add(http::get(\"/health\").timings.duration); }",
+    );
     let stage = Rc::clone(&registry.stage);
     // k6: `new Trend(name, isTime)`.
-    registry.overload("trend", move |name: ImmutableString, is_time: bool| {
+    registry.mistake("trend", move |name: ImmutableString, is_time: bool| {
         declare(&stage, name, Kind::Trend, if is_time { Unit::Time } else { Unit::None })
     });
     methods(registry);
 }
 
 fn methods(registry: &mut Registry<'_>) {
-    for name in ["add", "set"] {
+    for (plain, with_tags, name, about, example) in [
+        (
+            "metric.add(value)",
+            "metric.add(value, tags)",
+            "add",
+            "adds a number to a counter or a trend, true or false to a rate",
+            "const SOLD = counter(\"sold\");\nfn flow() { global::SOLD.add(1, #{ symbol: \"AAPL\" }); }",
+        ),
+        (
+            "metric.set(value)",
+            "metric.set(value, tags)",
+            "set",
+            "sets a gauge",
+            "const QUEUE = gauge(\"queue_length\");\nfn flow() { global::QUEUE.set(5, #{ side: \"buy\" }); }",
+        ),
+    ] {
+        let takes = if name == "set" { "number" } else { "number or true or false" };
         let stage = Rc::clone(&registry.stage);
-        registry.engine.register_fn(name, move |metric: &mut CustomMetric, value: Dynamic| {
+        registry.method(plain, about, move |metric: &mut CustomMetric, value: Dynamic| {
             add(&stage, metric, name, &value, &TagSet::default())
         });
+        registry.takes("value", takes).declares(example);
         let stage = Rc::clone(&registry.stage);
-        registry.engine.register_fn(name, move |metric: &mut CustomMetric, value: Dynamic, tags: Map| {
-            add(&stage, metric, name, &value, &to_tags(&tags)?)
-        });
+        registry.method(
+            with_tags,
+            "the same with tags on the sample",
+            move |metric: &mut CustomMetric, value: Dynamic, tags: Map| {
+                add(&stage, metric, name, &value, &to_tags(&tags)?)
+            },
+        );
+        registry.takes("value", takes).declares(example);
     }
     let stage = Rc::clone(&registry.stage);
-    registry.engine.register_fn(
-        "add",
+    registry.method(
+        "metric.add(hits, total)",
+        "adds so many hits of a total to a rate",
         move |metric: &mut CustomMetric, hits: INT, total: INT| -> Outcome<()> {
             if metric.kind != Kind::Rate {
                 return Err(misuse(metric, "takes one number").into());
@@ -86,7 +133,11 @@ fn methods(registry: &mut Registry<'_>) {
             record(&stage, metric, &TagSet::default(), |recorder, series| recorder.rate(series, hits, total))
         },
     );
-    registry.engine.register_get("name", |metric: &mut CustomMetric| metric.name.clone());
+    registry.declares("const FOUND = rate(\"found\");\nfn flow() { global::FOUND.add(3, 8); }");
+    registry.property("metric.name", "the name that it was declared by", |metric: &mut CustomMetric| {
+        metric.name.clone()
+    });
+    registry.declares("const SOLD = counter(\"sold\");\nfn flow() { log::info(global::SOLD.name); }");
     registry
         .engine
         .register_fn("to_string", |metric: &mut CustomMetric| format!("{} {}", metric.kind, metric.name));

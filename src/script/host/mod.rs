@@ -1,5 +1,6 @@
 //! What scripts can call: a file per host module, a line per module in [`MODULES`].
 
+mod argument;
 mod assert;
 mod bytes;
 mod check;
@@ -8,9 +9,11 @@ mod crypto;
 mod declare;
 mod encoding;
 mod env;
+mod fake;
 mod group;
 mod http;
 mod json_path;
+mod jwt;
 mod list;
 mod log;
 mod metric;
@@ -53,11 +56,13 @@ pub(super) const MODULES: &[HostModule] = &[
     HostModule { register: random::register },
     HostModule { register: list::register },
     HostModule { register: uuid::register },
+    HostModule { register: fake::register },
     HostModule { register: vu::register },
     HostModule { register: env::register },
     HostModule { register: log::register },
     HostModule { register: encoding::register },
     HostModule { register: crypto::register },
+    HostModule { register: jwt::register },
     HostModule { register: regex::register },
     HostModule { register: url::register },
 ];

@@ -97,63 +97,154 @@ fn milliseconds(ns: u64) -> f64 {
 }
 
 pub(super) fn register(registry: &mut Registry<'_>) {
-    let engine = &mut *registry.engine;
-    engine
-        .register_type_with_name::<Reply>("response")
-        .register_get("status", |reply: &mut Reply| i64::from(reply.0.exchange.status()))
-        .register_get("status_text", |reply: &mut Reply| {
-            reply
-                .0
-                .exchange
-                .result
-                .as_ref()
-                .map_or_else(|_| String::new(), |response| response.reason().into_owned())
-        })
-        .register_get("body", |reply: &mut Reply| String::from_utf8_lossy(reply.body()).into_owned())
-        .register_get("bytes", |reply: &mut Reply| reply.body().to_vec())
-        .register_get("headers", |reply: &mut Reply| reply.headers())
-        .register_get("timings", |reply: &mut Reply| reply.0.exchange.timings)
-        .register_get("cache", |reply: &mut Reply| reply.cache())
-        .register_get("url", |reply: &mut Reply| ImmutableString::from(&*reply.0.url))
-        .register_get("error", |reply: &mut Reply| {
-            reply.0.exchange.error().map_or_else(ImmutableString::new, |error| error.into_owned().into())
-        })
-        .register_get("error_code", |reply: &mut Reply| i64::from(reply.0.exchange.error_code()))
-        .register_get("proto", |reply: &mut Reply| {
-            reply.0.exchange.result.as_ref().map_or("", |response| response.protocol().as_str())
-        })
-        .register_get("remote_ip", |reply: &mut Reply| {
-            reply.0.exchange.remote.map_or_else(String::new, |remote| remote.ip().to_string())
-        })
-        .register_get("remote_port", |reply: &mut Reply| {
-            reply.0.exchange.remote.map_or(0, |remote| i64::from(remote.port()))
-        })
-        .register_fn("header", |reply: &mut Reply, name: ImmutableString| reply.header(&name))
-        .register_fn("json", |reply: &mut Reply| -> Outcome<Dynamic> {
-            Ok(reply.json()?.map_or(Dynamic::UNIT, from_json))
-        })
-        .register_fn("json", |reply: &mut Reply, path: ImmutableString| reply.json_at(&path))
-        .register_fn("to_string", |reply: &mut Reply| {
-            format!("{} {}", reply.0.exchange.status(), reply.0.url)
-        });
-    engine.register_type_with_name::<Timings>("timings");
-    for (name, of) in TIMINGS {
-        engine.register_get(name, move |timings: &mut Timings| milliseconds(of(timings)));
+    registry.engine.register_type_with_name::<Reply>("response");
+    registry.engine.register_type_with_name::<Timings>("timings");
+    answer(registry);
+    about(registry);
+    for (signature, about, example, of) in TIMINGS {
+        registry.property(signature, about, move |timings: &mut Timings| milliseconds(of(timings)));
+        registry.example(example);
     }
+    registry.engine.register_fn("to_string", |reply: &mut Reply| {
+        format!("{} {}", reply.0.exchange.status(), reply.0.url)
+    });
+}
+
+/// What the service said.
+fn answer(registry: &mut Registry<'_>) {
+    registry.property("response.status", "the status; 0 without an answer", |reply: &mut Reply| {
+        i64::from(reply.0.exchange.status())
+    });
+    registry.example("http::get(\"/health\").status // 200");
+    registry.property("response.status_text", "the words behind the status", |reply: &mut Reply| {
+        let response = reply.0.exchange.result.as_ref();
+        response.map_or_else(|_| String::new(), |response| response.reason().into_owned())
+    });
+    registry.example("http::get(\"/health\").status_text // \"OK\"");
+    registry.property("response.body", "the body as a text", |reply: &mut Reply| {
+        String::from_utf8_lossy(reply.body()).into_owned()
+    });
+    registry.example("http::get(\"/health\").body.contains(\"healthy\") // true");
+    registry.property("response.bytes", "the body as bytes", |reply: &mut Reply| reply.body().to_vec());
+    registry.example("http::get(\"/health\").bytes.len() > 0 // true");
+    registry.property(
+        "response.headers",
+        "a map of the headers, their names in lower case",
+        |reply: &mut Reply| reply.headers(),
+    );
+    registry.example("http::get(\"/health\").headers[\"content-type\"] // \"application/json\"");
+    registry.method(
+        "response.header(name)",
+        "a header, its name in any case; nothing where it is missing",
+        |reply: &mut Reply, name: ImmutableString| reply.header(&name),
+    );
+    registry.gives("text or nothing");
+    registry.example("http::get(\"/health\").header(\"Content-Type\") // \"application/json\"");
+    registry.method(
+        "response.json()",
+        "the body as JSON; nothing without an answer",
+        |reply: &mut Reply| -> Outcome<Dynamic> { Ok(reply.json()?.map_or(Dynamic::UNIT, from_json)) },
+    );
+    registry.example("http::get(\"/health\").json().status // \"healthy\"");
+    registry.method(
+        "response.json(path)",
+        "what a path finds in it (RFC 9535): a value or nothing, a list where it can find several",
+        |reply: &mut Reply, path: ImmutableString| reply.json_at(&path),
+    );
+    registry.example("http::get(\"/health\").json(\"status\") // \"healthy\"");
+    registry.property(
+        "response.cache",
+        "what a cache before the service said: \"hit\", \"miss\", …, or \"unknown\"",
+        |reply: &mut Reply| reply.cache(),
+    );
+    registry.example("http::get(\"/health\").cache // \"unknown\"");
+}
+
+/// How it came.
+fn about(registry: &mut Registry<'_>) {
+    registry.property(
+        "response.timings",
+        "how long each phase took, in milliseconds",
+        |reply: &mut Reply| reply.0.exchange.timings,
+    );
+    registry.example("http::get(\"/health\").timings.duration > 0.0 // true");
+    registry.property("response.url", "the whole URL that was asked", |reply: &mut Reply| {
+        ImmutableString::from(&*reply.0.url)
+    });
+    registry.example("http::get(\"/health\").url.ends_with(\"/health\") // true");
+    registry.property("response.error", "why there is no answer; empty otherwise", |reply: &mut Reply| {
+        reply.0.exchange.error().map_or_else(ImmutableString::new, |error| error.into_owned().into())
+    });
+    registry.example("http::get(\"/health\").error // \"\"");
+    registry.property(
+        "response.error_code",
+        "k6's number of the error, 1000 and the status for 400 and up; 0 otherwise",
+        |reply: &mut Reply| i64::from(reply.0.exchange.error_code()),
+    );
+    registry.example("http::get(\"/nowhere\").error_code // 1404");
+    registry.property("response.proto", "the protocol that answered", |reply: &mut Reply| {
+        reply.0.exchange.result.as_ref().map_or("", |response| response.protocol().as_str())
+    });
+    registry.example("http::get(\"/health\").proto // \"HTTP/1.1\"");
+    registry.property("response.remote_ip", "the address that answered", |reply: &mut Reply| {
+        reply.0.exchange.remote.map_or_else(String::new, |remote| remote.ip().to_string())
+    });
+    registry.example("http::get(\"/health\").remote_ip // \"127.0.0.1\"");
+    registry.property("response.remote_port", "its port", |reply: &mut Reply| {
+        reply.0.exchange.remote.map_or(0, |remote| i64::from(remote.port()))
+    });
+    registry.example("http::get(\"/health\").remote_port > 0 // true");
 }
 
 /// How a phase is read from the timings.
 type Nanoseconds = fn(&Timings) -> u64;
 
 /// The phases as k6 names them, in milliseconds for scripts.
-const TIMINGS: [(&str, Nanoseconds); 9] = [
-    ("blocked", |timings| timings.phases.blocked_ns),
-    ("dns", |timings| timings.phases.dns_ns),
-    ("connecting", |timings| timings.phases.connecting_ns),
-    ("tls_handshaking", |timings| timings.phases.tls_ns),
-    ("sending", |timings| timings.phases.sending_ns),
-    ("waiting", |timings| timings.phases.waiting_ns),
-    ("receiving", |timings| timings.phases.receiving_ns),
-    ("duration", |timings| timings.phases.duration_ns()),
-    ("total", Timings::total_ns),
+const TIMINGS: [(&str, &str, &str, Nanoseconds); 9] = [
+    (
+        "timings.blocked",
+        "waiting for a connection",
+        "http::get(\"/health\").timings.blocked >= 0.0 // true",
+        |timings| timings.phases.blocked_ns,
+    ),
+    ("timings.dns", "looking the name up", "http::get(\"/health\").timings.dns >= 0.0 // true", |timings| {
+        timings.phases.dns_ns
+    }),
+    (
+        "timings.connecting",
+        "connecting",
+        "http::get(\"/health\").timings.connecting >= 0.0 // true",
+        |timings| timings.phases.connecting_ns,
+    ),
+    (
+        "timings.tls_handshaking",
+        "the TLS handshake",
+        "http::get(\"/health\").timings.tls_handshaking >= 0.0 // true",
+        |timings| timings.phases.tls_ns,
+    ),
+    (
+        "timings.sending",
+        "sending the request",
+        "http::get(\"/health\").timings.sending >= 0.0 // true",
+        |timings| timings.phases.sending_ns,
+    ),
+    (
+        "timings.waiting",
+        "waiting for the first byte",
+        "http::get(\"/health\").timings.waiting >= 0.0 // true",
+        |timings| timings.phases.waiting_ns,
+    ),
+    (
+        "timings.receiving",
+        "receiving the body",
+        "http::get(\"/health\").timings.receiving >= 0.0 // true",
+        |timings| timings.phases.receiving_ns,
+    ),
+    (
+        "timings.duration",
+        "sending, waiting and receiving",
+        "http::get(\"/health\").timings.duration >= 0.0 // true",
+        |timings| timings.phases.duration_ns(),
+    ),
+    ("timings.total", "all phases", "http::get(\"/health\").timings.total >= 0.0 // true", Timings::total_ns),
 ];
