@@ -3,6 +3,7 @@
 mod declaring;
 mod errors;
 mod functions;
+mod fuzz;
 mod limits;
 mod registered;
 
