@@ -94,7 +94,7 @@ fn expression(bytes: &mut Bytes<'_>, functions: &[(&str, usize)], index: usize, 
     if depth == DEPTH_MAX {
         return (*bytes.of(ODD)).to_owned();
     }
-    let mut next = |bytes: &mut Bytes<'_>| expression(bytes, functions, index, depth + 1);
+    let next = |bytes: &mut Bytes<'_>| expression(bytes, functions, index, depth + 1);
     match bytes.below(10) {
         0 | 1 => (*bytes.of(ODD)).to_owned(),
         2 if index > 0 => format!("v{}", bytes.below(index)),
