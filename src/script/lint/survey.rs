@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rhai::{AST, ASTNode, Dynamic, Expr, FnCallExpr, FnPtr, Stmt};
 
+use super::super::bodies::Bodies;
 use super::super::place::position;
 use crate::diagnostic::{Position, Source};
 
@@ -50,18 +51,11 @@ pub(super) struct Function {
     pub(super) this: Option<Position>,
     /// Names of variables that it reads.
     pub(super) reads: BTreeSet<String>,
-    start: Position,
-    /// Unknown of a closure whose body is an expression.
-    end: Option<Position>,
 }
 
 impl Function {
     pub(super) fn is_closure(&self) -> bool {
         self.name.contains('$')
-    }
-
-    fn holds(&self, place: Position) -> bool {
-        self.start == place || self.end.is_some_and(|end| self.start <= place && place <= end)
     }
 }
 
@@ -88,8 +82,7 @@ pub(super) struct Survey {
     pub(super) texts: BTreeMap<String, usize>,
     /// Modules that it imports, by their names here.
     pub(super) imports: Vec<(String, Option<Position>)>,
-    /// By where their bodies start.
-    order: Vec<usize>,
+    bodies: Bodies,
 }
 
 /// Functions that declare a metric of that name.
@@ -99,22 +92,15 @@ impl Survey {
     pub(super) fn of(ast: &AST, source: &Source) -> Self {
         let mut survey = Self::default();
         let lines: Vec<&str> = source.text.lines().collect();
-        survey.functions = ast.iter_fn_def().filter_map(|function| {
-            let start = position(function.body.start_position())?;
-            let name = function.name.to_string();
-            Some(Function {
-                place: name_of(&lines, start, &name).or(Some(start)),
-                parameters: function.params.iter().map(ToString::to_string).collect(),
-                name,
-                this: None,
-                reads: BTreeSet::new(),
-                start,
-                end: position(function.body.end_position()),
-            })
-        }).collect();
-        survey.order = (0..survey.functions.len()).collect();
-        let functions = &survey.functions;
-        survey.order.sort_by_key(|index| functions[*index].start);
+        survey.bodies = Bodies::of(ast);
+        let functions = survey.bodies.list().iter().map(|body| Function {
+            place: name_of(&lines, body.start, &body.name).or(Some(body.start)),
+            parameters: body.parameters.iter().map(ToString::to_string).collect(),
+            name: body.name.to_string(),
+            this: None,
+            reads: BTreeSet::new(),
+        });
+        survey.functions = functions.collect();
         let mut owner = None;
         ast.walk(&mut |nodes: &[ASTNode<'_>]| {
             if let [root] = nodes {
@@ -131,10 +117,7 @@ impl Survey {
 
     /// The function in whose body a statement stands; none at the top level.
     pub(super) fn owner(&self, statement: ASTNode<'_>) -> Option<usize> {
-        let place = position(statement.position())?;
-        let behind = self.order.partition_point(|index| self.functions[*index].start <= place);
-        // Bodies nest, so the innermost that holds the place is the last that starts before it.
-        (self.order[..behind].iter().rev()).copied().find(|index| self.functions[*index].holds(place))
+        self.bodies.owner(statement)
     }
 
     /// The function of that name.
