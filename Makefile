@@ -8,7 +8,9 @@ MAKEFLAGS += --no-print-directory
 # Servers that tests whose name holds `needs_` drive, as Debian packages. None so far.
 TEST_SERVERS :=
 
-.PHONY: help quick test install-test-servers fmt clippy docs audit main-job bench bench-http bench-memory bench-script clean
+FUZZ_RUNS ?= 500000
+
+.PHONY: help quick test install-test-servers fmt clippy docs audit main-job fuzz bench bench-http bench-memory bench-script clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -42,6 +44,13 @@ main-job: ## scripts/targets.rhai on the embedded demo, in a release build
 audit: ## licences, advisories and yanked crates, whenever Cargo.lock changes
 	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
 	cargo deny --all-features check
+
+fuzz: ## odd scripts at the parser and at every function: FUZZ_RUNS (500000) each; wants nightly and cargo-fuzz
+	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
+	@mkdir -p fuzz/corpus/parse fuzz/corpus/declare && cp tests/ui/*.rhai scripts/*.rhai fuzz/corpus/parse/
+	@for target in parse declare; do \
+		cargo +nightly fuzz run --sanitizer none $$target -- -runs=$(FUZZ_RUNS) -timeout=10 -rss_limit_mb=4096 -max_len=4096; \
+	done
 
 ##@ Measuring (leave the machine alone meanwhile)
 

@@ -1,26 +1,95 @@
-//! `runner check`: whether a script would run, without a request.
+//! `runner check`: whether scripts would run, without a request, and what the lints say of them.
+//!
+//! Text goes where errors go, to standard error, with a line for each script on standard output; `--json`
+//! prints one list there instead. A script that doesn't load fails with its own code, warnings only with
+//! `--strict`. All scripts are looked at, whatever the first is like.
+
+use std::path::{Path, PathBuf};
 
 use super::CliError;
 use super::progress::print_log;
-use super::script::{LoadArguments, Script, ScriptArguments};
+use super::script::{LoadArguments, OutsideArguments};
 use super::terminal;
+use crate::diagnostic::{Diagnostic, Severity, to_finding};
+use crate::session::{Declared, check, read};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
+    /// The scripts; `-` reads standard input
+    #[arg(required = true, value_name = "SCRIPT")]
+    scripts: Vec<PathBuf>,
+    /// Print a list for editors: file, line, column, `end_column`, severity, code, message, notes, hint
+    #[arg(long)]
+    json: bool,
+    /// Fail with 104 if there is a warning
+    #[arg(long)]
+    strict: bool,
     #[command(flatten)]
-    script: ScriptArguments,
+    outside: OutsideArguments,
     #[command(flatten)]
     load: LoadArguments,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
-    let Script { source, declared, .. } =
-        arguments.script.declare(&arguments.load, |line| print_log(&line))?;
+    let mut findings = Vec::new();
+    let mut codes = Vec::new();
+    for script in &arguments.scripts {
+        let (declared, diagnostics) = look(arguments, script)?;
+        let fails = |diagnostic: &&Diagnostic| diagnostic.severity == Severity::Error || arguments.strict;
+        // The first is the worst.
+        codes.extend(diagnostics.iter().find(fails).map(|diagnostic| diagnostic.code));
+        if arguments.json {
+            findings.extend(diagnostics.iter().map(|diagnostic| in_file(diagnostic, script)));
+            continue;
+        }
+        for (index, diagnostic) in diagnostics.iter().enumerate() {
+            if index > 0 {
+                terminal::say(format_args!("\n"));
+            }
+            terminal::print_diagnostic(diagnostic);
+        }
+        if let Some(declared) = declared {
+            terminal::print(&summary(script, &declared, diagnostics.len()))?;
+        }
+    }
+    if arguments.json {
+        terminal::print(&(serde_json::to_string_pretty(&findings)? + "\n"))?;
+    }
+    if codes.is_empty() { Ok(()) } else { Err(CliError::NotPassed(codes)) }
+}
+
+/// The plan of one script, if there is one, and all that is to be said.
+fn look(arguments: &Arguments, script: &Path) -> Result<(Option<Declared>, Vec<Diagnostic>), CliError> {
+    let outside = arguments.outside.of(script)?;
+    let overrides = arguments.outside.overrides(&arguments.load)?;
+    let source = match read(script) {
+        Ok(source) => source,
+        Err(diagnostic) => return Ok((None, vec![diagnostic])),
+    };
+    let is_quiet = arguments.json;
+    Ok(check(&source, &outside, &overrides, move |line| {
+        if !is_quiet {
+            print_log(&line);
+        }
+    }))
+}
+
+/// For editors; what has no place is of the file.
+fn in_file(diagnostic: &Diagnostic, script: &Path) -> serde_json::Value {
+    let mut finding = to_finding(diagnostic);
+    if finding["file"].is_null() {
+        finding["file"] = script.display().to_string().into();
+    }
+    finding
+}
+
+fn summary(script: &Path, declared: &Declared, warnings: usize) -> String {
     let counted = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
-    terminal::print(&format!(
-        "✓ {}: {}, {}\n",
-        source.name,
+    let warned = if warnings == 0 { String::new() } else { format!(", {}", counted(warnings, "warning")) };
+    format!(
+        "✓ {}: {}, {}{warned}\n",
+        script.display(),
         counted(declared.plan.scenarios.len(), "scenario"),
         counted(declared.plan.targets.len(), "target")
-    ))
+    )
 }

@@ -17,6 +17,13 @@ use crate::units::parse_duration;
 pub(super) struct ScriptArguments {
     /// The script; `-` reads standard input
     pub(super) script: PathBuf,
+    #[command(flatten)]
+    pub(super) outside: OutsideArguments,
+}
+
+/// What a script takes from outside.
+#[derive(Debug, clap::Args)]
+pub(super) struct OutsideArguments {
     /// A variable for the script's `env(NAME)`; repeatable
     #[arg(short, long, value_name = "NAME=VALUE")]
     env: Vec<String>,
@@ -94,15 +101,22 @@ impl ScriptArguments {
         load: &LoadArguments,
         print: impl Fn(LogLine) + 'static,
     ) -> Result<Script, CliError> {
-        let outside = Outside {
-            folder: self.script.parent().map(Path::to_owned).unwrap_or_default(),
+        let outside = self.outside.of(&self.script)?;
+        let source = read(&self.script)?;
+        let declared = declare(&source, &outside, &self.outside.overrides(load)?, print)?;
+        Ok(Script { source, outside, declared })
+    }
+}
+
+impl OutsideArguments {
+    /// All of it, for the script in that file.
+    pub(super) fn of(&self, script: &Path) -> Result<Outside, CliError> {
+        Ok(Outside {
+            folder: script.parent().map(Path::to_owned).unwrap_or_default(),
             env: Arc::new(self.environment()?),
             seed: self.seed.unwrap_or_else(fresh_seed),
             log_level: if self.verbose { Level::Debug } else { Level::Info },
-        };
-        let source = read(&self.script)?;
-        let declared = declare(&source, &outside, &self.overrides(load)?, print)?;
-        Ok(Script { source, outside, declared })
+        })
     }
 
     /// The process's environment, changed by `-e`.
@@ -122,7 +136,8 @@ impl ScriptArguments {
         Ok(variables)
     }
 
-    fn overrides(&self, load: &LoadArguments) -> Result<Overrides, CliError> {
+    /// What the command line changes of the plan.
+    pub(super) fn overrides(&self, load: &LoadArguments) -> Result<Overrides, CliError> {
         if let Some(url) = &self.base_url
             && url != crate::script::DEMO_URL
         {

@@ -9,7 +9,7 @@ mod render;
 mod source;
 mod suggest;
 
-pub use json::to_json;
+pub use json::{to_finding, to_json};
 pub use render::{clean, render};
 pub use source::{Position, Source};
 pub use suggest::suggest;
@@ -69,9 +69,34 @@ pub struct Label {
     pub text: String,
 }
 
-/// A failure, as it will be shown.
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// It can't be run, or failed.
+    #[default]
+    Error,
+    /// It can be run, and is hardly what was meant.
+    Warning,
+}
+
+impl Severity {
+    /// As it is printed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+/// A failure, or a warning, as it will be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The lint that found it, by which it can be allowed.
+    pub lint: Option<&'static str>,
     /// The kind of the failure.
     pub code: Code,
     /// What is wrong: lower case, no full stop.
@@ -87,7 +112,20 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A failure without a place.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Diagnostic { code, message: message.into(), labels: Vec::new(), notes: Vec::new(), hint: None }
+        Diagnostic {
+            severity: Severity::Error,
+            lint: None,
+            code,
+            message: message.into(),
+            labels: Vec::new(),
+            notes: Vec::new(),
+            hint: None,
+        }
+    }
+
+    /// What a lint warns of, without a place.
+    pub fn warning(code: Code, lint: &'static str, message: impl Into<String>) -> Self {
+        Diagnostic { severity: Severity::Warning, lint: Some(lint), ..Self::new(code, message) }
     }
 
     /// Adds a place; the word that starts there is underlined. `text` stands beside the carets and may be empty.

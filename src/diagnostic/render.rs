@@ -1,10 +1,10 @@
 //! The one place that turns a diagnostic into text for people.
 //!
-//! `error: ` and what is wrong, where, the source line with carets below, then notes and the hint.
+//! `error: ` or `warning: ` and what is wrong, where, the source line with carets below, then notes and the hint.
 //! Carets stay right under tabs and wide characters, long lines are cut around them, and control
 //! characters of a script never reach the terminal. Colour, if asked for, repeats what the words say.
 
-use super::{Diagnostic, Label};
+use super::{Diagnostic, Label, Severity};
 use unicode_width::UnicodeWidthChar;
 
 /// Columns that a tab takes in a quoted line.
@@ -17,9 +17,10 @@ const CUT: char = '…';
 
 /// Prints a diagnostic, ending in a newline. `width` is the terminal's, in columns.
 pub fn render(diagnostic: &Diagnostic, colour: bool, width: usize) -> String {
-    let paint = Paint { colour };
+    let paint = Paint { colour, severity: diagnostic.severity };
     let message = paint.bold(&clean(&diagnostic.message));
-    let mut lines = vec![format!("{} {message}", paint.error("error:"))];
+    let head = paint.strong(&format!("{}:", diagnostic.severity.as_str()));
+    let mut lines = vec![format!("{head} {message}")];
     let gutter =
         diagnostic.labels.iter().map(|label| label.position.line.to_string().len()).fold(2, usize::max);
     for (index, label) in diagnostic.labels.iter().enumerate() {
@@ -32,13 +33,13 @@ pub fn render(diagnostic: &Diagnostic, colour: bool, width: usize) -> String {
             let number = paint.gutter(&format!("{:>gutter$} |", label.position.line));
             let bar = paint.gutter(&format!("{:gutter$} |", ""));
             let carets = format!("{} {}", quote.carets, clean(&label.text));
-            let carets = paint.error(carets.trim_end());
+            let carets = paint.strong(carets.trim_end());
             lines.push(bar.clone());
             lines.push(format!("{number}{}", indent(&quote.text)));
             lines.push(format!("{bar} {:skip$}{carets}", "", skip = quote.skip));
         }
     }
-    if !diagnostic.notes.is_empty() || diagnostic.hint.is_some() {
+    if !diagnostic.notes.is_empty() || diagnostic.hint.is_some() || diagnostic.lint.is_some() {
         lines.push(String::new());
     }
     for note in &diagnostic.notes {
@@ -46,6 +47,9 @@ pub fn render(diagnostic: &Diagnostic, colour: bool, width: usize) -> String {
     }
     if let Some(hint) = &diagnostic.hint {
         lines.push(format!("{} {}", paint.hint("hint:"), clean(hint)));
+    }
+    if let Some(lint) = diagnostic.lint {
+        lines.push(format!("{} `// runner: allow({lint})` allows it", paint.gutter("note:")));
     }
     lines.join("\n") + "\n"
 }
@@ -134,6 +138,7 @@ fn indent(text: &str) -> String {
 
 struct Paint {
     colour: bool,
+    severity: Severity,
 }
 
 impl Paint {
@@ -141,8 +146,12 @@ impl Paint {
         if self.colour { format!("{style}{text}{style:#}") } else { text.to_string() }
     }
 
-    fn error(&self, text: &str) -> String {
-        self.paint(anstyle::AnsiColor::Red.on_default().bold(), text)
+    fn strong(&self, text: &str) -> String {
+        let colour = match self.severity {
+            Severity::Error => anstyle::AnsiColor::Red,
+            Severity::Warning => anstyle::AnsiColor::Yellow,
+        };
+        self.paint(colour.on_default().bold(), text)
     }
 
     fn gutter(&self, text: &str) -> String {

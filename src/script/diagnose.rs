@@ -59,11 +59,13 @@ impl Context {
         self.at(Diagnostic::new(Code::Script, message), position(error.position()), None).hint(hint)
     }
 
-    /// The first name in the script that nothing answers to.
-    pub(super) fn misspelt(&self, engine: &Engine, ast: &rhai::AST) -> Option<Diagnostic> {
+    /// The names in the script that nothing answers to, by place.
+    pub(super) fn misspelt(&self, engine: &Engine, ast: &rhai::AST) -> Vec<Diagnostic> {
         let known = Known { host: &self.host, own: &self.own, constants: &self.constants };
-        let (unknown, place) = names::first_unknown(engine, ast, &known)?;
-        Some(self.unknown(engine, &unknown, position(place), Code::Script))
+        let unknown = names::unknown_names(engine, ast, &known).into_iter();
+        unknown
+            .map(|(unknown, place)| self.unknown(engine, &unknown, position(place), Code::Script))
+            .collect()
     }
 
     fn unknown(&self, engine: &Engine, unknown: &Unknown, place: Option<Position>, code: Code) -> Diagnostic {

@@ -5,6 +5,7 @@
 //! [`Stage`]; a [`Turn`] sets who is on it. Flows read as blocking code: a host function that waits
 //! suspends the fiber that it runs on.
 
+mod bodies;
 mod declaration;
 mod diagnose;
 mod engine;
@@ -12,6 +13,7 @@ mod error;
 mod frozen;
 mod host;
 mod later;
+mod lint;
 mod log;
 mod names;
 mod place;
@@ -32,8 +34,9 @@ pub use engine::{
 };
 pub use error::{Fault, HostError};
 pub use frozen::{FrozenList, FrozenMap, freeze};
+pub use lint::{LINTS, Lint};
 pub use log::{Level, LogLine};
-pub use program::{Entry, Failure, Program, StillClock, functions};
+pub use program::{Checked, Entry, Failure, Program, StillClock, functions};
 pub use registry::{Function, Kind, Parameter};
 pub use stage::{OPERATIONS_MAX, Outside, Stage, Timeouts, Turn};
 pub use state::State;

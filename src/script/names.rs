@@ -8,9 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rhai::{AST, ASTNode, Dynamic, Engine, Expr, FnCallExpr, ImmutableString, Stmt};
 
+use super::bodies::Bodies;
+
 /// Calls that Rhai itself answers, with any arguments.
 const KEYWORDS: [&str; 9] =
     ["print", "debug", "type_of", "Fn", "call", "curry", "is_shared", "is_def_var", "is_def_fn"];
+
+/// The most unknown names that are told of one script: more are not read.
+const UNKNOWN_MAX: usize = 50;
 
 /// Functions by name, each with the numbers of arguments that it takes.
 pub(super) type Arities = BTreeMap<String, BTreeSet<usize>>;
@@ -62,24 +67,27 @@ enum What {
     Constant(ImmutableString),
 }
 
-/// The first name, by place, that nothing answers to.
-pub(super) fn first_unknown(
-    engine: &Engine,
-    ast: &AST,
-    known: &Known<'_>,
-) -> Option<(Unknown, rhai::Position)> {
+/// The names, by place, that nothing answers to; the first of each.
+pub(super) fn unknown_names(engine: &Engine, ast: &AST, known: &Known<'_>) -> Vec<(Unknown, rhai::Position)> {
     let mut walk = Walk::default();
     walk.all(ast);
     walk.names.sort_by_key(|name| (name.place.line(), name.place.position()));
     let mut native = Native { engine, functions: None };
-    walk.names.iter().find_map(|name| {
-        let unknown = unknown(&name.what, known, &walk.keys, &mut native)?;
+    let mut found: Vec<(Unknown, rhai::Position)> = Vec::new();
+    for name in &walk.names {
+        let Some(unknown) = unknown(&name.what, known, &walk.keys, &mut native) else { continue };
         let place = match (&unknown, &name.what) {
             (Unknown::Module(_), What::Path(_, place, ..)) => *place,
             _ => name.place,
         };
-        Some((unknown, place))
-    })
+        if !found.iter().any(|(other, _)| *other == unknown) {
+            found.push((unknown, place));
+        }
+        if found.len() == UNKNOWN_MAX {
+            break;
+        }
+    }
+    found
 }
 
 /// Rhai's own functions, and the methods of our types: asked for only when the cheaper lists don't know.
@@ -190,39 +198,37 @@ impl Walk {
     }
 
     /// Closures find what they capture by name, as parameters that Rhai adds: such a name is known after
-    /// all. The walk over the whole doesn't tell functions apart, so each is walked by itself.
+    /// all. The walk doesn't say whose body it is in, so the place does.
     fn forgive_captured(&mut self, ast: &AST) {
-        let unknown: BTreeSet<ImmutableString> = (self.names.iter())
-            .filter_map(|name| match &name.what {
-                What::Variable(variable) => Some(variable.clone()),
-                _ => None,
-            })
-            .collect();
-        let closures = ast.iter_functions().filter(|function| {
-            function.name.contains('$') && function.params.iter().any(|name| unknown.contains(*name))
-        });
-        for closure in closures {
-            // Its filtered clone clones all into an empty module (rhai 1.27): drop the others instead.
-            let mut alone = ast.clone_functions_only();
-            alone.retain_functions(|_, _, name, _| name == closure.name);
-            let mut inner = Self::default();
-            alone.walk(&mut |nodes: &[ASTNode<'_>]| {
-                inner.node(nodes);
-                true
-            });
-            for name in inner.names {
-                let What::Variable(variable) = &name.what else { continue };
-                if !closure.params.iter().any(|parameter| variable == parameter) {
-                    continue;
-                }
-                // The enclosing function names it at the same place, handing it over: that one stays.
-                let known =
-                    |other: &Name| other.place == name.place && matches!(other.what, What::Variable(_));
-                if let Some(index) = self.names.iter().position(known) {
-                    self.names.swap_remove(index);
-                }
+        let bodies = Bodies::of(ast);
+        let mut captured: BTreeMap<(Option<usize>, Option<usize>, ImmutableString), usize> = BTreeMap::new();
+        ast.walk(&mut |nodes: &[ASTNode<'_>]| {
+            if let Some(ASTNode::Expr(Expr::Variable(variable, short, place))) = nodes.last()
+                && variable.0.is_none()
+                && short.is_none()
+                && variable.2.is_empty()
+                && bodies.owner(nodes[0]).is_some_and(|owner| {
+                    let body = &bodies.list()[owner];
+                    body.is_closure() && body.parameters.contains(&variable.1)
+                })
+            {
+                let key = (place.line(), place.position(), variable.1.clone());
+                *captured.entry(key).or_default() += 1;
             }
-        }
+            true
+        });
+        // The enclosing function names it at the same place, handing it over: that one stays.
+        self.names.retain(|name| {
+            let What::Variable(variable) = &name.what else { return true };
+            let key = (name.place.line(), name.place.position(), variable.clone());
+            match captured.get_mut(&key) {
+                Some(count) if *count > 0 => {
+                    *count -= 1;
+                    false
+                }
+                _ => true,
+            }
+        });
     }
 
     fn node(&mut self, nodes: &[ASTNode<'_>]) {

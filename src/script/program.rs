@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, Module, Scope};
+use rhai::{AST, ASTFlags, CallFnOptions, Dynamic, Engine, EvalAltResult, Module, Scope, Stmt};
 
 use super::declaration::Declaration;
 use super::diagnose::Context;
@@ -16,6 +16,7 @@ use super::engine::engine;
 use super::error::HostError;
 use super::frozen::freeze;
 use super::host;
+use super::lint::lint;
 use super::names::Arities;
 use super::place::position;
 use super::registry::Registry;
@@ -61,6 +62,15 @@ pub enum Failure {
     Aborted(String),
 }
 
+/// A script that was looked at from end to end.
+#[derive(Debug)]
+pub struct Checked {
+    /// What it declares, if it loads.
+    pub sound: Option<(Program, Plan)>,
+    /// What is wrong with it; warnings, where it loads.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
 /// A loaded script.
 pub struct Program {
     engine: Engine,
@@ -81,6 +91,28 @@ const HOOKS: [(&str, usize); 4] = [("setup", 0), ("teardown", 1), ("on_start", 1
 impl Program {
     /// Compiles the script, runs its top level, and gives the plan that it declares.
     pub fn load(source: &Arc<Source>, stage: &Rc<Stage>) -> Result<(Self, Plan), Box<Diagnostic>> {
+        let (mut errors, loaded) = Self::load_whole(source, stage);
+        match loaded {
+            Some((program, plan, _)) if errors.is_empty() => Ok((program, plan)),
+            _ => Err(errors.swap_remove(0).into()),
+        }
+    }
+
+    /// The same, with all that is wrong, and what the lints say of what isn't.
+    pub fn check(source: &Arc<Source>, stage: &Rc<Stage>) -> Checked {
+        let (mut diagnostics, loaded) = Self::load_whole(source, stage);
+        let sound = match loaded {
+            Some((program, plan, ast)) if diagnostics.is_empty() => {
+                diagnostics = lint(&program.context, &program.engine, &ast, &plan);
+                Some((program, plan))
+            }
+            _ => None,
+        };
+        Checked { sound, diagnostics }
+    }
+
+    /// The errors, the worst first, and the program as far as it came.
+    fn load_whole(source: &Arc<Source>, stage: &Rc<Stage>) -> (Vec<Diagnostic>, Option<(Self, Plan, AST)>) {
         let mut engine = engine();
         let mut registry = Registry::new(&mut engine, Rc::clone(stage));
         for module in host::MODULES {
@@ -96,7 +128,10 @@ impl Program {
             variables: Vec::new(),
             constants: Vec::new(),
         };
-        let mut ast = engine.compile(&source.text).map_err(|error| context.parse_error(&error))?;
+        let mut ast = match engine.compile(&source.text) {
+            Ok(ast) => ast,
+            Err(error) => return (vec![context.parse_error(&error)], None),
+        };
         ast.set_source("");
         for function in ast.iter_functions() {
             context.own.entry(function.name.to_owned()).or_default().insert(function.params.len());
@@ -118,11 +153,19 @@ impl Program {
             let names = if constant { &mut context.constants } else { &mut context.variables };
             names.push(name.to_owned());
         }
-        if let Some(Ending::Limit(limit)) = vu.take_ending() {
+        let failure = if let Some(Ending::Limit(limit)) = vu.take_ending() {
             let place = ran.as_ref().err().and_then(|error| Context::place(error));
-            return Err(context.limit(limit, place, Code::Script).into());
+            Some(context.limit(limit, place, Code::Script))
+        } else {
+            ran.err().map(|error| context.error(&engine, &error, Code::Script))
+        };
+        if let Some(failure) = failure {
+            context.constants.extend(constants_of(&ast));
+            let mut errors = context.misspelt(&engine, &ast);
+            errors.retain(|error| error.labels != failure.labels);
+            errors.insert(0, failure);
+            return (errors, None);
         }
-        ran.map_err(|error| context.error(&engine, &error, Code::Script))?;
 
         let mut globals = Module::new();
         for (name, _, value) in scope.iter_raw().filter(|(_, constant, _)| *constant) {
@@ -138,10 +181,13 @@ impl Program {
             context,
             closures: closure_names(&declaration),
         };
-        let plan = program.plan(declaration, has_flow)?;
-        match program.context.misspelt(&program.engine, &ast) {
-            Some(diagnostic) => Err(diagnostic.into()),
-            None => Ok((program, plan)),
+        let mut errors = program.context.misspelt(&program.engine, &ast);
+        match program.plan(declaration, has_flow) {
+            Ok(plan) => (errors, Some((program, plan, ast))),
+            Err(error) => {
+                errors.insert(0, error);
+                (errors, None)
+            }
         }
     }
 
@@ -316,6 +362,17 @@ impl Program {
     pub fn plan_error(&self, error: &crate::plan::PlanError) -> Diagnostic {
         self.context.host_error(&HostError::plan(error), None, Code::Plan)
     }
+}
+
+/// The names of the top level's constants, those included that it didn't come to.
+fn constants_of(ast: &AST) -> Vec<String> {
+    let constant = |statement: &Stmt| match statement {
+        Stmt::Var(variable, flags, _) if flags.contains(ASTFlags::CONSTANT) => {
+            Some(variable.0.name.to_string())
+        }
+        _ => None,
+    };
+    ast.statements().iter().filter_map(constant).collect()
 }
 
 fn innermost_value(error: &EvalAltResult) -> &EvalAltResult {

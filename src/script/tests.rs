@@ -4,6 +4,7 @@ mod declaring;
 mod errors;
 mod functions;
 mod generated;
+mod fuzz;
 mod limits;
 mod registered;
 

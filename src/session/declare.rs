@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::diagnostic::{Code, Diagnostic, Source, suggest};
 use crate::fiber::Current;
 use crate::plan::{Overrides, Plan};
-use crate::script::{LogLine, Outside, Program, Stage, StillClock};
+use crate::script::{Checked, LogLine, Outside, Program, Stage, StillClock};
 
 /// The largest script that is read: a thousand times what one should be.
 const SCRIPT_BYTES_MAX: u64 = 16 << 20;
@@ -84,6 +84,35 @@ pub fn declare(
 ) -> Result<Declared, Box<Diagnostic>> {
     let stage = Stage::new(Rc::new(Current::default()), Rc::new(StillClock), outside.clone(), log);
     let (program, declared) = Program::load(source, &stage)?;
+    complete(source, &program, declared, overrides)
+}
+
+/// The same without an end at the first error: the plan, if there is one, and all that is to be said.
+pub fn check(
+    source: &Arc<Source>,
+    outside: &Outside,
+    overrides: &Overrides,
+    log: impl Fn(LogLine) + 'static,
+) -> (Option<Declared>, Vec<Diagnostic>) {
+    let stage = Stage::new(Rc::new(Current::default()), Rc::new(StillClock), outside.clone(), log);
+    let Checked { sound, mut diagnostics } = Program::check(source, &stage);
+    let declared = sound.map(|(program, plan)| complete(source, &program, plan, overrides));
+    match declared.transpose() {
+        Ok(declared) => (declared, diagnostics),
+        Err(error) => {
+            diagnostics.insert(0, *error);
+            (None, diagnostics)
+        }
+    }
+}
+
+/// Applies flags to what was declared, and looks at the whole.
+fn complete(
+    source: &Source,
+    program: &Program,
+    declared: Plan,
+    overrides: &Overrides,
+) -> Result<Declared, Box<Diagnostic>> {
     let mut plan = declared.clone();
     let refuse = |error| Box::new(program.plan_error(&error));
     let notes = overrides.apply(&mut plan).map_err(refuse)?;

@@ -6,7 +6,7 @@ mod error;
 mod preflight;
 mod run;
 
-pub use declare::{Declared, declare, read};
+pub use declare::{Declared, check, declare, read};
 pub use error::SessionError;
 pub use preflight::preflight;
 pub use run::{Settings, run};

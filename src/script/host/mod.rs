@@ -36,6 +36,8 @@ use super::vu::{Ending, Limit, Vu};
 #[cfg(test)]
 pub(super) const REQUEST_OPTIONS: [&str; 10] = http::OPTIONS;
 
+pub(super) use response::{PROPERTIES as RESPONSE_PROPERTIES, TIMING_PROPERTIES};
+
 /// What one file brings into the language.
 pub(super) struct HostModule {
     /// Registers its functions.

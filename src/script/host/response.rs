@@ -96,6 +96,34 @@ fn milliseconds(ns: u64) -> f64 {
     ns as f64 / 1e6
 }
 
+/// What scripts read of a response; a test compares it with what is registered.
+pub(in super::super) const PROPERTIES: &[&str] = &[
+    "status",
+    "status_text",
+    "body",
+    "bytes",
+    "headers",
+    "timings",
+    "cache",
+    "url",
+    "error",
+    "error_code",
+    "proto",
+    "remote_ip",
+    "remote_port",
+];
+
+/// What scripts read of its timings.
+pub(in super::super) const TIMING_PROPERTIES: &[&str] = &{
+    let mut names = [""; TIMINGS.len()];
+    let mut index = 0;
+    while index < names.len() {
+        names[index] = TIMINGS[index].0;
+        index += 1;
+    }
+    names
+};
+
 pub(super) fn register(registry: &mut Registry<'_>) {
     registry.engine.register_type_with_name::<Reply>("response");
     registry.engine.register_type_with_name::<Timings>("timings");
