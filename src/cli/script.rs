@@ -99,6 +99,7 @@ impl ScriptArguments {
             env: Arc::new(self.environment()?),
             seed: self.seed.unwrap_or_else(fresh_seed),
             log_level: if self.verbose { Level::Debug } else { Level::Info },
+            ..Outside::default()
         };
         let source = read(&self.script)?;
         let declared = declare(&source, &outside, &self.overrides(load)?, print)?;
@@ -137,6 +138,7 @@ impl ScriptArguments {
             base_url: self.base_url.clone(),
             user_agent: load.user_agent.clone(),
             seed: self.seed,
+            tags: BTreeMap::new(),
             no_setup: load.no_setup,
             no_teardown: load.no_teardown,
             no_targets: load.no_targets,

@@ -129,14 +129,12 @@ impl<'a> Reader<'a> {
             let name = canonical(written);
             let known = self.specs.iter().map(|spec| spec.name);
             if !known.clone().any(|known| known == name) {
-                let near = suggest(written, known.clone()).into_iter().map(String::from).collect();
+                let near: Vec<String> = suggest(written, known.clone()).into_iter().map(String::from).collect();
+                // The nearest first; the others in the order of the reference, the executor's own in front.
+                let others = known.filter(|known| !near.iter().any(|near| near == known));
+                let known = near.iter().cloned().chain(others.map(String::from)).collect();
                 let (owner, option) = (self.owner.clone(), written.clone());
-                return Err(PlanError::UnknownOption {
-                    owner,
-                    option,
-                    near,
-                    known: known.map(String::from).collect(),
-                });
+                return Err(PlanError::UnknownOption { owner, option, near, known });
             }
             if let Some(first) = seen.insert(name, written) {
                 let (first, second) =

@@ -23,7 +23,7 @@ use super::stage::Stage;
 use super::vu::{Cast, Ending, Phase, Vu};
 use crate::diagnostic::{Code, Diagnostic, Position, Source, suggest};
 use crate::http::{Alarm, Clock};
-use crate::plan::{Flow, Hooks, Plan, Scenario};
+use crate::plan::{Flow, Hooks, Plan, RunDefaults, Scenario};
 
 /// Stack that the top level may use on a thread's own stack: as much as a fiber has.
 const TOP_LEVEL_STACK_BYTES: usize = crate::fiber::STACK_BYTES;
@@ -138,16 +138,21 @@ impl Program {
             context,
             closures: closure_names(&declaration),
         };
-        let plan = program.plan(declaration, has_flow)?;
+        let plan = program.plan(declaration, has_flow, &stage.outside().defaults)?;
         match program.context.misspelt(&program.engine, &ast) {
             Some(diagnostic) => Err(diagnostic.into()),
             None => Ok((program, plan)),
         }
     }
 
-    fn plan(&self, mut declaration: Declaration, has_flow: bool) -> Result<Plan, Diagnostic> {
+    fn plan(
+        &self,
+        mut declaration: Declaration,
+        has_flow: bool,
+        defaults: &RunDefaults,
+    ) -> Result<Plan, Diagnostic> {
         let mut plan = declaration
-            .plan(has_flow)
+            .plan(has_flow, defaults)
             .map_err(|(error, place)| self.context.host_error(&error, place, Code::Plan))?;
         let has = |name: &str| self.context.own.contains_key(name);
         plan.hooks = Hooks {

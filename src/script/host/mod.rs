@@ -14,6 +14,7 @@ mod json_path;
 mod list;
 mod log;
 mod metric;
+mod param;
 mod random;
 mod regex;
 mod response;
@@ -42,6 +43,7 @@ pub(super) struct HostModule {
 /// All host modules, in the order of the reference.
 pub(super) const MODULES: &[HostModule] = &[
     HostModule { register: declare::register },
+    HostModule { register: param::register },
     HostModule { register: metric::register },
     HostModule { register: http::register },
     HostModule { register: response::register },
