@@ -28,7 +28,8 @@ pub use flow::{Choice, Flow, WEIGHT_MAX, Weighted};
 pub use options::{OptionSpec, Options, Reader, Value, canonical};
 pub use overrides::{DEFAULT_FLOW, DEFAULT_SCENARIO, Overrides, Shortcut};
 pub use param::{
-    Given, GivenParams, PARAM_VARIABLE, Param, ParamError, ParamKind, ParamRules, ParamSource, ParamValue, param_value,
+    Given, GivenParams, PARAM_VARIABLE, Param, ParamError, ParamKind, ParamRules, ParamSource, ParamValue,
+    param_value,
 };
 pub use run_options::{RUN_OPTIONS, RunDefaults, RunOptions};
 pub use scenario::Scenario;

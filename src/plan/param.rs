@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
-
 /// The start of an environment variable that sets a parameter.
 pub const PARAM_VARIABLE: &str = "RUNNER_PARAM_";
 /// The longest name of a parameter: it is a word on a command line.
@@ -183,9 +182,7 @@ impl GivenParams {
     /// The value that a parameter is given; the command line wins.
     pub fn find(&self, name: &str) -> Option<&Given> {
         let by_name = self.command_line.get(name);
-        by_name
-            .or_else(|| self.environment.get(&Param::variable(name)))
-            .or_else(|| self.config.get(name))
+        by_name.or_else(|| self.environment.get(&Param::variable(name))).or_else(|| self.config.get(name))
     }
 }
 
@@ -445,7 +442,6 @@ pub fn param_value(value: &Value) -> Result<ParamValue, String> {
         other => Err(other.describe()),
     }
 }
-
 
 #[cfg(test)]
 mod tests;

@@ -236,7 +236,10 @@ mod tests {
         ]);
         let (run, shortcut) = RunOptions::from_options(&RunOptions::merge(&below, &above)).unwrap();
         assert_eq!(run.user_agent.as_deref(), Some("above"));
-        assert_eq!(run.tags, BTreeMap::from([("a", "above"), ("b", "below")].map(|(k, v)| (k.into(), v.into()))));
+        assert_eq!(
+            run.tags,
+            BTreeMap::from([("a", "above"), ("b", "below")].map(|(k, v)| (k.into(), v.into())))
+        );
         assert_eq!((shortcut.vus, shortcut.duration, shortcut.iterations), (Some(5), None, Some(9)));
         assert_eq!(RunOptions::load_among(&below), ["duration", "vus"]);
     }

@@ -15,8 +15,8 @@ use crate::diagnostic::Position;
 use crate::http::{Endpoint, UrlError};
 use crate::metrics::{Kind, Metric, Unit, builtin};
 use crate::plan::{
-    Flow, GivenParams, OptionSpec, Options, Param, ParamError, ParamRules, ParamValue, Plan, PlanError, Reader,
-    RunDefaults, RunOptions, Scenario, Target, TargetOptions, Think, Value, Weighted, canonical,
+    Flow, GivenParams, OptionSpec, Options, Param, ParamError, ParamRules, ParamValue, Plan, PlanError,
+    Reader, RunDefaults, RunOptions, Scenario, Target, TargetOptions, Think, Value, Weighted, canonical,
 };
 use crate::units::parse_duration;
 
@@ -216,8 +216,7 @@ impl Declaration {
         let mut below = defaults.options.clone();
         // A load of the defaults needs a flow, and gives way to scenarios.
         if !self.scenarios.is_empty() || !(has_flow || !RunOptions::load_among(&own).is_empty()) {
-            let load: Vec<String> =
-                RunOptions::load_among(&below).into_iter().map(str::to_owned).collect();
+            let load: Vec<String> = RunOptions::load_among(&below).into_iter().map(str::to_owned).collect();
             below.retain(|name, _| !load.iter().any(|load| load == canonical(name)));
         }
         let (options, shortcut) =
@@ -252,7 +251,9 @@ fn check_base_url(url: &str) -> Result<(), HostError> {
             const WRITE: &str = "write `http://HOST:PORT`, or \"demo\" for the embedded sample service";
             Err(match error {
                 UrlError::NoScheme { .. } => plan_fault(format!("`{url}` has no scheme")).hint(WRITE),
-                UrlError::NoHost { .. } | UrlError::Invalid { .. } => plan_fault(error.to_string()).hint(WRITE),
+                UrlError::NoHost { .. } | UrlError::Invalid { .. } => {
+                    plan_fault(error.to_string()).hint(WRITE)
+                }
                 // The others say themselves what to write.
                 _ => plan_fault(error.to_string()),
             }

@@ -73,8 +73,14 @@ fn rules_that_do_not_fit_the_default_are_refused() {
         (ParamValue::Integer(1), min(text("1s"))),
         (ParamValue::Boolean(true), min(ParamValue::Integer(0))),
         (text("a"), min(text("a"))),
-        (ParamValue::Integer(5), ParamRules { max: Some(ParamValue::Integer(2)), ..min(ParamValue::Integer(7)) }),
-        (ParamValue::Integer(5), ParamRules { choices: vec![ParamValue::Number(5.0)], ..ParamRules::default() }),
+        (
+            ParamValue::Integer(5),
+            ParamRules { max: Some(ParamValue::Integer(2)), ..min(ParamValue::Integer(7)) },
+        ),
+        (
+            ParamValue::Integer(5),
+            ParamRules { choices: vec![ParamValue::Number(5.0)], ..ParamRules::default() },
+        ),
     ] {
         assert!(declare(default.clone(), rules.clone(), None).is_err(), "{default} {rules:?}");
     }

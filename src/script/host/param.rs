@@ -140,7 +140,8 @@ fn rules(name: &str, about: Dynamic) -> Outcome<ParamRules> {
     reader.check_names().map_err(plan)?;
     let one = |rule: &str, given: &Value| {
         param_value(given).map_err(|got| {
-            HostError::new(format!("`{rule}` of `{name}` takes a value like the default, not {got}")).word(rule)
+            HostError::new(format!("`{rule}` of `{name}` takes a value like the default, not {got}"))
+                .word(rule)
         })
     };
     let choices = match options.get("choices") {
@@ -149,7 +150,8 @@ fn rules(name: &str, about: Dynamic) -> Outcome<ParamRules> {
             list.iter().map(|item| one("choices", item)).collect::<Result<_, _>>()?
         }
         Some(other) => {
-            let got = if matches!(other, Value::List(_)) { "an empty one".to_owned() } else { other.describe() };
+            let got =
+                if matches!(other, Value::List(_)) { "an empty one".to_owned() } else { other.describe() };
             return Err(HostError::new(format!("`choices` of `{name}` takes a list of values, not {got}"))
                 .word("choices")
                 .into());
