@@ -11,7 +11,7 @@ use super::progress::print_log;
 use super::script::{LoadArguments, OutsideArguments};
 use super::terminal;
 use crate::diagnostic::{Diagnostic, Severity, to_finding};
-use crate::session::{Declared, check, read};
+use crate::session::{Config, Declared, check, read};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -33,8 +33,9 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
     let mut findings = Vec::new();
     let mut codes = Vec::new();
+    let config = arguments.outside.config()?;
     for script in &arguments.scripts {
-        let (declared, diagnostics) = look(arguments, script)?;
+        let (declared, diagnostics) = look(arguments, script, &config)?;
         let fails = |diagnostic: &&Diagnostic| diagnostic.severity == Severity::Error || arguments.strict;
         // The first is the worst.
         codes.extend(diagnostics.iter().find(fails).map(|diagnostic| diagnostic.code));
@@ -59,19 +60,30 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
 }
 
 /// The plan of one script, if there is one, and all that is to be said.
-fn look(arguments: &Arguments, script: &Path) -> Result<(Option<Declared>, Vec<Diagnostic>), CliError> {
-    let outside = arguments.outside.of(script)?;
-    let overrides = arguments.outside.overrides(&arguments.load)?;
+fn look(
+    arguments: &Arguments,
+    script: &Path,
+    config: &Config,
+) -> Result<(Option<Declared>, Vec<Diagnostic>), CliError> {
+    let outside = arguments.outside.of(script, config)?;
+    let overrides = arguments.outside.overrides(&arguments.load, config)?;
     let source = match read(script) {
         Ok(source) => source,
         Err(diagnostic) => return Ok((None, vec![diagnostic])),
     };
     let is_quiet = arguments.json;
-    Ok(check(&source, &outside, &overrides, move |line| {
+    let (declared, mut diagnostics) = check(&source, &outside, &overrides, move |line| {
         if !is_quiet {
             print_log(&line);
         }
-    }))
+    });
+    if let Some(declared) = &declared
+        && let Err(error) = config.check(&declared.declared)
+    {
+        diagnostics.insert(0, *error);
+        return Ok((None, diagnostics));
+    }
+    Ok((declared, diagnostics))
 }
 
 /// For editors; what has no place is of the file.

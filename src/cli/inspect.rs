@@ -6,7 +6,8 @@ use super::CliError;
 use super::progress::print_log;
 use super::script::{LoadArguments, Script, ScriptArguments};
 use super::terminal;
-use crate::plan::{Plan, Scenario, Think};
+use crate::diagnostic::clean;
+use crate::plan::{Param, ParamValue, Plan, Scenario, Think};
 use crate::units::{format_count, format_duration};
 
 #[derive(Debug, clap::Args)]
@@ -53,6 +54,11 @@ fn table(plan: &Plan) -> String {
         lines.push(format!("base_url  {url}"));
         lines.push(String::new());
     }
+    if !plan.params.is_empty() {
+        let rows: Vec<[String; 5]> = plan.params.iter().map(param_row).collect();
+        lines.extend(columns(&["parameter", "value", "default", "from", ""], &rows));
+        lines.push(String::new());
+    }
     let rows: Vec<[String; 5]> = plan.scenarios.iter().map(row).collect();
     lines.extend(columns(&["scenario", "executor", "load", "flow", "think"], &rows));
     if !plan.targets.is_empty() {
@@ -85,6 +91,17 @@ fn table(plan: &Plan) -> String {
         lines.push(format!("life cycle  {}", hooks.join(", ")));
     }
     lines.join("\n")
+}
+
+fn param_row(param: &Param) -> [String; 5] {
+    let shown = |value: &ParamValue| clean(&value.to_string());
+    [
+        param.name.clone(),
+        shown(&param.value),
+        shown(&param.default),
+        param.source.to_string(),
+        clean(&param.about),
+    ]
 }
 
 fn row(scenario: &Scenario) -> [String; 5] {

@@ -94,9 +94,16 @@ pub(super) fn print_log(line: &LogLine) {
 }
 
 /// Says what is about to be played.
-pub(super) fn print_header(script: &str, plan: &Plan) {
+pub(super) fn print_header(script: &str, plan: &Plan, config: Option<&str>) {
     let on = plan.base_url.as_deref().map_or_else(String::new, |url| format!(" on {url}"));
-    terminal::say(format_args!("runner {}: {script}{on}\n", env!("CARGO_PKG_VERSION")));
+    let with = config.map_or_else(String::new, |name| format!(", with {name}"));
+    terminal::say(format_args!("runner {}: {script}{on}{with}\n", env!("CARGO_PKG_VERSION")));
+    let given = plan.params.iter().filter(|param| param.is_given());
+    let given: Vec<String> =
+        given.map(|param| clean(&format!("{}={} ({})", param.name, param.value, param.source))).collect();
+    if !given.is_empty() {
+        terminal::say(format_args!("  {}\n", given.join(", ")));
+    }
     let width = plan.scenarios.iter().map(|scenario| scenario.name.chars().count()).max().unwrap_or(0);
     for scenario in &plan.scenarios {
         let start = match scenario.start_time {

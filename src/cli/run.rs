@@ -36,9 +36,10 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
-    let Script { source, outside, declared } =
+    let Script { source, outside, declared, config } =
         arguments.script.declare(&arguments.load, |line| print_log(&line))?;
-    for note in declared.notes.iter().filter(|_| !arguments.quiet) {
+    let quiet = arguments.quiet || config.is_on("quiet");
+    for note in declared.notes.iter().filter(|_| !quiet) {
         terminal::say(format_args!("note: {note}\n"));
     }
     let control = Control::default();
@@ -47,13 +48,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
     let stopper = control.clone();
     std::thread::spawn(move || stop_by(signals, &stopper));
     let name = source.name.clone();
-    let settings =
-        Settings { source, outside, workers: workers(arguments.workers), preflight: !arguments.no_preflight };
-    let mut progress = Progress::new(arguments.quiet);
-    let quiet = arguments.quiet;
+    let settings = Settings {
+        source,
+        outside,
+        workers: workers(arguments.workers.or(config.workers)),
+        preflight: !(arguments.no_preflight || config.is_on("no_preflight")),
+    };
+    let mut progress = Progress::new(quiet);
     let summary = session::run(declared, settings, &control, &mut progress, |plan| {
         if !quiet {
-            print_header(&name, plan);
+            print_header(&name, plan, config.is_there().then_some(config.name.as_str()));
         }
     });
     progress.clear();

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::parser::ValueSource;
+
 use super::CliError;
 use crate::diagnostic::{Code, Diagnostic, Source};
-use crate::plan::{Overrides, PlanError, Stage};
+use crate::plan::{Given, GivenParams, Overrides, PARAM_VARIABLE, ParamSource, PlanError, Stage, Value};
 use crate::script::{Level, LogLine, Outside};
-use crate::session::{Declared, declare, read};
+use crate::session::{Config, Declared, declare, is_variable, read};
 use crate::units::parse_duration;
 
 /// The script and what it takes from outside.
@@ -27,6 +29,15 @@ pub(super) struct OutsideArguments {
     /// A variable for the script's `env(NAME)`; repeatable
     #[arg(short, long, value_name = "NAME=VALUE")]
     env: Vec<String>,
+    /// A value for the script's `param(NAME, …)`; repeatable. RUNNER_PARAM_NAME does the same
+    #[arg(long, value_name = "NAME=VALUE")]
+    param: Vec<String>,
+    /// Configuration file, TOML or JSON; by default `runner.toml` or `.runner.toml` in the working directory
+    #[arg(short, long, env = "RUNNER_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Read no configuration file
+    #[arg(long, conflicts_with = "config")]
+    no_config: bool,
     /// Seed of all random numbers, so that a run can be repeated
     #[arg(long, env = "RUNNER_SEED", value_parser = clap::value_parser!(u64).range(0..=i64::MAX.unsigned_abs()))]
     seed: Option<u64>,
@@ -35,13 +46,56 @@ pub(super) struct OutsideArguments {
     base_url: Option<String>,
     /// Show the script's debug lines too
     #[arg(short, long)]
-    pub(super) verbose: bool,
+    verbose: bool,
+}
+
+/// [`LoadFlags`] as they hold: who says on the command line what the load is says all of it, so that
+/// `-i 10` is not cut short by a `RUNNER_DURATION`.
+#[derive(Debug)]
+pub(super) struct LoadArguments(LoadFlags);
+
+impl clap::Args for LoadArguments {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        LoadFlags::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        LoadFlags::augment_args_for_update(command)
+    }
+}
+
+impl clap::FromArgMatches for LoadArguments {
+    fn from_arg_matches(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
+        Self::from_arg_matches_mut(&mut matches.clone())
+    }
+
+    fn from_arg_matches_mut(matches: &mut clap::ArgMatches) -> Result<Self, clap::Error> {
+        let is_from = |name: &str, source| matches.value_source(name) == Some(source);
+        let load = ["duration", "iterations", "stage"];
+        let is_written = load.iter().any(|name| is_from(name, ValueSource::CommandLine));
+        let dropped = load.map(|name| is_written && is_from(name, ValueSource::EnvVariable));
+        let mut flags = LoadFlags::from_arg_matches_mut(matches)?;
+        if dropped[0] {
+            flags.duration = None;
+        }
+        if dropped[1] {
+            flags.iterations = None;
+        }
+        if dropped[2] {
+            flags.stage.clear();
+        }
+        Ok(Self(flags))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &clap::ArgMatches) -> Result<(), clap::Error> {
+        self.0.update_from_arg_matches(matches)
+    }
 }
 
 /// The load, instead of the script's: k6's shortcuts.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Load")]
-pub(super) struct LoadArguments {
+struct LoadFlags {
     /// Virtual users
     #[arg(short = 'u', long, env = "RUNNER_VUS", value_name = "N", value_parser = count)]
     vus: Option<u64>,
@@ -66,6 +120,9 @@ pub(super) struct LoadArguments {
     /// The header `user-agent`
     #[arg(long, env = "RUNNER_USER_AGENT", value_name = "TEXT")]
     user_agent: Option<String>,
+    /// A tag on each sample of a user; repeatable
+    #[arg(long, value_name = "NAME=VALUE")]
+    tag: Vec<String>,
 }
 
 fn count(text: &str) -> Result<u64, String> {
@@ -92,57 +149,100 @@ pub(super) struct Script {
     pub(super) source: Arc<Source>,
     pub(super) outside: Outside,
     pub(super) declared: Declared,
+    pub(super) config: Config,
 }
 
 impl ScriptArguments {
-    /// Reads the script and runs its top level. `print` gets what that logs.
+    /// Reads the configuration and the script, and runs its top level. `print` gets what that logs.
     pub(super) fn declare(
         &self,
         load: &LoadArguments,
         print: impl Fn(LogLine) + 'static,
     ) -> Result<Script, CliError> {
-        let outside = self.outside.of(&self.script)?;
+        let config = self.outside.config()?;
+        let outside = self.outside.of(&self.script, &config)?;
+        let overrides = self.outside.overrides(load, &config)?;
         let source = read(&self.script)?;
-        let declared = declare(&source, &outside, &self.outside.overrides(load)?, print)?;
-        Ok(Script { source, outside, declared })
+        let mut declared = declare(&source, &outside, &overrides, print)?;
+        declared.notes.extend(config.check(&declared.declared)?);
+        Ok(Script { source, outside, declared, config })
     }
 }
 
 impl OutsideArguments {
+    /// The configuration that is named, or found.
+    pub(super) fn config(&self) -> Result<Config, Box<Diagnostic>> {
+        match &self.config {
+            _ if self.no_config => Ok(Config::default()),
+            Some(path) => Config::named(path),
+            None => Config::found(Path::new("")),
+        }
+    }
+
     /// All of it, for the script in that file.
-    pub(super) fn of(&self, script: &Path) -> Result<Outside, CliError> {
+    pub(super) fn of(&self, script: &Path, config: &Config) -> Result<Outside, CliError> {
+        let is_verbose = self.verbose || config.is_on("verbose");
+        let seed_of_config = match config.defaults.options.get("seed") {
+            Some(Value::Int(seed)) => u64::try_from(*seed).ok(),
+            _ => None,
+        };
         Ok(Outside {
             folder: script.parent().map(Path::to_owned).unwrap_or_default(),
-            env: Arc::new(self.environment()?),
-            seed: self.seed.unwrap_or_else(fresh_seed),
-            log_level: if self.verbose { Level::Debug } else { Level::Info },
+            env: Arc::new(self.environment(config)?),
+            seed: self.seed.or(seed_of_config).unwrap_or_else(fresh_seed),
+            log_level: if is_verbose { Level::Debug } else { Level::Info },
+            params: Arc::new(self.params(config)?),
+            defaults: Arc::new(config.defaults.clone()),
         })
     }
 
-    /// The process's environment, changed by `-e`.
-    fn environment(&self) -> Result<BTreeMap<String, String>, CliError> {
-        let own = std::env::vars_os();
-        let mut variables: BTreeMap<String, String> = own
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
+    /// The configuration's variables, the process's environment above, `-e` on top.
+    fn environment(&self, config: &Config) -> Result<BTreeMap<String, String>, CliError> {
+        let mut variables = config.env.clone();
+        variables.extend(process_environment());
         for pair in &self.env {
-            let Some((name, value)) = pair.split_once('=').filter(|(name, _)| !name.is_empty()) else {
-                return Err(Diagnostic::new(Code::Usage, format!("`-e {pair}` is no variable"))
-                    .hint(format!("write `-e {}=VALUE`", pair.trim_start_matches('=')))
+            let (name, value) = split(pair, "-e", "variable")?;
+            if !is_variable(name) {
+                return Err(Diagnostic::new(Code::Usage, format!("`{name}` is no name for a variable"))
+                    .hint("use letters, digits and `_`, beginning with a letter")
                     .into());
-            };
+            }
             variables.insert(name.to_owned(), value.to_owned());
         }
         Ok(variables)
     }
 
+    /// What is given to the script's parameters, and where.
+    fn params(&self, config: &Config) -> Result<GivenParams, CliError> {
+        let mut command_line = BTreeMap::new();
+        for pair in &self.param {
+            let (name, text) = split(pair, "--param", "parameter")?;
+            let given = Given { text: text.to_owned(), source: ParamSource::CommandLine };
+            command_line.insert(name.to_owned(), given);
+        }
+        let environment = process_environment()
+            .filter(|(variable, _)| variable.starts_with(PARAM_VARIABLE))
+            .map(|(variable, text)| {
+                let source = ParamSource::Environment(variable.clone());
+                (variable, Given { text, source })
+            })
+            .collect();
+        Ok(GivenParams { command_line, environment, config: config.params.clone() })
+    }
+
     /// What the command line changes of the plan.
-    pub(super) fn overrides(&self, load: &LoadArguments) -> Result<Overrides, CliError> {
+    pub(super) fn overrides(&self, load: &LoadArguments, config: &Config) -> Result<Overrides, CliError> {
+        let LoadArguments(load) = load;
         if let Some(url) = &self.base_url
             && url != crate::script::DEMO_URL
         {
             crate::http::Endpoint::parse(None, url)
                 .map_err(|error| Diagnostic::new(Code::Usage, format!("`--base-url`: {error}")))?;
+        }
+        let mut tags = BTreeMap::new();
+        for pair in &load.tag {
+            let (name, value) = split(pair, "--tag", "tag")?;
+            tags.insert(name.to_owned(), value.to_owned());
         }
         Ok(Overrides {
             vus: load.vus,
@@ -152,11 +252,27 @@ impl OutsideArguments {
             base_url: self.base_url.clone(),
             user_agent: load.user_agent.clone(),
             seed: self.seed,
-            no_setup: load.no_setup,
-            no_teardown: load.no_teardown,
-            no_targets: load.no_targets,
+            tags,
+            no_setup: load.no_setup || config.is_on("no_setup"),
+            no_teardown: load.no_teardown || config.is_on("no_teardown"),
+            no_targets: load.no_targets || config.is_on("no_targets"),
         })
     }
+}
+
+/// The variables that are text.
+fn process_environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+/// `NAME=VALUE`. A name alone is no empty value: whoever forgot the value should hear of it.
+fn split<'a>(pair: &'a str, flag: &str, noun: &str) -> Result<(&'a str, &'a str), Diagnostic> {
+    pair.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
+        let name = pair.trim_start_matches('=');
+        Diagnostic::new(Code::Usage, format!("`{flag} {pair}` is no {noun}"))
+            .hint(format!("write `{flag} {name}=VALUE`; `{flag} {name}=` gives an empty one"))
+    })
 }
 
 /// A seed that differs from run to run, and that a script's integer can hold.

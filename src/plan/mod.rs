@@ -11,6 +11,7 @@ pub mod executor;
 mod flow;
 pub mod options;
 mod overrides;
+mod param;
 mod run_options;
 mod scenario;
 mod stripe;
@@ -26,7 +27,11 @@ pub use executor::{COMMON_OPTIONS, EXECUTORS, Executor};
 pub use flow::{Choice, Flow, WEIGHT_MAX, Weighted};
 pub use options::{OptionSpec, Options, Reader, Value, canonical};
 pub use overrides::{DEFAULT_FLOW, DEFAULT_SCENARIO, Overrides, Shortcut};
-pub use run_options::{RUN_OPTIONS, RunOptions};
+pub use param::{
+    Given, GivenParams, PARAM_VARIABLE, Param, ParamError, ParamKind, ParamRules, ParamSource, ParamValue,
+    param_value,
+};
+pub use run_options::{RUN_OPTIONS, RunDefaults, RunOptions};
 pub use scenario::Scenario;
 pub use stripe::Stripe;
 pub use target::{Aggregate, Expression, Operator, Quantity, Target, TargetError, TargetOptions, WINDOW_MAX};
@@ -52,6 +57,8 @@ pub struct Plan {
     pub hooks: Hooks,
     /// Options of the whole run.
     pub options: RunOptions,
+    /// The script's parameters, in the order of declaration.
+    pub params: Vec<Param>,
 }
 
 /// Which functions of the life cycle a script has.

@@ -44,6 +44,10 @@ pub const ALIASES: &[(&str, &str)] = &[
     ("connectTimeout", "connect_timeout"),
     ("abortOnFail", "abort_on_fail"),
     ("delayAbortEval", "delay_abort_eval"),
+    ("noSetup", "no_setup"),
+    ("noTeardown", "no_teardown"),
+    ("noThresholds", "no_targets"),
+    ("no_thresholds", "no_targets"),
 ];
 
 /// Our spelling of an option's name.
@@ -129,14 +133,13 @@ impl<'a> Reader<'a> {
             let name = canonical(written);
             let known = self.specs.iter().map(|spec| spec.name);
             if !known.clone().any(|known| known == name) {
-                let near = suggest(written, known.clone()).into_iter().map(String::from).collect();
+                let near: Vec<String> =
+                    suggest(written, known.clone()).into_iter().map(String::from).collect();
+                // The nearest first; the others in the order of the reference, the executor's own in front.
+                let others = known.filter(|known| !near.iter().any(|near| near == known));
+                let known = near.iter().cloned().chain(others.map(String::from)).collect();
                 let (owner, option) = (self.owner.clone(), written.clone());
-                return Err(PlanError::UnknownOption {
-                    owner,
-                    option,
-                    near,
-                    known: known.map(String::from).collect(),
-                });
+                return Err(PlanError::UnknownOption { owner, option, near, known });
             }
             if let Some(first) = seen.insert(name, written) {
                 let (first, second) =

@@ -1,6 +1,6 @@
 //! What the command line (and the environment, which `cli` reads into the same struct) changes in a plan.
 //!
-//! Precedence: default < script < environment < command line. `--vus`, `--duration`, `--iterations` and
+//! Precedence: default < configuration file < script < environment < command line. `--vus`, `--duration`, `--iterations` and
 //! `--stage` are k6's shortcuts: they replace the load of the script's scenario and keep its name, flow,
 //! think time and tags, so that targets still find their samples.
 
@@ -8,6 +8,7 @@ use super::executor;
 use super::{Bound, Curve, Demand, Options, Plan, PlanError, Scenario, Stage, Value};
 use crate::units::format_duration;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The name of the scenario that a shortcut makes.
@@ -146,6 +147,8 @@ pub struct Overrides {
     pub user_agent: Option<String>,
     /// `--seed`.
     pub seed: Option<u64>,
+    /// `--tag`, all of them: tags of the run, one by one.
+    pub tags: BTreeMap<String, String>,
     /// `--no-setup`.
     pub no_setup: bool,
     /// `--no-teardown`.
@@ -166,6 +169,7 @@ impl Overrides {
             plan.options.user_agent = Some(user_agent.clone());
         }
         plan.options.seed = self.seed.or(plan.options.seed);
+        plan.options.tags.extend(self.tags.clone());
         plan.hooks.setup &= !self.no_setup;
         plan.hooks.teardown &= !self.no_teardown;
         if self.no_targets {

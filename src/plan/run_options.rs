@@ -4,9 +4,10 @@
 //! `iterations`, `stages`. See [`Shortcut`].
 
 use super::options::{ITERATIONS_MAX, VUS_MAX};
-use super::{OptionSpec, Options, PlanError, Reader, Shortcut};
+use super::{OptionSpec, Options, PlanError, Reader, Shortcut, Value, canonical};
 use crate::units::duration_text;
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Options of the whole run.
@@ -28,6 +29,17 @@ pub struct RunOptions {
     pub connect_timeout: Duration,
     /// The seed of all random numbers; nothing stands for a fresh one each run.
     pub seed: Option<u64>,
+    /// Tags on each sample of a user; a scenario's own win.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// What a configuration file says below the script: it holds where the script says nothing.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RunDefaults {
+    /// Where relative URLs go.
+    pub base_url: Option<String>,
+    /// Options of the run, as a script would give them.
+    pub options: Options,
 }
 
 /// The options of `options(#{ … })`.
@@ -67,6 +79,12 @@ pub const RUN_OPTIONS: &[OptionSpec] = &[
         takes: "an integer",
         default: Some("random"),
         about: "the seed of all random numbers",
+    },
+    OptionSpec {
+        name: "tags",
+        takes: "a map of texts",
+        default: Some("#{}"),
+        about: "tags on each sample of a user; a scenario's own win",
     },
     OptionSpec {
         name: "vus",
@@ -115,6 +133,7 @@ impl RunOptions {
             timeout: reader.positive_duration("timeout")?,
             connect_timeout: reader.positive_duration("connect_timeout")?,
             seed: reader.is_given("seed").then(|| reader.count("seed", 0..=seed_max)).transpose()?,
+            tags: reader.texts("tags")?,
         };
         let shortcut = Shortcut {
             vus: count("vus", VUS_MAX)?,
@@ -127,11 +146,45 @@ impl RunOptions {
         };
         Ok((run, shortcut))
     }
+
+    /// What holds of two sources, of which `above` wins: option by option, tags one by one. As in k6, who
+    /// says `duration`, `iterations` or `stages` says all of the load but the users.
+    pub fn merge(below: &Options, above: &Options) -> Options {
+        let names = |options: &Options| -> BTreeSet<String> {
+            options.keys().map(|written| canonical(written).to_string()).collect()
+        };
+        let said = names(above);
+        let says_load = LOAD.iter().any(|name| said.contains(*name));
+        let mut merged = above.clone();
+        for (written, value) in below {
+            let name = canonical(written);
+            if said.contains(name) {
+                if let (Value::Map(lower), Some((key, Value::Map(upper)))) =
+                    (value, above.iter().find(|(key, _)| canonical(key) == name))
+                {
+                    let mut both = lower.clone();
+                    both.extend(upper.clone());
+                    merged.insert(key.clone(), Value::Map(both));
+                }
+            } else if !(says_load && LOAD.contains(&name)) {
+                merged.insert(written.clone(), value.clone());
+            }
+        }
+        merged
+    }
+
+    /// Which of the options say what the load is.
+    pub fn load_among(options: &Options) -> Vec<&str> {
+        let is_load = |name: &&str| *name == "vus" || LOAD.contains(name);
+        options.keys().map(|written| canonical(written)).filter(is_load).collect()
+    }
 }
+
+/// Options that say what the load is, beside the users.
+const LOAD: [&str; 3] = ["duration", "iterations", "stages"];
 
 #[cfg(test)]
 mod tests {
-    use super::super::Value;
     use super::*;
 
     fn read(options: &[(&str, Value)]) -> Result<(RunOptions, Shortcut), PlanError> {
@@ -159,6 +212,36 @@ mod tests {
         .unwrap();
         assert_eq!((run.seed, run.setup_timeout), (Some(7), Duration::from_secs(5)));
         assert_eq!((shortcut.vus, shortcut.duration), (Some(3), Some(Duration::from_secs(10))));
+    }
+
+    #[test]
+    fn the_upper_source_wins_option_by_option_and_its_load_stands_alone() {
+        let options = |pairs: &[(&str, Value)]| -> Options {
+            pairs.iter().map(|(name, value)| ((*name).to_string(), value.clone())).collect()
+        };
+        let text = |text: &str| Value::Text(text.to_string());
+        let map = |pairs: &[(&str, Value)]| Value::Map(options(pairs));
+        let below = options(&[
+            ("vus", Value::Int(5)),
+            ("duration", text("1m")),
+            ("user_agent", text("below")),
+            ("tags", map(&[("a", text("below")), ("b", text("below"))])),
+        ]);
+        assert_eq!(RunOptions::merge(&below, &Options::new()), below);
+        assert_eq!(RunOptions::merge(&Options::new(), &below), below);
+        let above = options(&[
+            ("iterations", Value::Int(9)),
+            ("userAgent", text("above")),
+            ("tags", map(&[("a", text("above"))])),
+        ]);
+        let (run, shortcut) = RunOptions::from_options(&RunOptions::merge(&below, &above)).unwrap();
+        assert_eq!(run.user_agent.as_deref(), Some("above"));
+        assert_eq!(
+            run.tags,
+            BTreeMap::from([("a", "above"), ("b", "below")].map(|(k, v)| (k.into(), v.into())))
+        );
+        assert_eq!((shortcut.vus, shortcut.duration, shortcut.iterations), (Some(5), None, Some(9)));
+        assert_eq!(RunOptions::load_among(&below), ["duration", "vus"]);
     }
 
     #[test]

@@ -12,11 +12,11 @@ use super::error::HostError;
 use super::frozen::{FrozenList, FrozenMap};
 use super::value::{DEPTH_MAX, is_deeper_than, type_name};
 use crate::diagnostic::Position;
-use crate::http::Endpoint;
+use crate::http::{Endpoint, UrlError};
 use crate::metrics::{Kind, Metric, Unit, builtin};
 use crate::plan::{
-    Flow, OptionSpec, Options, Plan, PlanError, Reader, RunOptions, Scenario, Shortcut, Target,
-    TargetOptions, Think, Value, Weighted,
+    Flow, GivenParams, OptionSpec, Options, Param, ParamError, ParamRules, ParamValue, Plan, PlanError,
+    Reader, RunDefaults, RunOptions, Scenario, Target, TargetOptions, Think, Value, Weighted, canonical,
 };
 use crate::units::parse_duration;
 
@@ -26,6 +26,9 @@ pub const DEMO_URL: &str = "demo";
 /// The most metrics of a script: each is a line of the summary.
 const METRICS_MAX: usize = 1_000;
 
+/// The most parameters of a script: each is a line of `inspect`.
+const PARAMS_MAX: usize = 1_000;
+
 /// What was declared so far.
 #[derive(Debug, Default)]
 pub(super) struct Declaration {
@@ -34,8 +37,9 @@ pub(super) struct Declaration {
     /// By scenario and ordinal.
     closures: BTreeMap<(String, u32), FnPtr>,
     targets: Vec<DeclaredTarget>,
-    options: Option<(RunOptions, Shortcut)>,
+    options: Option<Options>,
     metrics: Vec<Metric>,
+    params: Vec<Param>,
 }
 
 /// A target whose metric may be declared further down.
@@ -79,9 +83,33 @@ impl Declaration {
         if self.options.is_some() {
             return Err(plan_fault("`options` is declared twice").hint("put all of them into one map"));
         }
-        let read = RunOptions::from_options(&to_options(map, &mut Vec::new())?);
-        self.options = Some(read.map_err(|error| HostError::plan(&error))?);
+        let options = to_options(map, &mut Vec::new())?;
+        // Read here for the place of what is wrong; the plan reads them once more, above the defaults.
+        RunOptions::from_options(&options).map_err(|error| HostError::plan(&error))?;
+        self.options = Some(options);
         Ok(())
+    }
+
+    /// `param(name, default, …)`: the value that holds.
+    pub(super) fn param(
+        &mut self,
+        name: &str,
+        default: ParamValue,
+        rules: ParamRules,
+        given: &GivenParams,
+    ) -> Result<ParamValue, HostError> {
+        let fault = |error: ParamError| HostError::param(&error);
+        let param = Param::declare(name, default, rules, given.find(name)).map_err(fault)?;
+        self.params.iter().try_for_each(|known| known.check_same(&param)).map_err(fault)?;
+        let value = param.value.clone();
+        if self.params.iter().all(|known| known.name != param.name) {
+            if self.params.len() == PARAMS_MAX {
+                return Err(plan_fault(format!("a script can declare at most {PARAMS_MAX} parameters"))
+                    .hint("read what is left with `env(name)`, or from a file"));
+            }
+            self.params.push(param);
+        }
+        Ok(value)
     }
 
     /// `scenario(name, #{ … })`.
@@ -178,12 +206,26 @@ impl Declaration {
     }
 
     /// The plan of all that was declared; an error comes with the place of the call that is wrong.
-    pub(super) fn plan(&mut self, has_flow: bool) -> Result<Plan, (HostError, Option<Position>)> {
-        let (options, shortcut) = self.options.take().unwrap_or_default();
+    pub(super) fn plan(
+        &mut self,
+        has_flow: bool,
+        defaults: &RunDefaults,
+    ) -> Result<Plan, (HostError, Option<Position>)> {
+        let refuse = |error: PlanError| (HostError::plan(&error), None);
+        let own = self.options.take().unwrap_or_default();
+        let mut below = defaults.options.clone();
+        // A load of the defaults needs a flow, and gives way to scenarios.
+        if !self.scenarios.is_empty() || !(has_flow || !RunOptions::load_among(&own).is_empty()) {
+            let load: Vec<String> = RunOptions::load_among(&below).into_iter().map(str::to_owned).collect();
+            below.retain(|name, _| !load.iter().any(|load| load == canonical(name)));
+        }
+        let (options, shortcut) =
+            RunOptions::from_options(&RunOptions::merge(&below, &own)).map_err(refuse)?;
         let mut plan = Plan {
-            base_url: self.base_url.take(),
+            base_url: self.base_url.take().or_else(|| defaults.base_url.clone()),
             scenarios: std::mem::take(&mut self.scenarios),
             metrics: std::mem::take(&mut self.metrics),
+            params: std::mem::take(&mut self.params),
             options,
             ..Plan::default()
         };
@@ -193,7 +235,7 @@ impl Declaration {
             let target = target.map_err(|error| (HostError::plan(&PlanError::Target(error)), position))?;
             plan.targets.push(target);
         }
-        plan.add_default_scenario(&shortcut, has_flow).map_err(|error| (HostError::plan(&error), None))?;
+        plan.add_default_scenario(&shortcut, has_flow).map_err(refuse)?;
         Ok(plan)
     }
 }
@@ -205,9 +247,18 @@ fn check_base_url(url: &str) -> Result<(), HostError> {
     }
     match Endpoint::parse(Some(url), "/") {
         Ok(_) => Ok(()),
-        Err(error) => Err(plan_fault(error.to_string())
-            .hint("write `http://HOST:PORT`, or \"demo\" for the embedded sample service")
-            .word(url)),
+        Err(error) => {
+            const WRITE: &str = "write `http://HOST:PORT`, or \"demo\" for the embedded sample service";
+            Err(match error {
+                UrlError::NoScheme { .. } => plan_fault(format!("`{url}` has no scheme")).hint(WRITE),
+                UrlError::NoHost { .. } | UrlError::Invalid { .. } => {
+                    plan_fault(error.to_string()).hint(WRITE)
+                }
+                // The others say themselves what to write.
+                _ => plan_fault(error.to_string()),
+            }
+            .word(url))
+        }
     }
 }
 

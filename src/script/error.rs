@@ -5,7 +5,7 @@
 
 use rhai::{Dynamic, Engine, EvalAltResult, Position};
 
-use crate::plan::PlanError;
+use crate::plan::{ParamError, PlanError};
 
 /// Whose fault a [`HostError`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,12 @@ impl HostError {
             fault: Fault::Plan,
             word: error.word().map(str::to_owned),
         }
+    }
+
+    /// What a parameter can't be.
+    pub fn param(error: &ParamError) -> Self {
+        let (message, word) = (error.to_string(), Some(error.word().to_owned()));
+        Self { message, hint: error.hint(), fault: Fault::Plan, word }
     }
 
     /// An assertion that didn't hold.

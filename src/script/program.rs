@@ -24,7 +24,7 @@ use super::stage::Stage;
 use super::vu::{Cast, Ending, Phase, Vu};
 use crate::diagnostic::{Code, Diagnostic, Position, Source, suggest};
 use crate::http::{Alarm, Clock};
-use crate::plan::{Flow, Hooks, Plan, Scenario};
+use crate::plan::{Flow, Hooks, Plan, RunDefaults, Scenario};
 
 /// Stack that the top level may use on a thread's own stack: as much as a fiber has.
 const TOP_LEVEL_STACK_BYTES: usize = crate::fiber::STACK_BYTES;
@@ -182,7 +182,7 @@ impl Program {
             closures: closure_names(&declaration),
         };
         let mut errors = program.context.misspelt(&program.engine, &ast);
-        match program.plan(declaration, has_flow) {
+        match program.plan(declaration, has_flow, &stage.outside().defaults) {
             Ok(plan) => (errors, Some((program, plan, ast))),
             Err(error) => {
                 errors.insert(0, error);
@@ -191,9 +191,14 @@ impl Program {
         }
     }
 
-    fn plan(&self, mut declaration: Declaration, has_flow: bool) -> Result<Plan, Diagnostic> {
+    fn plan(
+        &self,
+        mut declaration: Declaration,
+        has_flow: bool,
+        defaults: &RunDefaults,
+    ) -> Result<Plan, Diagnostic> {
         let mut plan = declaration
-            .plan(has_flow)
+            .plan(has_flow, defaults)
             .map_err(|(error, place)| self.context.host_error(&error, place, Code::Plan))?;
         let has = |name: &str| self.context.own.contains_key(name);
         plan.hooks = Hooks {

@@ -23,6 +23,7 @@ use super::vu::{Ending, Limit, Phase, Vu};
 use crate::fiber::{Cancelled, Current, Shared};
 use crate::http::{self, Clock};
 use crate::metrics::{MetricId, Recorder, SeriesId, Symbol};
+use crate::plan::{GivenParams, RunDefaults};
 
 /// Operations of the interpreter between two waits. Some two seconds of work: a flow that needs more
 /// computes instead of loading a service, or never ends. A fuzzer waits for no loop.
@@ -50,6 +51,10 @@ pub struct Outside {
     pub env: Arc<BTreeMap<String, String>>,
     /// The seed of all random numbers.
     pub seed: u64,
+    /// What users give the script's parameters.
+    pub params: Arc<GivenParams>,
+    /// What holds where the script says nothing.
+    pub defaults: Arc<RunDefaults>,
     /// The lowest level of the log that somebody reads.
     pub log_level: Level,
 }

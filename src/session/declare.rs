@@ -5,9 +5,10 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::config::near;
 use crate::diagnostic::{Code, Diagnostic, Source, suggest};
 use crate::fiber::Current;
-use crate::plan::{Overrides, Plan};
+use crate::plan::{Overrides, Param, Plan};
 use crate::script::{Checked, LogLine, Outside, Program, Stage, StillClock};
 
 /// The largest script that is read: a thousand times what one should be.
@@ -84,7 +85,7 @@ pub fn declare(
 ) -> Result<Declared, Box<Diagnostic>> {
     let stage = Stage::new(Rc::new(Current::default()), Rc::new(StillClock), outside.clone(), log);
     let (program, declared) = Program::load(source, &stage)?;
-    complete(source, &program, declared, overrides)
+    complete(source, outside, &program, declared, overrides)
 }
 
 /// The same without an end at the first error: the plan, if there is one, and all that is to be said.
@@ -96,7 +97,7 @@ pub fn check(
 ) -> (Option<Declared>, Vec<Diagnostic>) {
     let stage = Stage::new(Rc::new(Current::default()), Rc::new(StillClock), outside.clone(), log);
     let Checked { sound, mut diagnostics } = Program::check(source, &stage);
-    let declared = sound.map(|(program, plan)| complete(source, &program, plan, overrides));
+    let declared = sound.map(|(program, plan)| complete(source, outside, &program, plan, overrides));
     match declared.transpose() {
         Ok(declared) => (declared, diagnostics),
         Err(error) => {
@@ -109,13 +110,15 @@ pub fn check(
 /// Applies flags to what was declared, and looks at the whole.
 fn complete(
     source: &Source,
+    outside: &Outside,
     program: &Program,
     declared: Plan,
     overrides: &Overrides,
 ) -> Result<Declared, Box<Diagnostic>> {
+    let mut notes = check_params(outside, &declared.params)?;
     let mut plan = declared.clone();
     let refuse = |error| Box::new(program.plan_error(&error));
-    let notes = overrides.apply(&mut plan).map_err(refuse)?;
+    notes.extend(overrides.apply(&mut plan).map_err(refuse)?);
     plan.validate().map_err(refuse)?;
     program.check_flows(&plan)?;
     if plan.scenarios.is_empty() && !plan.hooks.setup && !plan.hooks.teardown {
@@ -128,4 +131,41 @@ fn complete(
         ));
     }
     Ok(Declared { declared, plan, notes })
+}
+
+/// Whether the script has the parameters that a user sets. The command line is written for it alone, an
+/// environment is not: there a variable too many is a note.
+fn check_params(outside: &Outside, declared: &[Param]) -> Result<Vec<String>, Box<Diagnostic>> {
+    let given = &outside.params;
+    for name in given.command_line.keys() {
+        if declared.iter().all(|param| param.name != *name) {
+            let (message, hint) = unknown_param(name, declared);
+            return Err(Box::new(
+                Diagnostic::new(Code::Usage, format!("`--param {name}`: {message}")).hint(hint),
+            ));
+        }
+    }
+    let is_unused =
+        |variable: &&String| declared.iter().all(|param| Param::variable(&param.name) != **variable);
+    let note = |variable: &String| {
+        let variables: Vec<String> = declared.iter().map(|param| Param::variable(&param.name)).collect();
+        let known: Vec<&str> = variables.iter().map(String::as_str).collect();
+        let near = near(variable, &known).map_or_else(String::new, |near| format!(": {near}"));
+        format!("`{variable}` sets no parameter of the script{near}")
+    };
+    Ok(given.environment.keys().filter(is_unused).map(note).collect())
+}
+
+/// What is wrong with a parameter that the script doesn't have, and what to do.
+pub(super) fn unknown_param(name: &str, declared: &[Param]) -> (String, String) {
+    let names: Vec<&str> = declared.iter().map(|param| param.name.as_str()).collect();
+    let list = format!("the script has `{}`", names.join("`, `"));
+    let hint = match near(name, &names) {
+        _ if names.is_empty() => {
+            format!("it declares none: write `const {} = param(\"{name}\", …);`", name.to_uppercase())
+        }
+        Some(near) => format!("{near} {list}"),
+        None => list,
+    };
+    (format!("the script has no parameter `{name}`"), hint)
 }

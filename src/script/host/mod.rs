@@ -17,6 +17,7 @@ mod jwt;
 mod list;
 mod log;
 mod metric;
+mod param;
 mod random;
 mod regex;
 mod response;
@@ -47,6 +48,7 @@ pub(super) struct HostModule {
 /// All host modules, in the order of the reference.
 pub(super) const MODULES: &[HostModule] = &[
     HostModule { register: declare::register },
+    HostModule { register: param::register },
     HostModule { register: metric::register },
     HostModule { register: http::register },
     HostModule { register: response::register },
