@@ -297,13 +297,12 @@ fn to_value(name: &str, value: Dynamic, closures: &mut Vec<FnPtr>) -> Result<Val
     if let Some(list) = value.read_lock::<FrozenList>() {
         return list
             .iter()
-            .map(|item| to_value(name, item.clone(), closures))
+            .map(|item| to_value(name, item, closures))
             .collect::<Result<_, _>>()
             .map(Value::List);
     }
     if let Some(map) = value.read_lock::<FrozenMap>() {
-        let pairs =
-            map.iter().map(|(key, item)| Ok((key.to_string(), to_value(key, item.clone(), closures)?)));
+        let pairs = map.iter().map(|(key, item)| Ok((key.to_string(), to_value(&key, item, closures)?)));
         return pairs.collect::<Result<_, HostError>>().map(Value::Map);
     }
     if let Some(think) = value.read_lock::<Think>() {

@@ -5,84 +5,220 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, INT, ImmutableString, Map, NativeCallContext};
 
+use super::data::{Cell, Lines, Node, Span, Table, Tree};
 use super::error::HostError;
+
+/// A text, table or tree that all workers share. The inner count is touched by all of them, so a user's
+/// clones go by the outer one.
+type Shared<T> = Rc<Arc<T>>;
 
 /// A list that can't change.
 #[derive(Debug, Clone)]
-pub struct FrozenList(Rc<[Dynamic]>);
+pub struct FrozenList(Items);
+
+#[derive(Debug, Clone)]
+enum Items {
+    Own(Rc<[Dynamic]>),
+    /// The rows of a table.
+    Rows(Shared<Table>),
+    /// A row of a table whose columns have no names.
+    Fields(Shared<Table>, u32),
+    Lines(Shared<Lines>),
+    /// A list within a tree.
+    Tree(Shared<Tree>, Span),
+}
 
 /// A map that can't change.
 #[derive(Debug, Clone)]
-pub struct FrozenMap(Rc<BTreeMap<ImmutableString, Dynamic>>);
+pub struct FrozenMap(Pairs);
+
+#[derive(Debug, Clone)]
+enum Pairs {
+    Own(Rc<BTreeMap<ImmutableString, Dynamic>>),
+    /// A row of a table.
+    Row(Shared<Table>, u32),
+    /// A map within a tree.
+    Tree(Shared<Tree>, Span),
+}
 
 /// The value with every list and map in it frozen.
 pub fn freeze(value: Dynamic) -> Dynamic {
     if value.is_array() {
         let items = value.into_array().unwrap_or_default();
-        return Dynamic::from(FrozenList(items.into_iter().map(freeze).collect()));
+        return Dynamic::from(FrozenList(Items::Own(items.into_iter().map(freeze).collect())));
     }
     if value.is_map() {
         let pairs = value.try_cast::<Map>().unwrap_or_default();
         let pairs = pairs.into_iter().map(|(key, item)| (key.as_str().into(), freeze(item))).collect();
-        return Dynamic::from(FrozenMap(Rc::new(pairs)));
+        return Dynamic::from(FrozenMap(Pairs::Own(Rc::new(pairs))));
     }
     value
 }
 
 /// The value with every frozen list and map in it copied into a plain one.
-fn thaw(value: &Dynamic) -> Dynamic {
+fn thaw(value: Dynamic) -> Dynamic {
     if let Some(list) = value.read_lock::<FrozenList>() {
         return list.thaw().into();
     }
     if let Some(map) = value.read_lock::<FrozenMap>() {
         return map.thaw().into();
     }
-    value.clone()
+    value
+}
+
+/// A value of a table.
+fn cell(cell: Cell<'_>) -> Dynamic {
+    match cell {
+        Cell::Text(text) => ImmutableString::from(&*text).into(),
+        Cell::Int(number) => number.into(),
+        Cell::Float(number) => number.into(),
+        Cell::Bool(flag) => flag.into(),
+        Cell::Nothing => Dynamic::UNIT,
+    }
+}
+
+/// A value of a tree.
+fn node(tree: &Shared<Tree>, node: Node) -> Dynamic {
+    match node {
+        Node::Nothing => Dynamic::UNIT,
+        Node::Bool(flag) => flag.into(),
+        Node::Int(number) => number.into(),
+        Node::Float(number) => number.into(),
+        Node::Text(span) => ImmutableString::from(tree.text(span)).into(),
+        Node::List(span) => Dynamic::from(FrozenList(Items::Tree(Rc::clone(tree), span))),
+        Node::Map(span) => Dynamic::from(FrozenMap(Pairs::Tree(Rc::clone(tree), span))),
+    }
 }
 
 impl FrozenList {
+    /// The rows of a table.
+    pub(super) fn rows(table: Arc<Table>) -> Self {
+        Self(Items::Rows(Rc::new(table)))
+    }
+
+    /// The lines of a file.
+    pub(super) fn lines(lines: Arc<Lines>) -> Self {
+        Self(Items::Lines(Rc::new(lines)))
+    }
+
     /// The items in order.
-    pub fn iter(&self) -> impl Iterator<Item = &Dynamic> {
-        self.0.iter()
+    pub fn iter(&self) -> FrozenItems {
+        FrozenItems { list: self.clone(), next: 0 }
     }
 
     /// How many items there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        match &self.0 {
+            Items::Own(items) => items.len(),
+            Items::Rows(table) => table.len(),
+            Items::Fields(table, _) => table.width(),
+            Items::Lines(lines) => lines.len(),
+            Items::Tree(_, span) => span.len(),
+        }
     }
 
     /// True without items.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.len() == 0
     }
 
     /// The item at `index`, which may count from the end as -1.
-    pub fn at(&self, index: INT) -> Option<&Dynamic> {
-        let index = if index < 0 { index + INT::try_from(self.0.len()).ok()? } else { index };
-        self.0.get(usize::try_from(index).ok()?)
+    pub fn at(&self, index: INT) -> Option<Dynamic> {
+        let index = if index < 0 { index.checked_add(INT::try_from(self.len()).ok()?)? } else { index };
+        self.nth(usize::try_from(index).ok()?)
+    }
+
+    /// The item at `index`.
+    pub fn nth(&self, index: usize) -> Option<Dynamic> {
+        match &self.0 {
+            Items::Own(items) => items.get(index).cloned(),
+            Items::Rows(table) => {
+                let (row, table) = (table.row(index)?, Rc::clone(table));
+                Some(if table.is_named() {
+                    Dynamic::from(FrozenMap(Pairs::Row(table, row)))
+                } else {
+                    Dynamic::from(Self(Items::Fields(table, row)))
+                })
+            }
+            Items::Fields(table, row) => table.cell(*row, index).map(cell),
+            Items::Lines(lines) => lines.at(index).map(|line| ImmutableString::from(line).into()),
+            Items::Tree(tree, span) => tree.items(*span).get(index).map(|item| node(tree, *item)),
+        }
     }
 
     fn thaw(&self) -> Array {
-        self.0.iter().map(thaw).collect()
+        self.iter().map(thaw).collect()
     }
 }
 
 impl FrozenMap {
-    /// The pairs, by key.
-    pub fn iter(&self) -> impl Iterator<Item = (&ImmutableString, &Dynamic)> {
-        self.0.iter()
+    /// A tree's map; a list of it is a [`FrozenList`].
+    pub(super) fn tree(tree: Arc<Tree>) -> Dynamic {
+        let tree = Rc::new(tree);
+        let root = tree.root();
+        node(&tree, root)
+    }
+
+    /// The pairs: by key, or as the columns of a table stand.
+    pub fn iter(&self) -> impl Iterator<Item = (ImmutableString, Dynamic)> {
+        (0..self.len()).filter_map(|place| self.pair(place))
+    }
+
+    fn pair(&self, place: usize) -> Option<(ImmutableString, Dynamic)> {
+        match &self.0 {
+            Pairs::Own(pairs) => pairs.iter().nth(place).map(|(key, item)| (key.clone(), item.clone())),
+            Pairs::Row(table, row) => {
+                Some((table.names().nth(place)?.into(), cell(table.cell(*row, place)?)))
+            }
+            Pairs::Tree(tree, span) => {
+                tree.pair(*span, place).map(|(key, item)| (key.into(), node(tree, item)))
+            }
+        }
+    }
+
+    /// How many pairs there are.
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Pairs::Own(pairs) => pairs.len(),
+            Pairs::Row(table, _) => table.width(),
+            Pairs::Tree(_, span) => span.len(),
+        }
+    }
+
+    /// True without pairs.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The value under a key.
+    pub fn find(&self, key: &str) -> Option<Dynamic> {
+        match &self.0 {
+            Pairs::Own(pairs) => pairs.get(key).cloned(),
+            Pairs::Row(table, row) => table.named(*row, key).map(cell),
+            Pairs::Tree(tree, span) => tree.get(*span, key).map(|item| node(tree, item)),
+        }
+    }
+
+    /// The same as a script reads it: what isn't there is nothing, but a table's column that isn't is misspelt.
+    fn read(&self, key: &str) -> Result<Dynamic, Box<EvalAltResult>> {
+        match (self.find(key), &self.0) {
+            (Some(value), _) => Ok(value),
+            (None, Pairs::Row(table, _)) => Err(table.no_column(key).word(key).into()),
+            (None, _) => Ok(Dynamic::UNIT),
+        }
     }
 
     /// A plain map of the same items, which stay frozen.
     pub(super) fn to_map(&self) -> Map {
-        self.0.iter().map(|(key, item)| (key.as_str().into(), item.clone())).collect()
+        self.iter().map(|(key, item)| (key.as_str().into(), item)).collect()
     }
 
     fn thaw(&self) -> Map {
-        self.0.iter().map(|(key, item)| (key.as_str().into(), thaw(item))).collect()
+        self.iter().map(|(key, item)| (key.as_str().into(), thaw(item))).collect()
     }
 }
 
@@ -97,7 +233,7 @@ impl Iterator for FrozenItems {
 
     fn next(&mut self) -> Option<Dynamic> {
         self.next += 1;
-        self.list.0.get(self.next - 1).cloned()
+        self.list.nth(self.next - 1)
     }
 }
 
@@ -133,7 +269,7 @@ fn unchangeable(what: &str) -> HostError {
 }
 
 fn map_list(context: NativeCallContext, list: FrozenList, call: FnPtr) -> Result<Array, Box<EvalAltResult>> {
-    list.iter().map(|item| call.call_within_context(&context, (item.clone(),))).collect()
+    list.iter().map(|item| call.call_within_context(&context, (item,))).collect()
 }
 
 fn filter_list(
@@ -144,7 +280,7 @@ fn filter_list(
     let mut kept = Array::new();
     for item in list.iter() {
         if call.call_within_context::<bool>(&context, (item.clone(),))? {
-            kept.push(item.clone());
+            kept.push(item);
         }
     }
     Ok(kept)
@@ -153,7 +289,7 @@ fn filter_list(
 fn slice(list: &FrozenList, start: INT, length: INT) -> Array {
     let start = usize::try_from(start.max(0)).unwrap_or(usize::MAX);
     let length = usize::try_from(length.max(0)).unwrap_or(0);
-    list.iter().skip(start).take(length).cloned().collect()
+    (start..list.len()).take(length).filter_map(|index| list.nth(index)).collect()
 }
 
 /// Teaches an engine both types.
@@ -162,9 +298,7 @@ pub(super) fn register(engine: &mut Engine) {
         .register_type_with_name::<FrozenList>("constant list")
         .register_iterator::<FrozenList>()
         .register_indexer_get(|list: &mut FrozenList, index: INT| {
-            list.at(index)
-                .cloned()
-                .ok_or_else(|| Box::<EvalAltResult>::from(out_of_bounds(index, list.len())))
+            list.at(index).ok_or_else(|| Box::<EvalAltResult>::from(out_of_bounds(index, list.len())))
         })
         .register_indexer_set(|_: &mut FrozenList, _: INT, _: Dynamic| -> Result<(), Box<EvalAltResult>> {
             Err(unchangeable("list").into())
@@ -173,11 +307,11 @@ pub(super) fn register(engine: &mut Engine) {
         .register_get("len", |list: &mut FrozenList| INT::try_from(list.len()).unwrap_or(INT::MAX))
         .register_fn("is_empty", |list: &mut FrozenList| list.is_empty())
         .register_fn("contains", |list: &mut FrozenList, wanted: Dynamic| {
-            list.iter().any(|item| same(item, &wanted))
+            list.iter().any(|item| same(&item, &wanted))
         })
         .register_fn("index_of", |list: &mut FrozenList, wanted: Dynamic| {
             list.iter()
-                .position(|item| same(item, &wanted))
+                .position(|item| same(&item, &wanted))
                 .map_or(-1, |index| INT::try_from(index).unwrap_or(-1))
         })
         .register_fn("extract", |list: &mut FrozenList, start: INT, length: INT| slice(list, start, length))
@@ -191,24 +325,20 @@ pub(super) fn register(engine: &mut Engine) {
         });
     engine
         .register_type_with_name::<FrozenMap>("constant map")
-        .register_indexer_get(|map: &mut FrozenMap, key: ImmutableString| {
-            map.0.get(&key).cloned().unwrap_or(Dynamic::UNIT)
-        })
+        .register_indexer_get(|map: &mut FrozenMap, key: ImmutableString| map.read(&key))
         .register_indexer_set(
             |_: &mut FrozenMap, _: ImmutableString, _: Dynamic| -> Result<(), Box<EvalAltResult>> {
                 Err(unchangeable("map").into())
             },
         )
-        .register_fn("len", |map: &mut FrozenMap| INT::try_from(map.0.len()).unwrap_or(INT::MAX))
-        .register_fn("is_empty", |map: &mut FrozenMap| map.0.is_empty())
-        .register_fn("contains", |map: &mut FrozenMap, key: ImmutableString| map.0.contains_key(&key))
+        .register_fn("len", |map: &mut FrozenMap| INT::try_from(map.len()).unwrap_or(INT::MAX))
+        .register_fn("is_empty", |map: &mut FrozenMap| map.is_empty())
+        .register_fn("contains", |map: &mut FrozenMap, key: ImmutableString| map.find(&key).is_some())
         .register_fn("get", |map: &mut FrozenMap, key: ImmutableString| {
-            map.0.get(&key).cloned().unwrap_or(Dynamic::UNIT)
+            map.find(&key).unwrap_or(Dynamic::UNIT)
         })
-        .register_fn("keys", |map: &mut FrozenMap| {
-            map.0.keys().map(|key| key.clone().into()).collect::<Array>()
-        })
-        .register_fn("values", |map: &mut FrozenMap| map.0.values().cloned().collect::<Array>())
+        .register_fn("keys", |map: &mut FrozenMap| map.iter().map(|(key, _)| key.into()).collect::<Array>())
+        .register_fn("values", |map: &mut FrozenMap| map.iter().map(|(_, item)| item).collect::<Array>())
         .register_fn("copy", |map: &mut FrozenMap| map.thaw())
         .register_fn("to_string", |map: &mut FrozenMap| Dynamic::from(map.thaw()).to_string())
         .register_fn("to_debug", |map: &mut FrozenMap| format!("{:?}", Dynamic::from(map.thaw())));

@@ -6,6 +6,7 @@
 //! suspends the fiber that it runs on.
 
 mod bodies;
+mod data;
 mod declaration;
 mod diagnose;
 mod engine;
@@ -28,6 +29,7 @@ mod tests;
 mod value;
 mod vu;
 
+pub use data::{DATA_BYTES_MAX, Shelf};
 pub use declaration::DEMO_URL;
 pub use engine::{
     CALL_LEVELS_MAX, EXPRESSION_DEPTH_MAX, FUNCTIONS_MAX, LIST_ITEMS_MAX, MAP_PAIRS_MAX, MODULES_MAX,

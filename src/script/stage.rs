@@ -15,6 +15,7 @@ use std::task::{Context, Poll};
 use rhai::{Dynamic, EvalAltResult, Position};
 use rustc_hash::FxHashMap;
 
+use super::data::Shelf;
 use super::declaration::Declaration;
 use super::engine::CALL_LEVELS_MAX;
 use super::error::HostError;
@@ -51,6 +52,8 @@ pub struct Outside {
     pub env: Arc<BTreeMap<String, String>>,
     /// The seed of all random numbers.
     pub seed: u64,
+    /// Data files and shared counters.
+    pub data: Arc<Shelf>,
     /// What users give the script's parameters.
     pub params: Arc<GivenParams>,
     /// What holds where the script says nothing.

@@ -61,10 +61,10 @@ pub fn to_json(value: &Dynamic) -> Result<serde_json::Value, String> {
         return pairs.collect::<Result<_, String>>().map(Json::Object);
     }
     if let Some(list) = value.read_lock::<FrozenList>() {
-        return list.iter().map(to_json).collect::<Result<_, _>>().map(Json::Array);
+        return list.iter().map(|item| to_json(&item)).collect::<Result<_, _>>().map(Json::Array);
     }
     if let Some(map) = value.read_lock::<FrozenMap>() {
-        let pairs = map.iter().map(|(key, item)| Ok((key.to_string(), to_json(item)?)));
+        let pairs = map.iter().map(|(key, item)| Ok((key.to_string(), to_json(&item)?)));
         return pairs.collect::<Result<_, String>>().map(Json::Object);
     }
     Err(format!("a value of type `{}`", type_name(value)))

@@ -50,7 +50,7 @@ pub(super) fn to_finite(function: &str, name: &str, value: &Dynamic) -> Outcome<
 /// A list, or a constant one.
 pub(super) fn to_list(function: &str, value: Dynamic) -> Outcome<Array> {
     if let Some(frozen) = value.read_lock::<FrozenList>() {
-        return Ok(frozen.iter().cloned().collect());
+        return Ok(frozen.iter().collect());
     }
     if value.is_array() {
         Ok(value.into_array().unwrap_or_default())

@@ -373,7 +373,7 @@ fn statuses(option: &str, value: &Dynamic) -> Outcome<Vec<u16>> {
             .word(option)
     };
     let items: Vec<Dynamic> = match (value.read_lock::<FrozenList>(), value.as_array_ref()) {
-        (Some(list), _) => list.iter().cloned().collect(),
+        (Some(list), _) => list.iter().collect(),
         (None, Ok(list)) => list.clone(),
         _ => return Err(refuse().into()),
     };

@@ -6,10 +6,12 @@ mod bytes;
 mod check;
 mod control;
 mod crypto;
+mod data;
 mod declare;
 mod encoding;
 mod env;
 mod fake;
+mod feeder;
 mod group;
 mod http;
 mod json_path;
@@ -21,6 +23,7 @@ mod param;
 mod random;
 mod regex;
 mod response;
+mod shared_counter;
 mod time;
 mod url;
 mod uuid;
@@ -49,6 +52,9 @@ pub(super) struct HostModule {
 pub(super) const MODULES: &[HostModule] = &[
     HostModule { register: declare::register },
     HostModule { register: param::register },
+    HostModule { register: data::register },
+    HostModule { register: feeder::register },
+    HostModule { register: shared_counter::register },
     HostModule { register: metric::register },
     HostModule { register: http::register },
     HostModule { register: response::register },

@@ -33,7 +33,7 @@ fn picks(registry: &mut Registry<'_>) {
         let stage = Rc::clone(&registry.stage);
         registry.define(signature, about, move |list: FrozenList| -> Outcome<Dynamic> {
             let index = draw_index(&stage, name, list.len())?;
-            Ok(list.at(index).cloned().unwrap_or(Dynamic::UNIT))
+            Ok(list.at(index).unwrap_or(Dynamic::UNIT))
         });
         registry.example(example);
         let stage = Rc::clone(&registry.stage);
