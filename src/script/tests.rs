@@ -112,7 +112,7 @@ impl Play {
     }
 
     fn vu(&self, id: u64) -> Rc<Vu> {
-        self.vu_in(id, Cast::new("test", TagSet::default(), [Symbol::NONE; 2], None, BTreeMap::new()))
+        self.vu_in(id, Cast::new("test", TagSet::default(), [Symbol::NONE; 2], None, BTreeMap::new(), None))
     }
 
     fn vu_in(&self, id: u64, cast: Rc<Cast>) -> Rc<Vu> {

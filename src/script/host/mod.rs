@@ -18,6 +18,8 @@ mod param;
 mod random;
 mod regex;
 mod response;
+mod run;
+mod scenario;
 mod time;
 mod url;
 mod uuid;
@@ -56,6 +58,8 @@ pub(super) const MODULES: &[HostModule] = &[
     HostModule { register: list::register },
     HostModule { register: uuid::register },
     HostModule { register: vu::register },
+    HostModule { register: scenario::register },
+    HostModule { register: run::register },
     HostModule { register: env::register },
     HostModule { register: log::register },
     HostModule { register: encoding::register },

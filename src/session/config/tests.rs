@@ -62,7 +62,10 @@ fn json_as_k6_writes_it_is_taken() {
        |          ^^^
     "#);
     let told = Config::parse("k6.json", "{ \"vus\": 5,\n }".to_owned()).unwrap_err();
-    assert!(told.message.starts_with("k6.json is no JSON: ") && told.labels[0].position.line == 2, "{told:?}");
+    assert!(
+        told.message.starts_with("k6.json is no JSON: ") && told.labels[0].position.line == 2,
+        "{told:?}"
+    );
 }
 
 #[test]
