@@ -7,6 +7,7 @@
 
 mod declaration;
 mod diagnose;
+mod elsewhere;
 mod engine;
 mod error;
 mod frozen;

@@ -4,7 +4,9 @@ mod declaring;
 mod errors;
 mod functions;
 mod limits;
+mod params;
 mod registered;
+mod tags;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
