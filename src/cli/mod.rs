@@ -10,6 +10,7 @@ mod error;
 mod exit;
 mod functions;
 mod inspect;
+mod new;
 mod progress;
 mod run;
 mod script;
@@ -46,6 +47,8 @@ enum Command {
     Check(check::Arguments),
     /// Print the plan that a script declares, without a request
     Inspect(inspect::Arguments),
+    /// Write a script to start from
+    New(new::Arguments),
     /// List what a script can call: all, a module, or a function
     Functions(functions::Arguments),
     /// Serve the sample service (or, with `--null`, a bare server for benches) until interrupted
@@ -58,6 +61,7 @@ impl Command {
             Self::Run(arguments) => run::run(&arguments),
             Self::Check(arguments) => check::run(&arguments),
             Self::Inspect(arguments) => inspect::run(&arguments),
+            Self::New(arguments) => new::run(&arguments),
             Self::Functions(arguments) => functions::run(&arguments),
             Self::Demo(arguments) => demo::run(&arguments),
         }

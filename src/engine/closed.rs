@@ -230,7 +230,7 @@ fn iterate(crew: &Crew, part: &Part, life: &Life, user: &User, hold: Hold, scope
         let Some(iteration) = next_iteration(share, part.users().bound, user, &part.taken) else {
             break;
         };
-        vu.scenario_iteration.set(iteration);
+        vu.scenario_iteration.set(Some(iteration));
         vu.lateness_ns.set(now_ns.saturating_sub(due_ns));
         part.book(|books| {
             books.scheduled += 1;

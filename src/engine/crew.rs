@@ -14,7 +14,7 @@ use crate::fiber::Arena;
 use crate::http::{Alarm, Client, Options};
 use crate::metrics::{Kind, Recorder, SeriesId, TagSet};
 use crate::plan::{Demand, Plan, Scenario, Stripe, Users};
-use crate::script::{Cast, Entry, Failure, Phase, Program, Stage, Vu};
+use crate::script::{Cast, Course, Entry, Failure, Phase, Program, Stage, Vu};
 
 use super::closed::User;
 use super::event::{Books, FAILURES_MAX, FailureKind, ScenarioOutcome, ScriptFailure};
@@ -329,13 +329,24 @@ pub(super) fn client_options(plan: &Plan) -> Options {
 }
 
 fn part(means: &Means, plan: &Plan, scenario: &Scenario, shard: usize, first_id: u64) -> Part {
-    let tags = TagSet::from_pairs(scenario.tags.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+    // The scenario's own come last: they win.
+    let tags = plan.options.tags.iter().chain(&scenario.tags);
+    let tags = TagSet::from_pairs(tags.map(|(key, value)| (key.as_str(), value.as_str())));
     let (symbols, series) = means.stage.recorder().with(|recorder| {
         let symbols = [recorder.intern(&scenario.name), recorder.intern_tags(&tags)];
         (symbols, iteration_series(recorder, &tags.with("scenario", &scenario.name)))
     });
     let base_url = scenario.base_url.as_deref().or(plan.base_url.as_deref());
-    let cast = Cast::new(&scenario.name, tags, symbols, base_url, scenario.env.clone());
+    let start_ns = u64::try_from(scenario.start_time.as_nanos()).unwrap_or(u64::MAX);
+    let Demand::Users(users) = &scenario.demand;
+    let course = Course {
+        executor: scenario.executor.as_str().into(),
+        run_start_ns: means.start_ns,
+        start_ns: means.start_ns.saturating_add(start_ns),
+        users: users.clone(),
+        first_id,
+    };
+    let cast = Cast::new(&scenario.name, tags, symbols, base_url, scenario.env.clone(), Some(course));
     Part {
         entries: means.program.entries(&scenario.name, &scenario.flow),
         scenario: scenario.clone(),

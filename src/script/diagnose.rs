@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use rhai::{Engine, EvalAltResult, ParseError};
 
+use super::elsewhere;
 use super::engine::CALL_LEVELS_MAX;
 use super::error::{Fault, HostError};
 use super::later;
@@ -19,18 +20,6 @@ use super::value::{DEPTH_MAX, type_name, with_article as a};
 use super::vu::Limit;
 use crate::diagnostic::{Code, Diagnostic, Position, Source, suggest};
 use crate::units::format_count;
-
-/// Names that other tools have, and what stands for them here.
-const ELSEWHERE: [(&str, &str); 8] = [
-    ("console", "write `log::info(text)`"),
-    ("JSON", "write `parse_json(text)`, `map.to_json()`, or `r.json()` for a response"),
-    ("Math", "numbers have methods: `x.floor()`, `x.round()`; for chance there is `random::int(1, 6)`"),
-    ("__ENV", "write `env(\"NAME\")`"),
-    ("__VU", "write `vu::id()`"),
-    ("__ITER", "write `vu::iteration()`"),
-    ("undefined", "nothing is written `()`"),
-    ("None", "nothing is written `()`"),
-];
 
 /// The hint where a value is of another type than its author thought.
 const WHAT_IS_IT: &str = "look at what the value is: `print(type_of(value))`";
@@ -290,8 +279,8 @@ impl Context {
                 self.functions_of(name)
             ));
         }
-        if let Some((_, hint)) = ELSEWHERE.iter().find(|(known, _)| *known == name) {
-            return diagnostic.hint(*hint);
+        if let Some(hint) = elsewhere::hint(name, &self.rest_of_line(place)) {
+            return diagnostic.hint(hint);
         }
         let near = suggest(short, self.constants.iter().map(String::as_str));
         let near: Vec<String> = near.iter().map(|name| format!("global::{name}")).collect();
@@ -314,11 +303,21 @@ impl Context {
         }
         let text = format!("there is no module `{name}`");
         let diagnostic = self.at(Diagnostic::new(code, text), place, None);
+        if let Some(hint) = elsewhere::hint(name, &self.rest_of_line(place)) {
+            return diagnostic.hint(hint);
+        }
         let modules = self.modules();
         let near = suggest(name, modules.iter().copied());
         did_you_mean(diagnostic, &near).unwrap_or_else(|diagnostic| {
             diagnostic.hint(format!("the modules are `{}`", modules.join("`, `")))
         })
+    }
+
+    /// The source from a place to the end of its line.
+    fn rest_of_line(&self, place: Option<Position>) -> String {
+        let Some(place) = place else { return String::new() };
+        let line = self.source.line(place.line).unwrap_or_default();
+        line.chars().skip(place.column.saturating_sub(1) as usize).collect()
     }
 
     fn has_module(&self, name: &str) -> bool {

@@ -6,7 +6,9 @@ mod functions;
 mod generated;
 mod fuzz;
 mod limits;
+mod params;
 mod registered;
+mod tags;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -114,7 +116,7 @@ impl Play {
     }
 
     fn vu(&self, id: u64) -> Rc<Vu> {
-        self.vu_in(id, Cast::new("test", TagSet::default(), [Symbol::NONE; 2], None, BTreeMap::new()))
+        self.vu_in(id, Cast::new("test", TagSet::default(), [Symbol::NONE; 2], None, BTreeMap::new(), None))
     }
 
     fn vu_in(&self, id: u64, cast: Rc<Cast>) -> Rc<Vu> {

@@ -17,7 +17,8 @@ use rustc_hash::FxHashMap;
 use super::state::State;
 use crate::diagnostic::Position;
 use crate::http::{Alarm, Client, Endpoint};
-use crate::metrics::{Symbol, TagSet};
+use crate::metrics::{Recorder, Symbol, TagSet};
+use crate::plan::Users;
 
 /// Parsed URLs that a scenario keeps on one worker. URLs made of random numbers go past it and are
 /// parsed each time.
@@ -71,6 +72,21 @@ pub struct Route {
     pub url: Symbol,
 }
 
+/// A scenario's place in the run, as far as every worker knows it.
+#[derive(Debug, Clone)]
+pub struct Course {
+    /// Its executor's name.
+    pub executor: Rc<str>,
+    /// When the load started, on the worker's clock.
+    pub run_start_ns: u64,
+    /// When the scenario starts, on the worker's clock.
+    pub start_ns: u64,
+    /// How many users, and for how long.
+    pub users: Users,
+    /// The id of its first user.
+    pub first_id: u64,
+}
+
 /// What a scenario gives to each of its users on one worker.
 #[derive(Debug)]
 pub struct Cast {
@@ -86,6 +102,8 @@ pub struct Cast {
     pub base_url: Option<Rc<str>>,
     /// What `env(name)` gives before the run's own environment.
     pub env: BTreeMap<String, String>,
+    /// The scenario's place in the run, where there is one.
+    pub course: Option<Course>,
     /// URLs that its flows have called.
     routes: RefCell<FxHashMap<ImmutableString, Route>>,
 }
@@ -98,6 +116,7 @@ impl Cast {
         symbols: [Symbol; 2],
         base_url: Option<&str>,
         env: BTreeMap<String, String>,
+        course: Option<Course>,
     ) -> Rc<Self> {
         Rc::new(Self {
             scenario: scenario.into(),
@@ -106,13 +125,14 @@ impl Cast {
             tags_symbol: symbols[1],
             base_url: base_url.map(Rc::from),
             env,
+            course,
             routes: RefCell::default(),
         })
     }
 
     /// The part of the script outside of scenarios: the top level, `setup` and `teardown`.
     pub fn outside(base_url: Option<&str>) -> Rc<Self> {
-        Self::new("", TagSet::default(), [Symbol::NONE; 2], base_url, BTreeMap::new())
+        Self::new("", TagSet::default(), [Symbol::NONE; 2], base_url, BTreeMap::new(), None)
     }
 
     /// The route of a URL that was called before.
@@ -129,6 +149,17 @@ impl Cast {
     }
 }
 
+/// Tags that a user's samples carry.
+#[derive(Debug, Default)]
+struct UserTags {
+    /// Set by `vu::tag`, until the user ends.
+    own: TagSet,
+    /// Of the open groups.
+    groups: TagSet,
+    /// All, the scenario's included.
+    all: TagSet,
+}
+
 /// One virtual user. Used by one fiber at a time.
 pub struct Vu {
     /// Counts from 1 over the whole run, on however many workers or machines.
@@ -139,8 +170,8 @@ pub struct Vu {
     pub phase: Phase,
     /// Iterations that this user has finished or begun before the present one.
     pub iteration: Cell<u64>,
-    /// The present iteration's number in its scenario, from 0.
-    pub scenario_iteration: Cell<u64>,
+    /// The present iteration's number in its scenario, from 0; none before the first.
+    pub scenario_iteration: Cell<Option<u64>>,
     /// How late the present iteration started; taken by its first request.
     pub lateness_ns: Cell<u64>,
     /// `this` in callbacks: a handle on the same state as `this` in flows, to be cloned.
@@ -153,6 +184,10 @@ pub struct Vu {
     pub group: RefCell<String>,
     /// The group path's symbol; [`Symbol::default`] for none.
     pub group_symbol: Cell<Symbol>,
+    /// Tags beside the scenario's: its own, and those of the open groups.
+    tags: RefCell<UserTags>,
+    /// The symbol of all its tags, the scenario's included.
+    tags_symbol: Cell<Symbol>,
     /// This user's timer; the engine sets it between iterations, host functions within.
     pub alarm: Rc<dyn Alarm>,
     /// The HTTP client; out while a request is under way.
@@ -175,12 +210,15 @@ impl Vu {
         client: Option<Client>,
     ) -> Self {
         let state = Dynamic::from(State::default());
+        let tags = UserTags { all: cast.tags.clone(), ..UserTags::default() };
         Self {
             id,
+            tags: RefCell::new(tags),
+            tags_symbol: Cell::new(cast.tags_symbol),
             cast,
             phase,
             iteration: Cell::new(0),
-            scenario_iteration: Cell::new(0),
+            scenario_iteration: Cell::new(None),
             lateness_ns: Cell::new(0),
             this: Cell::new(state.clone()),
             state,
@@ -194,6 +232,58 @@ impl Vu {
             is_ending: Cell::new(false),
             waker: RefCell::new(None),
         }
+    }
+
+    /// The tags of its samples, the scenario's and those of open groups included.
+    pub(super) fn tags(&self) -> TagSet {
+        self.tags.borrow().all.clone()
+    }
+
+    /// Their symbol: one read, for every sample without tags of its own.
+    #[inline]
+    pub(super) fn tags_symbol(&self) -> Symbol {
+        self.tags_symbol.get()
+    }
+
+    /// The symbol of its tags and further ones, which win.
+    pub(super) fn symbol_with(&self, recorder: &mut Recorder, tags: &TagSet) -> Symbol {
+        if tags.is_empty() {
+            return self.tags_symbol.get();
+        }
+        recorder.intern_tags(&self.tags.borrow().all.and(tags))
+    }
+
+    /// Sets a tag of its own; an empty value removes it.
+    pub(super) fn set_tag(&self, recorder: &mut Recorder, name: &str, value: &str) {
+        let mut tags = self.tags.borrow_mut();
+        tags.own = tags.own.with(name, value);
+        self.settle_tags(recorder, &mut tags);
+    }
+
+    /// Adds the tags of a group that opens; gives those of the groups around it, for [`Vu::close_group`].
+    pub(super) fn open_group(&self, recorder: &mut Recorder, group: &TagSet) -> TagSet {
+        let mut tags = self.tags.borrow_mut();
+        let inner = tags.groups.and(group);
+        let outer = std::mem::replace(&mut tags.groups, inner);
+        self.settle_tags(recorder, &mut tags);
+        outer
+    }
+
+    /// Back to the tags of the groups around the one that closes.
+    pub(super) fn close_group(&self, recorder: &mut Recorder, outer: TagSet) {
+        let mut tags = self.tags.borrow_mut();
+        tags.groups = outer;
+        self.settle_tags(recorder, &mut tags);
+    }
+
+    fn settle_tags(&self, recorder: &mut Recorder, tags: &mut UserTags) {
+        tags.all = self.cast.tags.and(&tags.own).and(&tags.groups);
+        self.tags_symbol.set(recorder.intern_tags(&tags.all));
+    }
+
+    /// This user's number in its scenario, from 0.
+    pub(super) fn number_in_scenario(&self) -> u64 {
+        self.id - self.cast.course.as_ref().map_or(1, |course| course.first_id).min(self.id)
     }
 
     /// Remembers how to wake the task that runs this user.
@@ -249,7 +339,7 @@ impl Vu {
 }
 
 /// Spreads neighbouring ids over the seed space (the finaliser of `SplitMix64`).
-fn mix(seed: u64, id: u64) -> u64 {
+pub(super) fn mix(seed: u64, id: u64) -> u64 {
     let mut x = seed ^ id.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

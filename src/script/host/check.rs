@@ -44,7 +44,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
     registry.define(
         "check(value, checks, tags)",
         "the same with tags on the samples",
-        move |context: NativeCallContext<'_>, value: Dynamic, checks: Map, tags: Map| {
+        move |context: NativeCallContext<'_>, value: Dynamic, checks: Map, tags: Dynamic| {
             check(&context, &stage, &value, &checks, &to_tags(&tags)?)
         },
     );
@@ -52,6 +52,19 @@ pub(super) fn register(registry: &mut Registry<'_>) {
     let stage = Rc::clone(&registry.stage);
     registry.overload("check", move |context: NativeCallContext<'_>, value: Dynamic, checks: FrozenMap| {
         check(&context, &stage, &value, &checks.to_map(), &TagSet::default())
+    });
+    let stage = Rc::clone(&registry.stage);
+    registry.overload(
+        "check",
+        move |context: NativeCallContext<'_>, value: Dynamic, checks: FrozenMap, tags: Dynamic| {
+            check(&context, &stage, &value, &checks.to_map(), &to_tags(&tags)?)
+        },
+    );
+    let stage = Rc::clone(&registry.stage);
+    registry.overload("check", move |holds: bool, name: ImmutableString, tags: Dynamic| -> Outcome<bool> {
+        let vu = stage.acting("check")?;
+        record(&stage, &vu, &name, holds, &to_tags(&tags)?);
+        Ok(holds)
     });
     registry.mistake("check", |condition: Dynamic, _: ImmutableString| -> Outcome<bool> {
         Err(HostError::new(format!(

@@ -118,7 +118,8 @@ impl Feed {
         let number = if self.mode == Mode::Unique {
             vu.number_in_scenario()
         } else {
-            vu.scenario_iteration()
+            vu.scenario_iteration
+                .get()
                 .ok_or_else(|| HostError::new(format!("there is no iteration in {}", outside_of(vu))).hint(
                     "a row goes with an iteration: read it in a flow; \"unique\" gives one a user, in `on_start` too",
                 ))?

@@ -8,7 +8,7 @@ use super::super::error::HostError;
 use super::super::registry::Registry;
 use super::super::stage::Stage;
 use super::call_back;
-use super::metric::key;
+use super::metric::{key, to_tags};
 use crate::metrics::{Symbol, TagSet};
 
 /// Groups within groups.
@@ -20,18 +20,29 @@ pub(super) fn register(registry: &mut Registry<'_>) {
         "group(name, closure)",
         "runs the closure with the tag `group` on all its samples, and times it",
         move |context: NativeCallContext<'_>, name: ImmutableString, closure: FnPtr| {
-            group(&context, &stage, &name, &closure)
+            group(&context, &stage, &name, None, &closure)
         },
     );
     registry.example(
         "group(\"look around\", || { http::get(\"/health\"); http::get(\"/mcp/tools\").status }) // 200",
     );
+    let stage = Rc::clone(&registry.stage);
+    registry
+        .define(
+            "group(name, tags, closure)",
+            "the same with tags on all its samples",
+            move |context: NativeCallContext<'_>, name: ImmutableString, tags: Dynamic, closure: FnPtr| {
+                group(&context, &stage, &name, Some(to_tags(&tags)?), &closure)
+            },
+        )
+        .example("group(\"checkout\", #{ team: \"payments\" }, || check(true, \"is paid\"));");
 }
 
 fn group(
     context: &NativeCallContext<'_>,
     stage: &Stage,
     name: &str,
+    tags: Option<TagSet>,
     closure: &FnPtr,
 ) -> Result<Dynamic, Box<EvalAltResult>> {
     let vu = stage.acting("group")?;
@@ -48,6 +59,7 @@ fn group(
     let inner = format!("{outer}::{name}");
     vu.group_symbol.set(stage.recorder().with(|recorder| recorder.intern(&inner)));
     vu.group.replace(inner);
+    let outer_tags = tags.map(|tags| stage.recorder().with(|recorder| vu.open_group(recorder, &tags)));
     let start_ns = stage.clock().now_ns();
     let result = call_back(context, &vu, closure, &mut []);
     if !vu.is_ending() {
@@ -58,6 +70,9 @@ fn group(
             let series = stage.series(recorder, key);
             recorder.trend_us(series, took_us);
         });
+    }
+    if let Some(outer_tags) = outer_tags {
+        stage.recorder().with(|recorder| vu.close_group(recorder, outer_tags));
     }
     vu.group.replace(outer);
     vu.group_symbol.set(outer_symbol);

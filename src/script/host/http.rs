@@ -172,7 +172,7 @@ impl Call {
                 "headers" => call.headers = pairs(key, value)?,
                 "query" => call.query = pairs(key, value)?,
                 "name" => call.name = Some(text(key, value)?),
-                "tags" => call.tags = to_tags(&map(key, value)?)?,
+                "tags" => call.tags = to_tags(value)?,
                 "timeout" => call.timeout_ns = Some(nanoseconds(key, value)?),
                 "connect_timeout" | "connectTimeout" => {
                     call.connect_timeout_ns = Some(nanoseconds(key, value)?);
@@ -320,11 +320,7 @@ fn record(
             status,
             error_code: exchange.error_code(),
             expected,
-            extra: if call.tags.is_empty() {
-                vu.cast.tags_symbol
-            } else {
-                recorder.intern_tags(&vu.cast.tags.and(&call.tags))
-            },
+            extra: if call.tags.is_empty() { vu.tags_symbol() } else { vu.symbol_with(recorder, &call.tags) },
         };
         recorder.request(&key, &sample);
     });

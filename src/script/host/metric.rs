@@ -2,9 +2,10 @@
 
 use std::rc::Rc;
 
-use rhai::{Dynamic, EvalAltResult, INT, ImmutableString, Map};
+use rhai::{Dynamic, EvalAltResult, INT, ImmutableString};
 
 use super::super::error::HostError;
+use super::super::frozen::FrozenMap;
 use super::super::registry::Registry;
 use super::super::stage::{SeriesKey, Stage};
 use super::super::value::type_name;
@@ -110,11 +111,11 @@ fn methods(registry: &mut Registry<'_>) {
         registry.method(
             with_tags,
             "the same with tags on the sample",
-            move |metric: &mut CustomMetric, value: Dynamic, tags: Map| {
+            move |metric: &mut CustomMetric, value: Dynamic, tags: Dynamic| {
                 add(&stage, metric, name, &value, &to_tags(&tags)?)
             },
         );
-        registry.takes("value", takes).declares(example);
+        registry.takes("value", takes).takes("tags", "map").declares(example);
     }
     let stage = Rc::clone(&registry.stage);
     registry.method(
@@ -205,21 +206,39 @@ pub(super) fn key(
     check: Symbol,
     tags: &TagSet,
 ) -> SeriesKey {
-    let tags =
-        if tags.is_empty() { vu.cast.tags_symbol } else { recorder.intern_tags(&vu.cast.tags.and(tags)) };
+    let tags = vu.symbol_with(recorder, tags);
     SeriesKey { metric, check, scenario: vu.cast.scenario_symbol, group: vu.group_symbol.get(), tags }
 }
 
-/// Tags as a script gives them.
-pub(super) fn to_tags(map: &Map) -> Outcome<TagSet> {
-    let pairs = map.iter().map(|(name, value)| {
-        if value.is_string() || value.is_int() || value.is_bool() || value.is_float() {
-            return Ok((name.to_string(), value.to_string()));
-        }
-        Err(HostError::new(format!("the tag `{name}` must be a text, not {}", type_name(value)))
-            .word(name.as_str()))
-    });
-    Ok(TagSet::from_pairs(pairs.collect::<Result<Vec<_>, HostError>>()?))
+/// Tags as a script gives them: a map, constant or not.
+pub(super) fn to_tags(tags: &Dynamic) -> Outcome<TagSet> {
+    if let Some(map) = tags.read_lock::<FrozenMap>() {
+        let pairs: Vec<_> = map.iter().map(|(name, value)| tag(&name, &value)).collect::<Result<_, _>>()?;
+        return Ok(TagSet::from_pairs(pairs));
+    }
+    let Ok(map) = tags.as_map_ref() else {
+        return Err(HostError::new(format!("tags are a map, not {}", type_name(tags)))
+            .hint("write `#{ region: \"eu\" }`")
+            .word("tags")
+            .into());
+    };
+    let pairs: Vec<_> = map.iter().map(|(name, value)| tag(&name, &value)).collect::<Result<_, _>>()?;
+    Ok(TagSet::from_pairs(pairs))
+}
+
+/// One tag. Its name must be one that a selector, `metric{name:value}`, can hold.
+pub(super) fn tag(name: &str, value: &Dynamic) -> Result<(String, String), HostError> {
+    if name.is_empty()
+        || name.contains(|c: char| c.is_whitespace() || matches!(c, '{' | '}' | ':' | ',' | '='))
+    {
+        return Err(HostError::new(format!("`{name}` is no name for a tag"))
+            .hint("it can't be empty nor hold spaces or `{ } : , =`, which selectors use")
+            .word(name));
+    }
+    if value.is_string() || value.is_int() || value.is_bool() || value.is_float() {
+        return Ok((name.to_owned(), value.to_string()));
+    }
+    Err(HostError::new(format!("the tag `{name}` must be a text, not {}", type_name(value))).word(name))
 }
 
 fn misuse(metric: &CustomMetric, what: &str) -> HostError {

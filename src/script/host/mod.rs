@@ -24,6 +24,8 @@ mod random;
 mod regex;
 mod response;
 mod shared_counter;
+mod run;
+mod scenario;
 mod time;
 mod url;
 mod uuid;
@@ -68,6 +70,8 @@ pub(super) const MODULES: &[HostModule] = &[
     HostModule { register: uuid::register },
     HostModule { register: fake::register },
     HostModule { register: vu::register },
+    HostModule { register: scenario::register },
+    HostModule { register: run::register },
     HostModule { register: env::register },
     HostModule { register: log::register },
     HostModule { register: encoding::register },

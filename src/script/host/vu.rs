@@ -2,9 +2,10 @@
 
 use std::rc::Rc;
 
-use rhai::{Dynamic, EvalAltResult, INT, ImmutableString};
+use rhai::{Dynamic, EvalAltResult, INT, ImmutableString, Map};
 
 use super::super::registry::Registry;
+use super::metric::tag;
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
@@ -39,4 +40,29 @@ pub(super) fn register(registry: &mut Registry<'_>) {
         move || -> Outcome<Dynamic> { Ok(stage.acting("vu::state")?.state.clone()) },
     );
     registry.example("let me = vu::state();\nme.seen = (me.seen ?? 0) + 1;\nthis.seen // 1");
+    let stage = Rc::clone(&registry.stage);
+    registry
+        .define(
+            "vu::tag(name, value)",
+            "sets a tag on all further samples of this user; the value `()` takes it away",
+            move |name: ImmutableString, value: Dynamic| -> Outcome<()> {
+                let vu = stage.acting("vu::tag")?;
+                let value = if value.is_unit() { "".into() } else { value };
+                let (name, value) = tag(&name, &value)?;
+                stage.recorder().with(|recorder| vu.set_tag(recorder, &name, &value));
+                Ok(())
+            },
+        )
+        .example("vu::tag(\"plan\", \"premium\");");
+    let stage = Rc::clone(&registry.stage);
+    registry
+        .define(
+            "vu::tags()",
+            "the tags of this user's samples: the scenario's, its own, those of open groups",
+            move || -> Outcome<Map> {
+                let tags = stage.acting("vu::tags")?.tags();
+                Ok(tags.iter().map(|(name, value)| (name.into(), value.into())).collect())
+            },
+        )
+        .example("let tags = vu::tags();");
 }

@@ -72,7 +72,7 @@ fn env_of_the_scenario_comes_before_the_runs() {
         super::outside(&[("A", "run"), ("B", "run")]),
     );
     let env = [("A".to_owned(), "scenario".to_owned())].into();
-    let cast = super::Cast::new("test", super::TagSet::default(), [super::Symbol::NONE; 2], None, env);
+    let cast = super::Cast::new("test", super::TagSet::default(), [super::Symbol::NONE; 2], None, env, None);
     let said = play.call_as(&play.vu_in(1, cast), "flow").unwrap();
     assert_eq!(said.into_string().unwrap(), "scenario run none");
 }
