@@ -96,6 +96,7 @@ impl ScriptArguments {
     ) -> Result<Script, CliError> {
         let outside = Outside {
             folder: self.script.parent().map(Path::to_owned).unwrap_or_default(),
+            modules: Arc::default(),
             env: Arc::new(self.environment()?),
             seed: self.seed.unwrap_or_else(fresh_seed),
             log_level: if self.verbose { Level::Debug } else { Level::Info },

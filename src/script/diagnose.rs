@@ -2,16 +2,18 @@
 //!
 //! Rhai reports the outermost call; the innermost place is where the mistake is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rhai::{Engine, EvalAltResult, ParseError};
 
 use super::engine::CALL_LEVELS_MAX;
 use super::error::{Fault, HostError};
+use super::link::Imports;
 use super::names::{self, Arities, Known, Unknown};
 use super::place::{end_of_path, find_in_call, position};
 use super::registry::Function;
+use super::rename::{constants_of, unmarked, without_marks};
 use super::stage::OPERATIONS_MAX;
 use super::syntax::{counted, explain, in_backticks, lower_first};
 use super::value::{DEPTH_MAX, type_name};
@@ -49,9 +51,76 @@ pub(super) struct Context {
     pub(super) variables: Vec<String>,
     /// Constants of the top level.
     pub(super) constants: Vec<String>,
+    /// The module's name; empty for the script itself.
+    pub(super) module: String,
+    /// What the file imports.
+    pub(super) imports: Imports,
+    /// Of the script: the modules, in the order of their loading; they count as files from 1.
+    pub(super) modules: Vec<Context>,
+    /// Of the script: the modules' closures and their files.
+    pub(super) closures: BTreeMap<String, usize>,
 }
 
 impl Context {
+    /// Of a script that was not looked at yet.
+    pub(super) fn new(source: &Arc<Source>, functions: Vec<Function>, host: Arities) -> Self {
+        Self {
+            source: Arc::clone(source),
+            functions,
+            host,
+            own: Arities::new(),
+            variables: Vec::new(),
+            constants: Vec::new(),
+            module: String::new(),
+            imports: Imports::default(),
+            modules: Vec::new(),
+            closures: BTreeMap::new(),
+        }
+    }
+
+    /// Of a module.
+    pub(super) fn of_module(
+        name: &str,
+        source: &Arc<Source>,
+        functions: &[Function],
+        host: &Arities,
+    ) -> Self {
+        Self { module: name.to_owned(), ..Self::new(source, functions.to_vec(), host.clone()) }
+    }
+
+    /// The context of a file: 0 is the script, then come its modules.
+    pub(super) fn of(&self, file: usize) -> &Self {
+        file.checked_sub(1).map_or(self, |module| &self.modules[module])
+    }
+
+    /// The same, to change.
+    pub(super) fn of_mut(&mut self, file: usize) -> &mut Self {
+        match file.checked_sub(1) {
+            None => self,
+            Some(module) => &mut self.modules[module],
+        }
+    }
+
+    /// The context of the file that has one of these words at a place: of calls it is known where in a file
+    /// they stand, but not in which.
+    pub(super) fn of_call(&self, place: Option<Position>, words: &[&str]) -> &Self {
+        let Some(place) = place else { return self };
+        let stands_in = |context: &&Self| {
+            let line = context.source.line(place.line).unwrap_or_default();
+            let skipped = line.chars().take(place.column.saturating_sub(1) as usize).map(char::len_utf8).sum();
+            words.iter().any(|word| line.get(skipped..).is_some_and(|rest| rest.starts_with(word)))
+        };
+        std::iter::once(self).chain(&self.modules).find(stands_in).unwrap_or(self)
+    }
+
+    /// Takes down the names of a top level that ran.
+    pub(super) fn know(&mut self, scope: &rhai::Scope<'_>) {
+        for (name, constant, _) in scope.iter_raw() {
+            let names = if constant { &mut self.constants } else { &mut self.variables };
+            names.push(without_marks(name));
+        }
+    }
+
     /// A script that doesn't compile.
     pub(super) fn parse_error(&self, error: &ParseError) -> Diagnostic {
         let (message, hint) = explain(error.err_type());
@@ -60,7 +129,12 @@ impl Context {
 
     /// The first name in the script that nothing answers to.
     pub(super) fn misspelt(&self, engine: &Engine, ast: &rhai::AST) -> Option<Diagnostic> {
-        let known = Known { host: &self.host, own: &self.own, constants: &self.constants };
+        let known = Known {
+            host: &self.host,
+            own: &self.own,
+            constants: &self.constants,
+            imports: &self.imports,
+        };
         let (unknown, place) = names::first_unknown(engine, ast, &known)?;
         Some(self.unknown(engine, &unknown, position(place), Code::Script))
     }
@@ -92,7 +166,75 @@ impl Context {
 
     /// An error of a running script. `code` is what it means in this part of the life cycle.
     pub(super) fn error(&self, engine: &Engine, error: &EvalAltResult, code: Code) -> Diagnostic {
-        let (inner, place) = innermost(error);
+        self.error_in(0, engine, error, code)
+    }
+
+    /// The same, of a file's top level.
+    pub(super) fn error_in(
+        &self,
+        file: usize,
+        engine: &Engine,
+        error: &EvalAltResult,
+        code: Code,
+    ) -> Diagnostic {
+        let (file, place) = self.spot(error, file);
+        self.of(file).explained(engine, error.unwrap_inner(), place, code)
+    }
+
+    /// Where an error happened: in which file, and where in it. `file` is where the outermost call stands.
+    pub(super) fn spot(&self, error: &EvalAltResult, file: usize) -> (usize, Option<Position>) {
+        let here = position(error.position());
+        match error {
+            EvalAltResult::ErrorInFunctionCall(name, source, inner, _) => {
+                match self.spot(inner, self.file_of(name, source, file)) {
+                    (_, None) => (file, here),
+                    spot => spot,
+                }
+            }
+            EvalAltResult::ErrorInModule(_, inner, _) => match self.spot(inner, file) {
+                (_, None) => (file, here),
+                spot => spot,
+            },
+            _ => (file, here),
+        }
+    }
+
+    /// The file that holds a function's body; `source` is the module that the call came through. A native
+    /// function has none: its caller's stands.
+    fn file_of(&self, name: &str, source: &str, caller: usize) -> usize {
+        if let Some((file, _)) = unmarked(name) {
+            return file;
+        }
+        if name.contains('$') {
+            return self.closures.get(name).copied().unwrap_or(0);
+        }
+        let of_module = |context: &Self| context.module == source && context.own.contains_key(name);
+        match self.modules.iter().position(of_module) {
+            Some(module) => module + 1,
+            None if self.own.contains_key(name) => 0,
+            None => caller,
+        }
+    }
+
+    /// Names as the file's author wrote them.
+    fn plain_names(&self, text: &str) -> String {
+        let mut text = without_marks(text);
+        if !self.module.is_empty() {
+            text = text.replace(&constants_of(&self.module), "global");
+            for (alias, module) in &self.imports.aliases {
+                text = text.replace(&format!("{module}::"), &format!("{alias}::"));
+            }
+        }
+        text
+    }
+
+    fn explained(
+        &self,
+        engine: &Engine,
+        inner: &EvalAltResult,
+        place: Option<Position>,
+        code: Code,
+    ) -> Diagnostic {
         if let Some(host) = HostError::of(inner) {
             return self.host_error(&host, place, code);
         }
@@ -102,10 +244,14 @@ impl Context {
                 self.parse_error(&ParseError(kind.clone().into(), *position))
             }
             EvalAltResult::ErrorFunctionNotFound(signature, _) => {
-                self.unknown_function(engine, signature, place, code)
+                self.unknown_function(engine, &self.plain_names(signature), place, code)
             }
-            EvalAltResult::ErrorVariableNotFound(name, _) => self.unknown_variable(name, place, code),
-            EvalAltResult::ErrorModuleNotFound(name, _) => self.unknown_module(name, place, code),
+            EvalAltResult::ErrorVariableNotFound(name, _) => {
+                self.unknown_variable(&self.plain_names(name), place, code)
+            }
+            EvalAltResult::ErrorModuleNotFound(name, _) => {
+                self.unknown_module(&self.plain_names(name), place, code)
+            }
             EvalAltResult::ErrorUnboundThis(_) => diagnostic("`this` is not bound here".to_owned()).hint(
                 "a helper sees the user's state when called as `this.helper()`, or through `vu::state()`",
             ),
@@ -155,11 +301,6 @@ impl Context {
             ),
         };
         self.at(Diagnostic::new(code, message), place, None).hint(hint)
-    }
-
-    /// Where an error happened.
-    pub(super) fn place(error: &EvalAltResult) -> Option<Position> {
-        innermost(error).1
     }
 
     /// Points at `word` within the call at `place`, or at the call itself.
@@ -217,6 +358,10 @@ impl Context {
         if !forms.is_empty() {
             return diagnostic.hint(format!("write {}", forms.join(" or ")));
         }
+        if let Some(forms) = self.imports.forms.get(name) {
+            let forms: Vec<String> = forms.iter().map(|form| format!("`{form}`")).collect();
+            return diagnostic.hint(format!("write {}", forms.join(" or ")));
+        }
         match self.own.get(name) {
             Some(takes) => {
                 let takes: Vec<String> = takes.iter().map(|count| counted(*count, "parameter")).collect();
@@ -257,6 +402,9 @@ impl Context {
         let place = place.map(|place| end_of_path(&self.source, place, name));
         let diagnostic =
             self.at(Diagnostic::new(code, format!("there is no variable `{name}` here")), place, None);
+        if let Some((alias, _)) = name.split_once("::").filter(|(alias, _)| self.has_module(alias)) {
+            return self.unknown_constant(diagnostic, alias, name);
+        }
         if self.variables.iter().any(|variable| variable == short) {
             return diagnostic.hint(format!(
                 "functions don't see variables of the top level: declare `const {short} = …` and read `global::{short}`, or keep it in `this`"
@@ -280,15 +428,27 @@ impl Context {
             .unwrap_or_else(|diagnostic| diagnostic.hint(format!("declare it first: `let {short} = …;`")))
     }
 
+    /// A module has no such constant.
+    fn unknown_constant(&self, diagnostic: Diagnostic, alias: &str, name: &str) -> Diagnostic {
+        if self.host.contains_key(name) {
+            return diagnostic.hint(format!("`{name}` is a function: call it, or hand over `|| {name}()`"));
+        }
+        let near = suggest(name, self.imports.constants.iter().map(String::as_str));
+        did_you_mean(diagnostic, &near).unwrap_or_else(|diagnostic| {
+            let hint = match self.imports.aliases.get(alias) {
+                Some(module) => format!("`{module}` has to export it: `export const NAME = …;`"),
+                None => format!("`{alias}` has {}", self.functions_of(alias)),
+            };
+            diagnostic.hint(hint)
+        })
+    }
+
     fn unknown_module(&self, name: &str, place: Option<Position>, code: Code) -> Diagnostic {
-        // Rhai reports `import "x"` like `x::y()`, but points at the text.
-        let line = place.and_then(|place| self.source.line(place.line));
-        let is_import = line.is_some_and(|line| line.trim_start().starts_with("import"));
-        if is_import {
-            let text = format!("`import \"{name}\"` comes with a later version");
+        if name == "global" {
+            let text = "`global::…` can't be read before the module's top level has ended";
             return self
                 .at(Diagnostic::new(code, text), place, None)
-                .hint("keep everything in one script for now");
+                .hint("pass the value to the function: `fn table(size) { … }`, `const T = table(SIZE);`");
         }
         let text = format!("there is no module `{name}`");
         let diagnostic = self.at(Diagnostic::new(code, text), place, None);
@@ -318,18 +478,6 @@ fn did_you_mean(diagnostic: Diagnostic, near: &[&str]) -> Result<Diagnostic, Dia
     }
     let near: Vec<String> = near.iter().map(|name| format!("`{name}`")).collect();
     Ok(diagnostic.hint(format!("did you mean {}?", near.join(" or "))))
-}
-
-/// The error without the calls that led to it, and the innermost place that is known.
-fn innermost(error: &EvalAltResult) -> (&EvalAltResult, Option<Position>) {
-    let here = position(error.position());
-    match error {
-        EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) => {
-            let (inner, place) = innermost(inner);
-            (inner, place.or(here))
-        }
-        _ => (error, here),
-    }
 }
 
 /// A thrown value as a sentence.

@@ -11,13 +11,17 @@ mod engine;
 mod error;
 mod frozen;
 mod host;
+mod link;
 mod log;
+mod modules;
 mod names;
 mod place;
 mod program;
 mod registry;
+mod rename;
 mod stage;
 mod state;
+mod stdlib;
 mod syntax;
 #[cfg(test)]
 mod tests;
@@ -32,6 +36,7 @@ pub use engine::{
 pub use error::{Fault, HostError};
 pub use frozen::{FrozenList, FrozenMap, freeze};
 pub use log::{Level, LogLine};
+pub use modules::{MODULE_BYTES_MAX, ModuleFiles};
 pub use program::{Entry, Failure, Program, StillClock, functions};
 pub use registry::Function;
 pub use stage::{OPERATIONS_MAX, Outside, Stage, Timeouts, Turn};

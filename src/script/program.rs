@@ -8,15 +8,14 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, Module, Scope};
+use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, Scope};
 
 use super::declaration::Declaration;
 use super::diagnose::Context;
 use super::engine::engine;
 use super::error::HostError;
-use super::frozen::freeze;
 use super::host;
-use super::names::Arities;
+use super::link::{constants, link, top_level};
 use super::place::position;
 use super::registry::Registry;
 use super::stage::Stage;
@@ -24,9 +23,6 @@ use super::vu::{Cast, Ending, Phase, Vu};
 use crate::diagnostic::{Code, Diagnostic, Position, Source, suggest};
 use crate::http::{Alarm, Clock};
 use crate::plan::{Flow, Hooks, Plan, Scenario};
-
-/// Stack that the top level may use on a thread's own stack: as much as a fiber has.
-const TOP_LEVEL_STACK_BYTES: usize = crate::fiber::STACK_BYTES;
 
 /// A function of the script that the engine calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,21 +84,13 @@ impl Program {
         }
         let (functions, host) = registry.install();
         watch(&mut engine, stage);
-        let mut context = Context {
-            source: Arc::clone(source),
-            functions,
-            host,
-            own: Arities::new(),
-            variables: Vec::new(),
-            constants: Vec::new(),
-        };
+        let mut context = Context::new(source, functions, host);
         let mut ast = engine.compile(&source.text).map_err(|error| context.parse_error(&error))?;
         ast.set_source("");
         for function in ast.iter_functions() {
             context.own.entry(function.name.to_owned()).or_default().insert(function.params.len());
         }
 
-        let mut scope = Scope::new();
         let vu = Rc::new(Vu::new(
             0,
             Cast::outside(None),
@@ -111,30 +99,16 @@ impl Program {
             stage.clock().alarm(),
             None,
         ));
-        let ran = stage.with_on(&vu, || {
-            stage.current().on_thread(TOP_LEVEL_STACK_BYTES, || engine.run_ast_with_scope(&mut scope, &ast))
-        });
-        for (name, constant, _) in scope.iter_raw() {
-            let names = if constant { &mut context.constants } else { &mut context.variables };
-            names.push(name.to_owned());
-        }
-        if let Some(Ending::Limit(limit)) = vu.take_ending() {
-            let place = ran.as_ref().err().and_then(|error| Context::place(error));
-            return Err(context.limit(limit, place, Code::Script).into());
-        }
-        ran.map_err(|error| context.error(&engine, &error, Code::Script))?;
-
-        let mut globals = Module::new();
-        for (name, _, value) in scope.iter_raw().filter(|(_, constant, _)| *constant) {
-            globals.set_var(name, freeze(value.clone()));
-        }
-        engine.register_static_module("global", globals.into());
+        let linked = link(&mut engine, stage, &vu, &mut context, &ast)?;
+        let scope = top_level(&engine, stage, &vu, &context, 0, &linked)?;
+        context.know(&scope);
+        engine.register_static_module("global", constants(&scope).into());
 
         let has_flow = context.own.contains_key(crate::plan::DEFAULT_FLOW);
         let declaration = stage.declaration.take();
         let program = Self {
             engine,
-            functions: ast.clone_functions_only(),
+            functions: linked.clone_functions_only(),
             context,
             closures: closure_names(&declaration),
         };
@@ -148,7 +122,10 @@ impl Program {
     fn plan(&self, mut declaration: Declaration, has_flow: bool) -> Result<Plan, Diagnostic> {
         let mut plan = declaration
             .plan(has_flow)
-            .map_err(|(error, place)| self.context.host_error(&error, place, Code::Plan))?;
+            .map_err(|(error, place)| {
+                let context = self.context.of_call(place, &["scenario", "target"]);
+                context.host_error(&error, place, Code::Plan)
+            })?;
         let has = |name: &str| self.context.own.contains_key(name);
         plan.hooks = Hooks {
             setup: has("setup"),
@@ -181,7 +158,8 @@ impl Program {
     fn check_flow(&self, scenario: &Scenario, flow: &Flow) -> Result<(), Diagnostic> {
         let fault = |message: String, word: &str, hint: String| {
             let error = HostError::new(message).hint(hint).word(word);
-            self.context.host_error(&error, scenario.position, Code::Plan)
+            let context = self.context.of_call(scenario.position, &["scenario"]);
+            context.host_error(&error, scenario.position, Code::Plan)
         };
         if let Flow::Weighted(weighted) = flow {
             return weighted.choices().iter().try_for_each(|choice| self.check_flow(scenario, &choice.flow));
@@ -278,14 +256,14 @@ impl Program {
         if vu.is_ending() {
             // Rhai puts what ends a script at the call that led to it, which the engine's own has not.
             let place = (vu.take_ending_place())
-                .or_else(|| result.as_ref().err().and_then(|error| Context::place(error)))
+                .or_else(|| result.as_ref().err().and_then(|error| self.context.spot(error, 0).1))
                 .or_else(|| self.place_of(name));
             return Err(match vu.take_ending() {
                 None | Some(Ending::Stopped) => Failure::Stopped,
                 Some(Ending::Aborted(reason)) => Failure::Aborted(reason),
                 Some(Ending::Failed(reason)) => {
                     let error = HostError::assertion(reason);
-                    Failure::Failed(self.context.host_error(&error, place, code))
+                    Failure::Failed(self.context.of_call(place, &["fail"]).host_error(&error, place, code))
                 }
                 Some(Ending::Limit(limit)) => Failure::Threw(self.context.limit(limit, place, code)),
             });
