@@ -4,6 +4,7 @@ mod declaring;
 mod errors;
 mod functions;
 mod limits;
+mod modules;
 mod registered;
 
 use std::cell::{Cell, RefCell};
