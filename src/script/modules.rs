@@ -163,6 +163,11 @@ fn no_file(shown: &str, kind: FileType) -> HostError {
 fn missing(folder: &Path, name: &str, shown: &str) -> HostError {
     let (below, file) = name.rsplit_once('/').unwrap_or(("", name));
     let error = HostError::new(format!("there is no module `{shown}`"));
+    let inner = scripts_in(&folder.join(name.trim_end_matches(".rhai")));
+    if let Some(first) = inner.first() {
+        let (outer, first) = (name.trim_end_matches(".rhai"), first.trim_end_matches(".rhai"));
+        return error.hint(format!("`{outer}` is a folder: name a file in it, such as `{outer}/{first}`"));
+    }
     let beside = scripts_in(&folder.join(below));
     let path = |file: &str| {
         let stem = file.trim_end_matches(".rhai");

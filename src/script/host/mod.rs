@@ -14,9 +14,13 @@ mod json_path;
 mod list;
 mod log;
 mod metric;
+mod options;
+mod paginate;
+mod poll;
 mod random;
 mod regex;
 mod response;
+mod retry;
 mod time;
 mod url;
 mod uuid;
@@ -49,6 +53,9 @@ pub(super) const MODULES: &[HostModule] = &[
     HostModule { register: assert::register },
     HostModule { register: group::register },
     HostModule { register: time::register },
+    HostModule { register: retry::register },
+    HostModule { register: poll::register },
+    HostModule { register: paginate::register },
     HostModule { register: control::register },
     HostModule { register: random::register },
     HostModule { register: list::register },
