@@ -113,6 +113,10 @@ impl Context {
         std::iter::once(self).chain(&self.modules).find(stands_in).unwrap_or(self)
     }
 
+    fn is_std(&self) -> bool {
+        self.module.starts_with("std/")
+    }
+
     /// Takes down the names of a top level that ran.
     pub(super) fn know(&mut self, scope: &rhai::Scope<'_>) {
         for (name, constant, _) in scope.iter_raw() {
@@ -188,6 +192,10 @@ impl Context {
             EvalAltResult::ErrorInFunctionCall(name, source, inner, _) => {
                 match self.spot(inner, self.file_of(name, source, file)) {
                     (_, None) => (file, here),
+                    // The author's own line says more than one of a module that came with the binary.
+                    (inner, _) if here.is_some() && self.of(inner).is_std() && !self.of(file).is_std() => {
+                        (file, here)
+                    }
                     spot => spot,
                 }
             }

@@ -1,11 +1,13 @@
 //! Scripts as the engine plays them: loaded, then called on a fiber with a user on the stage.
 
+mod callbacks;
 mod declaring;
 mod errors;
 mod functions;
 mod limits;
 mod modules;
 mod registered;
+mod stdlib;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

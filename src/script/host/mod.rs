@@ -6,6 +6,7 @@ mod check;
 mod control;
 mod crypto;
 mod declare;
+mod duration;
 mod encoding;
 mod env;
 mod group;
@@ -56,6 +57,7 @@ pub(super) const MODULES: &[HostModule] = &[
     HostModule { register: retry::register },
     HostModule { register: poll::register },
     HostModule { register: paginate::register },
+    HostModule { register: duration::register },
     HostModule { register: control::register },
     HostModule { register: random::register },
     HostModule { register: list::register },

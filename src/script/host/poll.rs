@@ -30,7 +30,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
                 poll(&context, &stage, &options, &closure)
             },
         )
-        .example("let tries = [0];\npoll(#{ every: \"10ms\", timeout: \"5s\" }, || \"done\") // \"done\"");
+        .example("poll(#{ every: \"10ms\", timeout: \"5s\" }, || \"done\") // \"done\"");
 }
 
 fn poll(context: &NativeCallContext<'_>, stage: &Stage, options: &Map, closure: &FnPtr) -> Outcome<Dynamic> {
