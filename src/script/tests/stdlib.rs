@@ -75,7 +75,7 @@ fn phases_refuse_what_makes_no_sense_at_the_authors_line() {
 fn targets(call: &str) -> Vec<String> {
     let (_, plan) = load(&format!("import \"std/targets\" as targets;\n{call};\nfn flow() {{ }}"))
         .unwrap_or_else(|error| panic!("{call}: {}", shown(&error)));
-    plan.targets.iter().map(|target| format!("{} {}", target.selector, target.expression)).collect()
+    plan.targets.iter().map(|target| format!("{} {}", target.key, target.text)).collect()
 }
 
 #[test]
