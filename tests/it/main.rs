@@ -13,5 +13,6 @@ mod main_job;
 mod redact;
 mod script;
 mod server;
+mod stdlib;
 mod tidy;
 mod ui;

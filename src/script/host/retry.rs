@@ -17,7 +17,7 @@ use crate::units::format_count;
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
-const OPTIONS: [&str; 6] = ["attempts", "delay", "factor", "max_delay", "jitter", "until"];
+const OPTIONS: [&str; 6] = ["attempts", "delay", "factor", "max_delay", "jitter", "accept"];
 
 /// More attempts than that are a loop, not a retry.
 const ATTEMPTS_MAX: u64 = 1_000;
@@ -29,7 +29,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
             "retry(options, closure)",
             "calls the closure until it works, at most `attempts` times (3), first `delay` apart (\"100ms\"), each time \
              `factor` (2) as long up to `max_delay` (\"30s\"), changed by up to `jitter` (0.1); it works when it throws \
-             nothing and gives no response of status 0, 429 or 500 and more, or when `until` says so of its result",
+             nothing and gives no response of status 0, 429 or 500 and more, or when `accept` says so of its result",
             move |context: NativeCallContext<'_>, options: Map, closure: FnPtr| {
                 retry(&context, &stage, &options, &closure)
             },
@@ -45,16 +45,16 @@ fn retry(context: &NativeCallContext<'_>, stage: &Stage, options: &Map, closure:
     let jitter = options.number("jitter", 0.1, 0.0, 1.0)?;
     let max_ns = options.duration_ns("max_delay", "30s")? as f64;
     let mut delay_ns = (options.duration_ns("delay", "100ms")? as f64).min(max_ns);
-    let until = options.closure("until")?;
+    let accept = options.closure("accept")?;
 
     let mut attempt = 1;
     loop {
         let failure = match call_back(context, &vu, closure, &mut []) {
             _ if vu.is_ending() => return Err(super::super::stage::terminated().into()),
             Ok(result) => {
-                let works = match &until {
-                    Some(until) => {
-                        truth("retry", "until", &call_back(context, &vu, until, &mut [result.clone()])?)?
+                let works = match &accept {
+                    Some(accept) => {
+                        truth("retry", "accept", &call_back(context, &vu, accept, &mut [result.clone()])?)?
                     }
                     None => result.read_lock::<Reply>().is_none_or(|reply| is_fine(reply.status())),
                 };

@@ -21,7 +21,7 @@ fn retry_calls_until_it_works_and_waits_longer_each_time() {
 
 #[test]
 fn retry_spreads_its_waits() {
-    let play = flow("try { retry(#{ attempts: 101, delay: \"1s\", factor: 1, jitter: 0.5, until: |x| x }, || false) } catch { }");
+    let play = flow("try { retry(#{ attempts: 101, delay: \"1s\", factor: 1, jitter: 0.5, accept: |x| x }, || false) } catch { }");
     let _ = play.call("flow").unwrap();
     let seconds = play.stage.clock().now_ns() / 1_000_000_000;
     assert!((85..=115).contains(&seconds), "{seconds}");
@@ -29,11 +29,11 @@ fn retry_spreads_its_waits() {
 
 #[test]
 fn retry_ends_by_its_predicate_or_says_what_it_saw_last() {
-    assert_eq!(flow("let n = 0; retry(#{ attempts: 9, until: |x| x > 2 }, || { n += 1; n })").value::<i64>(), 3);
-    assert!(told("retry(#{ attempts: 2, until: |x| x > 2 }, || 1)").contains("gave up after 2 attempts: the last result was 1"));
+    assert_eq!(flow("let n = 0; retry(#{ attempts: 9, accept: |x| x > 2 }, || { n += 1; n })").value::<i64>(), 3);
+    assert!(told("retry(#{ attempts: 2, accept: |x| x > 2 }, || 1)").contains("gave up after 2 attempts: the last result was 1"));
     assert!(told("retry(#{ attempts: 1 }, || throw \"no stock\")").contains("gave up after 1 attempt: no stock"));
     assert!(told("retry(#{ attempts: 2 }, || http::get(\"/\", #{ tag: 1 }))").contains("has no option `tag`"));
-    assert!(told("retry(#{ until: |x| 5 }, || 1)").contains("`until` of `retry` gave integer, not true or false"));
+    assert!(told("retry(#{ accept: |x| 5 }, || 1)").contains("`accept` of `retry` gave integer, not true or false"));
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn options_are_read_with_near_names_and_units() {
         ("retry(#{ delay: 5 }, || 1)", "`delay` takes a duration, not 5"),
         ("retry(#{ delay: \"5\" }, || 1)", "unit"),
         ("retry(#{ jitter: 2 }, || 1)", "`jitter` takes a number from 0 to 1, not 2"),
-        ("retry(#{ until: true }, || 1)", "`until` takes a closure, not boolean"),
+        ("retry(#{ accept: true }, || 1)", "`accept` takes a closure, not boolean"),
         ("poll(#{ evry: \"1s\" }, || 1)", "did you mean `every`?"),
         ("poll(#{ every: \"0s\" }, || 1)", "less than 1ms"),
         ("paginate(\"/\", #{}, |r| r)", "doesn't know how a page leads to the next"),
