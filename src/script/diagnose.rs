@@ -107,7 +107,8 @@ impl Context {
         let Some(place) = place else { return self };
         let stands_in = |context: &&Self| {
             let line = context.source.line(place.line).unwrap_or_default();
-            let skipped = line.chars().take(place.column.saturating_sub(1) as usize).map(char::len_utf8).sum();
+            let skipped =
+                line.chars().take(place.column.saturating_sub(1) as usize).map(char::len_utf8).sum();
             words.iter().any(|word| line.get(skipped..).is_some_and(|rest| rest.starts_with(word)))
         };
         std::iter::once(self).chain(&self.modules).find(stands_in).unwrap_or(self)
@@ -133,12 +134,8 @@ impl Context {
 
     /// The first name in the script that nothing answers to.
     pub(super) fn misspelt(&self, engine: &Engine, ast: &rhai::AST) -> Option<Diagnostic> {
-        let known = Known {
-            host: &self.host,
-            own: &self.own,
-            constants: &self.constants,
-            imports: &self.imports,
-        };
+        let known =
+            Known { host: &self.host, own: &self.own, constants: &self.constants, imports: &self.imports };
         let (unknown, place) = names::first_unknown(engine, ast, &known)?;
         Some(self.unknown(engine, &unknown, position(place), Code::Script))
     }

@@ -47,9 +47,12 @@ struct Offer {
     constants: Vec<String>,
 }
 
-/// Gives the interpreter the modules that were linked, by the importing module and the path it wrote.
+/// Modules by the importing module's name and the path that it wrote.
+type ByPath = BTreeMap<(String, String), Rc<Module>>;
+
+/// Gives the interpreter the modules that were linked.
 #[derive(Clone, Default)]
-struct Resolver(Rc<RefCell<BTreeMap<(String, String), Rc<Module>>>>);
+struct Resolver(Rc<RefCell<ByPath>>);
 
 impl ModuleResolver for Resolver {
     fn resolve(
@@ -251,7 +254,7 @@ impl Linker<'_> {
                 circle.push(name);
                 let error = HostError::new(format!("imports go in a circle: `{}`", circle.join(" -> ")))
                     .hint("move what both need into a module of its own");
-                return Err(self.refusal(file, &error, import.place));
+                return Err(self.refusal(file, &error, import.place).into());
             }
             if !self.loaded.contains_key(&name) {
                 self.load(&name, file, import.place)?;
@@ -272,8 +275,8 @@ impl Linker<'_> {
         Ok(())
     }
 
-    fn refusal(&self, file: usize, error: &HostError, place: Option<Position>) -> Box<Diagnostic> {
-        self.context.of(file).host_error(error, place, Code::Script).into()
+    fn refusal(&self, file: usize, error: &HostError, place: Option<Position>) -> Diagnostic {
+        self.context.of(file).host_error(error, place, Code::Script)
     }
 
     fn check_alias(&self, file: usize, import: &Import) -> Result<(), Box<Diagnostic>> {
@@ -287,7 +290,7 @@ impl Linker<'_> {
             return Ok(());
         };
         let error = HostError::new(message).hint("import it under another name: `import \"…\" as my_name;`");
-        Err(self.refusal(file, &error, import.alias_place))
+        Err(self.refusal(file, &error, import.alias_place).into())
     }
 
     /// Reads a module, runs its top level, and adds what it has to what the script has.
@@ -295,7 +298,7 @@ impl Linker<'_> {
         if self.loaded.len() >= MODULES_MAX {
             let error = HostError::new(format!("more than {MODULES_MAX} modules are imported"))
                 .hint("put some of them together");
-            return Err(self.refusal(importer, &error, place));
+            return Err(self.refusal(importer, &error, place).into());
         }
         let outside = self.stage.outside();
         let source = (outside.modules.source(&outside.folder, name))
@@ -315,7 +318,8 @@ impl Linker<'_> {
         self.under_way.push(name.to_owned());
         self.import(file, found)?;
         self.under_way.pop();
-        let aliases: Vec<(String, String)> = self.context.of(file).imports.aliases.clone().into_iter().collect();
+        let aliases: Vec<(String, String)> =
+            self.context.of(file).imports.aliases.clone().into_iter().collect();
         for (_, imported) in &aliases {
             self.engine.register_static_module(imported.as_str(), self.loaded[imported].module.clone());
         }

@@ -20,6 +20,12 @@ pub const MODULE_BYTES_MAX: u64 = 4 << 20;
 /// The longest path of an import.
 const PATH_BYTES_MAX: usize = 512;
 
+/// What a file of a script ends in.
+const ENDING: &str = ".rhai";
+
+/// What to write.
+const RELATIVE: &str = "write a path from the script's folder: `import \"lib/login\" as login;`";
+
 /// What modules of the binary are called.
 const STD: &str = "std/";
 
@@ -57,7 +63,6 @@ impl ModuleFiles {
 pub(super) fn module_name(path: &str) -> Result<String, HostError> {
     let refuse =
         |why: &str, hint: &str| Err(HostError::new(format!("`{path}` can't be imported: {why}")).hint(hint));
-    const RELATIVE: &str = "write a path from the script's folder: `import \"lib/login\" as login;`";
     if path.trim().is_empty() {
         return refuse("the path is empty", RELATIVE);
     }
@@ -84,20 +89,22 @@ pub(super) fn module_name(path: &str) -> Result<String, HostError> {
     }
     let name = parts.join("/");
     if let Some(of_std) = name.strip_prefix(STD) {
-        let of_std = of_std.strip_suffix(".rhai").unwrap_or(of_std);
+        let of_std = of_std.strip_suffix(ENDING).unwrap_or(of_std);
         return match stdlib::text(of_std) {
             Some(_) => Ok(format!("{STD}{of_std}")),
             None => Err(unknown_std(of_std)),
         };
     }
-    Ok(if name.ends_with(".rhai") { name } else { format!("{name}.rhai") })
+    Ok(if name.ends_with(ENDING) { name } else { format!("{name}{ENDING}") })
 }
 
 fn unknown_std(name: &str) -> HostError {
     let names: Vec<&str> = stdlib::names().collect();
     let hint = match suggest(name, names.iter().copied()).first() {
         Some(near) => format!("did you mean `std/{near}`?"),
-        None => format!("there are `std/{}`; files of your own go into another folder", names.join("`, `std/")),
+        None => {
+            format!("there are `std/{}`; files of your own go into another folder", names.join("`, `std/"))
+        }
     };
     HostError::new(format!("there is no module `std/{name}`")).hint(hint)
 }
@@ -121,7 +128,11 @@ fn read(folder: &Path, name: &str) -> Result<String, HostError> {
             .hint("copy the file into the script's folder"));
     }
     let kind = whole.metadata().map_err(|error| fault(&error))?.file_type();
-    let file = if kind.is_file() { open(&whole).map_err(|error| fault(&error))? } else { return Err(no_file(&shown, kind)) };
+    let file = if kind.is_file() {
+        open(&whole).map_err(|error| fault(&error))?
+    } else {
+        return Err(no_file(&shown, kind));
+    };
     let kind = file.metadata().map_err(|error| fault(&error))?.file_type();
     if !kind.is_file() {
         return Err(no_file(&shown, kind));
@@ -163,20 +174,20 @@ fn no_file(shown: &str, kind: FileType) -> HostError {
 fn missing(folder: &Path, name: &str, shown: &str) -> HostError {
     let (below, file) = name.rsplit_once('/').unwrap_or(("", name));
     let error = HostError::new(format!("there is no module `{shown}`"));
-    let inner = scripts_in(&folder.join(name.trim_end_matches(".rhai")));
+    let inner = scripts_in(&folder.join(name.trim_end_matches(ENDING)));
     if let Some(first) = inner.first() {
-        let (outer, first) = (name.trim_end_matches(".rhai"), first.trim_end_matches(".rhai"));
+        let (outer, first) = (name.trim_end_matches(ENDING), first.trim_end_matches(ENDING));
         return error.hint(format!("`{outer}` is a folder: name a file in it, such as `{outer}/{first}`"));
     }
     let beside = scripts_in(&folder.join(below));
     let path = |file: &str| {
-        let stem = file.trim_end_matches(".rhai");
+        let stem = file.trim_end_matches(ENDING);
         if below.is_empty() { stem.to_owned() } else { format!("{below}/{stem}") }
     };
     if let Some(near) = suggest(file, beside.iter().map(String::as_str)).first() {
         return error.hint(format!("did you mean `import \"{}\"`?", path(near)));
     }
-    let stem = file.trim_end_matches(".rhai");
+    let stem = file.trim_end_matches(ENDING);
     if stdlib::text(stem).is_some() {
         return error.hint(format!("did you mean `import \"{STD}{stem}\"`?"));
     }
@@ -190,7 +201,7 @@ fn missing(folder: &Path, name: &str, shown: &str) -> HostError {
 fn scripts_in(folder: &Path) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let names = entries.take(10_000).filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let mut names: Vec<String> = names.filter(|name| name.ends_with(".rhai")).collect();
+    let mut names: Vec<String> = names.filter(|name| name.ends_with(ENDING)).collect();
     names.sort_unstable();
     names
 }
@@ -278,7 +289,10 @@ mod tests {
             let error = files.source(&folder, name).unwrap_err();
             assert!(error.message.contains(why) && error.hint.is_some(), "{name}: {error:?}");
         }
-        assert_eq!(files.source(&folder, "fin.rhai").unwrap_err().hint.unwrap(), "did you mean `import \"fine\"`?");
+        assert_eq!(
+            files.source(&folder, "fin.rhai").unwrap_err().hint.unwrap(),
+            "did you mean `import \"fine\"`?"
+        );
         assert_eq!(files.paths(), [PathBuf::from("in.rhai")]);
     }
 

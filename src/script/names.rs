@@ -140,7 +140,9 @@ fn unknown(
         }
         What::Path(root, _, path, arguments) => match known.host.get(path) {
             Some(takes) => misfit(path, *arguments, takes.clone()),
-            None if has_module(known.host, root) || known.imports.aliases.contains_key(root.as_str()) => Some(Unknown::Function(path.clone())),
+            None if has_module(known.host, root) || known.imports.aliases.contains_key(root.as_str()) => {
+                Some(Unknown::Function(path.clone()))
+            }
             None => Some(Unknown::Module(root.to_string())),
         },
         What::Call(name, arguments) => {
@@ -241,9 +243,8 @@ impl Walk {
     }
 
     fn statement(&mut self, statement: &Stmt) {
-        match statement {
-            Stmt::FnCall(call, place) => self.call(call, *place),
-            _ => {}
+        if let Stmt::FnCall(call, place) = statement {
+            self.call(call, *place);
         }
     }
 

@@ -120,12 +120,10 @@ impl Program {
     }
 
     fn plan(&self, mut declaration: Declaration, has_flow: bool) -> Result<Plan, Diagnostic> {
-        let mut plan = declaration
-            .plan(has_flow)
-            .map_err(|(error, place)| {
-                let context = self.context.of_call(place, &["scenario", "target"]);
-                context.host_error(&error, place, Code::Plan)
-            })?;
+        let mut plan = declaration.plan(has_flow).map_err(|(error, place)| {
+            let context = self.context.of_call(place, &["scenario", "target"]);
+            context.host_error(&error, place, Code::Plan)
+        })?;
         let has = |name: &str| self.context.own.contains_key(name);
         plan.hooks = Hooks {
             setup: has("setup"),

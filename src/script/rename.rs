@@ -109,10 +109,10 @@ impl Names {
         match &token {
             Token::Import => self.in_import = true,
             Token::SemiColon => self.in_import = false,
-            Token::StringConstant(name) if before == Before::PointerName => {
-                if self.functions.contains(name.as_str()) {
-                    return Token::StringConstant(Box::new(marked(self.file, name).into()));
-                }
+            Token::StringConstant(name)
+                if before == Before::PointerName && self.functions.contains(name.as_str()) =>
+            {
+                return Token::StringConstant(Box::new(marked(self.file, name).into()));
             }
             Token::Identifier(name) => {
                 if let Some(new) = self.new_name(name, before, position) {

@@ -25,7 +25,8 @@ fn query<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
 /// Three pages of two items, whatever says which is next.
 fn pages() -> Server {
     Server::start(|request| {
-        let page: usize = ["page", "after"].iter().find_map(|name| query(request, name)).map_or(1, |n| n.parse().unwrap());
+        let page: usize =
+            ["page", "after"].iter().find_map(|name| query(request, name)).map_or(1, |n| n.parse().unwrap());
         if page > 3 {
             return Reply::json("{\"items\": []}");
         }
@@ -35,7 +36,11 @@ fn pages() -> Server {
         };
         let body = format!("{{\"items\": [{page}, {}], \"next\": {next}, \"cursor\": {cursor}}}", page * 10);
         let reply = Reply::json(&body);
-        if page < 3 { reply.header("Link", &format!("</list?page={}>; rel=\"next\"", page + 1)) } else { reply }
+        if page < 3 {
+            reply.header("Link", &format!("</list?page={}>; rel=\"next\"", page + 1))
+        } else {
+            reply
+        }
     })
 }
 
@@ -60,7 +65,12 @@ fn paginate_walks_by_url_cursor_link_and_number() {
 #[test]
 fn paginate_ends_when_the_closure_says_so_at_its_bound_and_at_an_error() {
     let server = pages();
-    run(&server, "", "same(paginate(\"/list\", #{ next: \"next\" }, |r| r.json(\"items\")[0] < 2), 2, \"pages\");").expect_code(0);
+    run(
+        &server,
+        "",
+        "same(paginate(\"/list\", #{ next: \"next\" }, |r| r.json(\"items\")[0] < 2), 2, \"pages\");",
+    )
+    .expect_code(0);
     assert_eq!(server.count(), 2);
     let circle = Server::start(|_| Reply::json("{\"next\": \"/again\"}"));
     run(&circle, "", "paginate(\"/again\", #{ next: \"next\", pages_max: 5 }, |r| ());")
@@ -68,7 +78,9 @@ fn paginate_ends_when_the_closure_says_so_at_its_bound_and_at_an_error() {
         .expect_said("`paginate` saw 5 pages, and there are more");
     assert_eq!(circle.count_of("/again"), 5);
     let broken = Server::start(|_| Reply::new(500, "no"));
-    run(&broken, "", "paginate(\"/list\", #{ next: \"next\" }, |r| ());").expect_code(107).expect_said("page 1 of `paginate` failed: the status was 500");
+    run(&broken, "", "paginate(\"/list\", #{ next: \"next\" }, |r| ());")
+        .expect_code(107)
+        .expect_said("page 1 of `paginate` failed: the status was 500");
 }
 
 #[test]
@@ -105,8 +117,11 @@ fn a_request_is_sent_again_after_what_retry_after_says() {
 #[test]
 fn retry_takes_a_response_of_500_as_a_failure_and_404_as_an_answer() {
     let tries = AtomicUsize::new(0);
-    let server = Server::start(move |_| if tries.fetch_add(1, Ordering::SeqCst) == 0 { Reply::new(500, "") } else { Reply::new(404, "") });
-    run(&server, "", "same(retry(#{ delay: \"1ms\" }, || http::get(\"/\")).status, 404, \"status\");").expect_code(0);
+    let server = Server::start(move |_| {
+        if tries.fetch_add(1, Ordering::SeqCst) == 0 { Reply::new(500, "") } else { Reply::new(404, "") }
+    });
+    run(&server, "", "same(retry(#{ delay: \"1ms\" }, || http::get(\"/\")).status, 404, \"status\");")
+        .expect_code(0);
     assert_eq!(server.count(), 2);
 }
 
@@ -114,7 +129,9 @@ fn retry_takes_a_response_of_500_as_a_failure_and_404_as_an_answer() {
 fn a_user_logs_in_once_and_shows_its_token() {
     let server = Server::start(|request| match request.path() {
         "/login" => Reply::json("{\"data\": {\"token\": \"secret\"}}"),
-        _ if request.headers.get("authorization").is_some_and(|value| value == "Bearer secret") => Reply::ok("in"),
+        _ if request.headers.get("authorization").is_some_and(|value| value == "Bearer secret") => {
+            Reply::ok("in")
+        }
         _ => Reply::new(401, "out"),
     });
     let script = format!(
@@ -130,7 +147,10 @@ fn a_user_logs_in_once_and_shows_its_token() {
 #[test]
 fn a_token_of_client_credentials_is_fetched_again_before_it_ends() {
     let server = Server::start(|request| match request.path() {
-        "/token" if request.text().contains("grant_type=client_credentials") && request.text().contains("scope=read") => {
+        "/token"
+            if request.text().contains("grant_type=client_credentials")
+                && request.text().contains("scope=read") =>
+        {
             Reply::json("{\"access_token\": \"t\", \"expires_in\": 0.4}")
         }
         "/token" => Reply::new(400, ""),
@@ -141,9 +161,13 @@ fn a_token_of_client_credentials_is_fetched_again_before_it_ends() {
         same(auth::bearer().Authorization, \"Bearer t\", \"header\"); auth::logout();";
     run(&server, "import \"std/auth\" as auth;", body).expect_code(0);
     assert_eq!(server.count_of("/token"), 2, "half of its life is 200 ms");
-    run(&server, "import \"std/auth\" as auth;", "auth::client_credentials(#{ url: \"/token\", client_id: \"a\", client_secret: \"b\" });")
-        .expect_code(107)
-        .expect_said("auth::client_credentials: no token, since the status was 400 (test.rhai:");
+    run(
+        &server,
+        "import \"std/auth\" as auth;",
+        "auth::client_credentials(#{ url: \"/token\", client_id: \"a\", client_secret: \"b\" });",
+    )
+    .expect_code(107)
+    .expect_said("auth::client_credentials: no token, since the status was 400 (test.rhai:");
 }
 
 #[test]
@@ -158,8 +182,12 @@ fn a_task_is_asked_for_until_it_is_done_or_failed() {
     let import = "import \"std/polling\" as polling;";
     run(&server, import, "same(polling::task(\"/tasks/1\", #{ every: \"10ms\", path: \"state\" }).json(\"state\"), \"completed\", \"state\");").expect_code(0);
     assert_eq!(server.count_of("/tasks/1"), 3);
-    run(&server, import, "polling::task(\"/tasks/2\", #{ path: \"state\" });").expect_code(107).expect_said("/tasks/2 ended as failed");
-    run(&server, import, "polling::task(\"/tasks/3\", #{ every: \"20ms\", timeout: \"50ms\" });").expect_code(107).expect_said("`poll` had no answer within 50ms, asked 3 times");
+    run(&server, import, "polling::task(\"/tasks/2\", #{ path: \"state\" });")
+        .expect_code(107)
+        .expect_said("/tasks/2 ended as failed");
+    run(&server, import, "polling::task(\"/tasks/3\", #{ every: \"20ms\", timeout: \"50ms\" });")
+        .expect_code(107)
+        .expect_said("`poll` had no answer within 50ms, asked 3 times");
     run(&server, import, "same(polling::status(\"/x\", [200], #{}).status, 200, \"status\");").expect_code(0);
 }
 
@@ -175,14 +203,18 @@ fn fiml_s_tools_answer_and_say_when_they_fail() {
 
 #[test]
 fn modules_lie_beside_the_script_wherever_it_is_called_from() {
-    let module = "import \"lib/words\" as words;\nexport const N = 2;\nfn greet() { print(words::hello()); }\n";
+    let module =
+        "import \"lib/words\" as words;\nexport const N = 2;\nfn greet() { print(words::hello()); }\n";
     let script = "import \"lib/greeting\" as greeting;\noptions(#{ vus: 2, iterations: greeting::N });\nfn flow() { greeting::greet(); }\n";
     let call = runner(["run", "load/test.rhai"])
         .file("load/test.rhai", script)
         .file("load/lib/greeting.rhai", module)
         .file("load/lib/words.rhai", "fn hello() { \"well met\" }\n");
     call.run().expect_code(0).expect_said("well met");
-    let here = runner(["run", "test.rhai"]).file("test.rhai", script).file("lib/greeting.rhai", module).file("lib/words.rhai", "fn hello() {\n    1 / 0\n}\n");
+    let here = runner(["run", "test.rhai"])
+        .file("test.rhai", script)
+        .file("lib/greeting.rhai", module)
+        .file("lib/words.rhai", "fn hello() {\n    1 / 0\n}\n");
     here.run().expect_code(107).expect_said("lib/words.rhai:2:7");
 }
 
@@ -191,12 +223,20 @@ fn every_module_of_the_library_has_its_section_in_the_docs() {
     let page = std::fs::read_to_string(root().join("docs/stdlib.md")).expect("docs/stdlib.md");
     for entry in std::fs::read_dir(root().join("stdlib")).expect("stdlib").flatten() {
         let name = entry.file_name().to_string_lossy().replace(".rhai", "");
-        let (_, section) = page.split_once(&format!("## std/{name}\n")).unwrap_or_else(|| panic!("no section on std/{name}"));
+        let (_, section) = page
+            .split_once(&format!("## std/{name}\n"))
+            .unwrap_or_else(|| panic!("no section on std/{name}"));
         let section = section.split("\n## ").next().unwrap_or_default();
-        assert!(section.contains("```rhai\n") && section.contains(&format!("import \"std/{name}\"")), "std/{name} has no example");
+        assert!(
+            section.contains("```rhai\n") && section.contains(&format!("import \"std/{name}\"")),
+            "std/{name} has no example"
+        );
         let text = std::fs::read_to_string(entry.path()).expect("a module");
         for function in text.lines().filter_map(|line| line.strip_prefix("fn ")?.split('(').next()) {
-            assert!(section.contains(&format!("::{function}(")), "std/{name}: `{function}` is not in the docs");
+            assert!(
+                section.contains(&format!("::{function}(")),
+                "std/{name}: `{function}` is not in the docs"
+            );
         }
     }
 }

@@ -32,7 +32,11 @@ impl<'a> Options<'a> {
     }
 
     fn wrong<T>(name: &str, takes: &str, value: &Dynamic, hint: &str) -> Outcome<T> {
-        let got = match value.as_int().map(|n| n.to_string()).or_else(|_| value.as_float().map(|n| n.to_string())) {
+        let got = match value
+            .as_int()
+            .map(|n| n.to_string())
+            .or_else(|_| value.as_float().map(|n| n.to_string()))
+        {
             Ok(number) => number,
             Err(_) => type_name(value).to_owned(),
         };
@@ -56,7 +60,12 @@ impl<'a> Options<'a> {
         let Some(value) = self.map.get(name) else { return Ok(default) };
         match value.as_int().ok().and_then(|count| u64::try_from(count).ok()) {
             Some(count) if (1..=max).contains(&count) => Ok(count),
-            _ => Self::wrong(name, &format!("a whole number from 1 to {max}"), value, "write it without quotes"),
+            _ => Self::wrong(
+                name,
+                &format!("a whole number from 1 to {max}"),
+                value,
+                "write it without quotes",
+            ),
         }
     }
 
@@ -65,7 +74,9 @@ impl<'a> Options<'a> {
         let Some(value) = self.map.get(name) else { return Ok(default) };
         match value.as_float().or_else(|_| value.as_int().map(|number| number as f64)) {
             Ok(number) if (min..=max).contains(&number) => Ok(number),
-            _ => Self::wrong(name, &format!("a number from {min} to {max}"), value, "write it without quotes"),
+            _ => {
+                Self::wrong(name, &format!("a number from {min} to {max}"), value, "write it without quotes")
+            }
         }
     }
 
@@ -108,10 +119,10 @@ impl<'a> Options<'a> {
 
 /// The result of a predicate, which has to be true or false.
 pub(super) fn truth(function: &str, what: &str, value: &Dynamic) -> Outcome<bool> {
-    value.as_bool().or_else(|_| {
-        Err(HostError::new(format!("`{what}` of `{function}` gave {}, not true or false", type_name(value)))
+    value.as_bool().map_err(|_| {
+        HostError::new(format!("`{what}` of `{function}` gave {}, not true or false", type_name(value)))
             .hint("compare: `|r| r.status == 200`")
             .word(what)
-            .into())
+            .into()
     })
 }

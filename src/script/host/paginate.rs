@@ -45,9 +45,11 @@ enum Way {
 
 impl Way {
     fn read(options: &Options<'_>) -> Outcome<Self> {
-        let refuse = |message: &str| HostError::new(message).hint(
+        let refuse = |message: &str| {
+            HostError::new(message).hint(
             "write one of `next: \"links.next\"`, `next: \"cursor\", cursor: \"after\"`, `link: true`, `page: \"page\", items: \"items\"`",
-        );
+        )
+        };
         let cursor = options.text("cursor")?;
         let items = options.text("items")?;
         let first = options.number("first", 1.0, 0.0, 1e9)?;
@@ -60,7 +62,9 @@ impl Way {
             (None, false, Some(parameter)) if cursor.is_none() => match items {
                 #[expect(clippy::cast_possible_truncation, reason = "read within a range")]
                 Some(items) => Ok(Self::Number { parameter, items, number: first as INT }),
-                None => Err(refuse("`page` of `paginate` needs `items`, to know the last page").word("page").into()),
+                None => Err(refuse("`page` of `paginate` needs `items`, to know the last page")
+                    .word("page")
+                    .into()),
             },
             (None, false, None) => Err(refuse("`paginate` doesn't know how a page leads to the next").into()),
             _ => Err(refuse("`paginate` was given several ways to the next page").into()),
@@ -104,7 +108,9 @@ impl Way {
 type Step = (ImmutableString, Option<(ImmutableString, Dynamic)>);
 
 fn is_nothing(value: &Dynamic) -> bool {
-    value.is_unit() || value.as_bool() == Ok(false) || value.as_immutable_string_ref().is_ok_and(|text| text.is_empty())
+    value.is_unit()
+        || value.as_bool() == Ok(false)
+        || value.as_immutable_string_ref().is_ok_and(|text| text.is_empty())
 }
 
 /// The URL that a page names, seen from the page.
@@ -135,7 +141,11 @@ fn next_of(header: &str) -> Option<String> {
         let is_next = own.split(';').any(|parameter| {
             parameter.trim().split_once('=').is_some_and(|(name, value)| {
                 name.trim().eq_ignore_ascii_case("rel")
-                    && value.trim().trim_matches('"').split_whitespace().any(|rel| rel.eq_ignore_ascii_case("next"))
+                    && value
+                        .trim()
+                        .trim_matches('"')
+                        .split_whitespace()
+                        .any(|rel| rel.eq_ignore_ascii_case("next"))
             })
         });
         if is_next {
@@ -168,7 +178,8 @@ fn paginate(
         }
         let mut call = request.clone();
         if let Some((name, value)) = parameter {
-            let mut query = call.get("query").and_then(|query| query.clone().try_cast::<Map>()).unwrap_or_default();
+            let mut query =
+                call.get("query").and_then(|query| query.clone().try_cast::<Map>()).unwrap_or_default();
             query.insert(name.as_str().into(), value);
             call.insert("query".into(), query.into());
         }

@@ -73,7 +73,11 @@ fn retry(context: &NativeCallContext<'_>, stage: &Stage, options: &Map, closure:
         }
         attempt += 1;
         let spread = 1.0 + jitter * vu.rng.borrow_mut().random_range(-1.0..=1.0);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and `max_delay`")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between 0 and `max_delay`"
+        )]
         pause(stage, &vu, (delay_ns * spread).min(max_ns) as u64)?;
         delay_ns = (delay_ns * factor).min(max_ns);
     }
@@ -87,7 +91,9 @@ fn is_fine(status: u16) -> bool {
 fn unwanted(result: &Dynamic) -> HostError {
     HostError::new(match result.read_lock::<Reply>() {
         Some(reply) => reply.outcome(),
-        None if result.is_string() || result.is_int() || result.is_bool() => format!("the last result was {result}"),
+        None if result.is_string() || result.is_int() || result.is_bool() => {
+            format!("the last result was {result}")
+        }
         None => format!("the last result was of type `{}`", type_name(result)),
     })
 }

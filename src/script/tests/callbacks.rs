@@ -11,17 +11,23 @@ fn told(body: &str) -> String {
 
 #[test]
 fn retry_calls_until_it_works_and_waits_longer_each_time() {
-    let play = flow("let n = 0; retry(#{ attempts: 5, delay: \"1s\", jitter: 0 }, || { n += 1; if n < 4 { throw \"not yet\"; } n })");
+    let play = flow(
+        "let n = 0; retry(#{ attempts: 5, delay: \"1s\", jitter: 0 }, || { n += 1; if n < 4 { throw \"not yet\"; } n })",
+    );
     assert_eq!(play.value::<i64>(), 4);
     assert_eq!(play.stage.clock().now_ns(), 7_000_000_000, "1 + 2 + 4 seconds");
-    let play = flow("let n = 0; retry(#{ attempts: 9, delay: \"1s\", factor: 10, max_delay: \"3s\", jitter: 0 }, || { n += 1; if n < 4 { throw 1; } n })");
+    let play = flow(
+        "let n = 0; retry(#{ attempts: 9, delay: \"1s\", factor: 10, max_delay: \"3s\", jitter: 0 }, || { n += 1; if n < 4 { throw 1; } n })",
+    );
     let _ = play.call("flow").unwrap();
     assert_eq!(play.stage.clock().now_ns(), 7_000_000_000, "1 + 3 + 3 seconds");
 }
 
 #[test]
 fn retry_spreads_its_waits() {
-    let play = flow("try { retry(#{ attempts: 101, delay: \"1s\", factor: 1, jitter: 0.5, accept: |x| x }, || false) } catch { }");
+    let play = flow(
+        "try { retry(#{ attempts: 101, delay: \"1s\", factor: 1, jitter: 0.5, accept: |x| x }, || false) } catch { }",
+    );
     let _ = play.call("flow").unwrap();
     let seconds = play.stage.clock().now_ns() / 1_000_000_000;
     assert!((85..=115).contains(&seconds), "{seconds}");
@@ -29,11 +35,24 @@ fn retry_spreads_its_waits() {
 
 #[test]
 fn retry_ends_by_its_predicate_or_says_what_it_saw_last() {
-    assert_eq!(flow("let n = 0; retry(#{ attempts: 9, accept: |x| x > 2 }, || { n += 1; n })").value::<i64>(), 3);
-    assert!(told("retry(#{ attempts: 2, accept: |x| x > 2 }, || 1)").contains("gave up after 2 attempts: the last result was 1"));
-    assert!(told("retry(#{ attempts: 1 }, || throw \"no stock\")").contains("gave up after 1 attempt: no stock"));
-    assert!(told("retry(#{ attempts: 2 }, || http::get(\"/\", #{ tag: 1 }))").contains("has no option `tag`"));
-    assert!(told("retry(#{ accept: |x| 5 }, || 1)").contains("`accept` of `retry` gave integer, not true or false"));
+    assert_eq!(
+        flow("let n = 0; retry(#{ attempts: 9, accept: |x| x > 2 }, || { n += 1; n })").value::<i64>(),
+        3
+    );
+    assert!(
+        told("retry(#{ attempts: 2, accept: |x| x > 2 }, || 1)")
+            .contains("gave up after 2 attempts: the last result was 1")
+    );
+    assert!(
+        told("retry(#{ attempts: 1 }, || throw \"no stock\")").contains("gave up after 1 attempt: no stock")
+    );
+    assert!(
+        told("retry(#{ attempts: 2 }, || http::get(\"/\", #{ tag: 1 }))").contains("has no option `tag`")
+    );
+    assert!(
+        told("retry(#{ accept: |x| 5 }, || 1)")
+            .contains("`accept` of `retry` gave integer, not true or false")
+    );
 }
 
 #[test]
@@ -46,7 +65,9 @@ fn retry_neither_catches_fail_nor_a_stop() {
 
 #[test]
 fn the_users_state_is_in_reach_of_a_closure() {
-    let play = flow("this.n = 0; retry(#{ attempts: 3 }, || { this.n += 1; if this.n < 2 { throw 1; } }); poll(#{}, || this.n == 2)");
+    let play = flow(
+        "this.n = 0; retry(#{ attempts: 3 }, || { this.n += 1; if this.n < 2 { throw 1; } }); poll(#{}, || this.n == 2)",
+    );
     assert!(play.value::<bool>());
 }
 
@@ -87,7 +108,10 @@ fn options_are_read_with_near_names_and_units() {
 #[test]
 fn they_act_so_the_top_level_has_none_of_them() {
     for call in ["retry(#{}, || 1)", "poll(#{}, || 1)", "paginate(\"/\", #{ link: true }, |r| r)"] {
-        assert!(super::refusal(&format!("{call};")).message.contains("can't be called at the top level"), "{call}");
+        assert!(
+            super::refusal(&format!("{call};")).message.contains("can't be called at the top level"),
+            "{call}"
+        );
     }
     let play = Play::new("import \"std/retry\" as retry;\nfn flow() { retry(#{}, || 5) }");
     assert_eq!(play.value::<i64>(), 5, "a module may be called as a function is");

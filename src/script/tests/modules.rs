@@ -46,9 +46,10 @@ fn told(diagnostic: &Diagnostic) -> String {
         |label| {
             let source = label.source.as_ref().unwrap();
             // Without the folder, which is another each time.
-            let name = source.name.split_once("/.tmp").map_or(&*source.name, |(_, rest)| {
-                rest.split_once('/').map_or(rest, |(_, name)| name)
-            });
+            let name = source
+                .name
+                .split_once("/.tmp")
+                .map_or(&*source.name, |(_, rest)| rest.split_once('/').map_or(rest, |(_, name)| name));
             let line = source.line(label.position.line).unwrap_or_default();
             format!("{name}:{}: {}", label.position, line.trim())
         },
@@ -94,7 +95,8 @@ fn flows_closures_and_helpers_call_a_module() {
             out += [shop::LIMIT, shop::NAMES.len(), shop::nap(1)];
             out
         }";
-    let list = play(&[("lib/shop.rhai", SHOP)], script).call("flow").unwrap().into_typed_array::<i64>().unwrap();
+    let list =
+        play(&[("lib/shop.rhai", SHOP)], script).call("flow").unwrap().into_typed_array::<i64>().unwrap();
     assert_eq!(list, [15, 25, 1001, 35, 1016, 1016, 1016, 1016, 1016, 5, 2, 10]);
 }
 
@@ -121,7 +123,10 @@ fn a_module_names_its_functions_in_every_way_of_the_language() {
 #[test]
 fn modules_import_modules_and_each_runs_once() {
     let files = [
-        ("a.rhai", "import \"lib/c\" as deep; export const A = deep::C + 1; fn a() { deep::c() + global::A }"),
+        (
+            "a.rhai",
+            "import \"lib/c\" as deep; export const A = deep::C + 1; fn a() { deep::c() + global::A }",
+        ),
         ("b.rhai", "import \"lib/c\" as other; fn b() { other::c() * 2 }"),
         ("lib/c.rhai", "print(\"once\"); export const C = 1; fn c() { 100 + global::C }"),
     ];
@@ -141,7 +146,8 @@ fn an_alias_means_what_its_own_file_says() {
         ("one.rhai", "fn name() { \"one\" }"),
         ("two.rhai", "fn name() { \"two\" }"),
     ];
-    let play = play(&files, "import \"a\" as a; import \"two\" as x;\nfn flow() { a::a(|| x::name()) + x::name() }");
+    let play =
+        play(&files, "import \"a\" as a; import \"two\" as x;\nfn flow() { a::a(|| x::name()) + x::name() }");
     assert_eq!(play.value::<String>(), "onetwotwo");
 }
 
@@ -163,7 +169,8 @@ fn a_module_declares() {
 
 #[test]
 fn constants_of_a_module_are_frozen() {
-    let play = play(&[("shop.rhai", SHOP)], "import \"shop\" as shop;\nfn flow() { shop::NAMES[0] = \"c\"; }");
+    let play =
+        play(&[("shop.rhai", SHOP)], "import \"shop\" as shop;\nfn flow() { shop::NAMES[0] = \"c\"; }");
     let Err(Failure::Threw(diagnostic)) = play.call("flow") else { panic!("it can't be changed") };
     assert!(diagnostic.message.contains("can't be changed"), "{}", shown(&diagnostic));
 }
@@ -194,14 +201,12 @@ fn a_user_that_is_stopped_leaves_a_module_too() {
 
 #[test]
 fn mistakes_within_a_module_show_its_file_and_line() {
-    let files = [
-        (
-            "m.rhai",
-            "fn f() {\n    throw \"deep\";\n}\nfn g() {\n    inner();\n}\nfn inner() {\n    http::get(\"/\", #{ tag: 1 });\n}\n\
+    let files = [(
+        "m.rhai",
+        "fn f() {\n    throw \"deep\";\n}\nfn g() {\n    inner();\n}\nfn inner() {\n    http::get(\"/\", #{ tag: 1 });\n}\n\
              fn h(f) {\n    f.call();\n}\nfn stop() {\n    fail(\"no stock\");\n}\nfn each() {\n    [1].map(|x| x.nothing);\n}\n\
              fn types() {\n    inner_types(\"a\");\n}\nfn inner_types(x) {\n    x - 1\n}\n",
-        ),
-    ];
+    )];
     let script = "import \"m\" as m;\nfn flow() { m::f() }\nfn on_start() { m::g() }\nfn on_stop() { m::h(|| {\n    throw \"mine\";\n}) }\n\
                   fn setup() { m::stop() }\nfn teardown() { m::each() }";
     let play = play(&files, script);

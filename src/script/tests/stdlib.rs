@@ -39,13 +39,24 @@ fn a_sine_is_low_at_its_ends_and_high_in_the_middle() {
     let wave = stages("sine(10, 110, \"100s\", 2)");
     let pieces: Vec<&str> = wave.split(' ').collect();
     assert_eq!(pieces.len(), 41);
-    assert_eq!([pieces[0], pieces[5], pieces[10], pieces[20]], ["0s:10", "2500.0ms:60", "2500.0ms:110", "2500.0ms:10"]);
+    assert_eq!(
+        [pieces[0], pieces[5], pieces[10], pieces[20]],
+        ["0s:10", "2500.0ms:60", "2500.0ms:110", "2500.0ms:10"]
+    );
     assert_eq!([pieces[30], pieces[40]], ["2500.0ms:110", "2500.0ms:10"]);
 }
 
 #[test]
 fn stages_of_phases_make_a_plan() {
-    for call in ["ramp(0, 5, \"1m\")", "peak(5, \"1s\", \"1m\")", "spike(1, 5, \"30s\")", "soak(5, \"1h\")", "steps(1, 5, 3, \"10s\")", "breakpoint(9, \"1m\")", "sine(1, 9, \"1m\", 3)"] {
+    for call in [
+        "ramp(0, 5, \"1m\")",
+        "peak(5, \"1s\", \"1m\")",
+        "spike(1, 5, \"30s\")",
+        "soak(5, \"1h\")",
+        "steps(1, 5, 3, \"10s\")",
+        "breakpoint(9, \"1m\")",
+        "sine(1, 9, \"1m\", 3)",
+    ] {
         let script = format!(
             "import \"std/phases\" as phases;\nscenario(\"a\", #{{ executor: \"ramping-vus\", stages: phases::{call}, flow: || sleep(1) }});"
         );
@@ -93,9 +104,14 @@ fn targets_declare_what_they_say() {
 
 #[test]
 fn fiml_has_its_symbols_and_promises() {
-    let (_, plan) = load("import \"std/fiml\" as fiml;\nfiml::promises();\nfn flow() { fiml::price(pick(fiml::SYMBOLS)) }").unwrap();
+    let (_, plan) = load(
+        "import \"std/fiml\" as fiml;\nfiml::promises();\nfn flow() { fiml::price(pick(fiml::SYMBOLS)) }",
+    )
+    .unwrap();
     assert_eq!(plan.targets.len(), 5);
-    let play = Play::new("import \"std/fiml\" as fiml;\nfn flow() { fiml::SYMBOLS.len() + fiml::spike(3).len() + fiml::endurance(2).len() }");
+    let play = Play::new(
+        "import \"std/fiml\" as fiml;\nfn flow() { fiml::SYMBOLS.len() + fiml::spike(3).len() + fiml::endurance(2).len() }",
+    );
     assert_eq!(play.value::<i64>(), 18 + 6 + 3);
 }
 
@@ -104,7 +120,8 @@ fn a_user_without_a_token_is_told_to_log_in() {
     let play = Play::new("import \"std/auth\" as auth;\nfn flow() { auth::bearer() }");
     assert!(play.threw().message.contains("auth::login"));
     assert_eq!(
-        Play::new("import \"std/auth\" as auth;\nfn flow() { auth::basic(\"a\", \"b\").Authorization }").value::<String>(),
+        Play::new("import \"std/auth\" as auth;\nfn flow() { auth::basic(\"a\", \"b\").Authorization }")
+            .value::<String>(),
         "Basic YTpi"
     );
 }
@@ -112,7 +129,8 @@ fn a_user_without_a_token_is_told_to_log_in() {
 #[test]
 fn every_module_can_be_imported_and_says_what_its_functions_do() {
     for name in stdlib::names() {
-        load(&format!("import \"std/{name}\" as it;\nfn flow() {{ }}")).unwrap_or_else(|error| panic!("{}", shown(&error)));
+        load(&format!("import \"std/{name}\" as it;\nfn flow() {{ }}"))
+            .unwrap_or_else(|error| panic!("{}", shown(&error)));
         let lines: Vec<&str> = stdlib::text(name).unwrap().lines().collect();
         for (index, line) in lines.iter().enumerate() {
             if line.starts_with("fn ") {
