@@ -18,6 +18,7 @@ use super::host;
 use super::link::{constants, link, top_level};
 use super::place::position;
 use super::registry::Registry;
+use super::rename::unmarked;
 use super::stage::Stage;
 use super::vu::{Cast, Ending, Phase, Vu};
 use crate::diagnostic::{Code, Diagnostic, Position, Source, suggest};
@@ -161,6 +162,15 @@ impl Program {
         };
         if let Flow::Weighted(weighted) = flow {
             return weighted.choices().iter().try_for_each(|choice| self.check_flow(scenario, &choice.flow));
+        }
+        if let Flow::Named(name) = flow
+            && let Some((_, own)) = unmarked(name)
+        {
+            return Err(fault(
+                format!("the flow `{own}` is a function of a module"),
+                own,
+                format!("hand over a closure that calls it: `flow: || {own}()`"),
+            ));
         }
         let Some(name) = self.function_of(&scenario.name, flow) else {
             let own: Vec<&str> =

@@ -233,6 +233,10 @@ fn each_wrong_import_is_told_with_its_place_and_a_hint() {
         ("own.rhai", "fn abc() { }\nfn f() {\n    abd();\n}"),
         ("early.rhai", "const N = 1;\nfn f() { global::N }\nconst M = f();"),
         ("throws.rhai", "fn f() { throw \"at once\" }\nf();"),
+        (
+            "named.rhai",
+            "fn play() { }\nscenario(\"x\", #{\n    executor: \"per-vu-iterations\",\n    flow: play,\n});",
+        ),
         ("target.rhai", "fn web() {\n    target(\"http_req_duration\", \"p(95) < \");\n}"),
     ];
     let all: Vec<String> = [
@@ -257,6 +261,7 @@ fn each_wrong_import_is_told_with_its_place_and_a_hint() {
         "import \"own\" as b;",
         "import \"early\" as b;",
         "import \"throws\" as b;",
+        "import \"named\" as n;",
         "import \"target\" as t;\nt::web();",
         "import \"shop\" as shop;\nfn flow() { shop::ordr(1) }",
         "import \"shop\" as shop;\nfn flow() { shop::order(1, 2) }",
