@@ -13,9 +13,8 @@ use super::link::Imports;
 use super::names::{self, Arities, Known, Unknown};
 use super::place::{end_of_path, find_in_call, position};
 use super::registry::Function;
-use super::rename::{constants_of, unmarked, without_marks};
 use super::stage::OPERATIONS_MAX;
-use super::syntax::{counted, explain, in_backticks, lower_first};
+use super::syntax::{a, counted, explain, in_backticks, listed, lower_first, plain_type, types_of};
 use super::value::{DEPTH_MAX, type_name};
 use super::vu::Limit;
 use crate::diagnostic::{Code, Diagnostic, Position, Source, suggest};
@@ -62,70 +61,6 @@ pub(super) struct Context {
 }
 
 impl Context {
-    /// Of a script that was not looked at yet.
-    pub(super) fn new(source: &Arc<Source>, functions: Vec<Function>, host: Arities) -> Self {
-        Self {
-            source: Arc::clone(source),
-            functions,
-            host,
-            own: Arities::new(),
-            variables: Vec::new(),
-            constants: Vec::new(),
-            module: String::new(),
-            imports: Imports::default(),
-            modules: Vec::new(),
-            closures: BTreeMap::new(),
-        }
-    }
-
-    /// Of a module.
-    pub(super) fn of_module(
-        name: &str,
-        source: &Arc<Source>,
-        functions: &[Function],
-        host: &Arities,
-    ) -> Self {
-        Self { module: name.to_owned(), ..Self::new(source, functions.to_vec(), host.clone()) }
-    }
-
-    /// The context of a file: 0 is the script, then come its modules.
-    pub(super) fn of(&self, file: usize) -> &Self {
-        file.checked_sub(1).map_or(self, |module| &self.modules[module])
-    }
-
-    /// The same, to change.
-    pub(super) fn of_mut(&mut self, file: usize) -> &mut Self {
-        match file.checked_sub(1) {
-            None => self,
-            Some(module) => &mut self.modules[module],
-        }
-    }
-
-    /// The context of the file that has one of these words at a place: of calls it is known where in a file
-    /// they stand, but not in which.
-    pub(super) fn of_call(&self, place: Option<Position>, words: &[&str]) -> &Self {
-        let Some(place) = place else { return self };
-        let stands_in = |context: &&Self| {
-            let line = context.source.line(place.line).unwrap_or_default();
-            let skipped =
-                line.chars().take(place.column.saturating_sub(1) as usize).map(char::len_utf8).sum();
-            words.iter().any(|word| line.get(skipped..).is_some_and(|rest| rest.starts_with(word)))
-        };
-        std::iter::once(self).chain(&self.modules).find(stands_in).unwrap_or(self)
-    }
-
-    fn is_std(&self) -> bool {
-        self.module.starts_with("std/")
-    }
-
-    /// Takes down the names of a top level that ran.
-    pub(super) fn know(&mut self, scope: &rhai::Scope<'_>) {
-        for (name, constant, _) in scope.iter_raw() {
-            let names = if constant { &mut self.constants } else { &mut self.variables };
-            names.push(without_marks(name));
-        }
-    }
-
     /// A script that doesn't compile.
     pub(super) fn parse_error(&self, error: &ParseError) -> Diagnostic {
         let (message, hint) = explain(error.err_type());
@@ -180,57 +115,6 @@ impl Context {
     ) -> Diagnostic {
         let (file, place) = self.spot(error, file);
         self.of(file).explained(engine, error.unwrap_inner(), place, code)
-    }
-
-    /// Where an error happened: in which file, and where in it. `file` is where the outermost call stands.
-    pub(super) fn spot(&self, error: &EvalAltResult, file: usize) -> (usize, Option<Position>) {
-        let here = position(error.position());
-        match error {
-            EvalAltResult::ErrorInFunctionCall(name, source, inner, _) => {
-                match self.spot(inner, self.file_of(name, source, file)) {
-                    (_, None) => (file, here),
-                    // The author's own line says more than one of a module that came with the binary.
-                    (inner, _) if here.is_some() && self.of(inner).is_std() && !self.of(file).is_std() => {
-                        (file, here)
-                    }
-                    spot => spot,
-                }
-            }
-            EvalAltResult::ErrorInModule(_, inner, _) => match self.spot(inner, file) {
-                (_, None) => (file, here),
-                spot => spot,
-            },
-            _ => (file, here),
-        }
-    }
-
-    /// The file that holds a function's body; `source` is the module that the call came through. A native
-    /// function has none: its caller's stands.
-    fn file_of(&self, name: &str, source: &str, caller: usize) -> usize {
-        if let Some((file, _)) = unmarked(name) {
-            return file;
-        }
-        if name.contains('$') {
-            return self.closures.get(name).copied().unwrap_or(0);
-        }
-        let of_module = |context: &Self| context.module == source && context.own.contains_key(name);
-        match self.modules.iter().position(of_module) {
-            Some(module) => module + 1,
-            None if self.own.contains_key(name) => 0,
-            None => caller,
-        }
-    }
-
-    /// Names as the file's author wrote them.
-    fn plain_names(&self, text: &str) -> String {
-        let mut text = without_marks(text);
-        if !self.module.is_empty() {
-            text = text.replace(&constants_of(&self.module), "global");
-            for (alias, module) in &self.imports.aliases {
-                text = text.replace(&format!("{module}::"), &format!("{alias}::"));
-            }
-        }
-        text
     }
 
     fn explained(
@@ -395,7 +279,7 @@ impl Context {
         })
     }
 
-    fn functions_of(&self, module: &str) -> String {
+    pub(super) fn functions_of(&self, module: &str) -> String {
         let prefix = format!("{module}::");
         let names = self.host.keys().filter(|name| name.starts_with(&prefix));
         names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
@@ -433,21 +317,6 @@ impl Context {
             .unwrap_or_else(|diagnostic| diagnostic.hint(format!("declare it first: `let {short} = …;`")))
     }
 
-    /// A module has no such constant.
-    fn unknown_constant(&self, diagnostic: Diagnostic, alias: &str, name: &str) -> Diagnostic {
-        if self.host.contains_key(name) {
-            return diagnostic.hint(format!("`{name}` is a function: call it, or hand over `|| {name}()`"));
-        }
-        let near = suggest(name, self.imports.constants.iter().map(String::as_str));
-        did_you_mean(diagnostic, &near).unwrap_or_else(|diagnostic| {
-            let hint = match self.imports.aliases.get(alias) {
-                Some(module) => format!("`{module}` has to export it: `export const NAME = …;`"),
-                None => format!("`{alias}` has {}", self.functions_of(alias)),
-            };
-            diagnostic.hint(hint)
-        })
-    }
-
     fn unknown_module(&self, name: &str, place: Option<Position>, code: Code) -> Diagnostic {
         if name == "global" {
             let text = "`global::…` can't be read before the module's top level has ended";
@@ -477,7 +346,7 @@ impl Context {
 }
 
 /// The diagnostic with the names near the one that is wrong; as it was without any.
-fn did_you_mean(diagnostic: Diagnostic, near: &[&str]) -> Result<Diagnostic, Diagnostic> {
+pub(super) fn did_you_mean(diagnostic: Diagnostic, near: &[&str]) -> Result<Diagnostic, Diagnostic> {
     if near.is_empty() {
         return Err(diagnostic);
     }
@@ -589,49 +458,5 @@ fn plain(error: &EvalAltResult) -> (String, Option<String>) {
             let text = text.rsplit_once(" (line ").map_or(text.as_str(), |(text, _)| text);
             (in_backticks(&lower_first(text)), None)
         }
-    }
-}
-
-/// The types of a call in Rhai's words, `name (i64, bool)`, in ours.
-fn types_of(signature: &str) -> Vec<&str> {
-    let types = signature.split_once(" (").map_or("", |(_, types)| types.strip_suffix(')').unwrap_or(types));
-    types.split(", ").filter(|kind| !kind.is_empty()).map(plain_type).collect()
-}
-
-/// What an author calls a type of Rhai's.
-fn plain_type(name: &str) -> &str {
-    match name.rsplit("::").next().unwrap_or(name) {
-        "&str | ImmutableString | String" | "string" | "ImmutableString" | "&str" | "String" => "text",
-        "i64" => "integer",
-        "f64" => "number with a decimal point",
-        "bool" => "boolean",
-        "array" => "list",
-        "()" => "nothing",
-        "Fn" | "FnPtr" => "closure",
-        "char" => "character",
-        "blob" => "bytes",
-        other => other,
-    }
-}
-
-/// What a call was given: `a text and an integer`.
-fn listed(types: &[&str]) -> String {
-    match types {
-        [] => "no argument".to_owned(),
-        [one] => a(one),
-        [most @ .., last] => {
-            let most: Vec<String> = most.iter().map(|kind| a(kind)).collect();
-            format!("{} and {}", most.join(", "), a(last))
-        }
-    }
-}
-
-/// With its article.
-fn a(kind: &str) -> String {
-    match kind {
-        "nothing" | "text" | "bytes" => kind.to_owned(),
-        "boolean" => "true or false".to_owned(),
-        _ if kind.starts_with(['a', 'e', 'i', 'o', 'u']) => format!("an {kind}"),
-        _ => format!("a {kind}"),
     }
 }

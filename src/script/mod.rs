@@ -25,6 +25,7 @@ mod stdlib;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod value;
 mod vu;
 
