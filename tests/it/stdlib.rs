@@ -25,8 +25,10 @@ fn query<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
 /// Three pages of two items, whatever says which is next.
 fn pages() -> Server {
     Server::start(|request| {
-        let page: usize =
-            ["page", "after"].iter().find_map(|name| query(request, name)).map_or(1, |n| n.parse().unwrap());
+        let page: usize = ["page", "after"]
+            .iter()
+            .find_map(|name| query(request, name))
+            .map_or(1, |n| n.parse().expect("a number"));
         if page > 3 {
             return Reply::json("{\"items\": []}");
         }

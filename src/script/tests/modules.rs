@@ -254,6 +254,7 @@ fn each_wrong_import_is_told_with_its_place_and_a_hint() {
         "fn flow() {\n    import \"shop\" as shop;\n    shop::order(1);\n}",
         "if env(\"X\", \"\") == \"\" {\n    import \"shop\" as shop;\n    shop::order(1);\n}",
         "const P = \"shop\";\nimport P + \"x\" as shop;",
+        "import env(\"X\", \"shop\") as shop;",
         "import \"a\" as a;",
         "import \"me\" as me;",
         "import \"broken\" as b;",
