@@ -192,6 +192,7 @@ impl OutsideArguments {
             seed: self.seed.or(seed_of_config).unwrap_or_else(fresh_seed),
             log_level: if is_verbose { Level::Debug } else { Level::Info },
             data: Arc::default(),
+            modules: Arc::default(),
             params: Arc::new(self.params(config)?),
             defaults: Arc::new(config.defaults.clone()),
         })

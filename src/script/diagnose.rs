@@ -2,7 +2,7 @@
 //!
 //! Rhai reports the outermost call; the innermost place is where the mistake is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rhai::{Engine, EvalAltResult, ParseError};
@@ -11,11 +11,12 @@ use super::elsewhere;
 use super::engine::CALL_LEVELS_MAX;
 use super::error::{Fault, HostError};
 use super::later;
+use super::link::Imports;
 use super::names::{self, Arities, Known, Unknown};
 use super::place::{end_of_path, find_in_call, position};
 use super::registry::Function;
 use super::stage::OPERATIONS_MAX;
-use super::syntax::{counted, explain, in_backticks, lower_first};
+use super::syntax::{counted, explain, in_backticks, listed, lower_first, plain_type, types_of};
 use super::value::{DEPTH_MAX, type_name, with_article as a};
 use super::vu::Limit;
 use crate::diagnostic::{Code, Diagnostic, Position, Source, suggest};
@@ -39,6 +40,14 @@ pub(super) struct Context {
     pub(super) variables: Vec<String>,
     /// Constants of the top level.
     pub(super) constants: Vec<String>,
+    /// The module's name; empty for the script itself.
+    pub(super) module: String,
+    /// What the file imports.
+    pub(super) imports: Imports,
+    /// Of the script: the modules, in the order of their loading; they count as files from 1.
+    pub(super) modules: Vec<Context>,
+    /// Of the script: the modules' closures and their files.
+    pub(super) closures: BTreeMap<String, usize>,
 }
 
 impl Context {
@@ -50,7 +59,8 @@ impl Context {
 
     /// The names in the script that nothing answers to, by place.
     pub(super) fn misspelt(&self, engine: &Engine, ast: &rhai::AST) -> Vec<Diagnostic> {
-        let known = Known { host: &self.host, own: &self.own, constants: &self.constants };
+        let known =
+            Known { host: &self.host, own: &self.own, constants: &self.constants, imports: &self.imports };
         let unknown = names::unknown_names(engine, ast, &known).into_iter();
         unknown
             .map(|(unknown, place)| self.unknown(engine, &unknown, position(place), Code::Script))
@@ -87,7 +97,28 @@ impl Context {
 
     /// An error of a running script. `code` is what it means in this part of the life cycle.
     pub(super) fn error(&self, engine: &Engine, error: &EvalAltResult, code: Code) -> Diagnostic {
-        let (inner, place) = innermost(error);
+        self.error_in(0, engine, error, code)
+    }
+
+    /// The same, of a file's top level.
+    pub(super) fn error_in(
+        &self,
+        file: usize,
+        engine: &Engine,
+        error: &EvalAltResult,
+        code: Code,
+    ) -> Diagnostic {
+        let (file, place) = self.spot(error, file);
+        self.of(file).explained(engine, error.unwrap_inner(), place, code)
+    }
+
+    fn explained(
+        &self,
+        engine: &Engine,
+        inner: &EvalAltResult,
+        place: Option<Position>,
+        code: Code,
+    ) -> Diagnostic {
         if let Some(host) = HostError::of(inner) {
             return self.host_error(&host, place, code);
         }
@@ -97,10 +128,14 @@ impl Context {
                 self.parse_error(&ParseError(kind.clone().into(), *position))
             }
             EvalAltResult::ErrorFunctionNotFound(signature, _) => {
-                self.unknown_function(engine, signature, place, code)
+                self.unknown_function(engine, &self.plain_names(signature), place, code)
             }
-            EvalAltResult::ErrorVariableNotFound(name, _) => self.unknown_variable(name, place, code),
-            EvalAltResult::ErrorModuleNotFound(name, _) => self.unknown_module(name, place, code),
+            EvalAltResult::ErrorVariableNotFound(name, _) => {
+                self.unknown_variable(&self.plain_names(name), place, code)
+            }
+            EvalAltResult::ErrorModuleNotFound(name, _) => {
+                self.unknown_module(&self.plain_names(name), place, code)
+            }
             EvalAltResult::ErrorUnboundThis(_) => diagnostic("`this` is not bound here".to_owned()).hint(
                 "a helper sees the user's state when called as `this.helper()`, or through `vu::state()`",
             ),
@@ -151,11 +186,6 @@ impl Context {
             ),
         };
         self.at(Diagnostic::new(code, message), place, None).hint(hint)
-    }
-
-    /// Where an error happened.
-    pub(super) fn place(error: &EvalAltResult) -> Option<Position> {
-        innermost(error).1
     }
 
     /// Points at `word` within the call at `place`, or at the call itself.
@@ -221,6 +251,10 @@ impl Context {
         if !forms.is_empty() {
             return diagnostic.hint(format!("write {}", forms.join(" or ")));
         }
+        if let Some(forms) = self.imports.forms.get(name) {
+            let forms: Vec<String> = forms.iter().map(|form| format!("`{form}`")).collect();
+            return diagnostic.hint(format!("write {}", forms.join(" or ")));
+        }
         match self.own.get(name) {
             Some(takes) => {
                 let takes: Vec<String> = takes.iter().map(|count| counted(*count, "parameter")).collect();
@@ -253,7 +287,7 @@ impl Context {
         })
     }
 
-    fn functions_of(&self, module: &str) -> String {
+    pub(super) fn functions_of(&self, module: &str) -> String {
         let prefix = format!("{module}::");
         let names = self.host.keys().filter(|name| name.starts_with(&prefix));
         names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
@@ -265,6 +299,9 @@ impl Context {
         let place = place.map(|place| end_of_path(&self.source, place, name));
         let diagnostic =
             self.at(Diagnostic::new(code, format!("there is no variable `{name}` here")), place, None);
+        if let Some((alias, _)) = name.split_once("::").filter(|(alias, _)| self.has_module(alias)) {
+            return self.unknown_constant(diagnostic, alias, name);
+        }
         if self.variables.iter().any(|variable| variable == short) {
             return diagnostic.hint(format!(
                 "functions don't see variables of the top level: declare `const {short} = …` and read `global::{short}`, or keep it in `this`"
@@ -289,14 +326,11 @@ impl Context {
     }
 
     fn unknown_module(&self, name: &str, place: Option<Position>, code: Code) -> Diagnostic {
-        // Rhai reports `import "x"` like `x::y()`, but points at the text.
-        let line = place.and_then(|place| self.source.line(place.line));
-        let is_import = line.is_some_and(|line| line.trim_start().starts_with("import"));
-        if is_import {
-            let text = format!("`import \"{name}\"` comes with a later version");
+        if name == "global" {
+            let text = "`global::…` can't be read before the module's top level has ended";
             return self
                 .at(Diagnostic::new(code, text), place, None)
-                .hint("keep everything in one script for now");
+                .hint("pass the value to the function: `fn table(size) { … }`, `const T = table(SIZE);`");
         }
         if let Some((text, hint)) = later::module(name) {
             return self.at(Diagnostic::new(code, text), place, None).hint(hint);
@@ -345,24 +379,12 @@ fn shortened(message: &str) -> String {
 }
 
 /// The diagnostic with the names near the one that is wrong; as it was without any.
-fn did_you_mean(diagnostic: Diagnostic, near: &[&str]) -> Result<Diagnostic, Diagnostic> {
+pub(super) fn did_you_mean(diagnostic: Diagnostic, near: &[&str]) -> Result<Diagnostic, Diagnostic> {
     if near.is_empty() {
         return Err(diagnostic);
     }
     let near: Vec<String> = near.iter().map(|name| format!("`{name}`")).collect();
     Ok(diagnostic.hint(format!("did you mean {}?", near.join(" or "))))
-}
-
-/// The error without the calls that led to it, and the innermost place that is known.
-fn innermost(error: &EvalAltResult) -> (&EvalAltResult, Option<Position>) {
-    let here = position(error.position());
-    match error {
-        EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) => {
-            let (inner, place) = innermost(inner);
-            (inner, place.or(here))
-        }
-        _ => (error, here),
-    }
 }
 
 /// A thrown value as a sentence.
@@ -472,40 +494,6 @@ fn plain(error: &EvalAltResult) -> (String, Option<String>) {
             // Rhai appends the place, which stands elsewhere.
             let text = text.rsplit_once(" (line ").map_or(text.as_str(), |(text, _)| text);
             (in_backticks(&lower_first(text)), None)
-        }
-    }
-}
-
-/// The types of a call in Rhai's words, `name (i64, bool)`, in ours.
-fn types_of(signature: &str) -> Vec<&str> {
-    let types = signature.split_once(" (").map_or("", |(_, types)| types.strip_suffix(')').unwrap_or(types));
-    types.split(", ").filter(|kind| !kind.is_empty()).map(plain_type).collect()
-}
-
-/// What an author calls a type of Rhai's.
-fn plain_type(name: &str) -> &str {
-    match name.rsplit("::").next().unwrap_or(name) {
-        "&str | ImmutableString | String" | "string" | "ImmutableString" | "&str" | "String" => "text",
-        "i64" => "integer",
-        "f64" => "number with a decimal point",
-        "bool" => "boolean",
-        "array" => "list",
-        "()" => "nothing",
-        "Fn" | "FnPtr" => "closure",
-        "char" => "character",
-        "blob" => "bytes",
-        other => other,
-    }
-}
-
-/// What a call was given: `a text and an integer`.
-fn listed(types: &[&str]) -> String {
-    match types {
-        [] => "no argument".to_owned(),
-        [one] => a(one),
-        [most @ .., last] => {
-            let most: Vec<String> = most.iter().map(|kind| a(kind)).collect();
-            format!("{} and {}", most.join(", "), a(last))
         }
     }
 }

@@ -43,16 +43,21 @@ pub(super) fn engine() -> Engine {
         .set_max_strings_interned(0)
         // It would compile on a fiber, whose stack is small.
         .disable_symbol("eval");
-    // Rhai reserves `debug`, which `log::debug` needs; its own `debug(value)` is found by name all the same.
     #[expect(deprecated, reason = "not deprecated but marked as volatile: a change would not compile")]
-    engine.on_parse_token(|token, _, _| match token {
-        Token::Reserved(word) if *word == "debug" => Token::Identifier(word),
-        token => token,
-    });
+    engine.on_parse_token(|token, _, _| ours(token));
     error::register(&mut engine);
     frozen::register(&mut engine);
     state::register(&mut engine);
     engine
+}
+
+/// A token as our scripts read it. Rhai reserves `debug`, which `log::debug` needs; its own
+/// `debug(value)` is found by name all the same.
+pub(super) fn ours(token: Token) -> Token {
+    match token {
+        Token::Reserved(word) if *word == "debug" => Token::Identifier(word),
+        token => token,
+    }
 }
 
 #[cfg(test)]

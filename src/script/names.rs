@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::link::Imports;
 use rhai::{AST, ASTNode, Dynamic, Engine, Expr, FnCallExpr, ImmutableString, Stmt};
 
 use super::bodies::Bodies;
@@ -29,6 +30,8 @@ pub(super) struct Known<'a> {
     pub(super) own: &'a Arities,
     /// Constants of the top level.
     pub(super) constants: &'a [String],
+    /// What it imports; the functions are among the host's.
+    pub(super) imports: &'a Imports,
 }
 
 /// A name that nothing answers to.
@@ -65,6 +68,8 @@ enum What {
     Variable(ImmutableString),
     /// `global::NAME`.
     Constant(ImmutableString),
+    /// Another module's constant: the module and where it stands, and the whole.
+    Member(ImmutableString, rhai::Position, String),
 }
 
 /// The names, by place, that nothing answers to; the first of each.
@@ -77,7 +82,7 @@ pub(super) fn unknown_names(engine: &Engine, ast: &AST, known: &Known<'_>) -> Ve
     for name in &walk.names {
         let Some(unknown) = unknown(&name.what, known, &walk.keys, &mut native) else { continue };
         let place = match (&unknown, &name.what) {
-            (Unknown::Module(_), What::Path(_, place, ..)) => *place,
+            (Unknown::Module(_), What::Path(_, place, ..) | What::Member(_, place, _)) => *place,
             _ => name.place,
         };
         if !found.iter().any(|(other, _)| *other == unknown) {
@@ -135,9 +140,17 @@ fn unknown(
             let is_known = known.constants.iter().any(|constant| name == constant);
             (!is_known).then(|| Unknown::Variable(format!("global::{name}")))
         }
+        What::Member(root, _, path) => {
+            if !has_module(known.host, root) && !known.imports.aliases.contains_key(root.as_str()) {
+                return Some(Unknown::Module(root.to_string()));
+            }
+            (!known.imports.constants.contains(path)).then(|| Unknown::Variable(path.clone()))
+        }
         What::Path(root, _, path, arguments) => match known.host.get(path) {
             Some(takes) => misfit(path, *arguments, takes.clone()),
-            None if has_module(known.host, root) => Some(Unknown::Function(path.clone())),
+            None if has_module(known.host, root) || known.imports.aliases.contains_key(root.as_str()) => {
+                Some(Unknown::Function(path.clone()))
+            }
             None => Some(Unknown::Module(root.to_string())),
         },
         What::Call(name, arguments) => {
@@ -180,8 +193,6 @@ struct Walk {
     names: Vec<Name>,
     /// Keys, properties and texts: what a map may hold a closure under.
     keys: BTreeSet<ImmutableString>,
-    /// Names of modules that the script imports.
-    imports: BTreeSet<ImmutableString>,
 }
 
 impl Walk {
@@ -190,8 +201,6 @@ impl Walk {
             self.node(nodes);
             true
         });
-        let imports = &self.imports;
-        self.names.retain(|name| !matches!(&name.what, What::Path(root, ..) if imports.contains(root)));
         if self.names.iter().any(|name| matches!(name.what, What::Variable(_))) {
             self.forgive_captured(ast);
         }
@@ -240,12 +249,8 @@ impl Walk {
     }
 
     fn statement(&mut self, statement: &Stmt) {
-        match statement {
-            Stmt::FnCall(call, place) => self.call(call, *place),
-            Stmt::Import(import, _) => {
-                self.imports.insert(import.1.name.clone());
-            }
-            _ => {}
+        if let Stmt::FnCall(call, place) = statement {
+            self.call(call, *place);
         }
     }
 
@@ -264,6 +269,11 @@ impl Walk {
                     }
                 } else if path.root() == "global" {
                     self.names.push(Name { place: *place, what: What::Constant(name.clone()) });
+                } else {
+                    let spaces: Vec<&str> = path.path.iter().map(|part| part.name.as_str()).collect();
+                    let whole = format!("{}::{name}", spaces.join("::"));
+                    let what = What::Member(path.root().into(), path.position(), whole);
+                    self.names.push(Name { place: *place, what });
                 }
             }
             Expr::Property(property, _) => {

@@ -8,26 +8,23 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use rhai::{AST, ASTFlags, CallFnOptions, Dynamic, Engine, EvalAltResult, Module, Scope, Stmt};
+use rhai::{AST, ASTFlags, CallFnOptions, Dynamic, Engine, EvalAltResult, Scope, Stmt};
 
 use super::declaration::Declaration;
 use super::diagnose::Context;
 use super::engine::engine;
 use super::error::HostError;
-use super::frozen::freeze;
 use super::host;
+use super::link::{constants, link, top_level};
 use super::lint::lint;
-use super::names::Arities;
 use super::place::position;
 use super::registry::Registry;
+use super::rename::unmarked;
 use super::stage::Stage;
 use super::vu::{Cast, Ending, Phase, Vu};
 use crate::diagnostic::{Code, Diagnostic, Position, Source, suggest};
 use crate::http::{Alarm, Clock};
 use crate::plan::{Flow, Hooks, Plan, RunDefaults, Scenario};
-
-/// Stack that the top level may use on a thread's own stack: as much as a fiber has.
-const TOP_LEVEL_STACK_BYTES: usize = crate::fiber::STACK_BYTES;
 
 /// A function of the script that the engine calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,14 +117,7 @@ impl Program {
         }
         let (functions, host) = registry.install();
         watch(&mut engine, stage);
-        let mut context = Context {
-            source: Arc::clone(source),
-            functions,
-            host,
-            own: Arities::new(),
-            variables: Vec::new(),
-            constants: Vec::new(),
-        };
+        let mut context = Context::new(source, functions, host);
         let mut ast = match engine.compile(&source.text) {
             Ok(ast) => ast,
             Err(error) => return (vec![context.parse_error(&error)], None),
@@ -137,7 +127,6 @@ impl Program {
             context.own.entry(function.name.to_owned()).or_default().insert(function.params.len());
         }
 
-        let mut scope = Scope::new();
         let vu = Rc::new(Vu::new(
             0,
             Cast::outside(None),
@@ -146,38 +135,28 @@ impl Program {
             stage.clock().alarm(),
             None,
         ));
-        let ran = stage.with_on(&vu, || {
-            stage.current().on_thread(TOP_LEVEL_STACK_BYTES, || engine.run_ast_with_scope(&mut scope, &ast))
-        });
-        for (name, constant, _) in scope.iter_raw() {
-            let names = if constant { &mut context.constants } else { &mut context.variables };
-            names.push(name.to_owned());
-        }
-        let failure = if let Some(Ending::Limit(limit)) = vu.take_ending() {
-            let place = ran.as_ref().err().and_then(|error| Context::place(error));
-            Some(context.limit(limit, place, Code::Script))
-        } else {
-            ran.err().map(|error| context.error(&engine, &error, Code::Script))
+        let linked = match link(&mut engine, stage, &vu, &mut context, &ast) {
+            Ok(linked) => linked,
+            Err(failure) => return (vec![*failure], None),
         };
-        if let Some(failure) = failure {
-            context.constants.extend(constants_of(&ast));
-            let mut errors = context.misspelt(&engine, &ast);
-            errors.retain(|error| error.labels != failure.labels);
-            errors.insert(0, failure);
-            return (errors, None);
-        }
-
-        let mut globals = Module::new();
-        for (name, _, value) in scope.iter_raw().filter(|(_, constant, _)| *constant) {
-            globals.set_var(name, freeze(value.clone()));
-        }
-        engine.register_static_module("global", globals.into());
+        let scope = match top_level(&engine, stage, &vu, &context, 0, &linked) {
+            Ok(scope) => scope,
+            Err(failure) => {
+                context.constants.extend(constants_of(&ast));
+                let mut errors = context.misspelt(&engine, &ast);
+                errors.retain(|error| error.labels != failure.labels);
+                errors.insert(0, *failure);
+                return (errors, None);
+            }
+        };
+        context.know(&scope);
+        engine.register_static_module("global", constants(&scope).into());
 
         let has_flow = context.own.contains_key(crate::plan::DEFAULT_FLOW);
         let declaration = stage.declaration.take();
         let program = Self {
             engine,
-            functions: ast.clone_functions_only(),
+            functions: linked.clone_functions_only(),
             context,
             closures: closure_names(&declaration),
         };
@@ -197,9 +176,10 @@ impl Program {
         has_flow: bool,
         defaults: &RunDefaults,
     ) -> Result<Plan, Diagnostic> {
-        let mut plan = declaration
-            .plan(has_flow, defaults)
-            .map_err(|(error, place)| self.context.host_error(&error, place, Code::Plan))?;
+        let mut plan = declaration.plan(has_flow, defaults).map_err(|(error, place)| {
+            let context = self.context.of_call(place, &["scenario", "target"]);
+            context.host_error(&error, place, Code::Plan)
+        })?;
         let has = |name: &str| self.context.own.contains_key(name);
         plan.hooks = Hooks {
             setup: has("setup"),
@@ -232,10 +212,20 @@ impl Program {
     fn check_flow(&self, scenario: &Scenario, flow: &Flow) -> Result<(), Diagnostic> {
         let fault = |message: String, word: &str, hint: String| {
             let error = HostError::new(message).hint(hint).word(word);
-            self.context.host_error(&error, scenario.position, Code::Plan)
+            let context = self.context.of_call(scenario.position, &["scenario"]);
+            context.host_error(&error, scenario.position, Code::Plan)
         };
         if let Flow::Weighted(weighted) = flow {
             return weighted.choices().iter().try_for_each(|choice| self.check_flow(scenario, &choice.flow));
+        }
+        if let Flow::Named(name) = flow
+            && let Some((_, own)) = unmarked(name)
+        {
+            return Err(fault(
+                format!("the flow `{own}` is a function of a module"),
+                own,
+                format!("hand over a closure that calls it: `flow: || {own}()`"),
+            ));
         }
         let Some(name) = self.function_of(&scenario.name, flow) else {
             let own: Vec<&str> =
@@ -329,14 +319,14 @@ impl Program {
         if vu.is_ending() {
             // Rhai puts what ends a script at the call that led to it, which the engine's own has not.
             let place = (vu.take_ending_place())
-                .or_else(|| result.as_ref().err().and_then(|error| Context::place(error)))
+                .or_else(|| result.as_ref().err().and_then(|error| self.context.spot(error, 0).1))
                 .or_else(|| self.place_of(name));
             return Err(match vu.take_ending() {
                 None | Some(Ending::Stopped) => Failure::Stopped,
                 Some(Ending::Aborted(reason)) => Failure::Aborted(reason),
                 Some(Ending::Failed(reason)) => {
                     let error = HostError::assertion(reason);
-                    Failure::Failed(self.context.host_error(&error, place, code))
+                    Failure::Failed(self.context.of_call(place, &["fail"]).host_error(&error, place, code))
                 }
                 Some(Ending::Limit(limit)) => Failure::Threw(self.context.limit(limit, place, code)),
             });

@@ -20,6 +20,7 @@ use super::declaration::Declaration;
 use super::engine::CALL_LEVELS_MAX;
 use super::error::HostError;
 use super::log::{Level, LogLine};
+use super::modules::ModuleFiles;
 use super::vu::{Ending, Limit, Phase, Vu};
 use crate::fiber::{Cancelled, Current, Shared};
 use crate::http::{self, Clock};
@@ -48,6 +49,8 @@ const SERIES_KEPT_MAX: usize = 10_000;
 pub struct Outside {
     /// The script's folder: what it imports and reads lies in it. Empty: the working directory.
     pub folder: PathBuf,
+    /// The modules that were read, for all workers.
+    pub modules: Arc<ModuleFiles>,
     /// What `env(name)` gives.
     pub env: Arc<BTreeMap<String, String>>,
     /// The seed of all random numbers.

@@ -1,13 +1,16 @@
 //! Scripts as the engine plays them: loaded, then called on a fiber with a user on the stage.
 
+mod callbacks;
 mod declaring;
 mod errors;
 mod functions;
 mod generated;
 mod fuzz;
 mod limits;
+mod modules;
 mod params;
 mod registered;
+mod stdlib;
 mod tags;
 
 use std::cell::{Cell, RefCell};

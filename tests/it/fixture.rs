@@ -88,6 +88,8 @@ impl Runner {
 
     /// Writes a file into the folder it runs in.
     pub(crate) fn file(self, name: &str, text: &str) -> Self {
+        let path = self.folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a writable folder");
         std::fs::write(self.folder.path().join(name), text).expect("a writable folder");
         self
     }

@@ -15,5 +15,6 @@ mod main_job;
 mod redact;
 mod script;
 mod server;
+mod stdlib;
 mod tidy;
 mod ui;

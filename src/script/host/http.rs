@@ -133,6 +133,11 @@ pub(super) fn register(registry: &mut Registry<'_>) {
     });
 }
 
+/// A GET on behalf of another function.
+pub(super) fn get(stage: &Stage, function: &str, url: ImmutableString, options: &Map) -> Outcome<Reply> {
+    call(stage, function, Some(0), &Method::Get, url, &Call::read(function, options)?)
+}
+
 fn request(stage: &Stage, method: &str, url: ImmutableString, options: &Map) -> Outcome<Reply> {
     let method = Method::parse(method).map_err(|failure| HostError::new(failure.to_string()).word(method))?;
     let index = METHODS.iter().position(|(.., known)| *known == method);

@@ -8,6 +8,7 @@ mod control;
 mod crypto;
 mod data;
 mod declare;
+mod duration;
 mod encoding;
 mod env;
 mod fake;
@@ -19,13 +20,17 @@ mod jwt;
 mod list;
 mod log;
 mod metric;
+mod options;
+mod paginate;
 mod param;
+mod poll;
 mod random;
 mod regex;
 mod response;
-mod shared_counter;
+mod retry;
 mod run;
 mod scenario;
+mod shared_counter;
 mod time;
 mod url;
 mod uuid;
@@ -64,6 +69,10 @@ pub(super) const MODULES: &[HostModule] = &[
     HostModule { register: assert::register },
     HostModule { register: group::register },
     HostModule { register: time::register },
+    HostModule { register: retry::register },
+    HostModule { register: poll::register },
+    HostModule { register: paginate::register },
+    HostModule { register: duration::register },
     HostModule { register: control::register },
     HostModule { register: random::register },
     HostModule { register: list::register },

@@ -34,7 +34,7 @@ impl Reply {
         self.0.exchange.result.as_ref().map_or(&[], |response| response.body())
     }
 
-    fn header(&self, name: &str) -> Dynamic {
+    pub(super) fn header(&self, name: &str) -> Dynamic {
         let response = self.0.exchange.result.as_ref().ok();
         response
             .and_then(|response| response.header(name))
@@ -75,7 +75,25 @@ impl Reply {
         }
     }
 
-    fn json_at(&self, path: &str) -> Outcome<Dynamic> {
+    /// The status; 0 without a response.
+    pub(super) fn status(&self) -> u16 {
+        self.0.exchange.status()
+    }
+
+    /// The URL that was asked, whole.
+    pub(super) fn url(&self) -> &str {
+        &self.0.url
+    }
+
+    /// A sentence on what came back.
+    pub(super) fn outcome(&self) -> String {
+        match self.0.exchange.error() {
+            Some(error) if self.status() == 0 => error.into_owned(),
+            _ => format!("the status was {}", self.status()),
+        }
+    }
+
+    pub(super) fn json_at(&self, path: &str) -> Outcome<Dynamic> {
         let path = JsonPath::parse(path)?;
         Ok(self.json()?.map_or(Dynamic::UNIT, |json| path.of(json)))
     }

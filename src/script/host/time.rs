@@ -14,6 +14,7 @@ use super::super::declaration::to_duration;
 use super::super::error::HostError;
 use super::super::registry::Registry;
 use super::super::stage::Stage;
+use super::super::vu::Vu;
 use super::argument::{fits, to_finite, to_number};
 use super::call_back;
 use super::metric::key;
@@ -211,8 +212,13 @@ fn sleep(stage: &Stage, seconds: f64) -> Outcome<()> {
         reason = "checked above to be in range"
     )]
     let ns = (seconds * 1e9) as u64;
+    pause(stage, &vu, ns)
+}
+
+/// Lets the user wait.
+pub(super) fn pause(stage: &Stage, vu: &Vu, ns: u64) -> Outcome<()> {
     vu.alarm.set(stage.clock().now_ns().saturating_add(ns));
-    let slept = stage.wait(&vu, poll_fn(|context| vu.alarm.poll_due(context)));
+    let slept = stage.wait(vu, poll_fn(|context| vu.alarm.poll_due(context)));
     vu.alarm.clear();
     slept
 }

@@ -59,13 +59,6 @@ fn constants_are_frozen_for_flows() {
 }
 
 #[test]
-fn an_import_is_refused_with_what_to_do() {
-    let error = refusal("import \"prices\" as prices;\nfn flow() { prices::ask(); }");
-    assert!(error.message.contains("import") && error.hint.is_some());
-    assert_eq!(error.labels[0].position.line, 1);
-}
-
-#[test]
 fn env_of_the_scenario_comes_before_the_runs() {
     let play = Play::with(
         "fn flow() { `${env(\"A\")} ${env(\"B\")} ${env(\"C\", \"none\")}` }",
