@@ -119,7 +119,7 @@ fn peak_with_table(bytes: u64) -> Result<(u64, u64), String> {
     let size = write_table(&folder.path().join("rows.csv"), bytes).map_err(|error| error.to_string())?;
     let path = folder.path().join("data.rhai");
     fs::copy(script("script_data.rhai"), &path).map_err(|error| error.to_string())?;
-    let run = Guard::start(command(None, &runner()).args(["run", "-q"]).arg(&path))?;
+    let run = Guard::start(command(None, &runner()).args(["run", "-q"]).arg(&path).env("TABLE", "rows.csv"))?;
     let pid = run.id();
     let watch = std::thread::spawn(move || {
         let mut peak = 0;

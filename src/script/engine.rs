@@ -51,11 +51,11 @@ pub(super) fn engine() -> Engine {
     engine
 }
 
-/// A token as our scripts read it. Rhai reserves `debug`, which `log::debug` needs; its own
-/// `debug(value)` is found by name all the same.
+/// A token as our scripts read it. Rhai reserves `debug` and `shared`, which `log::debug` and
+/// `shared::counter` need; its own `debug(value)` is found by name all the same.
 pub(super) fn ours(token: Token) -> Token {
     match token {
-        Token::Reserved(word) if *word == "debug" => Token::Identifier(word),
+        Token::Reserved(word) if matches!(word.as_str(), "debug" | "shared") => Token::Identifier(word),
         token => token,
     }
 }

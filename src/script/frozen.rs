@@ -7,9 +7,13 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, INT, ImmutableString, Map, NativeCallContext};
+use rhai::{
+    Array, Dynamic, Engine, EvalAltResult, FnPtr, FuncRegistration, INT, ImmutableString, Map,
+    NativeCallContext, RhaiNativeFunc, Variant,
+};
 
 use super::data::{Cell, Lines, Node, Span, Table, Tree};
+use super::engine::LIST_ITEMS_MAX;
 use super::error::HostError;
 
 /// A text, table or tree that all workers share. The inner count is touched by all of them, so a user's
@@ -153,6 +157,18 @@ impl FrozenList {
     fn thaw(&self) -> Array {
         self.iter().map(thaw).collect()
     }
+
+    /// What makes a plain list of this one refuses to make a longer one than scripts may have.
+    fn fits(&self, what: &str) -> Result<(), HostError> {
+        if self.len() <= LIST_ITEMS_MAX {
+            return Ok(());
+        }
+        Err(HostError::new(format!(
+            "`{what}` would make a list of {} items, more than {LIST_ITEMS_MAX}",
+            self.len()
+        ))
+        .hint("walk it with `for item in list { … }`, or take a part: `list.extract(0, 1000)`"))
+    }
 }
 
 impl FrozenMap {
@@ -237,6 +253,15 @@ impl Iterator for FrozenItems {
     }
 }
 
+impl IntoIterator for &FrozenList {
+    type Item = Dynamic;
+    type IntoIter = FrozenItems;
+
+    fn into_iter(self) -> FrozenItems {
+        self.iter()
+    }
+}
+
 impl IntoIterator for FrozenList {
     type Item = Dynamic;
     type IntoIter = FrozenItems;
@@ -268,17 +293,25 @@ fn unchangeable(what: &str) -> HostError {
         .hint("copy it first: `let copy = global::NAME.copy();`")
 }
 
-fn map_list(context: NativeCallContext, list: FrozenList, call: FnPtr) -> Result<Array, Box<EvalAltResult>> {
+fn map_list(
+    context: NativeCallContext,
+    list: &mut FrozenList,
+    call: FnPtr,
+) -> Result<Array, Box<EvalAltResult>> {
+    list.fits("map")?;
     list.iter().map(|item| call.call_within_context(&context, (item,))).collect()
 }
 
 fn filter_list(
     context: NativeCallContext,
-    list: FrozenList,
+    list: &mut FrozenList,
     call: FnPtr,
 ) -> Result<Array, Box<EvalAltResult>> {
     let mut kept = Array::new();
     for item in list.iter() {
+        if kept.len() == LIST_ITEMS_MAX {
+            list.fits("filter")?;
+        }
         if call.call_within_context::<bool>(&context, (item.clone(),))? {
             kept.push(item);
         }
@@ -289,57 +322,96 @@ fn filter_list(
 fn slice(list: &FrozenList, start: INT, length: INT) -> Array {
     let start = usize::try_from(start.max(0)).unwrap_or(usize::MAX);
     let length = usize::try_from(length.max(0)).unwrap_or(0);
-    (start..list.len()).take(length).filter_map(|index| list.nth(index)).collect()
+    let length = length.min(LIST_ITEMS_MAX);
+    (start..start.saturating_add(length)).map_while(|index| list.nth(index)).collect()
+}
+
+/// As a text; of a long list its beginning.
+fn shown(list: &FrozenList) -> String {
+    /// More is no text that anybody reads.
+    const SHOWN_MAX: usize = 1_000;
+    let items: Array = list.iter().take(SHOWN_MAX).map(thaw).collect();
+    let text = Dynamic::from(items).to_string();
+    match list.len().checked_sub(SHOWN_MAX) {
+        None | Some(0) => text,
+        Some(more) => format!("{}, … and {more} more]", text.strip_suffix(']').unwrap_or(&text)),
+    }
+}
+
+/// Rhai writes the value of `map.item.method()` back. Where that left it as it was there is nothing to
+/// refuse; of a handle (a metric, a feeder) the same holds, since what it stands for is elsewhere.
+fn keep(what: &str, old: Option<Dynamic>, new: &Dynamic) -> Result<(), Box<EvalAltResult>> {
+    let is_kept = old.is_some_and(|old| {
+        let is_handle = new.is_variant() && !new.is_string() && !new.is_array() && !new.is_map();
+        same(&old, new) || (is_handle && old.type_id() == new.type_id())
+    });
+    if is_kept { Ok(()) } else { Err(unchangeable(what).into()) }
+}
+
+/// A method that changes nothing, though it takes a reference that could: Rhai calls it on constants too,
+/// and leaves what it is called on where it is.
+fn reads<A: 'static, const N: usize, const X: bool, R, const F: bool, FUNC>(
+    engine: &mut Engine,
+    name: &str,
+    method: FUNC,
+) where
+    R: Variant + Clone,
+    FUNC: RhaiNativeFunc<A, N, X, R, F> + 'static,
+{
+    FuncRegistration::new(name).with_purity(true).register_into_engine(engine, method);
 }
 
 /// Teaches an engine both types.
+///
+/// Methods take the value itself, a handle: what takes a reference to change is not called on a constant.
 pub(super) fn register(engine: &mut Engine) {
+    // Called pure, so that Rhai asks on constants too.
+    FuncRegistration::new_index_setter()
+        .with_purity(true)
+        .register_into_engine(engine, |list: &mut FrozenList, index: INT, value: Dynamic| {
+            keep("list", list.at(index), &value)
+        });
+    FuncRegistration::new_index_setter()
+        .with_purity(true)
+        .register_into_engine(engine, |map: &mut FrozenMap, key: ImmutableString, value: Dynamic| {
+            keep("map", map.find(&key), &value)
+        });
     engine
         .register_type_with_name::<FrozenList>("constant list")
         .register_iterator::<FrozenList>()
         .register_indexer_get(|list: &mut FrozenList, index: INT| {
             list.at(index).ok_or_else(|| Box::<EvalAltResult>::from(out_of_bounds(index, list.len())))
         })
-        .register_indexer_set(|_: &mut FrozenList, _: INT, _: Dynamic| -> Result<(), Box<EvalAltResult>> {
-            Err(unchangeable("list").into())
-        })
-        .register_fn("len", |list: &mut FrozenList| INT::try_from(list.len()).unwrap_or(INT::MAX))
+        .register_fn("len", |list: FrozenList| INT::try_from(list.len()).unwrap_or(INT::MAX))
         .register_get("len", |list: &mut FrozenList| INT::try_from(list.len()).unwrap_or(INT::MAX))
-        .register_fn("is_empty", |list: &mut FrozenList| list.is_empty())
-        .register_fn("contains", |list: &mut FrozenList, wanted: Dynamic| {
+        .register_fn("is_empty", |list: FrozenList| list.is_empty())
+        .register_fn("contains", |list: FrozenList, wanted: Dynamic| {
             list.iter().any(|item| same(&item, &wanted))
         })
-        .register_fn("index_of", |list: &mut FrozenList, wanted: Dynamic| {
+        .register_fn("index_of", |list: FrozenList, wanted: Dynamic| {
             list.iter()
                 .position(|item| same(&item, &wanted))
                 .map_or(-1, |index| INT::try_from(index).unwrap_or(-1))
         })
-        .register_fn("extract", |list: &mut FrozenList, start: INT, length: INT| slice(list, start, length))
+        .register_fn("extract", |list: FrozenList, start: INT, length: INT| slice(&list, start, length))
         .register_fn("map", map_list)
         .register_fn("filter", filter_list)
-        .register_fn("copy", |list: &mut FrozenList| list.thaw())
-        .register_fn("to_string", |list: &mut FrozenList| Dynamic::from(list.thaw()).to_string())
-        .register_fn("to_debug", |list: &mut FrozenList| format!("{:?}", Dynamic::from(list.thaw())))
+        .register_fn("copy", |list: FrozenList| list.thaw())
+        .register_fn("to_string", |list: FrozenList| shown(&list))
+        .register_fn("to_debug", |list: FrozenList| shown(&list))
         .register_fn("push", |_: &mut FrozenList, _: Dynamic| -> Result<(), Box<EvalAltResult>> {
             Err(unchangeable("list").into())
         });
     engine
         .register_type_with_name::<FrozenMap>("constant map")
         .register_indexer_get(|map: &mut FrozenMap, key: ImmutableString| map.read(&key))
-        .register_indexer_set(
-            |_: &mut FrozenMap, _: ImmutableString, _: Dynamic| -> Result<(), Box<EvalAltResult>> {
-                Err(unchangeable("map").into())
-            },
-        )
-        .register_fn("len", |map: &mut FrozenMap| INT::try_from(map.len()).unwrap_or(INT::MAX))
-        .register_fn("is_empty", |map: &mut FrozenMap| map.is_empty())
-        .register_fn("contains", |map: &mut FrozenMap, key: ImmutableString| map.find(&key).is_some())
-        .register_fn("get", |map: &mut FrozenMap, key: ImmutableString| {
-            map.find(&key).unwrap_or(Dynamic::UNIT)
-        })
-        .register_fn("keys", |map: &mut FrozenMap| map.iter().map(|(key, _)| key.into()).collect::<Array>())
-        .register_fn("values", |map: &mut FrozenMap| map.iter().map(|(_, item)| item).collect::<Array>())
-        .register_fn("copy", |map: &mut FrozenMap| map.thaw())
-        .register_fn("to_string", |map: &mut FrozenMap| Dynamic::from(map.thaw()).to_string())
-        .register_fn("to_debug", |map: &mut FrozenMap| format!("{:?}", Dynamic::from(map.thaw())));
+        .register_fn("len", |map: FrozenMap| INT::try_from(map.len()).unwrap_or(INT::MAX))
+        .register_fn("is_empty", |map: FrozenMap| map.is_empty())
+        .register_fn("contains", |map: FrozenMap, key: ImmutableString| map.find(&key).is_some())
+        .register_fn("get", |map: FrozenMap, key: ImmutableString| map.find(&key).unwrap_or(Dynamic::UNIT))
+        .register_fn("keys", |map: FrozenMap| map.iter().map(|(key, _)| key.into()).collect::<Array>())
+        .register_fn("values", |map: FrozenMap| map.iter().map(|(_, item)| item).collect::<Array>())
+        .register_fn("copy", |map: FrozenMap| map.thaw())
+        .register_fn("to_string", |map: FrozenMap| Dynamic::from(map.thaw()).to_string())
+        .register_fn("to_debug", |map: FrozenMap| format!("{:?}", Dynamic::from(map.thaw())));
 }

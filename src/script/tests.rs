@@ -1,6 +1,7 @@
 //! Scripts as the engine plays them: loaded, then called on a fiber with a user on the stage.
 
 mod callbacks;
+mod data;
 mod declaring;
 mod errors;
 mod functions;

@@ -93,10 +93,9 @@ pub(super) fn row_start(text: &str, mut at: usize) -> Option<usize> {
     let bytes = text.as_bytes();
     loop {
         at += match bytes.get(at..)? {
-            [] => return None,
+            [] | [b'\r'] => return None,
             [b'\n', ..] => 1,
             [b'\r', b'\n', ..] => 2,
-            [b'\r'] => return None,
             _ => return Some(at),
         };
     }

@@ -347,12 +347,11 @@ fn cell(text: Cow<'_, str>, kind: Kind) -> Option<Cell<'_>> {
         return Some(Cell::Nothing);
     }
     match kind {
-        Kind::Text => None,
         Kind::Int => word.parse().ok().map(Cell::Int),
         Kind::Float => word.parse().ok().filter(|number: &f64| number.is_finite()).map(Cell::Float),
         Kind::Bool if word.eq_ignore_ascii_case("true") => Some(Cell::Bool(true)),
         Kind::Bool if word.eq_ignore_ascii_case("false") => Some(Cell::Bool(false)),
-        Kind::Bool => None,
+        Kind::Text | Kind::Bool => None,
     }
 }
 

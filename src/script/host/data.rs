@@ -112,7 +112,7 @@ fn read(options: Dynamic) -> Outcome<CsvOptions> {
     let reader = Reader::new("`data::csv`", &options, &[OPTIONS]);
     let plan = |error: PlanError| HostError::plan(&error);
     reader.check_names().map_err(plan)?;
-    let delimiter = reader.text("delimiter").map_err(plan)?;
+    let delimiter = reader.optional_text("delimiter").map_err(plan)?.unwrap_or_else(|| ",".to_owned());
     let &[delimiter] = delimiter.as_bytes() else {
         return Err(HostError::new(format!("`delimiter` takes one ASCII character, not \"{delimiter}\""))
             .hint("write \";\", \"|\", or \"\\t\" for a tab")

@@ -222,7 +222,7 @@ pub(super) fn to_tags(tags: &Dynamic) -> Outcome<TagSet> {
             .word("tags")
             .into());
     };
-    let pairs: Vec<_> = map.iter().map(|(name, value)| tag(&name, &value)).collect::<Result<_, _>>()?;
+    let pairs: Vec<_> = map.iter().map(|(name, value)| tag(name, value)).collect::<Result<_, _>>()?;
     Ok(TagSet::from_pairs(pairs))
 }
 

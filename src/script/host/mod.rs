@@ -15,6 +15,7 @@ mod fake;
 mod feeder;
 mod group;
 mod http;
+mod json;
 mod json_path;
 mod jwt;
 mod list;
@@ -30,7 +31,7 @@ mod response;
 mod retry;
 mod run;
 mod scenario;
-mod shared_counter;
+mod shared;
 mod time;
 mod url;
 mod uuid;
@@ -61,7 +62,7 @@ pub(super) const MODULES: &[HostModule] = &[
     HostModule { register: param::register },
     HostModule { register: data::register },
     HostModule { register: feeder::register },
-    HostModule { register: shared_counter::register },
+    HostModule { register: shared::register },
     HostModule { register: metric::register },
     HostModule { register: http::register },
     HostModule { register: response::register },
@@ -83,6 +84,7 @@ pub(super) const MODULES: &[HostModule] = &[
     HostModule { register: run::register },
     HostModule { register: env::register },
     HostModule { register: log::register },
+    HostModule { register: json::register },
     HostModule { register: encoding::register },
     HostModule { register: crypto::register },
     HostModule { register: jwt::register },

@@ -1,4 +1,4 @@
-//! `shared_counter(name)`: a number that all users of all workers count up together.
+//! `shared::counter(name)`: a number that all users of all workers count up together.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -24,50 +24,50 @@ pub(super) fn register(registry: &mut Registry<'_>) {
     let stage = Rc::clone(&registry.stage);
     registry
         .define(
-            "shared_counter(name)",
+            "shared::counter(name)",
             "a number that all users count up together, from 0; no metric",
             move |name: ImmutableString| -> Outcome<SharedCounter> {
-                stage.declaring("shared_counter")?;
+                stage.declaring("shared::counter")?;
                 let value = stage.outside().data.counter(&name);
                 Ok(SharedCounter { name, value: Rc::new(value) })
             },
         )
         .declares(
-            "const ORDERS = shared_counter(\"orders\");\n\
+            "const ORDERS = shared::counter(\"orders\");\n\
              fn flow() { log::info(`order ${global::ORDERS.next()}`); }",
         );
     let stage = Rc::clone(&registry.stage);
     registry.method(
-        "shared_counter.next()",
+        "counter.next()",
         "counts one up and gives the value before: each number once over all users",
         move |counter: &mut SharedCounter| add(&stage, counter, 1),
     );
     registry.declares(
-        "const ORDERS = shared_counter(\"orders\");\nfn flow() { let id = global::ORDERS.next(); }",
+        "const ORDERS = shared::counter(\"orders\");\nfn flow() { let id = global::ORDERS.next(); }",
     );
     let stage = Rc::clone(&registry.stage);
     registry.method(
-        "shared_counter.add(number)",
+        "counter.add(number)",
         "adds a number, which may be negative, and gives the value before",
         move |counter: &mut SharedCounter, number: INT| add(&stage, counter, number),
     );
-    registry.declares("const SOLD = shared_counter(\"sold\");\nfn flow() { global::SOLD.add(5); }");
+    registry.declares("const SOLD = shared::counter(\"sold\");\nfn flow() { global::SOLD.add(5); }");
     let stage = Rc::clone(&registry.stage);
     registry.method(
-        "shared_counter.value()",
+        "counter.value()",
         "the value as it is now",
         move |counter: &mut SharedCounter| -> Outcome<INT> {
-            stage.acting("shared_counter.value")?;
+            stage.acting("counter.value")?;
             Ok(counter.value.load(Ordering::Relaxed))
         },
     );
     registry.declares(
-        "const SOLD = shared_counter(\"sold\");\nfn flow() { if global::SOLD.value() > 100 { fail(\"sold out\"); } }",
+        "const SOLD = shared::counter(\"sold\");\nfn flow() { if global::SOLD.value() > 100 { fail(\"sold out\"); } }",
     );
 }
 
 fn add(stage: &Stage, counter: &SharedCounter, number: INT) -> Outcome<INT> {
-    stage.acting("shared_counter.add")?;
+    stage.acting("counter.add")?;
     // Each number is given once whatever the order, and nothing else is read by it: relaxed is enough.
     let added =
         counter.value.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |value| value.checked_add(number));
