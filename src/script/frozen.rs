@@ -361,57 +361,64 @@ fn reads<A: 'static, const N: usize, const X: bool, R, const F: bool, FUNC>(
     FuncRegistration::new(name).with_purity(true).register_into_engine(engine, method);
 }
 
+fn count(length: usize) -> INT {
+    INT::try_from(length).unwrap_or(INT::MAX)
+}
+
 /// Teaches an engine both types.
-///
-/// Methods take the value itself, a handle: what takes a reference to change is not called on a constant.
 pub(super) fn register(engine: &mut Engine) {
-    // Called pure, so that Rhai asks on constants too.
+    register_list(engine);
+    register_map(engine);
+}
+
+fn register_list(engine: &mut Engine) {
+    engine
+        .register_type_with_name::<FrozenList>("constant list")
+        .register_iterator::<FrozenList>()
+        .register_get("len", |list: &mut FrozenList| count(list.len()))
+        .register_indexer_get(|list: &mut FrozenList, index: INT| {
+            list.at(index).ok_or_else(|| Box::<EvalAltResult>::from(out_of_bounds(index, list.len())))
+        })
+        .register_fn("push", |_: &mut FrozenList, _: Dynamic| -> Result<(), Box<EvalAltResult>> {
+            Err(unchangeable("list").into())
+        });
     FuncRegistration::new_index_setter()
         .with_purity(true)
         .register_into_engine(engine, |list: &mut FrozenList, index: INT, value: Dynamic| {
             keep("list", list.at(index), &value)
         });
+    reads(engine, "len", |list: &mut FrozenList| count(list.len()));
+    reads(engine, "is_empty", |list: &mut FrozenList| list.is_empty());
+    reads(engine, "contains", |list: &mut FrozenList, wanted: Dynamic| {
+        list.iter().any(|item| same(&item, &wanted))
+    });
+    reads(engine, "index_of", |list: &mut FrozenList, wanted: Dynamic| {
+        list.iter().position(|item| same(&item, &wanted)).map_or(-1, count)
+    });
+    reads(engine, "extract", |list: &mut FrozenList, start: INT, length: INT| slice(list, start, length));
+    reads(engine, "map", map_list);
+    reads(engine, "filter", filter_list);
+    reads(engine, "copy", |list: &mut FrozenList| list.thaw());
+    reads(engine, "to_string", |list: &mut FrozenList| shown(list));
+    reads(engine, "to_debug", |list: &mut FrozenList| shown(list));
+}
+
+fn register_map(engine: &mut Engine) {
+    engine
+        .register_type_with_name::<FrozenMap>("constant map")
+        .register_indexer_get(|map: &mut FrozenMap, key: ImmutableString| map.read(&key));
     FuncRegistration::new_index_setter()
         .with_purity(true)
         .register_into_engine(engine, |map: &mut FrozenMap, key: ImmutableString, value: Dynamic| {
             keep("map", map.find(&key), &value)
         });
-    engine
-        .register_type_with_name::<FrozenList>("constant list")
-        .register_iterator::<FrozenList>()
-        .register_indexer_get(|list: &mut FrozenList, index: INT| {
-            list.at(index).ok_or_else(|| Box::<EvalAltResult>::from(out_of_bounds(index, list.len())))
-        })
-        .register_fn("len", |list: FrozenList| INT::try_from(list.len()).unwrap_or(INT::MAX))
-        .register_get("len", |list: &mut FrozenList| INT::try_from(list.len()).unwrap_or(INT::MAX))
-        .register_fn("is_empty", |list: FrozenList| list.is_empty())
-        .register_fn("contains", |list: FrozenList, wanted: Dynamic| {
-            list.iter().any(|item| same(&item, &wanted))
-        })
-        .register_fn("index_of", |list: FrozenList, wanted: Dynamic| {
-            list.iter()
-                .position(|item| same(&item, &wanted))
-                .map_or(-1, |index| INT::try_from(index).unwrap_or(-1))
-        })
-        .register_fn("extract", |list: FrozenList, start: INT, length: INT| slice(&list, start, length))
-        .register_fn("map", map_list)
-        .register_fn("filter", filter_list)
-        .register_fn("copy", |list: FrozenList| list.thaw())
-        .register_fn("to_string", |list: FrozenList| shown(&list))
-        .register_fn("to_debug", |list: FrozenList| shown(&list))
-        .register_fn("push", |_: &mut FrozenList, _: Dynamic| -> Result<(), Box<EvalAltResult>> {
-            Err(unchangeable("list").into())
-        });
-    engine
-        .register_type_with_name::<FrozenMap>("constant map")
-        .register_indexer_get(|map: &mut FrozenMap, key: ImmutableString| map.read(&key))
-        .register_fn("len", |map: FrozenMap| INT::try_from(map.len()).unwrap_or(INT::MAX))
-        .register_fn("is_empty", |map: FrozenMap| map.is_empty())
-        .register_fn("contains", |map: FrozenMap, key: ImmutableString| map.find(&key).is_some())
-        .register_fn("get", |map: FrozenMap, key: ImmutableString| map.find(&key).unwrap_or(Dynamic::UNIT))
-        .register_fn("keys", |map: FrozenMap| map.iter().map(|(key, _)| key.into()).collect::<Array>())
-        .register_fn("values", |map: FrozenMap| map.iter().map(|(_, item)| item).collect::<Array>())
-        .register_fn("copy", |map: FrozenMap| map.thaw())
-        .register_fn("to_string", |map: FrozenMap| Dynamic::from(map.thaw()).to_string())
-        .register_fn("to_debug", |map: FrozenMap| format!("{:?}", Dynamic::from(map.thaw())));
+    reads(engine, "len", |map: &mut FrozenMap| count(map.len()));
+    reads(engine, "is_empty", |map: &mut FrozenMap| map.is_empty());
+    reads(engine, "contains", |map: &mut FrozenMap, key: ImmutableString| map.find(&key).is_some());
+    reads(engine, "get", |map: &mut FrozenMap, key: ImmutableString| map.find(&key).unwrap_or(Dynamic::UNIT));
+    reads(engine, "keys", |map: &mut FrozenMap| map.iter().map(|(key, _)| key.into()).collect::<Array>());
+    reads(engine, "values", |map: &mut FrozenMap| map.iter().map(|(_, item)| item).collect::<Array>());
+    reads(engine, "copy", |map: &mut FrozenMap| map.thaw());
+    reads(engine, "to_string", |map: &mut FrozenMap| Dynamic::from(map.thaw()).to_string());
+    reads(engine, "to_debug", |map: &mut FrozenMap| format!("{:?}", Dynamic::from(map.thaw())));
 }
