@@ -271,7 +271,7 @@ pub(super) fn shape(expression: &Expr) -> Shape {
                 match part {
                     Expr::StringConstant(text, _) => before.push_str(text),
                     // A constant is the same in every request.
-                    Expr::Variable(variable, ..) if variable.2.root() == "global" => before.push('…'),
+                    Expr::Variable(variable, ..) if !variable.2.is_empty() => before.push('…'),
                     _ => return Shape::Template(before),
                 }
             }
