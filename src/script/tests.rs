@@ -5,6 +5,7 @@ mod errors;
 mod functions;
 mod fuzz;
 mod limits;
+mod lints;
 mod registered;
 
 use std::cell::{Cell, RefCell};

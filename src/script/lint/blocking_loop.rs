@@ -53,7 +53,7 @@ fn judge(statement: &Stmt) -> Option<Finding> {
     body.asks_the_clock.then(|| {
         Finding::new(
             position(place),
-            "this loop waits by asking the clock: no other user of the worker runs meanwhile",
+            "this loop asks the clock until it is time: it takes the generator's CPU for nothing",
             "let it wait: `sleep(\"100ms\")`",
         )
     })

@@ -78,7 +78,7 @@ pub(super) struct Survey {
     pub(super) metrics: Vec<DeclaredMetric>,
     /// Names of variables and constants that something reads.
     pub(super) reads: BTreeSet<String>,
-    /// Texts, keys of maps and names of functions that stand as values, and how often.
+    /// Texts and names of functions that stand as values, and how often.
     pub(super) texts: BTreeMap<String, usize>,
     /// Modules that it imports, by their names here.
     pub(super) imports: Vec<(String, Option<Position>)>,
@@ -207,7 +207,6 @@ impl Survey {
                 }
             }
             Expr::StringConstant(text, _) => self.text(text),
-            Expr::Map(map, _) => map.0.iter().for_each(|(key, _)| self.text(&key.name)),
             Expr::DynamicConstant(value, _) => self.constant(value),
             _ => {}
         }
@@ -219,10 +218,7 @@ impl Survey {
         } else if let Ok(list) = value.as_array_ref() {
             list.iter().for_each(|item| self.constant(item));
         } else if let Ok(map) = value.as_map_ref() {
-            for (key, item) in map.iter() {
-                self.text(key);
-                self.constant(item);
-            }
+            map.values().for_each(|item| self.constant(item));
         } else if let Some(closure) = value.read_lock::<FnPtr>() {
             self.text(closure.fn_name());
         }
