@@ -106,7 +106,6 @@ impl ScriptArguments {
         let declared = declare(&source, &outside, &self.outside.overrides(load)?, print)?;
         Ok(Script { source, outside, declared })
     }
-
 }
 
 impl OutsideArguments {

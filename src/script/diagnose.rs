@@ -62,7 +62,9 @@ impl Context {
     pub(super) fn misspelt(&self, engine: &Engine, ast: &rhai::AST) -> Vec<Diagnostic> {
         let known = Known { host: &self.host, own: &self.own, constants: &self.constants };
         let unknown = names::unknown_names(engine, ast, &known).into_iter();
-        unknown.map(|(unknown, place)| self.unknown(engine, &unknown, position(place), Code::Script)).collect()
+        unknown
+            .map(|(unknown, place)| self.unknown(engine, &unknown, position(place), Code::Script))
+            .collect()
     }
 
     fn unknown(&self, engine: &Engine, unknown: &Unknown, place: Option<Position>, code: Code) -> Diagnostic {

@@ -68,11 +68,7 @@ enum What {
 }
 
 /// The names, by place, that nothing answers to; the first of each.
-pub(super) fn unknown_names(
-    engine: &Engine,
-    ast: &AST,
-    known: &Known<'_>,
-) -> Vec<(Unknown, rhai::Position)> {
+pub(super) fn unknown_names(engine: &Engine, ast: &AST, known: &Known<'_>) -> Vec<(Unknown, rhai::Position)> {
     let mut walk = Walk::default();
     walk.all(ast);
     walk.names.sort_by_key(|name| (name.place.line(), name.place.position()));

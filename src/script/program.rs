@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use rhai::{AST, ASTFlags, CallFnOptions, Dynamic, Engine, EvalAltResult, Module, OptimizationLevel, Scope, Stmt};
+use rhai::{
+    AST, ASTFlags, CallFnOptions, Dynamic, Engine, EvalAltResult, Module, OptimizationLevel, Scope, Stmt,
+};
 
 use super::declaration::Declaration;
 use super::diagnose::Context;
@@ -372,7 +374,9 @@ impl Program {
 /// The names of the top level's constants, those included that it didn't come to.
 fn constants_of(ast: &AST) -> Vec<String> {
     let constant = |statement: &Stmt| match statement {
-        Stmt::Var(variable, flags, _) if flags.contains(ASTFlags::CONSTANT) => Some(variable.0.name.to_string()),
+        Stmt::Var(variable, flags, _) if flags.contains(ASTFlags::CONSTANT) => {
+            Some(variable.0.name.to_string())
+        }
         _ => None,
     };
     ast.statements().iter().filter_map(constant).collect()

@@ -5,11 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Finding, LINTS, Lint, Subject, did_you_mean};
 use crate::diagnostic::{Position, Source};
 
-pub(super) const LINT: Lint = Lint {
-    name: "unknown_lint",
-    about: "`// runner: allow(NAME)` with a name that no lint has",
-    look,
-};
+pub(super) const LINT: Lint =
+    Lint { name: "unknown_lint", about: "`// runner: allow(NAME)` with a name that no lint has", look };
 
 const MARK: &str = "runner: allow(";
 

@@ -94,15 +94,17 @@ impl Body {
                 });
                 self.leaves |= !inner;
             }
-            Some(ASTNode::Stmt(Stmt::FnCall(call, _)) | ASTNode::Expr(Expr::FnCall(call, _))) => {
-                if call.op_token.is_none() {
-                    let name = full_name(call);
-                    self.asks_the_clock |= name == "time::now" || name == "timestamp";
-                    self.calls_others |= !BUSY.contains(&name.as_str());
-                }
+            Some(ASTNode::Stmt(Stmt::FnCall(call, _)) | ASTNode::Expr(Expr::FnCall(call, _)))
+                if call.op_token.is_none() =>
+            {
+                let name = full_name(call);
+                self.asks_the_clock |= name == "time::now" || name == "timestamp";
+                self.calls_others |= !BUSY.contains(&name.as_str());
             }
             Some(ASTNode::Expr(Expr::MethodCall(..))) => self.calls_others = true,
-            Some(ASTNode::Expr(Expr::Property(property, _))) => self.asks_the_clock |= property.2 == "elapsed",
+            Some(ASTNode::Expr(Expr::Property(property, _))) => {
+                self.asks_the_clock |= property.2 == "elapsed";
+            }
             _ => {}
         }
     }

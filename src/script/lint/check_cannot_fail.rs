@@ -28,17 +28,17 @@ impl Fault {
         match self {
             Self::Constant(true) => (format!("the check `{name}` always holds"), compare),
             Self::Constant(false) => (format!("the check `{name}` never holds"), compare),
-            Self::Same => {
-                (format!("the check `{name}` compares a value with itself"), "compare it with what you expect")
-            }
+            Self::Same => (
+                format!("the check `{name}` compares a value with itself"),
+                "compare it with what you expect",
+            ),
             Self::Always => (
                 format!("the check `{name}` always holds: no status is less than 0"),
                 "a request without an answer has the status 0: compare with `== 200`, or `> 0`",
             ),
-            Self::Assigns => (
-                format!("the check `{name}` assigns, it doesn't compare"),
-                "write `==` to compare",
-            ),
+            Self::Assigns => {
+                (format!("the check `{name}` assigns, it doesn't compare"), "write `==` to compare")
+            }
         }
     }
 }
@@ -102,7 +102,8 @@ fn judged<'s>(subject: &Subject<'s>) -> (BTreeMap<&'s str, Fault>, Places) {
             let fault = of_statement(statement);
             bodies.entry(&survey.functions[owner].name).and_modify(|known| *known = None).or_insert(fault);
         }
-        if let Some(ASTNode::Stmt(Stmt::FnCall(call, place)) | ASTNode::Expr(Expr::FnCall(call, place))) = nodes.last()
+        if let Some(ASTNode::Stmt(Stmt::FnCall(call, place)) | ASTNode::Expr(Expr::FnCall(call, place))) =
+            nodes.last()
             && call.name == "check"
             && let Some(fault) = call.args.first().and_then(of_expression)
             && !matches!(fault, Fault::Constant(_))
@@ -133,9 +134,7 @@ fn of_expression(expression: &Expr) -> Option<Fault> {
 }
 
 fn of_call(call: &FnCallExpr) -> Option<Fault> {
-    if call.op_token.is_none() {
-        return None;
-    }
+    call.op_token.as_ref()?;
     let [left, right] = call.args.as_slice() else { return None };
     match call.name.as_str() {
         "==" | "<=" | ">=" if is_same(left, right) => Some(Fault::Same),

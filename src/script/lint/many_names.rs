@@ -3,8 +3,11 @@
 use super::survey::{Call, Shape};
 use super::{Finding, Lint, Subject};
 
-pub(super) const LINT: Lint =
-    Lint { name: "many_names", about: "a URL with a value in its path and no `name`: a series for each value", look };
+pub(super) const LINT: Lint = Lint {
+    name: "many_names",
+    about: "a URL with a value in its path and no `name`: a series for each value",
+    look,
+};
 
 fn look(subject: &Subject<'_>) -> Vec<Finding> {
     (subject.survey.calls.iter())

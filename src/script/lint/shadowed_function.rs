@@ -28,17 +28,22 @@ fn look(subject: &Subject<'_>) -> Vec<Finding> {
         }
         // `list.len()` finds the script's `fn len()` first, which gets the list as `this`.
         let is_called = || {
-            survey.calls.iter().any(|call| call.is_method && call.name == name && call.arguments.len() == count)
+            survey
+                .calls
+                .iter()
+                .any(|call| call.is_method && call.name == name && call.arguments.len() == count)
         };
         (has(&native, name, count + 1) && is_called())
             .then(|| format!("the function `{name}` hides the method `.{name}(…)`, which the script calls"))
     };
-    let functions = (survey.functions.iter()).filter(|function| !function.is_closure()).filter_map(|function| {
-        let name = &function.name;
-        let message = hides(name, function.parameters.len())?;
-        let hint = format!("every such call of `{name}` in this script means this one: choose another name");
-        Some(Finding::new(function.place, message, hint))
-    });
+    let functions =
+        (survey.functions.iter()).filter(|function| !function.is_closure()).filter_map(|function| {
+            let name = &function.name;
+            let message = hides(name, function.parameters.len())?;
+            let hint =
+                format!("every such call of `{name}` in this script means this one: choose another name");
+            Some(Finding::new(function.place, message, hint))
+        });
     let modules = (subject.survey.imports.iter())
         .filter(|(name, _)| {
             context.host.keys().any(|host| host.split_once("::").is_some_and(|(module, _)| module == name))

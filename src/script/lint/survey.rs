@@ -169,12 +169,13 @@ impl Survey {
                     self.constants.push((name.name.to_string(), position(name.pos)));
                 }
             }
-            Stmt::FnCall(call, place) => {
-                if let Some(name) = metric_of(call) {
-                    self.metrics.push(DeclaredMetric { name, holder: None, place: position(*place) });
+            statement => {
+                if let Some((call, place)) = call_of(statement)
+                    && let Some(name) = metric_of(call)
+                {
+                    self.metrics.push(DeclaredMetric { name, holder: None, place: position(place) });
                 }
             }
-            _ => {}
         }
     }
 
@@ -246,6 +247,18 @@ pub(super) fn full_name(call: &FnCallExpr) -> String {
     path.chain([call.name.as_str()]).collect::<Vec<_>>().join("::")
 }
 
+/// The call that a statement is.
+fn call_of(statement: &Stmt) -> Option<(&FnCallExpr, rhai::Position)> {
+    match statement {
+        Stmt::FnCall(call, place) => Some((call, *place)),
+        Stmt::Expr(expression) => match &**expression {
+            Expr::FnCall(call, place) => Some((call, *place)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 fn metric_of(call: &FnCallExpr) -> Option<String> {
     let is_declaration = call.namespace.is_empty() && DECLARE_METRIC.contains(&call.name.as_str());
     match call.args.first()? {
@@ -280,8 +293,8 @@ pub(super) fn shape(expression: &Expr) -> Shape {
         Expr::FnCall(call, _) if call.name == "curry" => call.args.first().map_or(Shape::Other, shape),
         Expr::FnCall(call, _) if call.op_token.is_none() => Shape::Call(full_name(call)),
         // A closure that captures: the variable is shared, then bound.
-        Expr::Stmt(block) => match block.statements().last() {
-            Some(Stmt::FnCall(call, _)) if call.name == "curry" => call.args.first().map_or(Shape::Other, shape),
+        Expr::Stmt(block) => match block.statements().last().and_then(call_of) {
+            Some((call, _)) if call.name == "curry" => call.args.first().map_or(Shape::Other, shape),
             _ => Shape::Other,
         },
         Expr::DynamicConstant(value, _) => constant_shape(value),

@@ -31,18 +31,29 @@ fn look(subject: &Subject<'_>) -> Vec<Finding> {
 fn judge(subject: &Subject<'_>, target: &Target) -> Option<Finding> {
     let survey = subject.survey;
     let metric = target.selector.metric.as_str();
-    let finding = |why: String, hint: String| Some(Finding::new(target.position, format!("the target `{}` will see no sample: {why}", target.key), hint));
+    let finding = |why: String, hint: String| {
+        Some(Finding::new(
+            target.position,
+            format!("the target `{}` will see no sample: {why}", target.key),
+            hint,
+        ))
+    };
     let is_fed_by_scripts = builtin(metric).is_none_or(|builtin| builtin.fed_by_scripts);
     if is_fed_by_scripts {
         let is_declared = survey.metrics.iter().any(|declared| declared.name == metric);
         let is_unknown = !is_declared && (builtin(metric).is_none() || survey.mentions_metric(metric));
-        let declares = ["counter", "gauge", "rate", "trend"].iter().any(|name| survey.calls_of(name).any(|call| !matches!(call.arguments.first(), Some(Shape::Text(_)))));
+        let declares = ["counter", "gauge", "rate", "trend"].iter().any(|name| {
+            survey.calls_of(name).any(|call| !matches!(call.arguments.first(), Some(Shape::Text(_))))
+        });
         if is_unknown || declares && !is_declared || is_declared && survey.feeds(metric) {
             return None;
         }
         return finding(
             format!("nothing adds to `{metric}`"),
-            format!("keep the metric, `const NAME = {}(\"{metric}\")`, and write `global::NAME.add(…)` in a flow", target.kind),
+            format!(
+                "keep the metric, `const NAME = {}(\"{metric}\")`, and write `global::NAME.add(…)` in a flow",
+                target.kind
+            ),
         );
     }
     let source = SOURCES.iter().find(|(names, ..)| names.iter().any(|name| metric.starts_with(name)));
@@ -59,7 +70,9 @@ fn judge(subject: &Subject<'_>, target: &Target) -> Option<Finding> {
         let Matcher { tag, value, .. } = matcher;
         let hint = did_you_mean(value, known.iter().map(String::as_str), || match known.len() {
             0 => format!("nothing in the script has a `{tag}`"),
-            _ => format!("the script has `{}`", known.iter().take(5).cloned().collect::<Vec<_>>().join("`, `")),
+            _ => {
+                format!("the script has `{}`", known.iter().take(5).cloned().collect::<Vec<_>>().join("`, `"))
+            }
         });
         finding(format!("nothing has the {tag} `{value}`"), hint)
     })

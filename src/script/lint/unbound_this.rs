@@ -11,8 +11,23 @@ pub(super) const LINT: Lint =
 
 /// Functions of Rhai's lists and maps that call a closure. With no parameter, `this` is the item in it.
 const CALLBACKS: [&str; 17] = [
-    "map", "filter", "for_each", "reduce", "reduce_rev", "some", "all", "find", "find_map", "index_of", "sort",
-    "dedup", "retain", "drain", "zip", "call", "order_by",
+    "map",
+    "filter",
+    "for_each",
+    "reduce",
+    "reduce_rev",
+    "some",
+    "all",
+    "find",
+    "find_map",
+    "index_of",
+    "sort",
+    "dedup",
+    "retain",
+    "drain",
+    "zip",
+    "call",
+    "order_by",
 ];
 
 fn look(subject: &Subject<'_>) -> Vec<Finding> {

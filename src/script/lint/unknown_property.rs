@@ -10,12 +10,21 @@ use super::super::place::position;
 use super::survey::{Shape, Survey, full_name};
 use super::{Finding, Lint, Subject, did_you_mean};
 
-pub(super) const LINT: Lint =
-    Lint { name: "unknown_property", about: "a property that a response doesn't have, such as `r.stauts`", look };
+pub(super) const LINT: Lint = Lint {
+    name: "unknown_property",
+    about: "a property that a response doesn't have, such as `r.stauts`",
+    look,
+};
 
 /// Requests: what they give is a response.
 const REQUESTS: [&str; 8] = [
-    "http::get", "http::head", "http::post", "http::put", "http::patch", "http::del", "http::options",
+    "http::get",
+    "http::head",
+    "http::post",
+    "http::put",
+    "http::patch",
+    "http::del",
+    "http::options",
     "http::request",
 ];
 
@@ -122,8 +131,12 @@ fn responses(subject: &Subject<'_>) -> BTreeSet<(Option<usize>, String)> {
     };
     let mut responses: BTreeSet<(Option<usize>, String)> =
         given.keys().filter(|(owner, name)| is_sure(*owner, name)).cloned().collect();
-    let by_name: BTreeMap<&str, usize> =
-        survey.functions.iter().enumerate().map(|(index, function)| (function.name.as_str(), index)).collect();
+    let by_name: BTreeMap<&str, usize> = survey
+        .functions
+        .iter()
+        .enumerate()
+        .map(|(index, function)| (function.name.as_str(), index))
+        .collect();
     for call in survey.calls_of("check") {
         let is_response = match call.arguments.first() {
             Some(Shape::Variable(name)) => is_sure(call.caller, name),

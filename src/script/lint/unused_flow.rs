@@ -6,11 +6,8 @@ use super::survey::Shape;
 use super::{Finding, Lint, Subject};
 use crate::plan::Flow;
 
-pub(super) const LINT: Lint = Lint {
-    name: "unused_flow",
-    about: "a function that no scenario, hook or other function runs",
-    look,
-};
+pub(super) const LINT: Lint =
+    Lint { name: "unused_flow", about: "a function that no scenario, hook or other function runs", look };
 
 const HOOKS: [&str; 4] = ["setup", "teardown", "on_start", "on_stop"];
 
@@ -25,7 +22,9 @@ fn look(subject: &Subject<'_>) -> Vec<Finding> {
     let names_unknown = survey.calls.iter().any(|call| {
         let options = || {
             call.arguments.iter().any(|shape| match shape {
-                Shape::Map(map) => ["flow", "exec"].iter().any(|key| map.get(*key).is_some_and(|flow| !is_fixed(flow))),
+                Shape::Map(map) => {
+                    ["flow", "exec"].iter().any(|key| map.get(*key).is_some_and(|flow| !is_fixed(flow)))
+                }
                 _ => false,
             })
         };
@@ -45,7 +44,8 @@ fn look(subject: &Subject<'_>) -> Vec<Finding> {
                 call.name == name && call.caller.is_none_or(|caller| survey.functions[caller].name != name)
             })
     };
-    let flows: BTreeSet<String> = subject.plan.scenarios.iter().flat_map(|scenario| names(&scenario.flow)).collect();
+    let flows: BTreeSet<String> =
+        subject.plan.scenarios.iter().flat_map(|scenario| names(&scenario.flow)).collect();
     (survey.functions.iter())
         .filter(|function| {
             let name = function.name.as_str();
@@ -69,7 +69,9 @@ fn look(subject: &Subject<'_>) -> Vec<Finding> {
 /// The functions that a flow runs.
 fn names(flow: &Flow) -> Vec<String> {
     match flow {
-        Flow::Weighted(weighted) => weighted.choices().iter().flat_map(|choice| names(&choice.flow)).collect(),
+        Flow::Weighted(weighted) => {
+            weighted.choices().iter().flat_map(|choice| names(&choice.flow)).collect()
+        }
         flow => vec![flow.to_string()],
     }
 }

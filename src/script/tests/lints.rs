@@ -32,14 +32,19 @@ fn nothing(body: &str) {
     assert_eq!(in_flow(body), Vec::<String>::new(), "{body}");
 }
 
-const LOAD: &str = "scenario(\"a\", #{ executor: \"constant-vus\", vus: 1, duration: \"1s\", flow: \"price\" });\n";
+const LOAD: &str =
+    "scenario(\"a\", #{ executor: \"constant-vus\", vus: 1, duration: \"1s\", flow: \"price\" });\n";
 
 #[test]
 fn every_lint_is_documented_and_has_a_name_of_its_own() {
     let docs = include_str!("../../../docs/script.md");
     let (_, table) = docs.split_once("## Checking a script").expect("its section");
     for lint in LINTS {
-        assert!(table.contains(&format!("| `{}` | {} |", lint.name, lint.about)), "{} in docs/script.md", lint.name);
+        assert!(
+            table.contains(&format!("| `{}` | {} |", lint.name, lint.about)),
+            "{} in docs/script.md",
+            lint.name
+        );
     }
     let mut names: Vec<&str> = LINTS.iter().map(|lint| lint.name).collect();
     names.sort_unstable();
@@ -74,7 +79,10 @@ fn a_metric_or_constant_without_use_is_found() {
     assert_eq!(found("counter(\"a\");\nfn flow() { }"), ["1:1 unused_metric"]);
     assert_eq!(found("const A = counter(\"a\");\nfn flow() { global::A.add(1) }"), Vec::<String>::new());
     assert_eq!(found("trend(\"a\");\nfn flow() { time::measure(\"a\", || 1) }"), Vec::<String>::new());
-    assert_eq!(found("const A = 1;\nconst B = 2; const _C = 3;\nfn flow() { global::B }"), ["1:7 unused_constant"]);
+    assert_eq!(
+        found("const A = 1;\nconst B = 2; const _C = 3;\nfn flow() { global::B }"),
+        ["1:7 unused_constant"]
+    );
     assert_eq!(found("const A = 1;\nlet b = A;\nfn flow() { }"), Vec::<String>::new());
 }
 
@@ -190,7 +198,11 @@ fn a_function_that_hides_another_is_found() {
     assert_eq!(found("fn flow() { max(1, 2); }\nfn max(a, b) { a }"), ["2:4 shadowed_function"]);
     assert_eq!(found("fn flow() { [1].len(); }\nfn len() { 5 }"), ["2:4 shadowed_function"]);
     assert_eq!(found("fn flow() { some(1, 2); }\nfn some(a, b) { a }"), Vec::<String>::new());
-    assert_eq!(super::Play::new("fn flow() { [1].len() }\nfn len() { 5 }").value::<i64>(), 5, "it does hide it");
+    assert_eq!(
+        super::Play::new("fn flow() { [1].len() }\nfn len() { 5 }").value::<i64>(),
+        5,
+        "it does hide it"
+    );
 }
 
 #[test]
@@ -227,7 +239,10 @@ fn the_properties_of_a_response_are_those_registered() {
             None,
             |function| {
                 let metadata = function.metadata;
-                let is_response = metadata.params_info.iter().any(|info| info.contains("Reply") || info.contains("response"));
+                let is_response = metadata
+                    .params_info
+                    .iter()
+                    .any(|info| info.contains("Reply") || info.contains("response"));
                 metadata.name.strip_prefix("get$").filter(|_| is_response).map(str::to_owned)
             },
             false,
@@ -288,7 +303,11 @@ fn a_long_script_is_checked_in_linear_time() {
                 "fn helper_{n}(x) {{\n  let r = http::get(\"/a\", #{{ name: \"a\" }});\n  check(r, #{{ \"up\": |r| r.status == 200, \"x\": |r| r.json(\"a\") == x }});\n  [1, 2].map(|y| y + x)\n}}\n"
             );
         }
-        text + "fn flow() { " + &(0..functions).map(|n| format!("helper_{n}({n}); ")).collect::<String>() + "}"
+        text += "fn flow() { ";
+        for n in 0..functions {
+            let _ = write!(text, "helper_{n}({n}); ");
+        }
+        text + "}"
     };
     let time = |functions| {
         let text = script(functions);
