@@ -9,6 +9,7 @@ use rhai::{Engine, EvalAltResult, ParseError};
 
 use super::engine::CALL_LEVELS_MAX;
 use super::error::{Fault, HostError};
+use super::foreign::{foreign, unclosed};
 use super::names::{self, Arities, Known, Unknown};
 use super::place::{end_of_path, find_in_call, position};
 use super::registry::Function;
@@ -20,7 +21,7 @@ use crate::diagnostic::{Code, Diagnostic, Position, Source, suggest};
 use crate::units::format_count;
 
 /// Names that other tools have, and what stands for them here.
-const ELSEWHERE: [(&str, &str); 8] = [
+const ELSEWHERE: [(&str, &str); 11] = [
     ("console", "write `log::info(text)`"),
     ("JSON", "write `parse_json(text)`, `map.to_json()`, or `r.json()` for a response"),
     ("Math", "numbers have methods: `x.floor()`, `x.round()`; for chance there is `random::int(1, 6)`"),
@@ -29,6 +30,9 @@ const ELSEWHERE: [(&str, &str); 8] = [
     ("__ITER", "write `vu::iteration()`"),
     ("undefined", "nothing is written `()`"),
     ("None", "nothing is written `()`"),
+    ("True", "write `true`"),
+    ("False", "write `false`"),
+    ("self", "what a user remembers is `this.name`; a request is `http::get(url)`"),
 ];
 
 /// The hint where a value is of another type than its author thought.
@@ -55,7 +59,23 @@ impl Context {
     /// A script that doesn't compile.
     pub(super) fn parse_error(&self, error: &ParseError) -> Diagnostic {
         let (message, hint) = explain(error.err_type());
-        self.at(Diagnostic::new(Code::Script, message), position(error.position()), None).hint(hint)
+        let mut place = position(error.position());
+        let line = place.and_then(|place| self.source.line(place.line));
+        // What is wrong at a place stands there or before it.
+        if let (Some(found), Some(at)) = (line.and_then(foreign), &mut place)
+            && found.column <= at.column
+        {
+            at.column = found.column;
+            return self.at(Diagnostic::new(Code::Script, found.message), place, None).hint(found.hint);
+        }
+        let is_end = line.is_none_or(|line| line.trim().is_empty());
+        if let Some((bracket, open)) = unclosed(&self.source).filter(|_| is_end) {
+            let message = format!("this `{bracket}` is never closed");
+            return Diagnostic::new(Code::Script, message)
+                .at(&self.source, open, "")
+                .hint("write what closes it where its contents end");
+        }
+        self.at(Diagnostic::new(Code::Script, message), place, None).hint(hint)
     }
 
     /// The names in the script that nothing answers to, by place.
@@ -191,6 +211,11 @@ impl Context {
         let diagnostic = |text: String, place| self.at(Diagnostic::new(code, text), place, None);
         if !name.contains(|c: char| c.is_alphanumeric() || c == '_') {
             return match types.as_slice() {
+                ["nothing", _] | [_, "nothing"] => {
+                    diagnostic(format!("`{name}` can't be applied to {}", listed(&types)), place).hint(
+                        "is a field missing? Look with `print(value)`, or give a default: `(map.price ?? 0)`",
+                    )
+                }
                 [left, right] => {
                     diagnostic(format!("`{name}` can't be applied to {} and {}", a(left), a(right)), place)
                         .hint("convert one of them: `text.parse_int()`, `number.to_string()`")
@@ -418,6 +443,7 @@ fn plain(error: &EvalAltResult) -> (String, Option<String>) {
                 "{} is too large",
                 lower_first(kind)
                     .replace("length of string", "a text")
+                    .replace("size of array/BLOB", "a list")
                     .replace("size of array", "a list")
                     .replace("size of object map", "a map")
                     .replace("size of BLOB", "a list of bytes")

@@ -10,6 +10,7 @@ mod declaration;
 mod diagnose;
 mod engine;
 mod error;
+mod foreign;
 mod frozen;
 mod host;
 mod lint;

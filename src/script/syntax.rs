@@ -20,7 +20,8 @@ const WORDS: [(&str, &str); 13] = [
 ];
 
 /// Symbols of other languages.
-const SYMBOLS: [(&str, &str); 8] = [
+const SYMBOLS: [(&str, &str); 9] = [
+    ("=", "compare with `==`; a variable is declared by `let name = …;`"),
     ("===", "write `==`"),
     ("!==", "write `!=`"),
     ("++", "write `+= 1`"),

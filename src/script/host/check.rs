@@ -47,6 +47,11 @@ pub(super) fn register(registry: &mut Registry<'_>) {
     registry.overload("check", move |context: NativeCallContext<'_>, value: Dynamic, checks: FrozenMap| {
         check(&context, &stage, &value, &checks.to_map(), &TagSet::default())
     });
+    registry.overload("check", |name: ImmutableString, _: bool| -> Outcome<bool> {
+        Err(HostError::new("`check` takes the condition first, then the name")
+            .hint(format!("write `check(condition, \"{name}\")`"))
+            .into())
+    });
     registry.overload("check", |condition: Dynamic, _: ImmutableString| -> Outcome<bool> {
         Err(HostError::new(format!(
             "`check` takes true or false beside a name, not {}",
