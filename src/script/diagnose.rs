@@ -10,6 +10,7 @@ use rhai::{Engine, EvalAltResult, ParseError};
 use super::engine::CALL_LEVELS_MAX;
 use super::error::{Fault, HostError};
 use super::foreign::{foreign, unclosed};
+use super::kinds::{a, listed, plain_type, types_of};
 use super::names::{self, Arities, Known, Unknown};
 use super::place::{end_of_path, find_in_call, position};
 use super::registry::Function;
@@ -464,49 +465,5 @@ fn plain(error: &EvalAltResult) -> (String, Option<String>) {
             let text = text.rsplit_once(" (line ").map_or(text.as_str(), |(text, _)| text);
             (in_backticks(&lower_first(text)), None)
         }
-    }
-}
-
-/// The types of a call in Rhai's words, `name (i64, bool)`, in ours.
-fn types_of(signature: &str) -> Vec<&str> {
-    let types = signature.split_once(" (").map_or("", |(_, types)| types.strip_suffix(')').unwrap_or(types));
-    types.split(", ").filter(|kind| !kind.is_empty()).map(plain_type).collect()
-}
-
-/// What an author calls a type of Rhai's.
-fn plain_type(name: &str) -> &str {
-    match name.rsplit("::").next().unwrap_or(name) {
-        "&str | ImmutableString | String" | "string" | "ImmutableString" | "&str" | "String" => "text",
-        "i64" => "integer",
-        "f64" => "number with a decimal point",
-        "bool" => "boolean",
-        "array" => "list",
-        "()" => "nothing",
-        "Fn" | "FnPtr" => "closure",
-        "char" => "character",
-        "blob" => "bytes",
-        other => other,
-    }
-}
-
-/// What a call was given: `a text and an integer`.
-fn listed(types: &[&str]) -> String {
-    match types {
-        [] => "no argument".to_owned(),
-        [one] => a(one),
-        [most @ .., last] => {
-            let most: Vec<String> = most.iter().map(|kind| a(kind)).collect();
-            format!("{} and {}", most.join(", "), a(last))
-        }
-    }
-}
-
-/// With its article.
-fn a(kind: &str) -> String {
-    match kind {
-        "nothing" | "text" | "bytes" => kind.to_owned(),
-        "boolean" => "true or false".to_owned(),
-        _ if kind.starts_with(['a', 'e', 'i', 'o', 'u']) => format!("an {kind}"),
-        _ => format!("a {kind}"),
     }
 }

@@ -13,6 +13,7 @@ mod error;
 mod foreign;
 mod frozen;
 mod host;
+mod kinds;
 mod lint;
 mod log;
 mod names;

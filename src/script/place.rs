@@ -80,7 +80,7 @@ mod tests {
         assert_eq!(find_in_call(text, from, "vus_max"), None, "it stands behind the call");
         assert_eq!(find_in_call(text, from, "vu"), None, "a part of a word is no word");
         let within = "scenario(\"a\", #{ executor: \"constant-vus\", vus: 0 })";
-        assert_eq!(find_in_call(within, from, "vus"), Some(Position { line: 1, column: 43 }), "the key");
+        assert_eq!(find_in_call(within, from, "vus"), Some(Position { line: 1, column: 44 }), "the key");
         let target = "target(\"http_req{name:x}\", \"averge < 1\")";
         assert_eq!(find_in_call(target, from, "averge"), Some(Position { line: 1, column: 29 }));
     }

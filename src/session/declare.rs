@@ -67,8 +67,8 @@ fn read_from(file: impl Read) -> std::io::Result<String> {
             // The marks that editors put in front of UTF-16.
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it is UTF-16".to_owned(),
             bytes => {
-                let line =
-                    bytes[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
+                let sound = &bytes[..error.utf8_error().valid_up_to()];
+                let line = String::from_utf8_lossy(sound).matches('\n').count();
                 format!("line {} holds a byte that is none", line + 1)
             }
         };

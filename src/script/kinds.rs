@@ -1,0 +1,45 @@
+//! The types of values, as authors call them.
+
+/// The types of a call in Rhai's words, `name (i64, bool)`, in ours.
+pub(super) fn types_of(signature: &str) -> Vec<&str> {
+    let types = signature.split_once(" (").map_or("", |(_, types)| types.strip_suffix(')').unwrap_or(types));
+    types.split(", ").filter(|kind| !kind.is_empty()).map(plain_type).collect()
+}
+
+/// What an author calls a type of Rhai's.
+pub(super) fn plain_type(name: &str) -> &str {
+    match name.rsplit("::").next().unwrap_or(name) {
+        "&str | ImmutableString | String" | "string" | "ImmutableString" | "&str" | "String" => "text",
+        "i64" => "integer",
+        "f64" => "number with a decimal point",
+        "bool" => "boolean",
+        "array" => "list",
+        "()" => "nothing",
+        "Fn" | "FnPtr" => "closure",
+        "char" => "character",
+        "blob" => "bytes",
+        other => other,
+    }
+}
+
+/// What a call was given: `a text and an integer`.
+pub(super) fn listed(types: &[&str]) -> String {
+    match types {
+        [] => "no argument".to_owned(),
+        [one] => a(one),
+        [most @ .., last] => {
+            let most: Vec<String> = most.iter().map(|kind| a(kind)).collect();
+            format!("{} and {}", most.join(", "), a(last))
+        }
+    }
+}
+
+/// With its article.
+pub(super) fn a(kind: &str) -> String {
+    match kind {
+        "nothing" | "text" | "bytes" => kind.to_owned(),
+        "boolean" => "true or false".to_owned(),
+        _ if kind.starts_with(['a', 'e', 'i', 'o', 'u']) => format!("an {kind}"),
+        _ => format!("a {kind}"),
+    }
+}
