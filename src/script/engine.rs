@@ -6,7 +6,7 @@
 use rhai::module_resolvers::DummyModuleResolver;
 use rhai::{Engine, Token};
 
-use super::{error, frozen, state};
+use super::{bounded, error, frozen, state};
 
 /// Nested calls. A level takes 9 to 22 KB of stack, and a fiber has 1 MiB.
 pub const CALL_LEVELS_MAX: usize = 64;
@@ -47,6 +47,7 @@ pub(super) fn engine() -> Engine {
         Token::Reserved(word) if *word == "debug" => Token::Identifier(word),
         token => token,
     });
+    bounded::register(&mut engine);
     error::register(&mut engine);
     frozen::register(&mut engine);
     state::register(&mut engine);

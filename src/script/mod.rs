@@ -6,6 +6,7 @@
 //! suspends the fiber that it runs on.
 
 mod bodies;
+mod bounded;
 mod declaration;
 mod diagnose;
 mod engine;

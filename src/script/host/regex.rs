@@ -7,6 +7,7 @@ use regex::Regex;
 use rhai::{Array, Dynamic, EvalAltResult, ImmutableString};
 use rustc_hash::FxHashMap;
 
+use super::super::engine::{LIST_ITEMS_MAX, TEXT_BYTES_MAX};
 use super::super::error::HostError;
 use super::super::registry::Registry;
 
@@ -68,7 +69,8 @@ pub(super) fn register(registry: &mut Registry<'_>) {
         move |text: ImmutableString, pattern: ImmutableString| -> Outcome<Array> {
             let pattern = all.get(&pattern)?;
             let found = pattern.captures_iter(&text).filter_map(|found| found.get(1).or(found.get(0)));
-            Ok(found.map(|found| found.as_str().into()).collect())
+            // One too many is refused by the interpreter.
+            Ok(found.take(LIST_ITEMS_MAX + 1).map(|found| found.as_str().into()).collect())
         },
     );
     let all = Rc::clone(&patterns);
@@ -85,7 +87,29 @@ pub(super) fn register(registry: &mut Registry<'_>) {
         "regex::replace(text, pattern, with)",
         "the text with every match replaced; `$1` stands for a group",
         move |text: ImmutableString, pattern: ImmutableString, with: ImmutableString| -> Outcome<String> {
-            Ok(patterns.get(&pattern)?.replace_all(&text, with.as_str()).into_owned())
+            replace(&patterns.get(&pattern)?, &text, &with)
         },
     );
+}
+
+/// `replace_all` with a limit: a thousand matches, each replaced by a long text, would take all memory.
+fn replace(pattern: &Regex, text: &str, with: &str) -> Outcome<String> {
+    let groups = with.matches('$').count();
+    let mut out = String::new();
+    let mut at = 0;
+    for found in pattern.captures_iter(text) {
+        let whole = found.get_match();
+        out.push_str(&text[at..whole.start()]);
+        at = whole.end();
+        if out.len().saturating_add(with.len()).saturating_add(groups.saturating_mul(whole.len()))
+            > TEXT_BYTES_MAX
+        {
+            return Err(HostError::new("what `regex::replace` makes is too large")
+                .hint("it can make texts of up to 64 MiB")
+                .into());
+        }
+        found.expand(with, &mut out);
+    }
+    out.push_str(&text[at..]);
+    Ok(out)
 }
