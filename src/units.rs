@@ -325,6 +325,27 @@ impl Number {
     }
 }
 
+/// Units as people write them out, by how they begin.
+const WORDS: [(&str, &str); 8] = [
+    ("milli", "ms"),
+    ("msec", "ms"),
+    ("micro", "us"),
+    ("sec", "s"),
+    ("min", "m"),
+    ("hour", "h"),
+    ("hr", "h"),
+    ("day", "d"),
+];
+
+/// `10 minutes`, as it is written here: `"10m"`.
+fn in_words(text: &str) -> Option<String> {
+    let at = text.find(char::is_alphabetic)?;
+    let (number, unit) = (text[..at].trim_end(), text[at..].to_lowercase());
+    number.parse::<f64>().ok()?;
+    let (_, short) = WORDS.iter().find(|(word, _)| unit.starts_with(word))?;
+    Some(format!("\"{number}{short}\""))
+}
+
 /// Reads a text that isn't empty. The advice on a bare number is that number with the units it may
 /// lack, on anything else the example.
 fn parse<T>(
@@ -337,6 +358,9 @@ fn parse<T>(
     let result = if text.is_empty() { Err(Fault::Empty) } else { read(text) };
     result.map_err(|fault| {
         let example = match text.parse::<f64>() {
+            _ if fault == Fault::UnknownUnit && in_words(text).is_some() => {
+                in_words(text).unwrap_or_default()
+            }
             Ok(number) if number >= 0.0 => {
                 let completed: Vec<_> = lacking.iter().map(|unit| format!("\"{text}{unit}\"")).collect();
                 completed.join(" or ")

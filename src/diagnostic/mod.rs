@@ -4,57 +4,20 @@
 //! alone gives its [`Code`] an exit code. Messages are lower case, without a full stop, with code in
 //! backticks; the hint says what to do.
 
+mod code;
 mod json;
 mod render;
 mod source;
 mod suggest;
 
+pub use code::{Code, Severity};
 pub use json::{to_finding, to_json};
 pub use render::{clean, render};
 pub use source::{Position, Source};
 pub use suggest::suggest;
 
-use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
-
-/// The kind of a failure; `cli` maps each to an exit code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Code {
-    /// The command line is wrong.
-    Usage,
-    /// The plan or an option of it is invalid.
-    Plan,
-    /// The script does not compile, or threw.
-    Script,
-    /// `setup` threw.
-    Setup,
-    /// `setup` took longer than it may.
-    SetupTimeout,
-    /// `teardown` threw.
-    Teardown,
-    /// `teardown` took longer than it may.
-    TeardownTimeout,
-    /// A target failed.
-    Target,
-    /// A host of the plan cannot be reached.
-    Preflight,
-    /// The script called `abort`.
-    Aborted,
-    /// The user stopped the run.
-    Interrupted,
-    /// The generator was the limit, so the run says nothing about the service.
-    Inconclusive,
-    /// Results could not be written or read.
-    Results,
-    /// The control interface could not start.
-    Control,
-    /// A bug of `runner` itself.
-    Bug,
-    /// Anything else.
-    Other,
-}
 
 /// A place in a source that a diagnostic points at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,27 +30,6 @@ pub struct Label {
     pub length: u32,
     /// What to say beside the carets; may be empty.
     pub text: String,
-}
-
-/// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// It can't be run, or failed.
-    #[default]
-    Error,
-    /// It can be run, and is hardly what was meant.
-    Warning,
-}
-
-impl Severity {
-    /// As it is printed.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-        }
-    }
 }
 
 /// A failure, or a warning, as it will be shown.

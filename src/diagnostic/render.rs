@@ -45,11 +45,11 @@ pub fn render(diagnostic: &Diagnostic, colour: bool, width: usize) -> String {
     for note in &diagnostic.notes {
         lines.push(format!("{} {}", paint.gutter("note:"), clean(note)));
     }
-    if let Some(hint) = &diagnostic.hint {
-        lines.push(format!("{} {}", paint.hint("hint:"), clean(hint)));
-    }
     if let Some(lint) = diagnostic.lint {
         lines.push(format!("{} `// runner: allow({lint})` allows it", paint.gutter("note:")));
+    }
+    if let Some(hint) = &diagnostic.hint {
+        lines.push(format!("{} {}", paint.hint("hint:"), clean(hint)));
     }
     lines.join("\n") + "\n"
 }

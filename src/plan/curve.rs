@@ -26,8 +26,11 @@ impl Stage {
     pub fn parse(text: &str) -> Result<Stage, PlanError> {
         let bad = || PlanError::Stage { text: text.to_string() };
         let (duration, target) = text.split_once(':').ok_or_else(bad)?;
-        let duration =
-            parse_duration(duration).map_err(|source| PlanError::Unit { option: "stages".into(), source })?;
+        let duration = parse_duration(duration).map_err(|source| match parse_duration(target) {
+            // The wrong way round.
+            Ok(_) => bad(),
+            Err(_) => PlanError::Unit { option: "stages".into(), source },
+        })?;
         Ok(Stage { duration, target: target.trim().parse().map_err(|_| bad())? })
     }
 }

@@ -232,7 +232,14 @@ impl Declaration {
         for declared in std::mem::take(&mut self.targets) {
             let DeclaredTarget { key, expression, options, position } = declared;
             let target = Target::parse(&key, &expression, &options, &plan.metrics, position);
-            let target = target.map_err(|error| (HostError::plan(&PlanError::Target(error)), position))?;
+            let target = target.map_err(|error| {
+                let fault = HostError::plan(&PlanError::Target(error));
+                // An expression first, then a metric: the wrong way round.
+                let is_swapped =
+                    key.contains(['<', '>']) && crate::metrics::Selector::parse(&expression).is_ok();
+                let hint = format!("the metric comes first: `target(\"{expression}\", \"{key}\")`");
+                (if is_swapped { fault.hint(hint) } else { fault }, position)
+            })?;
             plan.targets.push(target);
         }
         plan.add_default_scenario(&shortcut, has_flow).map_err(refuse)?;
@@ -245,7 +252,8 @@ fn check_base_url(url: &str) -> Result<(), HostError> {
     if url == DEMO_URL {
         return Ok(());
     }
-    match Endpoint::parse(Some(url), "/") {
+    // By itself first, so that an error shows the URL as it was written.
+    match Endpoint::parse(None, url).and_then(|_| Endpoint::parse(Some(url), "/")) {
         Ok(_) => Ok(()),
         Err(error) => {
             const WRITE: &str = "write `http://HOST:PORT`, or \"demo\" for the embedded sample service";

@@ -10,14 +10,16 @@ use rhai::{Engine, EvalAltResult, ParseError};
 use super::elsewhere;
 use super::engine::CALL_LEVELS_MAX;
 use super::error::{Fault, HostError};
+use super::foreign::{foreign, unclosed};
+use super::kinds::{a, listed, plain_type, types_of};
 use super::later;
 use super::link::Imports;
 use super::names::{self, Arities, Known, Unknown};
 use super::place::{end_of_path, find_in_call, position};
 use super::registry::Function;
 use super::stage::OPERATIONS_MAX;
-use super::syntax::{counted, explain, in_backticks, listed, lower_first, plain_type, types_of};
-use super::value::{DEPTH_MAX, type_name, with_article as a};
+use super::syntax::{counted, explain, in_backticks, lower_first};
+use super::value::{DEPTH_MAX, type_name};
 use super::vu::Limit;
 use crate::diagnostic::{Code, Diagnostic, Position, Source, suggest};
 use crate::units::format_count;
@@ -54,7 +56,23 @@ impl Context {
     /// A script that doesn't compile.
     pub(super) fn parse_error(&self, error: &ParseError) -> Diagnostic {
         let (message, hint) = explain(error.err_type());
-        self.at(Diagnostic::new(Code::Script, message), position(error.position()), None).hint(hint)
+        let mut place = position(error.position());
+        let line = place.and_then(|place| self.source.line(place.line));
+        // What is wrong at a place stands there or before it.
+        if let (Some(found), Some(at)) = (line.and_then(foreign), &mut place)
+            && found.column <= at.column
+        {
+            at.column = found.column;
+            return self.at(Diagnostic::new(Code::Script, found.message), place, None).hint(found.hint);
+        }
+        let is_end = line.is_none_or(|line| line.trim().is_empty());
+        if let Some((bracket, open)) = unclosed(&self.source).filter(|_| is_end) {
+            let message = format!("this `{bracket}` is never closed");
+            return Diagnostic::new(Code::Script, message)
+                .at(&self.source, open, "")
+                .hint("write what closes it where its contents end");
+        }
+        self.at(Diagnostic::new(Code::Script, message), place, None).hint(hint)
     }
 
     /// The names in the script that nothing answers to, by place.
@@ -215,6 +233,11 @@ impl Context {
         let diagnostic = |text: String, place| self.at(Diagnostic::new(code, text), place, None);
         if !name.contains(|c: char| c.is_alphanumeric() || c == '_') {
             return match types.as_slice() {
+                ["nothing", _] | [_, "nothing"] => {
+                    diagnostic(format!("`{name}` can't be applied to {}", listed(&types)), place).hint(
+                        "is a field missing? Look with `print(value)`, or give a default: `(map.price ?? 0)`",
+                    )
+                }
                 [left, right] => {
                     diagnostic(format!("`{name}` can't be applied to {} and {}", a(left), a(right)), place)
                         .hint("convert one of them: `text.parse_int()`, `number.to_string()`")
@@ -475,6 +498,7 @@ fn plain(error: &EvalAltResult) -> (String, Option<String>) {
                 "{} is too large",
                 lower_first(kind)
                     .replace("length of string", "a text")
+                    .replace("size of array/BLOB", "a list")
                     .replace("size of array", "a list")
                     .replace("size of object map", "a map")
                     .replace("size of BLOB", "a list of bytes")

@@ -6,7 +6,7 @@
 use rhai::module_resolvers::DummyModuleResolver;
 use rhai::{Engine, Token};
 
-use super::{error, frozen, state};
+use super::{bounded, error, frozen, state};
 
 /// Nested calls. A level takes 9 to 22 KB of stack, and a fiber has 1 MiB.
 pub const CALL_LEVELS_MAX: usize = 64;
@@ -45,6 +45,7 @@ pub(super) fn engine() -> Engine {
         .disable_symbol("eval");
     #[expect(deprecated, reason = "not deprecated but marked as volatile: a change would not compile")]
     engine.on_parse_token(|token, _, _| ours(token));
+    bounded::register(&mut engine);
     error::register(&mut engine);
     frozen::register(&mut engine);
     state::register(&mut engine);

@@ -6,6 +6,7 @@
 //! suspends the fiber that it runs on.
 
 mod bodies;
+mod bounded;
 mod data;
 mod declaration;
 mod diagnose;
@@ -13,8 +14,10 @@ mod elsewhere;
 mod engine;
 mod error;
 mod folder;
+mod foreign;
 mod frozen;
 mod host;
+mod kinds;
 mod later;
 mod link;
 mod lint;

@@ -27,9 +27,11 @@ pub(super) fn find_in_call(text: &str, from: Position, word: &str) -> Option<Pos
     let mut quote: Option<char> = None;
     let mut comment: Option<&str> = None;
     let mut rest = text.chars();
+    // A part of a text does only where the word is neither a key nor the whole of a text.
+    let mut part = None;
     loop {
         let here = rest.as_str();
-        let c = rest.next()?;
+        let Some(c) = rest.next() else { return part };
         // What a comment says is no part of the call.
         match comment {
             Some(end) if here.starts_with(end) => comment = None,
@@ -46,7 +48,10 @@ pub(super) fn find_in_call(text: &str, from: Position, word: &str) -> Option<Pos
                 // A text in quotes is marked with them when it is the whole of it.
                 let quoted = quote.is_some() && previous == quote.unwrap_or(' ');
                 let closes = quote.is_some_and(|quote| here[word.len()..].starts_with(quote));
-                return Some(Position { line, column: if quoted && closes { column - 1 } else { column } });
+                if quote.is_none() || quoted && closes {
+                    return Some(Position { line, column: column - u32::from(quoted && closes) });
+                }
+                part = part.or(Some(Position { line, column }));
             }
             match (quote, c) {
                 (Some(open), c) if c == open && previous != '\\' => quote = None,
@@ -55,7 +60,7 @@ pub(super) fn find_in_call(text: &str, from: Position, word: &str) -> Option<Pos
                 (None, ')' | '}' | ']') => {
                     depth -= 1;
                     if depth <= 0 {
-                        return None;
+                        return part;
                     }
                 }
                 _ => {}
@@ -84,6 +89,8 @@ mod tests {
         assert_eq!(find_in_call(text, from, "vu"), None, "a part of a word is no word");
         let noted = "scenario(\"a\", #{ // vus (in \"all\n    /* vus */ vus: 2 });";
         assert_eq!(find_in_call(noted, from, "vus"), Some(Position { line: 2, column: 15 }));
+        let within = "scenario(\"a\", #{ executor: \"constant-vus\", vus: 0 })";
+        assert_eq!(find_in_call(within, from, "vus"), Some(Position { line: 1, column: 44 }), "the key");
         let target = "target(\"http_req{name:x}\", \"averge < 1\")";
         assert_eq!(find_in_call(target, from, "averge"), Some(Position { line: 1, column: 29 }));
     }

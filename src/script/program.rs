@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use rhai::{AST, ASTFlags, CallFnOptions, Dynamic, Engine, EvalAltResult, Scope, Stmt};
+use rhai::{AST, ASTFlags, CallFnOptions, Dynamic, Engine, EvalAltResult, OptimizationLevel, Scope, Stmt};
 
 use super::declaration::Declaration;
 use super::diagnose::Context;
@@ -90,7 +90,7 @@ impl Program {
     pub fn load(source: &Arc<Source>, stage: &Rc<Stage>) -> Result<(Self, Plan), Box<Diagnostic>> {
         let (mut errors, loaded) = Self::load_whole(source, stage);
         match loaded {
-            Some((program, plan, _)) if errors.is_empty() => Ok((program, plan)),
+            Some((program, plan)) if errors.is_empty() => Ok((program, plan)),
             _ => Err(errors.swap_remove(0).into()),
         }
     }
@@ -99,8 +99,13 @@ impl Program {
     pub fn check(source: &Arc<Source>, stage: &Rc<Stage>) -> Checked {
         let (mut diagnostics, loaded) = Self::load_whole(source, stage);
         let sound = match loaded {
-            Some((program, plan, ast)) if diagnostics.is_empty() => {
-                diagnostics = lint(&program.context, &program.engine, &ast, &plan);
+            Some((mut program, plan)) if diagnostics.is_empty() => {
+                // The script as it was written: the optimiser drops what it sees no use in.
+                program.engine.set_optimization_level(OptimizationLevel::None);
+                if let Ok(ast) = program.engine.compile(&source.text) {
+                    diagnostics = lint(&program.context, &program.engine, &ast, &plan);
+                }
+                program.engine.set_optimization_level(OptimizationLevel::Simple);
                 Some((program, plan))
             }
             _ => None,
@@ -109,7 +114,7 @@ impl Program {
     }
 
     /// The errors, the worst first, and the program as far as it came.
-    fn load_whole(source: &Arc<Source>, stage: &Rc<Stage>) -> (Vec<Diagnostic>, Option<(Self, Plan, AST)>) {
+    fn load_whole(source: &Arc<Source>, stage: &Rc<Stage>) -> (Vec<Diagnostic>, Option<(Self, Plan)>) {
         let mut engine = engine();
         let mut registry = Registry::new(&mut engine, Rc::clone(stage));
         for module in host::MODULES {
@@ -162,7 +167,7 @@ impl Program {
         };
         let mut errors = program.context.misspelt(&program.engine, &ast);
         match program.plan(declaration, has_flow, &stage.outside().defaults) {
-            Ok(plan) => (errors, Some((program, plan, ast))),
+            Ok(plan) => (errors, Some((program, plan))),
             Err(error) => {
                 errors.insert(0, error);
                 (errors, None)

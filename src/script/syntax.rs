@@ -1,7 +1,6 @@
 //! Scripts that don't compile: what Rhai's parser says, in our words, with what to write instead; and the
 //! words themselves, of types and numbers.
 
-use super::value::with_article as a;
 use rhai::{LexError, ParseErrorType};
 
 /// Words that Rhai reserves without using them, and what an author of another language wants by them.
@@ -22,7 +21,8 @@ const WORDS: [(&str, &str); 13] = [
 ];
 
 /// Symbols of other languages.
-const SYMBOLS: [(&str, &str); 8] = [
+const SYMBOLS: [(&str, &str); 9] = [
+    ("=", "compare with `==`; a variable is declared by `let name = …;`"),
     ("===", "write `==`"),
     ("!==", "write `!=`"),
     ("++", "write `+= 1`"),
@@ -200,40 +200,6 @@ pub(super) fn lower_first(text: &str) -> String {
         return text.to_owned();
     }
     first.to_lowercase().chain(characters).collect()
-}
-
-/// The types of a call in Rhai's words, `name (i64, bool)`, in ours.
-pub(super) fn types_of(signature: &str) -> Vec<&str> {
-    let types = signature.split_once(" (").map_or("", |(_, types)| types.strip_suffix(')').unwrap_or(types));
-    types.split(", ").filter(|kind| !kind.is_empty()).map(plain_type).collect()
-}
-
-/// What an author calls a type of Rhai's.
-pub(super) fn plain_type(name: &str) -> &str {
-    match name.rsplit("::").next().unwrap_or(name) {
-        "&str | ImmutableString | String" | "string" | "ImmutableString" | "&str" | "String" => "text",
-        "i64" => "integer",
-        "f64" => "number with a decimal point",
-        "bool" => "boolean",
-        "array" => "list",
-        "()" => "nothing",
-        "Fn" | "FnPtr" => "closure",
-        "char" => "character",
-        "blob" => "bytes",
-        other => other,
-    }
-}
-
-/// What a call was given: `a text and an integer`.
-pub(super) fn listed(types: &[&str]) -> String {
-    match types {
-        [] => "no argument".to_owned(),
-        [one] => a(one),
-        [most @ .., last] => {
-            let most: Vec<String> = most.iter().map(|kind| a(kind)).collect();
-            format!("{} and {}", most.join(", "), a(last))
-        }
-    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod functions;
 mod generated;
 mod fuzz;
 mod limits;
+mod lints;
 mod modules;
 mod params;
 mod registered;

@@ -28,6 +28,10 @@ pub struct Declared {
 /// Reads a script; `-` is standard input.
 pub fn read(path: &Path) -> Result<Arc<Source>, Diagnostic> {
     let name = path.display().to_string();
+    if path.is_dir() {
+        return Err(Diagnostic::new(Code::Plan, format!("`{name}` is a folder, not a script"))
+            .hint("name a `.rhai` file in it"));
+    }
     let text =
         if name == "-" { read_from(std::io::stdin()) } else { std::fs::File::open(path).and_then(read_from) };
     match text {
@@ -42,8 +46,8 @@ pub fn read(path: &Path) -> Result<Arc<Source>, Diagnostic> {
 
 fn unread(path: &Path, name: &str, error: &std::io::Error) -> Diagnostic {
     if error.kind() == ErrorKind::InvalidData {
-        return Diagnostic::new(Code::Plan, format!("the script `{name}` is no text in UTF-8"))
-            .hint("name a `.rhai` file: is this one something else, or saved in another encoding?");
+        return Diagnostic::new(Code::Plan, format!("the script `{name}` is no text in UTF-8: {error}"))
+            .hint("save it as UTF-8 in the editor; or is it no script at all?");
     }
     let near = if error.kind() == ErrorKind::NotFound { near_file(path) } else { None };
     Diagnostic::new(Code::Plan, format!("failed to read the script `{name}`: {error}")).hint(match near {
@@ -53,13 +57,24 @@ fn unread(path: &Path, name: &str, error: &std::io::Error) -> Diagnostic {
 }
 
 fn read_from(file: impl Read) -> std::io::Result<String> {
-    let mut text = String::new();
-    let length = file.take(SCRIPT_BYTES_MAX + 1).read_to_string(&mut text)? as u64;
+    let mut bytes = Vec::new();
+    let length = file.take(SCRIPT_BYTES_MAX + 1).read_to_end(&mut bytes)? as u64;
     if length > SCRIPT_BYTES_MAX {
         let limit = crate::units::format_size(SCRIPT_BYTES_MAX as f64);
         return Err(std::io::Error::other(format!("it is larger than {limit}")));
     }
-    Ok(text)
+    String::from_utf8(bytes).map_err(|error| {
+        let what = match error.as_bytes() {
+            // The marks that editors put in front of UTF-16.
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it is UTF-16".to_owned(),
+            bytes => {
+                let sound = &bytes[..error.utf8_error().valid_up_to()];
+                let line = String::from_utf8_lossy(sound).matches('\n').count();
+                format!("line {} holds a byte that is none", line + 1)
+            }
+        };
+        std::io::Error::new(ErrorKind::InvalidData, what)
+    })
 }
 
 /// A script beside the missing one with a name like it.
@@ -96,14 +111,12 @@ pub fn check(
     log: impl Fn(LogLine) + 'static,
 ) -> (Option<Declared>, Vec<Diagnostic>) {
     let stage = Stage::new(Rc::new(Current::default()), Rc::new(StillClock), outside.clone(), log);
-    let Checked { sound, mut diagnostics } = Program::check(source, &stage);
+    let Checked { sound, diagnostics } = Program::check(source, &stage);
     let declared = sound.map(|(program, plan)| complete(source, outside, &program, plan, overrides));
     match declared.transpose() {
         Ok(declared) => (declared, diagnostics),
-        Err(error) => {
-            diagnostics.insert(0, *error);
-            (None, diagnostics)
-        }
+        // What the lints say of it matters once it can be run.
+        Err(error) => (None, vec![*error]),
     }
 }
 

@@ -195,3 +195,16 @@ proptest! {
         prop_assert!((back - share).abs() < 1e-9);
     }
 }
+
+#[test]
+fn a_unit_in_words_is_told_as_it_is_written() {
+    for (text, written) in
+        [("10 minutes", "write \"10m\""), ("5 sec", "write \"5s\""), ("250 Milliseconds", "write \"250ms\"")]
+    {
+        assert_eq!(parse_duration(text).unwrap_err().advice(), written);
+    }
+    assert_eq!(
+        parse_duration("5 parsecs").unwrap_err().advice(),
+        "write a duration such as \"30s\", \"250ms\" or \"1h30m\""
+    );
+}

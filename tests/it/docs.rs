@@ -1,6 +1,6 @@
 //! What the documentation shows must be true: every Rhai block declares a sound plan.
 
-use crate::fixture::{root, runner};
+use crate::fixture::{root, runner, scripts};
 
 /// The Rhai blocks of a Markdown file, with the line each starts at.
 fn blocks(text: &str) -> Vec<(usize, String)> {
@@ -29,11 +29,19 @@ fn every_rhai_block_is_a_sound_script() {
         let text = std::fs::read_to_string(&page).expect("a readable page");
         for (line, block) in blocks(&text) {
             let name = format!("{}-{line}.rhai", page.file_stem().unwrap_or_default().to_string_lossy());
-            runner(["check", &name]).file(&name, &block).run().expect_code(0);
+            runner(["check", "--strict", &name]).file(&name, &block).run().expect_code(0);
             count += 1;
         }
     }
     assert!(count >= 6, "only {count} Rhai blocks in README.md and docs/");
+}
+
+#[test]
+fn every_script_that_is_shipped_lints_clean() {
+    let scripts = scripts("scripts").into_iter().map(std::path::PathBuf::into_os_string);
+    runner(["check", "--strict"].map(std::ffi::OsString::from).into_iter().chain(scripts))
+        .run()
+        .expect_code(0);
 }
 
 #[test]

@@ -66,6 +66,11 @@ pub(super) fn register(registry: &mut Registry<'_>) {
         record(&stage, &vu, &name, holds, &to_tags(&tags)?);
         Ok(holds)
     });
+    registry.mistake("check", |name: ImmutableString, _: bool| -> Outcome<bool> {
+        Err(HostError::new("`check` takes the condition first, then the name")
+            .hint(format!("write `check(condition, \"{name}\")`"))
+            .into())
+    });
     registry.mistake("check", |condition: Dynamic, _: ImmutableString| -> Outcome<bool> {
         Err(HostError::new(format!(
             "`check` takes true or false beside a name, not {}",

@@ -53,7 +53,7 @@ fn judge(statement: &Stmt) -> Option<Finding> {
     body.asks_the_clock.then(|| {
         Finding::new(
             position(place),
-            "this loop waits by asking the clock: no other user of the worker runs meanwhile",
+            "this loop asks the clock until it is time: it takes the generator's CPU for nothing",
             "let it wait: `sleep(\"100ms\")`",
         )
     })
@@ -94,16 +94,16 @@ impl Body {
                 });
                 self.leaves |= !inner;
             }
-            Some(ASTNode::Stmt(Stmt::FnCall(call, _)) | ASTNode::Expr(Expr::FnCall(call, _))) => {
-                if call.op_token.is_none() {
-                    let name = full_name(call);
-                    self.asks_the_clock |= name == "time::now" || name == "timestamp";
-                    self.calls_others |= !BUSY.contains(&name.as_str());
-                }
+            Some(ASTNode::Stmt(Stmt::FnCall(call, _)) | ASTNode::Expr(Expr::FnCall(call, _)))
+                if call.op_token.is_none() =>
+            {
+                let name = full_name(call);
+                self.asks_the_clock |= name == "time::now" || name == "timestamp";
+                self.calls_others |= !BUSY.contains(&name.as_str());
             }
             Some(ASTNode::Expr(Expr::MethodCall(..))) => self.calls_others = true,
             Some(ASTNode::Expr(Expr::Property(property, _))) => {
-                self.asks_the_clock |= property.2 == "elapsed"
+                self.asks_the_clock |= property.2 == "elapsed";
             }
             _ => {}
         }

@@ -134,9 +134,7 @@ fn of_expression(expression: &Expr) -> Option<Fault> {
 }
 
 fn of_call(call: &FnCallExpr) -> Option<Fault> {
-    if call.op_token.is_none() {
-        return None;
-    }
+    call.op_token.as_ref()?;
     let [left, right] = call.args.as_slice() else { return None };
     match call.name.as_str() {
         "==" | "<=" | ">=" if is_same(left, right) => Some(Fault::Same),

@@ -9,24 +9,40 @@ pub(super) const LINT: Lint = Lint {
     look,
 };
 
+/// Functions of Rhai's that are called by their names; others are methods.
+const CALLED_BY_NAME: [&str; 9] =
+    ["print", "debug", "max", "min", "abs", "range", "parse_json", "timestamp", "blob"];
+
 fn look(subject: &Subject<'_>) -> Vec<Finding> {
-    let context = subject.context;
+    let (context, survey) = (subject.context, subject.survey);
     let native = names::native(subject.engine);
-    let hides = |name: &str, parameters: usize| {
-        let takes =
-            |arities: &names::Arities| arities.get(name).is_some_and(|takes| takes.contains(&parameters));
-        takes(&context.host) || takes(&native)
+    let has = |arities: &names::Arities, name: &str, count: usize| {
+        arities.get(name).is_some_and(|takes| takes.contains(&count))
     };
-    let functions = (subject.survey.functions.iter())
-        .filter(|function| !function.is_closure() && hides(&function.name, function.parameters.len()))
-        .map(|function| {
+    let hides = |name: &str, count: usize| -> Option<String> {
+        if has(&context.host, name, count) {
+            return Some(format!("the function `{name}` hides the runner's own `{name}`"));
+        }
+        if CALLED_BY_NAME.contains(&name) && has(&native, name, count) {
+            return Some(format!("the function `{name}` hides Rhai's own `{name}`"));
+        }
+        // `list.len()` finds the script's `fn len()` first, which gets the list as `this`.
+        let is_called = || {
+            survey
+                .calls
+                .iter()
+                .any(|call| call.is_method && call.name == name && call.arguments.len() == count)
+        };
+        (has(&native, name, count + 1) && is_called())
+            .then(|| format!("the function `{name}` hides the method `.{name}(…)`, which the script calls"))
+    };
+    let functions =
+        (survey.functions.iter()).filter(|function| !function.is_closure()).filter_map(|function| {
             let name = &function.name;
-            let whose = if context.host.contains_key(name) { "the runner's" } else { "Rhai's" };
-            Finding::new(
-                function.place,
-                format!("the function `{name}` hides {whose} own `{name}`"),
-                format!("every call of `{name}` in this script means this one: choose another name"),
-            )
+            let message = hides(name, function.parameters.len())?;
+            let hint =
+                format!("every such call of `{name}` in this script means this one: choose another name");
+            Some(Finding::new(function.place, message, hint))
         });
     let modules = (subject.survey.imports.iter())
         .filter(|(name, _)| {

@@ -78,7 +78,7 @@ pub(super) struct Survey {
     pub(super) metrics: Vec<DeclaredMetric>,
     /// Names of variables and constants that something reads.
     pub(super) reads: BTreeSet<String>,
-    /// Texts, keys of maps and names of functions that stand as values, and how often.
+    /// Texts and names of functions that stand as values, and how often.
     pub(super) texts: BTreeMap<String, usize>,
     /// Modules that it imports, by their names here.
     pub(super) imports: Vec<(String, Option<Position>)>,
@@ -169,12 +169,13 @@ impl Survey {
                     self.constants.push((name.name.to_string(), position(name.pos)));
                 }
             }
-            Stmt::FnCall(call, place) => {
-                if let Some(name) = metric_of(call) {
-                    self.metrics.push(DeclaredMetric { name, holder: None, place: position(*place) });
+            statement => {
+                if let Some((call, place)) = call_of(statement)
+                    && let Some(name) = metric_of(call)
+                {
+                    self.metrics.push(DeclaredMetric { name, holder: None, place: position(place) });
                 }
             }
-            _ => {}
         }
     }
 
@@ -207,7 +208,6 @@ impl Survey {
                 }
             }
             Expr::StringConstant(text, _) => self.text(text),
-            Expr::Map(map, _) => map.0.iter().for_each(|(key, _)| self.text(&key.name)),
             Expr::DynamicConstant(value, _) => self.constant(value),
             _ => {}
         }
@@ -219,10 +219,7 @@ impl Survey {
         } else if let Ok(list) = value.as_array_ref() {
             list.iter().for_each(|item| self.constant(item));
         } else if let Ok(map) = value.as_map_ref() {
-            for (key, item) in map.iter() {
-                self.text(key);
-                self.constant(item);
-            }
+            map.values().for_each(|item| self.constant(item));
         } else if let Some(closure) = value.read_lock::<FnPtr>() {
             self.text(closure.fn_name());
         }
@@ -250,6 +247,18 @@ pub(super) fn full_name(call: &FnCallExpr) -> String {
     path.chain([call.name.as_str()]).collect::<Vec<_>>().join("::")
 }
 
+/// The call that a statement is.
+fn call_of(statement: &Stmt) -> Option<(&FnCallExpr, rhai::Position)> {
+    match statement {
+        Stmt::FnCall(call, place) => Some((call, *place)),
+        Stmt::Expr(expression) => match &**expression {
+            Expr::FnCall(call, place) => Some((call, *place)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 fn metric_of(call: &FnCallExpr) -> Option<String> {
     let is_declaration = call.namespace.is_empty() && DECLARE_METRIC.contains(&call.name.as_str());
     match call.args.first()? {
@@ -271,7 +280,7 @@ pub(super) fn shape(expression: &Expr) -> Shape {
                 match part {
                     Expr::StringConstant(text, _) => before.push_str(text),
                     // A constant is the same in every request.
-                    Expr::Variable(variable, ..) if variable.2.root() == "global" => before.push('…'),
+                    Expr::Variable(variable, ..) if !variable.2.is_empty() => before.push('…'),
                     _ => return Shape::Template(before),
                 }
             }
@@ -284,10 +293,8 @@ pub(super) fn shape(expression: &Expr) -> Shape {
         Expr::FnCall(call, _) if call.name == "curry" => call.args.first().map_or(Shape::Other, shape),
         Expr::FnCall(call, _) if call.op_token.is_none() => Shape::Call(full_name(call)),
         // A closure that captures: the variable is shared, then bound.
-        Expr::Stmt(block) => match block.statements().last() {
-            Some(Stmt::FnCall(call, _)) if call.name == "curry" => {
-                call.args.first().map_or(Shape::Other, shape)
-            }
+        Expr::Stmt(block) => match block.statements().last().and_then(call_of) {
+            Some((call, _)) if call.name == "curry" => call.args.first().map_or(Shape::Other, shape),
             _ => Shape::Other,
         },
         Expr::DynamicConstant(value, _) => constant_shape(value),

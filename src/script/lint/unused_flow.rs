@@ -1,7 +1,10 @@
 //! A function that nothing runs: most often a scenario that names another, or none at all.
 
+use std::collections::BTreeSet;
+
 use super::survey::Shape;
 use super::{Finding, Lint, Subject};
+use crate::plan::Flow;
 
 pub(super) const LINT: Lint =
     Lint { name: "unused_flow", about: "a function that no scenario, hook or other function runs", look };
@@ -41,15 +44,15 @@ fn look(subject: &Subject<'_>) -> Vec<Finding> {
                 call.name == name && call.caller.is_none_or(|caller| survey.functions[caller].name != name)
             })
     };
-    let flows = subject.plan.scenarios.iter().map(|scenario| scenario.flow.to_string());
-    let flows: Vec<String> = flows.collect();
+    let flows: BTreeSet<String> =
+        subject.plan.scenarios.iter().flat_map(|scenario| names(&scenario.flow)).collect();
     (survey.functions.iter())
         .filter(|function| {
             let name = function.name.as_str();
             !function.is_closure()
                 && !name.starts_with('_')
                 && !HOOKS.contains(&name)
-                && !flows.iter().any(|flow| flow == name)
+                && !flows.contains(name)
                 && !named(name)
         })
         .map(|function| {
@@ -61,4 +64,14 @@ fn look(subject: &Subject<'_>) -> Vec<Finding> {
             )
         })
         .collect()
+}
+
+/// The functions that a flow runs.
+fn names(flow: &Flow) -> Vec<String> {
+    match flow {
+        Flow::Weighted(weighted) => {
+            weighted.choices().iter().flat_map(|choice| names(&choice.flow)).collect()
+        }
+        flow => vec![flow.to_string()],
+    }
 }
