@@ -10,6 +10,7 @@ mod declaration;
 mod diagnose;
 mod engine;
 mod error;
+mod folder;
 mod frozen;
 mod host;
 mod later;
