@@ -2,7 +2,7 @@
 
 use super::CliError;
 use super::signals::Signals;
-use super::terminal;
+use super::terminal::Terminal;
 use crate::demo::{Demo, DemoOptions, NullServer};
 
 #[derive(Debug, clap::Args)]
@@ -16,7 +16,7 @@ pub(super) struct Arguments {
 }
 
 /// Serves until the process is interrupted.
-pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
+pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliError> {
     // Before the address is announced: who reads it may end us at once.
     let mut signals = Signals::watch()?;
     if let Some(port) = arguments.null {

@@ -26,7 +26,7 @@ pub(super) struct Arguments {
     snippets: bool,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
+pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliError> {
     let all = functions();
     let wanted = match &arguments.name {
         None => all,

@@ -5,12 +5,14 @@
 //! backticks; the hint says what to do.
 
 mod json;
+mod mask;
 mod render;
 mod source;
 mod suggest;
 
 pub use json::{to_finding, to_json};
-pub use render::{clean, render};
+pub use mask::Mask;
+pub use render::{clean, render, render_masked};
 pub use source::{Position, Source};
 pub use suggest::suggest;
 

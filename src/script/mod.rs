@@ -6,6 +6,7 @@
 //! suspends the fiber that it runs on.
 
 mod bodies;
+mod command;
 mod declaration;
 mod diagnose;
 mod engine;
@@ -20,6 +21,7 @@ mod names;
 mod place;
 mod program;
 mod registry;
+mod secrets;
 mod stage;
 mod state;
 mod syntax;
@@ -39,6 +41,7 @@ pub use lint::{LINTS, Lint};
 pub use log::{Level, LogLine};
 pub use program::{Checked, Entry, Failure, Program, StillClock, functions};
 pub use registry::{Function, Kind, Parameter};
+pub use secrets::{SECRET_VARIABLE, SecretSource, Secrets};
 pub use stage::{OPERATIONS_MAX, Outside, Stage, Timeouts, Turn};
 pub use state::State;
 pub use value::{DEPTH_MAX, from_json, is_deeper_than, to_json, type_name};

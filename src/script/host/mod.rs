@@ -21,6 +21,7 @@ mod param;
 mod random;
 mod regex;
 mod response;
+mod secret;
 mod time;
 mod url;
 mod uuid;
@@ -49,6 +50,7 @@ pub(super) struct HostModule {
 pub(super) const MODULES: &[HostModule] = &[
     HostModule { register: declare::register },
     HostModule { register: param::register },
+    HostModule { register: secret::register },
     HostModule { register: metric::register },
     HostModule { register: http::register },
     HostModule { register: response::register },
