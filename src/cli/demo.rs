@@ -21,18 +21,18 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
     let mut signals = Signals::watch()?;
     if let Some(port) = arguments.null {
         let server = NullServer::start(port).map_err(|error| CliError::Listen { port, error })?;
-        announce(&server.url())?;
+        announce(terminal, &server.url())?;
         signals.wait();
         return server.stop().map_err(CliError::Serve);
     }
     let options = DemoOptions { port: arguments.port, ..DemoOptions::default() };
     let demo = Demo::start(options).map_err(|error| CliError::Listen { port: arguments.port, error })?;
-    announce(&demo.url())?;
+    announce(terminal, &demo.url())?;
     signals.wait();
     demo.stop().map_err(CliError::Serve)
 }
 
 /// The address is what a script wants from this command, so it goes to stdout.
-fn announce(url: &str) -> Result<(), CliError> {
-    terminal::print(&format!("listening on {url}\n"))
+fn announce(terminal: &Terminal, url: &str) -> Result<(), CliError> {
+    terminal.print(&format!("listening on {url}\n"))
 }
