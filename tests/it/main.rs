@@ -13,6 +13,7 @@ mod functions;
 mod main_job;
 mod redact;
 mod script;
+mod secrets;
 mod server;
 mod tidy;
 mod ui;

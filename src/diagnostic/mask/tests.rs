@@ -52,7 +52,7 @@ fn each_encoding_is_hidden() {
 
 #[test]
 fn escapes_of_every_kind_are_hidden() {
-    for text in [r#"a"b\c😀"#, r#"a\"b\\c😀"#, r#"a\u0022b\u005Cc\ud83d\uDE00"#, r#"a\x22b\u{5c}c\u{1f600}"#]
+    for text in [r#"a"b\c😀"#, r#"a\"b\\c😀"#, r"a\u0022b\u005Cc\ud83d\uDE00", r"a\x22b\u{5c}c\u{1f600}"]
     {
         hides("a\"b\\c😀", text, "***");
     }
