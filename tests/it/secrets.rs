@@ -39,7 +39,7 @@ fn codes(secret: &str) -> Vec<(String, String)> {
     for before in ["", "a", "ab"] {
         let text = format!("{before}{secret}");
         // Without what shares bits with the text around.
-        let inner = |code: String| code[before.len() * 8_usize.div_ceil(6)..text.len() * 8 / 6].to_owned();
+        let inner = |code: String| code[(before.len() * 8).div_ceil(6)..text.len() * 8 / 6].to_owned();
         codes.push((format!("base64 behind `{before}`"), inner(STANDARD.encode(&text))));
         codes.push((format!("base64url behind `{before}`"), inner(URL_SAFE_NO_PAD.encode(&text))));
     }

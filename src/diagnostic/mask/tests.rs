@@ -98,7 +98,7 @@ fn overlapping_secrets_are_hidden_together() {
     assert_eq!(both.mask("abcdef, defghi"), "***, ***");
     assert_eq!(mask(&["pass", "password"]).mask("passwords pass"), "***s ***");
     assert_eq!(mask(&["password", "pass"]).mask("passwords pass"), "***s ***");
-    hides("abab", "xababaty ababab", "x***aty ***".replace("***aty", "***ty").as_str());
+    hides("abab", "xabababty ababab", "x***ty ***");
     hides("aaaa", "aaaaaaaaa", "***");
 }
 
