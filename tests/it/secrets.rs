@@ -78,8 +78,8 @@ fn a_script_that_leaks_by_every_route_shows_nothing() {
         r#"{DECLARES}
 base_url("{url}");
 print(TOKEN);
-scenario(TOKEN, #{{ executor: "per-vu-iterations", vus: 1, iterations: 1, flow: "leak", tags: #{{ user: TOKEN }} }});
-scenario(`again ${{WORD}}`, #{{ executor: "per-vu-iterations", vus: 1, iterations: 2, flow: "end" }});
+scenario(WORD, #{{ executor: "per-vu-iterations", vus: 1, iterations: 1, flow: "leak", tags: #{{ user: TOKEN }} }});
+scenario("again-" + WORD, #{{ executor: "per-vu-iterations", vus: 1, iterations: 2, flow: "end" }});
 target("checks{{check:" + WORD + "}}", "rate > 0.5");
 target("http_reqs{{user:" + WORD + "}}", "count > 5");
 fn leak() {{
@@ -134,7 +134,7 @@ fn inspect_and_check_show_nothing_and_their_json_stays_json() {
     let text = format!(
         r#"{DECLARES}
 base_url("http://127.0.0.1:9/" + WORD);
-scenario("of " + WORD, #{{ executor: "constant-vus", vus: 1, duration: "1s", flow: "flow", tags: #{{ a: TOKEN }}, env: #{{ B: TOKEN }} }});
+scenario("of-" + WORD, #{{ executor: "constant-vus", vus: 1, duration: "1s", flow: "flow", tags: #{{ a: TOKEN }}, env: #{{ B: TOKEN }} }});
 target("http_reqs{{a:" + WORD + "}}", "count > 0");
 const P = param("p", TOKEN, WORD);
 fn flow() {{ http::get("/"); let x = "{WORD}"; undeclared(); }}
@@ -278,7 +278,7 @@ fn a_wrong_flag_is_told_without_what_it_holds() {
 
 #[test]
 fn a_secret_of_digits_leaves_numbers_of_the_json_alone() {
-    let text = "const PIN = secret(\"PIN\");\nscenario(PIN, #{ executor: \"constant-vus\", vus: 1234, duration: \"1s\" });\nfn flow() { }\n";
+    let text = "const PIN = secret(\"PIN\");\nscenario(PIN, #{ executor: \"constant-vus\", vus: 1234, duration: \"1s\", flow: \"flow\" });\nfn flow() { }\n";
     let finished = script(&["inspect", "--json"], text).env("PIN", "1234").run().expect_code(0);
     let plan: serde_json::Value = serde_json::from_str(&finished.stdout).expect("JSON");
     assert_eq!(plan["scenarios"][0]["name"], "***");
