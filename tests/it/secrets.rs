@@ -126,7 +126,7 @@ fn teardown() {{ fail(encoding::base64("me:" + global::TOKEN)); }}
     assert!(finished.stderr.contains("***") && finished.stdout.contains("***"), "{}", finished.printed());
     // It is hidden from people alone: the service got it.
     let asked = server.requests();
-    assert!(asked.iter().any(|request| request.path().contains(WORD)), "{}", finished.printed());
+    assert!(asked.iter().any(|request| request.target.contains(WORD)), "{}", finished.printed());
 }
 
 #[test]
