@@ -15,6 +15,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde_json::Value;
 
+use super::Diagnostic;
 use super::render::is_hostile;
 
 /// What is shown instead.
@@ -128,6 +129,15 @@ impl Mask {
             }
         }
         merged
+    }
+}
+
+impl Diagnostic {
+    /// Hides secrets in all but the sources, which are hidden where a line of them is quoted.
+    pub fn apply(&mut self, mask: &Mask) {
+        mask.apply(&mut self.message);
+        self.notes.iter_mut().chain(&mut self.hint).for_each(|text| mask.apply(text));
+        self.labels.iter_mut().for_each(|label| mask.apply(&mut label.text));
     }
 }
 

@@ -151,13 +151,6 @@ impl Diagnostic {
         self
     }
 
-    /// Hides secrets in all but the sources, which are hidden where a line of them is quoted.
-    pub fn apply(&mut self, mask: &Mask) {
-        mask.apply(&mut self.message);
-        self.notes.iter_mut().chain(&mut self.hint).for_each(|text| mask.apply(text));
-        self.labels.iter_mut().for_each(|label| mask.apply(&mut label.text));
-    }
-
     /// Says what to do; a second hint replaces the first.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

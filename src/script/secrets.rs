@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::command;
-use super::error::HostError;
+use super::error::{Fault, HostError};
 use super::folder;
 use super::stage::Outside;
 use crate::diagnostic::{Mask, suggest};
@@ -186,7 +186,8 @@ impl Secrets {
                 None => Err(missing(name, variable, &own_variable)),
             },
             SecretSource::File(path) => {
-                let (file, _) = folder::open(&outside.folder, &path.to_string_lossy())?;
+                let (file, _) = folder::open(&outside.folder, &path.to_string_lossy())
+                    .map_err(|error| HostError { fault: Fault::Plan, ..error })?;
                 text_of(name, file)
             }
             SecretSource::Command(words) => {
