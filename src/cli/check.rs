@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::CliError;
 use super::progress::print_log;
 use super::script::{LoadArguments, OutsideArguments};
-use super::terminal;
+use super::terminal::Terminal;
 use crate::diagnostic::{Diagnostic, Severity, to_finding};
 use crate::session::{Config, Declared, check, read};
 
@@ -30,12 +30,12 @@ pub(super) struct Arguments {
     load: LoadArguments,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
+pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliError> {
     let mut findings = Vec::new();
     let mut codes = Vec::new();
     let config = arguments.outside.config()?;
     for script in &arguments.scripts {
-        let (declared, diagnostics) = look(arguments, script, &config)?;
+        let (declared, diagnostics) = look(arguments, script, &config, terminal)?;
         let fails = |diagnostic: &&Diagnostic| diagnostic.severity == Severity::Error || arguments.strict;
         // The first is the worst.
         codes.extend(diagnostics.iter().find(fails).map(|diagnostic| diagnostic.code));
@@ -45,16 +45,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
         }
         for (index, diagnostic) in diagnostics.iter().enumerate() {
             if index > 0 {
-                terminal::say(format_args!("\n"));
+                terminal.say(format_args!("\n"));
             }
-            terminal::print_diagnostic(diagnostic);
+            terminal.print_diagnostic(diagnostic);
         }
         if let Some(declared) = declared {
-            terminal::print(&summary(script, &declared, diagnostics.len()))?;
+            terminal.print(&summary(script, &declared, diagnostics.len()))?;
         }
     }
     if arguments.json {
-        terminal::print(&(serde_json::to_string_pretty(&findings)? + "\n"))?;
+        terminal.print_json(&findings)?;
     }
     if codes.is_empty() { Ok(()) } else { Err(CliError::NotPassed(codes)) }
 }
@@ -64,17 +64,18 @@ fn look(
     arguments: &Arguments,
     script: &Path,
     config: &Config,
+    terminal: &Terminal,
 ) -> Result<(Option<Declared>, Vec<Diagnostic>), CliError> {
-    let outside = arguments.outside.of(script, config)?;
+    let outside = arguments.outside.of(script, config, terminal)?;
     let overrides = arguments.outside.overrides(&arguments.load, config)?;
     let source = match read(script) {
         Ok(source) => source,
         Err(diagnostic) => return Ok((None, vec![diagnostic])),
     };
-    let is_quiet = arguments.json;
+    let (is_quiet, told) = (arguments.json, terminal.clone());
     let (declared, mut diagnostics) = check(&source, &outside, &overrides, move |line| {
         if !is_quiet {
-            print_log(&line);
+            print_log(&told, &line);
         }
     });
     if let Some(declared) = &declared

@@ -2,7 +2,7 @@
 
 use super::CliError;
 use super::signals::Signals;
-use super::terminal;
+use super::terminal::Terminal;
 use crate::demo::{Demo, DemoOptions, NullServer};
 
 #[derive(Debug, clap::Args)]
@@ -16,23 +16,23 @@ pub(super) struct Arguments {
 }
 
 /// Serves until the process is interrupted.
-pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
+pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliError> {
     // Before the address is announced: who reads it may end us at once.
     let mut signals = Signals::watch()?;
     if let Some(port) = arguments.null {
         let server = NullServer::start(port).map_err(|error| CliError::Listen { port, error })?;
-        announce(&server.url())?;
+        announce(terminal, &server.url())?;
         signals.wait();
         return server.stop().map_err(CliError::Serve);
     }
     let options = DemoOptions { port: arguments.port, ..DemoOptions::default() };
     let demo = Demo::start(options).map_err(|error| CliError::Listen { port: arguments.port, error })?;
-    announce(&demo.url())?;
+    announce(terminal, &demo.url())?;
     signals.wait();
     demo.stop().map_err(CliError::Serve)
 }
 
 /// The address is what a script wants from this command, so it goes to stdout.
-fn announce(url: &str) -> Result<(), CliError> {
-    terminal::print(&format!("listening on {url}\n"))
+fn announce(terminal: &Terminal, url: &str) -> Result<(), CliError> {
+    terminal.print(&format!("listening on {url}\n"))
 }

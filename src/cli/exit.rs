@@ -3,21 +3,22 @@
 use std::io;
 use std::process::ExitCode;
 
-use super::{CliError, terminal};
+use super::CliError;
+use super::terminal::Terminal;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::session::SessionError;
 
 /// Prints the error to stderr and gives its exit code.
-pub(super) fn report(error: &CliError) -> ExitCode {
+pub(super) fn report(terminal: &Terminal, error: &CliError) -> ExitCode {
     if let Some(diagnostic) = diagnostic(error) {
-        terminal::print_diagnostic(&diagnostic);
+        terminal.print_diagnostic(&diagnostic);
     }
     ExitCode::from(code_of(error))
 }
 
 /// The exit code of a panic outside of scripts; what it says has been printed by then.
-pub(super) fn report_panic() -> ExitCode {
-    terminal::print_diagnostic(
+pub(super) fn report_panic(terminal: &Terminal) -> ExitCode {
+    terminal.print_diagnostic(
         &Diagnostic::new(Code::Bug, format!("runner {} panicked", env!("CARGO_PKG_VERSION")))
             .hint("this is a bug: please report it with the lines above and the script"),
     );

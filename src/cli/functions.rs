@@ -3,7 +3,8 @@
 
 use std::fmt::Write as _;
 
-use super::{CliError, editor, terminal};
+use super::terminal::Terminal;
+use super::{CliError, editor};
 use crate::diagnostic::{Code, Diagnostic, suggest};
 use crate::script::{Function, Kind, functions};
 
@@ -26,7 +27,7 @@ pub(super) struct Arguments {
     snippets: bool,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
+pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliError> {
     let all = functions();
     let wanted = match &arguments.name {
         None => all,
@@ -46,7 +47,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
     } else {
         table(&wanted)
     };
-    terminal::print(&text)
+    terminal.print(&text)
 }
 
 /// The function or the module of that name; else all whose name holds it.

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use super::CliError;
-use super::progress::print_log;
 use super::script::{LoadArguments, Script, ScriptArguments};
-use super::terminal;
+use super::terminal::Terminal;
 use crate::diagnostic::clean;
 use crate::plan::{Param, ParamValue, Plan, Scenario, Think};
 use crate::units::{format_count, format_duration};
@@ -24,28 +23,30 @@ pub(super) struct Arguments {
     requirements: bool,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
-    let Script { declared, .. } = arguments.script.declare(&arguments.load, |line| print_log(&line))?;
+pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliError> {
+    let Script { declared, .. } = arguments.script.declare(&arguments.load, terminal)?;
     for note in &declared.notes {
-        terminal::say(format_args!("note: {note}\n"));
+        terminal.say(format_args!("note: {note}\n"));
     }
     let plan = &declared.plan;
     let text = match (arguments.requirements, arguments.json) {
-        (true, true) => serde_json::to_string_pretty(&serde_json::json!({
-            "vus_max": plan.vus_max(),
-            "duration": format_duration(plan.duration()),
-            "duration_max": format_duration(plan.end_max()),
-        }))?,
+        (true, true) => {
+            return terminal.print_json(&serde_json::json!({
+                "vus_max": plan.vus_max(),
+                "duration": format_duration(plan.duration()),
+                "duration_max": format_duration(plan.end_max()),
+            }));
+        }
         (true, false) => format!(
             "virtual users at most  {}\nduration               {}\nat most                {} (graceful stops included)",
             format_count(plan.vus_max()),
             format_duration(plan.duration()),
             format_duration(plan.end_max())
         ),
-        (false, true) => serde_json::to_string_pretty(plan)?,
+        (false, true) => return terminal.print_json(plan),
         (false, false) => table(plan),
     };
-    terminal::print(&format!("{text}\n"))
+    terminal.print(&format!("{text}\n"))
 }
 
 fn table(plan: &Plan) -> String {

@@ -26,6 +26,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser, Subcommand};
 
 pub use error::CliError;
+use terminal::Terminal;
 
 /// Scriptable performance tests: user flows in Rhai, measured honestly, judged for CI.
 #[derive(Debug, Parser)]
@@ -56,14 +57,14 @@ enum Command {
 }
 
 impl Command {
-    fn run(self) -> Result<(), CliError> {
+    fn run(self, terminal: &Terminal) -> Result<(), CliError> {
         match self {
-            Self::Run(arguments) => run::run(&arguments),
-            Self::Check(arguments) => check::run(&arguments),
-            Self::Inspect(arguments) => inspect::run(&arguments),
-            Self::New(arguments) => new::run(&arguments),
-            Self::Functions(arguments) => functions::run(&arguments),
-            Self::Demo(arguments) => demo::run(&arguments),
+            Self::Run(arguments) => run::run(&arguments, terminal),
+            Self::Check(arguments) => check::run(&arguments, terminal),
+            Self::Inspect(arguments) => inspect::run(&arguments, terminal),
+            Self::New(arguments) => new::run(&arguments, terminal),
+            Self::Functions(arguments) => functions::run(&arguments, terminal),
+            Self::Demo(arguments) => demo::run(&arguments, terminal),
         }
     }
 }
@@ -77,11 +78,12 @@ pub fn main() -> ExitCode {
     if arguments.no_color {
         anstream::ColorChoice::Never.write_global();
     }
+    let terminal = Terminal::default();
     // A panic of ours has a code of its own: the system's 101 is a teardown that timed out.
-    match std::panic::catch_unwind(AssertUnwindSafe(|| arguments.command.run())) {
+    match std::panic::catch_unwind(AssertUnwindSafe(|| arguments.command.run(&terminal))) {
         Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(error)) => exit::report(&error),
-        Err(_) => exit::report_panic(),
+        Ok(Err(error)) => exit::report(&terminal, &error),
+        Err(_) => exit::report_panic(&terminal),
     }
 }
 

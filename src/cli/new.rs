@@ -4,7 +4,8 @@ use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::{CliError, terminal};
+use super::CliError;
+use super::terminal::Terminal;
 use crate::diagnostic::{Code, Diagnostic, suggest};
 
 /// A script to start from.
@@ -54,18 +55,18 @@ pub(super) struct Arguments {
     list: bool,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
+pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliError> {
     if arguments.list {
         let lines = TEMPLATES.iter().map(|template| format!("{:<8}  {}\n", template.name, template.about));
-        return terminal::print(&lines.collect::<String>());
+        return terminal.print(&lines.collect::<String>());
     }
     let template = find(&arguments.template)?;
     let path = with_extension(&arguments.file);
     write(&path, template, arguments.force)?;
     let shown = path.display();
-    terminal::say(format_args!("wrote {shown}: {}\n", template.about));
-    terminal::say(format_args!("next: `runner {shown}` plays it against the embedded demo; "));
-    terminal::say(format_args!("`TARGET_URL=http://HOST:PORT runner {shown}` against your service\n"));
+    terminal.say(format_args!("wrote {shown}: {}\n", template.about));
+    terminal.say(format_args!("next: `runner {shown}` plays it against the embedded demo; "));
+    terminal.say(format_args!("`TARGET_URL=http://HOST:PORT runner {shown}` against your service\n"));
     Ok(())
 }
 

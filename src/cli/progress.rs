@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::terminal;
+use super::terminal::{self, Terminal};
 use crate::diagnostic::clean;
 use crate::engine::{Observer, Tick};
 use crate::metrics::{Selector, Value};
@@ -18,18 +18,19 @@ pub(super) struct Progress {
     is_shown: bool,
     /// Whether the cursor stands at the end of the line.
     is_open: bool,
+    terminal: Terminal,
 }
 
 impl Progress {
     /// Shown on a terminal, unless the user wants quiet.
-    pub(super) fn new(quiet: bool) -> Self {
-        Self { is_shown: !quiet && terminal::is_watched(), is_open: false }
+    pub(super) fn new(quiet: bool, terminal: &Terminal) -> Self {
+        Self { is_shown: !quiet && terminal::is_watched(), is_open: false, terminal: terminal.clone() }
     }
 
     /// Removes the line, so that something else can be printed.
     pub(super) fn clear(&mut self) {
         if std::mem::take(&mut self.is_open) {
-            terminal::say(format_args!("\r\x1b[K"));
+            self.terminal.say(format_args!("\r\x1b[K"));
         }
     }
 }
@@ -38,14 +39,14 @@ impl Observer for Progress {
     fn tick(&mut self, tick: &Tick<'_>) {
         if self.is_shown {
             let line: String = line(tick).chars().take(terminal::width().saturating_sub(1)).collect();
-            terminal::say(format_args!("\r\x1b[K{line}"));
+            self.terminal.say(format_args!("\r\x1b[K{line}"));
             self.is_open = true;
         }
     }
 
     fn log(&mut self, line: &LogLine) {
         self.clear();
-        print_log(line);
+        print_log(&self.terminal, line);
     }
 }
 
@@ -84,25 +85,26 @@ fn clock(time: Duration) -> String {
 }
 
 /// Prints a line of the script's log.
-pub(super) fn print_log(line: &LogLine) {
+pub(super) fn print_log(terminal: &Terminal, line: &LogLine) {
     let from = match (line.scenario.as_str(), line.vu) {
         ("", _) => String::new(),
         (scenario, vu) => format!(" [{scenario} #{vu}]"),
     };
     // What a service sent may be in it.
-    terminal::say(format_args!("{}{from} {}\n", line.level.name(), clean(&line.text)));
+    let text = clean(&terminal.mask().mask(&line.text));
+    terminal.say(format_args!("{}{from} {text}\n", line.level.name()));
 }
 
 /// Says what is about to be played.
-pub(super) fn print_header(script: &str, plan: &Plan, config: Option<&str>) {
+pub(super) fn print_header(terminal: &Terminal, script: &str, plan: &Plan, config: Option<&str>) {
     let on = plan.base_url.as_deref().map_or_else(String::new, |url| format!(" on {url}"));
     let with = config.map_or_else(String::new, |name| format!(", with {name}"));
-    terminal::say(format_args!("runner {}: {script}{on}{with}\n", env!("CARGO_PKG_VERSION")));
+    terminal.say(format_args!("runner {}: {script}{on}{with}\n", env!("CARGO_PKG_VERSION")));
     let given = plan.params.iter().filter(|param| param.is_given());
     let given: Vec<String> =
         given.map(|param| clean(&format!("{}={} ({})", param.name, param.value, param.source))).collect();
     if !given.is_empty() {
-        terminal::say(format_args!("  {}\n", given.join(", ")));
+        terminal.say(format_args!("  {}\n", given.join(", ")));
     }
     let width = plan.scenarios.iter().map(|scenario| scenario.name.chars().count()).max().unwrap_or(0);
     for scenario in &plan.scenarios {
@@ -110,6 +112,6 @@ pub(super) fn print_header(script: &str, plan: &Plan, config: Option<&str>) {
             Duration::ZERO => String::new(),
             start => format!(", starting at {}", format_duration(start)),
         };
-        terminal::say(format_args!("  {:<width$}  {}{start}\n", scenario.name, scenario.demand.describe()));
+        terminal.say(format_args!("  {:<width$}  {}{start}\n", scenario.name, scenario.demand.describe()));
     }
 }

@@ -4,10 +4,10 @@ use std::num::NonZeroUsize;
 
 use super::CliError;
 use super::exit;
-use super::progress::{Progress, print_header, print_log};
+use super::progress::{Progress, print_header};
 use super::script::{LoadArguments, Script, ScriptArguments};
 use super::signals::Signals;
-use super::terminal;
+use super::terminal::{self, Terminal};
 use crate::diagnostic::Code;
 use crate::engine::Control;
 use crate::report::{REPORTS, Style};
@@ -35,18 +35,17 @@ pub(super) struct Arguments {
     load: LoadArguments,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
-    let Script { source, outside, declared, config } =
-        arguments.script.declare(&arguments.load, |line| print_log(&line))?;
+pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliError> {
+    let Script { source, outside, declared, config } = arguments.script.declare(&arguments.load, terminal)?;
     let quiet = arguments.quiet || config.is_on("quiet");
     for note in declared.notes.iter().filter(|_| !quiet) {
-        terminal::say(format_args!("note: {note}\n"));
+        terminal.say(format_args!("note: {note}\n"));
     }
     let control = Control::default();
     // From here on; reading and declaring a script end at once by the system's default.
     let signals = Signals::watch()?;
-    let stopper = control.clone();
-    std::thread::spawn(move || stop_by(signals, &stopper));
+    let (stopper, told) = (control.clone(), terminal.clone());
+    std::thread::spawn(move || stop_by(signals, &stopper, &told));
     let name = source.name.clone();
     let settings = Settings {
         source,
@@ -54,15 +53,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
         workers: workers(arguments.workers.or(config.workers)),
         preflight: !(arguments.no_preflight || config.is_on("no_preflight")),
     };
-    let mut progress = Progress::new(quiet);
+    let mut progress = Progress::new(quiet, terminal);
     let summary = session::run(declared, settings, &control, &mut progress, |plan| {
         if !quiet {
-            print_header(&name, plan, config.is_there().then_some(config.name.as_str()));
+            print_header(terminal, &name, plan, config.is_there().then_some(config.name.as_str()));
         }
     });
     progress.clear();
     let summary = summary?;
-    print_failures(&summary);
+    print_failures(terminal, &summary);
     let style = Style { colour: terminal::stdout_has_colour(), width: terminal::width() };
     let mut codes = match summary.verdict() {
         Verdict::Passed => Vec::new(),
@@ -70,17 +69,17 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
         Verdict::Failed(reasons) => reasons.iter().map(Reason::code).collect(),
     };
     // The first report is the one for people. That it can't be printed weighs less than some verdicts.
-    if let Err(error) = terminal::print(&(REPORTS[0].render)(&summary, &style)) {
-        exit::report(&error);
+    if let Err(error) = terminal.print(&(REPORTS[0].render)(&summary, &style)) {
+        exit::report(terminal, &error);
         codes.push(Code::Results);
     }
     if codes.is_empty() { Ok(()) } else { Err(CliError::NotPassed(codes)) }
 }
 
 /// Shows where the script failed, with its source: the summary, which is short, has the place alone.
-fn print_failures(summary: &Summary) {
+fn print_failures(terminal: &Terminal, summary: &Summary) {
     for error in &summary.errors {
-        terminal::print_diagnostic(error);
+        terminal.print_diagnostic(error);
     }
     for failure in summary.failures.iter().take(FAILURES_SHOWN_MAX) {
         let times = match failure.count {
@@ -88,18 +87,18 @@ fn print_failures(summary: &Summary) {
             count => format!("{} times", format_count(count)),
         };
         let note = format!("met {times}, first in scenario `{}`", failure.scenario);
-        terminal::print_diagnostic(&failure.diagnostic.clone().note(note));
+        terminal.print_diagnostic(&failure.diagnostic.clone().note(note));
     }
 }
 
 /// Hands signals on. Left alone at the end: it waits for as long as the process lives.
-fn stop_by(mut signals: Signals, control: &Control) {
+fn stop_by(mut signals: Signals, control: &Control, terminal: &Terminal) {
     for count in 0u64.. {
         signals.wait();
         control.stop();
         if count == 0 {
             let clear = if terminal::is_watched() { "\r\x1b[K" } else { "" };
-            terminal::say(format_args!("{clear}stopping: once more ends it at once\n"));
+            terminal.say(format_args!("{clear}stopping: once more ends it at once\n"));
         }
     }
 }

@@ -8,9 +8,11 @@ use std::time::Duration;
 use clap::parser::ValueSource;
 
 use super::CliError;
+use super::progress::print_log;
+use super::terminal::Terminal;
 use crate::diagnostic::{Code, Diagnostic, Source};
 use crate::plan::{Given, GivenParams, Overrides, PARAM_VARIABLE, ParamSource, PlanError, Stage, Value};
-use crate::script::{Level, LogLine, Outside};
+use crate::script::{Level, Outside, SecretSource, Secrets};
 use crate::session::{Config, Declared, declare, is_variable, read};
 use crate::units::parse_duration;
 
@@ -32,6 +34,13 @@ pub(super) struct OutsideArguments {
     /// A value for the script's `param(NAME, …)`; repeatable. RUNNER_PARAM_NAME does the same
     #[arg(long, value_name = "NAME=VALUE")]
     param: Vec<String>,
+    /// Where the script's `secret(NAME)` comes from: `env:VARIABLE`, `file:PATH` or `command:PROGRAM
+    /// ARGUMENTS`; repeatable. `RUNNER_SECRET_NAME` holds one itself
+    #[arg(long, value_name = "NAME=FROM")]
+    secret: Vec<String>,
+    /// Let secrets come from programs that are run
+    #[arg(long)]
+    allow_run: bool,
     /// Configuration file, TOML or JSON; by default `runner.toml` or `.runner.toml` in the working directory
     #[arg(short, long, env = "RUNNER_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
@@ -153,17 +162,16 @@ pub(super) struct Script {
 }
 
 impl ScriptArguments {
-    /// Reads the configuration and the script, and runs its top level. `print` gets what that logs.
-    pub(super) fn declare(
-        &self,
-        load: &LoadArguments,
-        print: impl Fn(LogLine) + 'static,
-    ) -> Result<Script, CliError> {
+    /// Reads the configuration and the script, and runs its top level. What that logs is printed.
+    pub(super) fn declare(&self, load: &LoadArguments, terminal: &Terminal) -> Result<Script, CliError> {
         let config = self.outside.config()?;
-        let outside = self.outside.of(&self.script, &config)?;
+        let outside = self.outside.of(&self.script, &config, terminal)?;
         let overrides = self.outside.overrides(load, &config)?;
         let source = read(&self.script)?;
-        let mut declared = declare(&source, &outside, &overrides, print)?;
+        let mut declared = declare(&source, &outside, &overrides, {
+            let terminal = terminal.clone();
+            move |line| print_log(&terminal, &line)
+        })?;
         declared.notes.extend(config.check(&declared.declared)?);
         Ok(Script { source, outside, declared, config })
     }
@@ -180,7 +188,12 @@ impl OutsideArguments {
     }
 
     /// All of it, for the script in that file.
-    pub(super) fn of(&self, script: &Path, config: &Config) -> Result<Outside, CliError> {
+    pub(super) fn of(
+        &self,
+        script: &Path,
+        config: &Config,
+        terminal: &Terminal,
+    ) -> Result<Outside, CliError> {
         let is_verbose = self.verbose || config.is_on("verbose");
         let seed_of_config = match config.defaults.options.get("seed") {
             Some(Value::Int(seed)) => u64::try_from(*seed).ok(),
@@ -195,6 +208,7 @@ impl OutsideArguments {
             modules: Arc::default(),
             params: Arc::new(self.params(config)?),
             defaults: Arc::new(config.defaults.clone()),
+            secrets: Secrets::new(terminal.mask().clone(), self.secrets()?, self.allow_run),
         })
     }
 
@@ -230,6 +244,20 @@ impl OutsideArguments {
             })
             .collect();
         Ok(GivenParams { command_line, environment, config: config.params.clone() })
+    }
+
+    /// Where secrets come from. What is wrong is not quoted: it may be one.
+    fn secrets(&self) -> Result<BTreeMap<String, SecretSource>, Diagnostic> {
+        let source = |pair: &String| {
+            let (name, from) = pair.split_once('=').unwrap_or_default();
+            let source = SecretSource::parse(from).filter(|_| is_variable(name)).ok_or_else(|| {
+                Diagnostic::new(Code::Usage, "`--secret` takes a name and where its secret comes from").hint(
+                    "write `--secret NAME=env:VARIABLE`, `--secret NAME=file:PATH` or `--secret \"NAME=command:PROGRAM ARGUMENTS\"`; a secret itself would be seen by all on this machine",
+                )
+            })?;
+            Ok((name.to_owned(), source))
+        };
+        self.secret.iter().map(source).collect()
     }
 
     /// What the command line changes of the plan.

@@ -6,13 +6,15 @@
 
 mod code;
 mod json;
+mod mask;
 mod render;
 mod source;
 mod suggest;
 
 pub use code::{Code, Severity};
 pub use json::{to_finding, to_json};
-pub use render::{clean, render};
+pub use mask::Mask;
+pub use render::{clean, render, render_masked};
 pub use source::{Position, Source};
 pub use suggest::suggest;
 

@@ -4,7 +4,10 @@
 //! Carets stay right under tabs and wide characters, long lines are cut around them, and control
 //! characters of a script never reach the terminal. Colour, if asked for, repeats what the words say.
 
-use super::{Diagnostic, Label, Severity};
+use std::ops::Range;
+
+use super::mask::SHOWN;
+use super::{Diagnostic, Label, Mask, Severity, Source};
 use unicode_width::UnicodeWidthChar;
 
 /// Columns that a tab takes in a quoted line.
@@ -17,6 +20,12 @@ const CUT: char = '…';
 
 /// Prints a diagnostic, ending in a newline. `width` is the terminal's, in columns.
 pub fn render(diagnostic: &Diagnostic, colour: bool, width: usize) -> String {
+    render_masked(diagnostic, &Mask::default(), colour, width)
+}
+
+/// The same without the secrets, those in quoted lines included. Places stay those of the file.
+pub fn render_masked(diagnostic: &Diagnostic, mask: &Mask, colour: bool, width: usize) -> String {
+    let clean = |text: &str| clean(&mask.mask(text));
     let paint = Paint { colour, severity: diagnostic.severity };
     let message = paint.bold(&clean(&diagnostic.message));
     let head = paint.strong(&format!("{}:", diagnostic.severity.as_str()));
@@ -28,8 +37,8 @@ pub fn render(diagnostic: &Diagnostic, colour: bool, width: usize) -> String {
         let name = label.source.as_ref().map(|source| format!("{}:", clean(&source.name)));
         let place = format!("{}{}", name.unwrap_or_default(), label.position);
         lines.push(format!("{:gutter$}{} {place}", "", paint.gutter(arrow)));
-        if let Some(line) = label.source.as_ref().and_then(|source| source.line(label.position.line)) {
-            let quote = Quote::new(line, label, width.saturating_sub(gutter + 3));
+        if let Some((line, span)) = label.source.as_ref().and_then(|source| quoted(source, label, mask)) {
+            let quote = Quote::new(&line, span, width.saturating_sub(gutter + 3));
             let number = paint.gutter(&format!("{:>gutter$} |", label.position.line));
             let bar = paint.gutter(&format!("{:gutter$} |", ""));
             let carets = format!("{} {}", quote.carets, clean(&label.text));
@@ -54,6 +63,43 @@ pub fn render(diagnostic: &Diagnostic, colour: bool, width: usize) -> String {
     lines.join("\n") + "\n"
 }
 
+/// The line of a label without secrets, and the characters that the carets span.
+fn quoted(source: &Source, label: &Label, mask: &Mask) -> Option<(String, Range<usize>)> {
+    let line = source.line(label.position.line)?;
+    let first = label.position.column.saturating_sub(1) as usize;
+    let last = first.saturating_add(label.length.max(1) as usize);
+    // In the whole text: a secret may span lines.
+    let hidden = mask.find(&source.text);
+    if hidden.is_empty() {
+        return Some((line.to_owned(), first..last));
+    }
+    let before = source.text.split_inclusive('\n').take(label.position.line as usize - 1);
+    let start = before.map(str::len).sum::<usize>();
+    let mut shown = String::new();
+    let mut length = 0;
+    // Where each character went; those of a secret all to what stands for it.
+    let mut places: Vec<Range<usize>> = Vec::new();
+    let mut last_hidden = None;
+    for (byte, c) in line.char_indices() {
+        let hides = hidden.iter().position(|range| range.contains(&(start + byte)));
+        if hides.is_none() {
+            shown.push(c);
+            length += 1;
+            places.push(length - 1..length);
+        } else {
+            if hides != last_hidden {
+                shown.push_str(SHOWN);
+                length += SHOWN.len();
+            }
+            places.push(length - SHOWN.len()..length);
+        }
+        last_hidden = hides;
+    }
+    let begin = places.get(first).map_or(length, |place| place.start);
+    let end = places.get(last - 1).map_or(length, |place| place.end);
+    Some((shown, begin..end.max(begin + 1)))
+}
+
 /// A source line as shown, and where its carets go.
 struct Quote {
     text: String,
@@ -62,10 +108,8 @@ struct Quote {
 }
 
 impl Quote {
-    fn new(line: &str, label: &Label, width: usize) -> Quote {
+    fn new(line: &str, Range { start: first, end: last }: Range<usize>, width: usize) -> Quote {
         let width = width.max(LINE_COLUMNS_MIN);
-        let first = label.position.column.saturating_sub(1) as usize;
-        let last = first.saturating_add(label.length.max(1) as usize);
 
         // Every character as shown, with the columns it takes.
         let cells: Vec<(String, usize)> = line.chars().map(cell).collect();
@@ -113,7 +157,7 @@ fn cell(c: char) -> (String, usize) {
 }
 
 /// Control characters could move the cursor, and marks of direction could show code that isn't there.
-fn is_hostile(c: char) -> bool {
+pub(super) fn is_hostile(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 

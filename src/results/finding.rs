@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use crate::diagnostic::Mask;
 use crate::engine::Books;
 use crate::metrics::{Snapshot, Value};
 use crate::units::{format_count, format_latency_us, format_percent};
@@ -83,6 +84,25 @@ pub enum Finding {
 }
 
 impl Finding {
+    /// Hides secrets in the names that it holds.
+    pub(super) fn apply(&mut self, mask: &Mask) {
+        match self {
+            Self::EndpointFailed { name, .. } => mask.apply(name),
+            Self::CheckNeverHeld { group, name, .. } => {
+                mask.apply(group);
+                mask.apply(name);
+            }
+            Self::NothingFinished { scenario, .. } => mask.apply(scenario),
+            Self::Unbalanced
+            | Self::GeneratorBusy { .. }
+            | Self::GeneratorLate { .. }
+            | Self::Dropped(_)
+            | Self::Clamped { .. }
+            | Self::RequestsCut(_)
+            | Self::LogLost(_) => {}
+        }
+    }
+
     /// How much it matters.
     pub fn severity(&self) -> Severity {
         match self {

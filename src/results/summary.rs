@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Mask};
 use crate::engine::{Books, End, Outcome, ScriptFailure};
 use crate::metrics::{BUILTINS, Metric, OTHER, Selector, Series, Snapshot, Trend, Unit, Value};
 use crate::plan::{Judgement, Plan, Scenario, Verdict as TargetVerdict};
@@ -137,6 +137,37 @@ impl Summary {
         };
         summary.findings = finding::find(&summary, &outcome.total);
         summary
+    }
+
+    /// Hides secrets in every text, so that nothing that is laid out or stored shows one; the names of
+    /// metrics, which are words, stay.
+    pub fn apply(&mut self, mask: &Mask) {
+        let hide = |text: &mut String| mask.apply(text);
+        hide(&mut self.script_name);
+        self.base_url.iter_mut().chain(&mut self.warnings).for_each(hide);
+        for scenario in &mut self.scenarios {
+            hide(&mut scenario.name);
+        }
+        for judgement in &mut self.judgements {
+            let Judgement { key, text, observed_text, near, .. } = judgement;
+            [key, text, observed_text].into_iter().chain(near).for_each(hide);
+        }
+        for check in &mut self.checks {
+            [&mut check.group, &mut check.name].into_iter().for_each(hide);
+        }
+        for endpoint in &mut self.endpoints {
+            hide(&mut endpoint.name);
+        }
+        for failure in &mut self.failures {
+            hide(&mut failure.scenario);
+            failure.diagnostic.apply(mask);
+        }
+        self.errors.iter_mut().for_each(|error| error.apply(mask));
+        self.findings.iter_mut().for_each(|finding| finding.apply(mask));
+        match &mut self.end {
+            End::Aborted(text) | End::TargetFailed(text) => hide(text),
+            End::Finished | End::Interrupted | End::NoLoad => {}
+        }
     }
 
     /// The targets that don't hold, those without samples among them.

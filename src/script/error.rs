@@ -38,6 +38,11 @@ impl HostError {
         Self { message: message.into(), hint: None, fault: Fault::Misuse, word: None }
     }
 
+    /// What can't be declared.
+    pub fn declaration(message: impl Into<String>) -> Self {
+        Self { fault: Fault::Plan, ..Self::new(message) }
+    }
+
     /// What a plan can't be.
     pub fn plan(error: &PlanError) -> Self {
         Self {

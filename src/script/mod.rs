@@ -7,6 +7,7 @@
 
 mod bodies;
 mod bounded;
+mod command;
 mod data;
 mod declaration;
 mod diagnose;
@@ -28,6 +29,7 @@ mod place;
 mod program;
 mod registry;
 mod rename;
+mod secrets;
 mod stage;
 mod state;
 mod stdlib;
@@ -51,6 +53,7 @@ pub use log::{Level, LogLine};
 pub use modules::{MODULE_BYTES_MAX, ModuleFiles};
 pub use program::{Checked, Entry, Failure, Program, StillClock, functions};
 pub use registry::{Function, Kind, Parameter};
+pub use secrets::{SECRET_VARIABLE, SecretSource, Secrets};
 pub use stage::{OPERATIONS_MAX, Outside, Stage, Timeouts, Turn};
 pub use state::State;
 pub use value::{DEPTH_MAX, from_json, is_deeper_than, to_json, type_name};

@@ -21,6 +21,7 @@ use super::engine::CALL_LEVELS_MAX;
 use super::error::HostError;
 use super::log::{Level, LogLine};
 use super::modules::ModuleFiles;
+use super::secrets::Secrets;
 use super::vu::{Ending, Limit, Phase, Vu};
 use crate::fiber::{Cancelled, Current, Shared};
 use crate::http::{self, Clock};
@@ -61,6 +62,8 @@ pub struct Outside {
     pub params: Arc<GivenParams>,
     /// What holds where the script says nothing.
     pub defaults: Arc<RunDefaults>,
+    /// What `secret(name)` gives.
+    pub secrets: Secrets,
     /// The lowest level of the log that somebody reads.
     pub log_level: Level,
 }

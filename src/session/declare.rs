@@ -128,6 +128,7 @@ fn complete(
     declared: Plan,
     overrides: &Overrides,
 ) -> Result<Declared, Box<Diagnostic>> {
+    check_secrets(outside)?;
     let mut notes = check_params(outside, &declared.params)?;
     let mut plan = declared.clone();
     let refuse = |error| Box::new(program.plan_error(&error));
@@ -144,6 +145,17 @@ fn complete(
         ));
     }
     Ok(Declared { declared, plan, notes })
+}
+
+/// Whether the script has the secrets that the command line sets. Later runs of the top level read none.
+fn check_secrets(outside: &Outside) -> Result<(), Box<Diagnostic>> {
+    let Some((name, near)) = outside.secrets.complete().into_iter().next() else { return Ok(()) };
+    let refused =
+        Diagnostic::new(Code::Usage, format!("`--secret {name}`: the script asks for no such secret"));
+    Err(Box::new(refused.hint(match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("it does so with `const {} = secret(\"{name}\");`", name.to_uppercase()),
+    })))
 }
 
 /// Whether the script has the parameters that a user sets. The command line is written for it alone, an

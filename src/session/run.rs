@@ -43,6 +43,7 @@ pub fn run(
     }
     begin(&plan);
     let name = settings.source.name.clone();
+    let secrets = settings.outside.secrets.clone();
     let job = Job {
         source: settings.source,
         declared,
@@ -55,7 +56,9 @@ pub fn run(
     if let Some(Err(error)) = demo.map(Demo::stop) {
         outcome.errors.push(Diagnostic::new(Code::Other, format!("the embedded demo failed: {error}")));
     }
-    Ok(Summary::new(&name, &plan, &outcome))
+    let mut summary = Summary::new(&name, &plan, &outcome);
+    summary.apply(secrets.mask());
+    Ok(summary)
 }
 
 /// Looks for the hosts on a thread of its own: a host that is silent for seconds must not outlast a stop.

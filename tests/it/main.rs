@@ -15,6 +15,7 @@ mod functions;
 mod main_job;
 mod redact;
 mod script;
+mod secrets;
 mod server;
 mod stdlib;
 mod tidy;

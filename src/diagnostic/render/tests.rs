@@ -158,10 +158,31 @@ proptest::proptest! {
     #[test]
     fn any_line_and_place_fit_the_width(line in "[a-z\t日\u{301} ]{0,200}", column in 0u32..250, length in 0u32..300, width in 0usize..120) {
         let label = Label { source: None, position: Position { line: 1, column }, length, text: String::new() };
-        let quote = Quote::new(&line, &label, width);
+        let source = Source { name: String::new(), text: line };
+        let Some((line, span)) = quoted(&source, &label, &Mask::default()) else { return Ok(()) };
+        let quote = Quote::new(&line, span, width);
         let shown: usize = quote.text.chars().map(|c| c.width().unwrap_or(0)).sum();
         let limit = width.max(LINE_COLUMNS_MIN);
         proptest::prop_assert!(shown <= limit, "{shown} columns in {limit}: {:?}", quote.text);
         proptest::prop_assert!(quote.skip + quote.carets.len() <= limit + 1);
     }
+}
+
+#[test]
+fn a_quoted_line_is_shown_without_secrets_and_its_place_is_that_of_the_file() {
+    let mask = Mask::default();
+    mask.hide("hunter2222");
+    mask.hide("one\ntwo");
+    let shown = |text: &str, line: u32, column: u32| {
+        let source = Arc::new(Source { name: "a.rhai".into(), text: text.into() });
+        let diagnostic =
+            Diagnostic::new(Code::Script, "no `hunter2222`").at(&source, Position { line, column }, "");
+        render_masked(&diagnostic, &mask, false, 80)
+    };
+    let expected = "error: no `***`\n  --> a.rhai:1:17\n   |\n 1 | f(\"***\", htp)\n   |          ^^^\n";
+    assert_eq!(shown("f(\"hunter2222\", htp)", 1, 17), expected);
+    let expected = "error: no `***`\n  --> a.rhai:1:3\n   |\n 1 | f(\"***\", htp)\n   |   ^^^^^\n";
+    assert_eq!(shown("f(\"hunter2222\", htp)", 1, 3), expected);
+    let expected = "error: no `***`\n  --> a.rhai:2:7\n   |\n 2 | ***`; htp()\n   |       ^^^\n";
+    assert_eq!(shown("let a = `one\ntwo`; htp()", 2, 7), expected);
 }

@@ -31,6 +31,7 @@ mod response;
 mod retry;
 mod run;
 mod scenario;
+mod secret;
 mod shared;
 mod time;
 mod url;
@@ -63,6 +64,7 @@ pub(super) const MODULES: &[HostModule] = &[
     HostModule { register: data::register },
     HostModule { register: feeder::register },
     HostModule { register: shared::register },
+    HostModule { register: secret::register },
     HostModule { register: metric::register },
     HostModule { register: http::register },
     HostModule { register: response::register },
