@@ -31,7 +31,7 @@ pub(super) struct OutsideArguments {
     /// A variable for the script's `env(NAME)`; repeatable
     #[arg(short, long, value_name = "NAME=VALUE")]
     env: Vec<String>,
-    /// A value for the script's `param(NAME, …)`; repeatable. RUNNER_PARAM_NAME does the same
+    /// A value for the script's `param(NAME, …)`; repeatable. `RUNNER_PARAM_NAME` does the same
     #[arg(long, value_name = "NAME=VALUE")]
     param: Vec<String>,
     /// Where the script's `secret(NAME)` comes from: `env:VARIABLE`, `file:PATH` or `command:PROGRAM

@@ -172,12 +172,11 @@ impl Secrets {
                 })?;
                 return text_of(name, opened);
             }
-            (Some(source), _) => source,
+            (Some(source), _) | (None, Wanted::From(source)) => source,
             (None, _) if outside.env.contains_key(&own_variable) => {
                 &SecretSource::Environment(own_variable.clone())
             }
             (None, Wanted::Name) => &SecretSource::Environment(name.to_owned()),
-            (None, Wanted::From(source)) => source,
         };
         match source {
             SecretSource::Environment(variable) => match outside.env.get(variable) {

@@ -150,7 +150,7 @@ fn an_example_that_gives_something_else_is_noticed() {
     let (faults, _) = play(&[
         ("sound".to_owned(), "1 + 1 // 2".to_owned()),
         ("wrong".to_owned(), "let x = [1, 2]; // [1, 3]".to_owned()),
-        ("throws".to_owned(), "http::get(\"\").json()".to_owned()),
+        ("throws".to_owned(), "parse_json(\"{\")".to_owned()),
     ]);
     assert_eq!(faults.len(), 2, "{faults:#?}");
 }
@@ -174,8 +174,10 @@ fn every_example_of_the_top_level_declares_a_sound_plan() {
         let script = if is_run { format!("base_url(\"demo\");\n{script}") } else { script };
         let command = if is_run { "run" } else { "check" };
         let call = runner([command, "--allow-run", "example.rhai"]).file("example.rhai", &script);
-        // What the examples of `secret` ask for.
-        call.env("TOKEN", "of the environment").file("token.txt", "of the file\n").run().expect_code(0);
+        // What the examples of `secret` and `data` ask for.
+        let call = call.env("TOKEN", "of the environment").file("token.txt", "of the file\n");
+        let call = call.file("users.csv", "name,amount\nann,1.5\n").file("symbols.txt", "AAPL\n");
+        call.file("portfolios.json", "[{\"name\": \"a\"}]").run().expect_code(0);
         examples.push(example);
     }
     assert!(examples.len() > 10, "{examples:?}");

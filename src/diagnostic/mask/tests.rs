@@ -6,7 +6,9 @@ use super::*;
 
 fn mask(secrets: &[&str]) -> Mask {
     let mask = Mask::default();
-    secrets.iter().for_each(|secret| mask.hide(secret));
+    for secret in secrets {
+        mask.hide(secret);
+    }
     mask
 }
 
@@ -27,7 +29,7 @@ fn percent(text: &str) -> String {
 
 #[test]
 fn each_encoding_is_hidden() {
-    let hex: String = ODD.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = ODD.bytes().fold(String::new(), |all, byte| all + &format!("{byte:02x}"));
     let form: String = url::form_urlencoded::byte_serialize(ODD.as_bytes()).collect();
     for (encoding, code) in [
         ("plain", ODD.to_owned()),

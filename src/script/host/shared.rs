@@ -16,7 +16,7 @@ type Outcome<T> = Result<T, Box<EvalAltResult>>;
 #[derive(Debug, Clone)]
 struct SharedCounter {
     name: ImmutableString,
-    value: Rc<Arc<AtomicI64>>,
+    value: Arc<AtomicI64>,
 }
 
 pub(super) fn register(registry: &mut Registry<'_>) {
@@ -29,7 +29,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
             move |name: ImmutableString| -> Outcome<SharedCounter> {
                 stage.declaring("shared::counter")?;
                 let value = stage.outside().data.counter(&name);
-                Ok(SharedCounter { name, value: Rc::new(value) })
+                Ok(SharedCounter { name, value })
             },
         )
         .declares(

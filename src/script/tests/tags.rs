@@ -11,6 +11,11 @@ use crate::script::Course;
 fn total(play: &Play, selector: &str) -> Option<u64> {
     match play.snapshot().select(&super::Selector::parse(selector).unwrap())? {
         Value::Rate { total, .. } => Some(total),
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "small counts, from 0 up"
+        )]
         Value::Counter(sum) => Some(sum.round() as u64),
         Value::Trend(trend) => Some(trend.count()),
         Value::Gauge { .. } => None,
