@@ -41,7 +41,7 @@ fn replace(text: &mut ImmutableString, old: &str, new: &str) -> Outcome<()> {
         return Ok(());
     }
     if text.len().saturating_add(matches.saturating_mul(new.len())) > TEXT_BYTES_MAX {
-        return Err(too_large("Length of string"));
+        return Err(too_large("Length of string").into());
     }
     *text = text.replace(old, new).into();
     Ok(())
@@ -52,7 +52,7 @@ fn split<'t>(parts: impl Iterator<Item = &'t str>) -> Outcome<Array> {
     let mut list = Array::new();
     for part in parts {
         if list.len() == LIST_ITEMS_MAX {
-            return Err(too_large("Size of array/BLOB"));
+            return Err(too_large("Size of array/BLOB").into());
         }
         list.push(Dynamic::from(ImmutableString::from(part)));
     }
@@ -64,8 +64,8 @@ fn count(parts: INT) -> usize {
     usize::try_from(parts).unwrap_or(0).max(1)
 }
 
-fn too_large(what: &str) -> Box<EvalAltResult> {
-    EvalAltResult::ErrorDataTooLarge(what.to_owned(), Position::NONE).into()
+fn too_large(what: &str) -> EvalAltResult {
+    EvalAltResult::ErrorDataTooLarge(what.to_owned(), Position::NONE)
 }
 
 #[cfg(test)]
