@@ -327,7 +327,7 @@ fn what_is_no_script_is_named_with_what_to_do() {
     let output = shell("\"$RUNNER\" run x.rhai", write("x.rhai", b"\xef\xbb\xbffn flow() {}"));
     expect(&output, 0, "passed");
     let output = shell("mkdir x.rhai; \"$RUNNER\" run x.rhai", |_| {});
-    expect(&output, 104, "failed to read the script `x.rhai`");
+    expect(&output, 104, "`x.rhai` is a folder, not a script");
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!text.contains("did you mean"), "it is itself no better:\n{text}");
     let output = shell("\"$RUNNER\" run flo.rhai", |_| {});

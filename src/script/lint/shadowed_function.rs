@@ -1,5 +1,7 @@
 //! A function of the script that hides one of the host or of Rhai: the script's own wins, everywhere.
 
+use std::cell::LazyCell;
+
 use super::super::names;
 use super::{Finding, Lint, Subject};
 
@@ -15,7 +17,8 @@ const CALLED_BY_NAME: [&str; 9] =
 
 fn look(subject: &Subject<'_>) -> Vec<Finding> {
     let (context, survey) = (subject.context, subject.survey);
-    let native = names::native(subject.engine);
+    // Collected only if something asks: that takes longer than all the rest.
+    let native = LazyCell::new(|| names::native(subject.engine));
     let has = |arities: &names::Arities, name: &str, count: usize| {
         arities.get(name).is_some_and(|takes| takes.contains(&count))
     };
@@ -33,7 +36,7 @@ fn look(subject: &Subject<'_>) -> Vec<Finding> {
                 .iter()
                 .any(|call| call.is_method && call.name == name && call.arguments.len() == count)
         };
-        (has(&native, name, count + 1) && is_called())
+        (is_called() && has(&native, name, count + 1))
             .then(|| format!("the function `{name}` hides the method `.{name}(…)`, which the script calls"))
     };
     let functions =
