@@ -39,6 +39,7 @@ mod tests;
 mod trace;
 mod value;
 mod vu;
+mod wording;
 
 pub use data::{DATA_BYTES_MAX, Shelf};
 pub use declaration::DEMO_URL;

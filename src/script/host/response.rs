@@ -131,7 +131,7 @@ pub(in super::super) const PROPERTIES: &[&str] = &[
     "remote_port",
 ];
 
-/// What scripts read of its timings.
+/// What scripts read of its timings, as the reference lists them: `timings.duration`.
 pub(in super::super) const TIMING_PROPERTIES: &[&str] = &{
     let mut names = [""; TIMINGS.len()];
     let mut index = 0;

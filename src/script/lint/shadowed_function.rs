@@ -48,9 +48,7 @@ fn look(subject: &Subject<'_>) -> Vec<Finding> {
             Some(Finding::new(function.place, message, hint))
         });
     let modules = (subject.survey.imports.iter())
-        .filter(|(name, _)| {
-            context.host.keys().any(|host| host.split_once("::").is_some_and(|(module, _)| module == name))
-        })
+        .filter(|(name, _)| context.functions.iter().any(|host| host.module() == Some(name.as_str())))
         .map(|(name, place)| {
             Finding::new(
                 *place,

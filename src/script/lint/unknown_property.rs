@@ -73,6 +73,8 @@ fn unknown(property: &Expr) -> Option<Finding> {
         Expr::Index(pair, ..) => return unknown(&pair.lhs),
         _ => return None,
     };
+    // Those of timings are listed with what they are of.
+    let known: Vec<&str> = known.iter().map(|name| name.rsplit('.').next().unwrap_or(name)).collect();
     if known.contains(&name.as_str()) {
         return None;
     }
