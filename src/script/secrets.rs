@@ -159,6 +159,7 @@ impl Secrets {
         self.0.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    #[expect(clippy::match_same_arms, reason = "the order of the arms is the precedence")]
     fn read(&self, name: &str, wanted: &Wanted, outside: &Outside) -> Result<String, HostError> {
         let own_variable = variable(name);
         let source = match (self.0.given.get(name), wanted) {
@@ -172,11 +173,12 @@ impl Secrets {
                 })?;
                 return text_of(name, opened);
             }
-            (Some(source), _) | (None, Wanted::From(source)) => source,
+            (Some(source), _) => source,
             (None, _) if outside.env.contains_key(&own_variable) => {
                 &SecretSource::Environment(own_variable.clone())
             }
             (None, Wanted::Name) => &SecretSource::Environment(name.to_owned()),
+            (None, Wanted::From(source)) => source,
         };
         match source {
             SecretSource::Environment(variable) => match outside.env.get(variable) {
