@@ -22,7 +22,7 @@ pub(super) struct ScriptArguments {
     /// A variable for the script's `env(NAME)`; repeatable
     #[arg(short, long, value_name = "NAME=VALUE")]
     env: Vec<String>,
-    /// A value for the script's `param(NAME, …)`; repeatable. RUNNER_PARAM_NAME does the same
+    /// A value for the script's `param(NAME, …)`; repeatable, as is the variable `RUNNER_PARAM_NAME`
     #[arg(long, value_name = "NAME=VALUE")]
     param: Vec<String>,
     /// Configuration file, TOML or JSON; by default `runner.toml` or `.runner.toml` in the working directory

@@ -215,7 +215,8 @@ impl Declaration {
         let own = self.options.take().unwrap_or_default();
         let mut below = defaults.options.clone();
         // A load of the defaults needs a flow, and gives way to scenarios.
-        if !self.scenarios.is_empty() || !(has_flow || !RunOptions::load_among(&own).is_empty()) {
+        let wants_load = has_flow || !RunOptions::load_among(&own).is_empty();
+        if !self.scenarios.is_empty() || !wants_load {
             let load: Vec<String> = RunOptions::load_among(&below).into_iter().map(str::to_owned).collect();
             below.retain(|name, _| !load.iter().any(|load| load == canonical(name)));
         }

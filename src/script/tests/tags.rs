@@ -8,10 +8,11 @@ use crate::metrics::Value;
 use crate::plan::{Bound, Curve, Users};
 use crate::script::Course;
 
+/// How many samples, or the sum of a counter that grows by one.
 fn total(play: &Play, selector: &str) -> Option<u64> {
     match play.snapshot().select(&super::Selector::parse(selector).unwrap())? {
         Value::Rate { total, .. } => Some(total),
-        Value::Counter(sum) => Some(sum.round() as u64),
+        Value::Counter(sum) => (0..100).find(|count| (sum - *count as f64).abs() < 1e-9),
         Value::Trend(trend) => Some(trend.count()),
         Value::Gauge { .. } => None,
     }
