@@ -229,7 +229,12 @@ impl PlanError {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             PlanError::UnknownOption { near, known, .. } => match did_you_mean(near) {
-                Some(near) => format!("{near} its options are {}", quoted(known)),
+                Some(meant) => {
+                    // The nearest first; the others as the reference has them, the owner's own in front.
+                    let others = known.iter().filter(|known| !near.contains(known));
+                    let known: Vec<String> = near.iter().chain(others).cloned().collect();
+                    format!("{meant} its options are {}", quoted(&known))
+                }
                 None => format!("its options are {}", quoted(known)),
             },
             PlanError::ForeignOption { executor, option, owners, known } => {

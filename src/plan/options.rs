@@ -135,9 +135,7 @@ impl<'a> Reader<'a> {
             if !known.clone().any(|known| known == name) {
                 let near: Vec<String> =
                     suggest(written, known.clone()).into_iter().map(String::from).collect();
-                // The nearest first; the others in the order of the reference, the executor's own in front.
-                let others = known.filter(|known| !near.iter().any(|near| near == known));
-                let known = near.iter().cloned().chain(others.map(String::from)).collect();
+                let known = known.map(String::from).collect();
                 let (owner, option) = (self.owner.clone(), written.clone());
                 return Err(PlanError::UnknownOption { owner, option, near, known });
             }

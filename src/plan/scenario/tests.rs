@@ -54,7 +54,7 @@ fn an_unknown_option_finds_its_neighbours() {
     ");
     insta::assert_snapshot!(complaint(json!({"executor": "constant-vus", "stages": [], "flow": "a"})), @r"
     executor `constant-vus` has no option `stages`
-    hint: `ramping-vus` has `stages`; `constant-vus` has `tags`, `vus`, `duration`, `executor`, `flow`, `think`, `start_time`, `graceful_stop`, `base_url` and `env`
+    hint: `ramping-vus` has `stages`; `constant-vus` has `vus`, `duration`, `executor`, `flow`, `think`, `start_time`, `graceful_stop`, `base_url`, `env` and `tags`
     ");
 }
 
