@@ -18,7 +18,7 @@ use super::names::{self, Arities, Known, Unknown};
 use super::place::{end_of_path, find_in_call, position};
 use super::registry::Function;
 use super::stage::OPERATIONS_MAX;
-use super::syntax::{counted, explain};
+use super::syntax::{counted, explain, shortened};
 use super::value::DEPTH_MAX;
 use super::vu::Limit;
 use super::wording::{WHAT_IS_IT, plain, thrown};
@@ -385,18 +385,6 @@ impl Context {
         modules.dedup();
         modules
     }
-}
-
-/// A message that quotes a huge text is cut in its middle.
-fn shortened(message: &str) -> String {
-    const CHARACTERS_MAX: usize = 500;
-    const KEPT: usize = 200;
-    let count = message.chars().count();
-    if count <= CHARACTERS_MAX {
-        return message.to_owned();
-    }
-    let first = message.chars().take(KEPT);
-    first.chain(" … ".chars()).chain(message.chars().skip(count - KEPT)).collect()
 }
 
 /// The diagnostic with the names near the one that is wrong; as it was without any.

@@ -192,6 +192,18 @@ pub(super) fn in_backticks(text: &str) -> String {
     out + rest
 }
 
+/// A message that quotes a huge text is cut in its middle.
+pub(super) fn shortened(message: &str) -> String {
+    const CHARACTERS_MAX: usize = 500;
+    const KEPT: usize = 200;
+    let count = message.chars().count();
+    if count <= CHARACTERS_MAX {
+        return message.to_owned();
+    }
+    let first = message.chars().take(KEPT);
+    first.chain(" … ".chars()).chain(message.chars().skip(count - KEPT)).collect()
+}
+
 /// Our messages begin in lower case, except with a word in capitals.
 pub(super) fn lower_first(text: &str) -> String {
     let mut characters = text.chars();

@@ -150,7 +150,7 @@ fn an_example_that_gives_something_else_is_noticed() {
     let (faults, _) = play(&[
         ("sound".to_owned(), "1 + 1 // 2".to_owned()),
         ("wrong".to_owned(), "let x = [1, 2]; // [1, 3]".to_owned()),
-        ("throws".to_owned(), "parse_json(\"{\")".to_owned()),
+        ("throws".to_owned(), "throw \"broken\";".to_owned()),
     ]);
     assert_eq!(faults.len(), 2, "{faults:#?}");
 }

@@ -80,8 +80,8 @@ const TEXTS: [(&str, &str, &str, Draw); 29] = [
     ("fake::state()", "a state", "fake::state().is_empty() // false", |rng| {
         address::StateName(EN).fake_with_rng(rng)
     }),
-    ("fake::zip()", "a postal code", "fake::zip().len() > 0 // true", |rng| {
-        address::ZipCode(EN).fake_with_rng(rng)
+    ("fake::zip()", "a postal code of five digits", "fake::zip().len() // 5", |rng| {
+        format!("{:05}", rng.random_range(501..99_951))
     }),
     ("fake::country()", "a country", "fake::country().is_empty() // false", |rng| {
         address::CountryName(EN).fake_with_rng(rng)
@@ -315,5 +315,31 @@ mod tests {
         assert!((0..100).all(|_| (1.0..=1.02).contains(&cents(&mut rng, 100, 102))));
         let (first, last) = (to_day("-009999-01-01").unwrap(), to_day("9999-12-31").unwrap());
         assert!(!day(&mut rng, first, last).is_empty());
+    }
+
+    #[test]
+    fn what_the_examples_say_holds_of_every_draw() {
+        let mut rng = rng();
+        let mut draw = |signature: &str| {
+            let (.., draw) = TEXTS.iter().find(|(known, ..)| *known == signature).unwrap();
+            draw(&mut rng)
+        };
+        for _ in 0..2_000 {
+            assert_eq!(draw("fake::country_code()").len(), 2);
+            assert_eq!(draw("fake::currency()").len(), 3);
+            assert_eq!(draw("fake::zip()").len(), 5);
+            assert!(draw("fake::name()").contains(' '));
+            assert!(draw("fake::time_zone()").contains('/'));
+            assert!(!draw("fake::user_name()").contains(' '));
+            assert!(!draw("fake::word()").contains(' '));
+            assert!(draw("fake::sentence()").ends_with('.'));
+            assert!(draw("fake::paragraph()").len() > 20);
+            let password = draw("fake::password()");
+            assert!((12..=20).contains(&password.chars().count()), "{password}");
+            let email = draw("fake::email()");
+            assert!(email.is_ascii() && email.matches('@').count() == 1 && !email.contains(".@"), "{email}");
+            let url = draw("fake::url()");
+            assert!(url::Url::parse(&url).is_ok_and(|url| url.host_str().is_some()), "{url}");
+        }
     }
 }
