@@ -178,7 +178,10 @@ impl Context {
         let diagnostic = self.at(Diagnostic::new(code, message), place, error.word.as_deref());
         match &error.hint {
             Some(hint) => diagnostic.hint(hint.clone()),
-            None => diagnostic,
+            None => match takes_what(&error.message).filter(|name| self.lists(name)) {
+                Some(name) => self.forms(diagnostic, name, None),
+                None => diagnostic,
+            },
         }
     }
 
@@ -385,6 +388,12 @@ impl Context {
         modules.dedup();
         modules
     }
+}
+
+/// The function of a message such as "`crypto::md5` takes a text or bytes, not an integer".
+fn takes_what(message: &str) -> Option<&str> {
+    let (name, rest) = message.strip_prefix('`')?.split_once('`')?;
+    rest.starts_with(" takes ").then_some(name)
 }
 
 /// The diagnostic with the names near the one that is wrong; as it was without any.

@@ -30,6 +30,17 @@ pub(super) fn register(registry: &mut Registry<'_>) {
     registry.example("check(http::get(\"/health\").status == 200, \"is healthy\") // true");
     let stage = Rc::clone(&registry.stage);
     registry.define(
+        "check(condition, name, tags)",
+        "the same with tags on the sample",
+        move |holds: bool, name: ImmutableString, tags: Dynamic| -> Outcome<bool> {
+            let vu = stage.acting("check")?;
+            record(&stage, &vu, &name, holds, &to_tags(&tags)?);
+            Ok(holds)
+        },
+    );
+    registry.takes("tags", "map").example("check(true, \"is paid\", #{ part: \"checkout\" }) // true");
+    let stage = Rc::clone(&registry.stage);
+    registry.define(
         "check(value, checks)",
         "records each of the map's closures, called with the value; returns whether all hold",
         move |context: NativeCallContext<'_>, value: Dynamic, checks: Map| {
@@ -48,6 +59,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
             check(&context, &stage, &value, &checks, &to_tags(&tags)?)
         },
     );
+    registry.takes("checks", "map").takes("tags", "map");
     registry.example("check(http::get(\"/health\"), #{ \"is healthy\": |r| r.status == 200 }, #{ part: \"health\" }) // true");
     let stage = Rc::clone(&registry.stage);
     registry.overload("check", move |context: NativeCallContext<'_>, value: Dynamic, checks: FrozenMap| {
@@ -60,12 +72,6 @@ pub(super) fn register(registry: &mut Registry<'_>) {
             check(&context, &stage, &value, &checks.to_map(), &to_tags(&tags)?)
         },
     );
-    let stage = Rc::clone(&registry.stage);
-    registry.overload("check", move |holds: bool, name: ImmutableString, tags: Dynamic| -> Outcome<bool> {
-        let vu = stage.acting("check")?;
-        record(&stage, &vu, &name, holds, &to_tags(&tags)?);
-        Ok(holds)
-    });
     registry.mistake("check", |name: ImmutableString, _: bool| -> Outcome<bool> {
         Err(HostError::new("`check` takes the condition first, then the name")
             .hint(format!("write `check(condition, \"{name}\")`"))

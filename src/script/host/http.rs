@@ -10,7 +10,7 @@ use super::super::registry::Registry;
 use super::super::stage::Stage;
 use super::super::value::{described, to_json, type_name};
 use super::super::vu::{Route, Vu};
-use super::argument::misfit;
+use super::argument::{misfit, to_map};
 use super::metric::to_tags;
 use super::response::Reply;
 use crate::diagnostic::suggest;
@@ -75,8 +75,21 @@ pub(super) const OPTIONS: [&str; 10] = [
 ];
 
 /// Options that other tools have and later versions will.
-const LATER: [&str; 8] =
-    ["multipart", "cookies", "jar", "auth", "redirects", "compression", "response_type", "responseType"];
+const LATER: [&str; 13] = [
+    "multipart",
+    "cookies",
+    "jar",
+    "auth",
+    "redirects",
+    "max_redirects",
+    "compression",
+    "response_type",
+    "responseType",
+    "discard_response_body",
+    "proxy",
+    "tls",
+    "insecure_skip_tls_verify",
+];
 
 /// Statuses that don't count as failed, as in k6.
 const EXPECTED: std::ops::Range<u16> = 200..400;
@@ -123,10 +136,11 @@ pub(super) fn register(registry: &mut Registry<'_>) {
     registry.define(
         "http::request(method, url, options)",
         "the same with options",
-        move |method: ImmutableString, url: ImmutableString, options: Map| {
-            request(&stage, &method, url, &options)
+        move |method: ImmutableString, url: ImmutableString, options: Dynamic| {
+            request(&stage, &method, url, &to_map("http::request", options)?)
         },
     );
+    registry.takes("options", "map");
     registry.example("http::request(\"POST\", \"/dsl/execute\", #{ json: #{ query: \"GET PRICE FOR AAPL\" } }).status // 200");
     registry.mistake("http::request", |_: Dynamic, _: Dynamic, _: Dynamic, _: Dynamic| -> Outcome<Reply> {
         Err(as_in_k6("http::request").into())

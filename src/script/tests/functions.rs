@@ -257,3 +257,39 @@ fn a_user_knows_who_it_is_and_logs_so() {
     let _ = play.call_as(&play.vu(42), "flow").unwrap();
     assert_eq!(*play.log.borrow(), ["42 0 test", "p", "#{\"a\": 1}"]);
 }
+
+#[test]
+fn constant_lists_and_maps_are_taken_where_lists_and_maps_are() {
+    let play = Play::new(
+        "const L = [1, 2, 3];\nconst M = #{ a: 1 };\nconst HOLDS = #{ \"one\": |n| n == 1 };\nconst TAGS = #{ kind: \"x\" };\nconst C = counter(\"c\");\n\
+         fn flow() {\n\
+             global::C.add(1, global::TAGS);\n\
+             check(1, global::HOLDS, global::TAGS);\n\
+             [shuffle(global::L).len(), sample(global::L, 2).len(), url::query(global::M), random::weighted(global::M),\n\
+              crypto::jwt_claims(crypto::jwt(global::M, \"k\")).a, encoding::json(global::L)]\n\
+         }",
+    );
+    let given = play.call("flow").unwrap().to_string();
+    assert_eq!(given, "[3, 2, \"a=1\", \"a\", 1, \"[1,2,3]\"]");
+    assert!(matches!(play.metric("c{kind:x}"), Some(Value::Counter(_))));
+}
+
+#[test]
+fn uuids_and_made_up_people_follow_the_seed_and_the_user() {
+    let play = Play::new(
+        "fn flow() { `${uuid()} ${fake::name()} ${shuffle([1, 2, 3, 4, 5, 6, 7])} ${random::normal(0, 1)}` }",
+    );
+    let draw = |id: u64| play.call_as(&play.vu(id), "flow").unwrap().into_string().unwrap();
+    assert_eq!(draw(1), draw(1));
+    assert_ne!(draw(1), draw(2));
+    assert_eq!(draw(1).as_bytes()[14], b'4', "version 4");
+}
+
+#[test]
+fn bytes_are_taken_where_a_text_is() {
+    let play = flow(
+        "let b = encoding::bytes(\"616263\", \"hex\");\n\
+         [encoding::base64(b), crypto::md5(b) == crypto::md5(\"abc\"), regex::find(b, \"b.\"), encoding::text(b), encoding::json_decode(encoding::bytes(\"[5]\"))]",
+    );
+    assert_eq!(play.call("flow").unwrap().to_string(), "[\"YWJj\", true, \"bc\", \"abc\", [5]]");
+}
