@@ -8,6 +8,7 @@ use super::super::declaration::{to_duration, to_options};
 use super::super::error::HostError;
 use super::super::place::position;
 use super::super::registry::Registry;
+use super::super::value::described;
 use crate::plan::{PlanError, Think, Weighted};
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
@@ -135,12 +136,16 @@ fn values(registry: &mut Registry<'_>) {
         registry
             .mistake(name, move |number: Dynamic| -> Outcome<Think> { Err(no_unit(name, &number).into()) });
     }
-    registry.mistake("between", |min: Dynamic, _: Dynamic| -> Outcome<Think> {
-        Err(no_unit("between", &min).into())
+    registry.mistake("between", |min: Dynamic, max: Dynamic| -> Outcome<Think> {
+        Err(no_unit("between", if min.is_string() { &max } else { &min }).into())
     });
 }
 
-fn no_unit(name: &str, number: &Dynamic) -> HostError {
-    HostError::new(format!("`{name}` takes durations with a unit, not {number}"))
-        .hint(format!("write \"{number}s\" for seconds, \"{number}ms\" for milliseconds"))
+fn no_unit(name: &str, value: &Dynamic) -> HostError {
+    if value.is_int() || value.is_float() {
+        return HostError::new(format!("`{name}` takes durations with a unit, not {value}"))
+            .hint(format!("write \"{value}s\" for seconds, \"{value}ms\" for milliseconds"));
+    }
+    HostError::new(format!("`{name}` takes durations with a unit, not {}", described(value)))
+        .hint("write \"2s\" for seconds, \"500ms\" for milliseconds")
 }

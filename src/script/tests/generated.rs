@@ -76,6 +76,7 @@ fn sound(parameter: &Parameter) -> &'static str {
         "method" => return "\"GET\"",
         "token" => return "\"eyJhbGciOiJIUzI1NiJ9.e30.e30\"",
         "tags" | "options" => return "#{}",
+        "name" => return "\"a_name\"",
         "first" | "last" => return "\"2026-11-24\"",
         _ => {}
     }
@@ -239,6 +240,9 @@ fn extreme_values_in_a_flow_neither_panic_nor_hang() {
                     let mut arguments: Vec<&str> = function.parameters.iter().map(|one| sound(one)).collect();
                     arguments[at] = value;
                     calls.add(function.name(), format!("{callee}({})", arguments.join(", ")));
+                    if function.arity() == 1 {
+                        continue;
+                    }
                     // All at once as well.
                     let all = vec![*value; function.arity()].join(", ");
                     calls.add(function.name(), format!("{callee}({all})"));
@@ -280,4 +284,42 @@ fn wrong_and_extreme_values_at_the_top_level_neither_panic_nor_hang() {
         }
         assert!(start.elapsed() < CALL_MAX, "{callee} took {:?}", start.elapsed());
     }
+}
+
+#[test]
+fn wrong_types_at_the_top_level_name_the_function_and_what_it_got() {
+    let all = functions();
+    let mut faults = Vec::new();
+    let mut count = 0;
+    for function in all.iter().filter(|function| function.declares && function.kind == Kind::Function) {
+        for at in 0..function.arity() {
+            for (value, kind) in VALUES {
+                let same =
+                    |other: &&Function| other.name() == function.name() && other.arity() == function.arity();
+                if all.iter().filter(same).any(|other| takes_kind(&other.parameters[at].takes, kind)) {
+                    continue;
+                }
+                let mut arguments: Vec<&str> = function.parameters.iter().map(sound).collect();
+                arguments[at] = value;
+                let call = format!("{}({})", function.name(), arguments.join(", "));
+                count += 1;
+                match load(&format!("{call};\nfn flow() {{}}")) {
+                    // k6's `new Trend(name, isTime)`.
+                    Ok(_) if call == "trend(\"a_name\", true)" => {}
+                    Ok(_) => faults.push(format!("{call} is taken")),
+                    Err(told) => {
+                        let got = told.message.contains(kind)
+                            || (kind == "true or false" && told.message.contains("boolean"))
+                            || told.message.contains(value);
+                        let hint = told.hint.as_deref().unwrap_or_default();
+                        if !(told.message.contains(short(function.name())) && got && hint.contains("write")) {
+                            faults.push(format!("{call}: {} {hint}", told.message));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(count > 80, "{count}");
+    assert!(faults.is_empty(), "{} of {count}:\n{}", faults.len(), faults.join("\n"));
 }
