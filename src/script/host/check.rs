@@ -59,8 +59,6 @@ pub(super) fn register(registry: &mut Registry<'_>) {
             check(&context, &stage, &value, &checks, &to_tags(&tags)?)
         },
     );
-    registry.takes("checks", "map").takes("tags", "map");
-    registry.example("check(http::get(\"/health\"), #{ \"is healthy\": |r| r.status == 200 }, #{ part: \"health\" }) // true");
     let stage = Rc::clone(&registry.stage);
     registry.overload("check", move |context: NativeCallContext<'_>, value: Dynamic, checks: FrozenMap| {
         check(&context, &stage, &value, &checks.to_map(), &TagSet::default())
@@ -72,6 +70,8 @@ pub(super) fn register(registry: &mut Registry<'_>) {
             check(&context, &stage, &value, &checks.to_map(), &to_tags(&tags)?)
         },
     );
+    registry.takes("checks", "map").takes("tags", "map");
+    registry.example("check(http::get(\"/health\"), #{ \"is healthy\": |r| r.status == 200 }, #{ part: \"health\" }) // true");
     registry.mistake("check", |name: ImmutableString, _: bool| -> Outcome<bool> {
         Err(HostError::new("`check` takes the condition first, then the name")
             .hint(format!("write `check(condition, \"{name}\")`"))
