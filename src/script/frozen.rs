@@ -159,7 +159,7 @@ impl FrozenList {
     }
 
     /// What makes a plain list of this one refuses to make a longer one than scripts may have.
-    fn fits(&self, what: &str) -> Result<(), HostError> {
+    pub(super) fn fits(&self, what: &str) -> Result<(), HostError> {
         if self.len() <= LIST_ITEMS_MAX {
             return Ok(());
         }
@@ -398,7 +398,10 @@ fn register_list(engine: &mut Engine) {
     reads(engine, "extract", |list: &mut FrozenList, start: INT, length: INT| slice(list, start, length));
     reads(engine, "map", map_list);
     reads(engine, "filter", filter_list);
-    reads(engine, "copy", |list: &mut FrozenList| list.thaw());
+    reads(engine, "copy", |list: &mut FrozenList| -> Result<Array, Box<EvalAltResult>> {
+        list.fits("copy")?;
+        Ok(list.thaw())
+    });
     reads(engine, "to_string", |list: &mut FrozenList| shown(list));
     reads(engine, "to_debug", |list: &mut FrozenList| shown(list));
 }

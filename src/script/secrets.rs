@@ -169,6 +169,7 @@ impl Secrets {
                     HostError::declaration(format!(
                         "failed to read the secret `{name}` from `{shown}`: {error}"
                     ))
+                    .hint("the path starts where `runner` is called")
                     .word(name)
                 })?;
                 return text_of(name, opened);

@@ -22,6 +22,12 @@ pub(super) use lines::Lines;
 pub(super) use table::{COLUMN_KINDS, Cell, CsvOptions, Kind as ColumnKind, Table};
 pub(super) use tree::{Node, Span, Tree};
 
+/// Shared counters of a script: each is a word that all workers write to.
+const COUNTERS_MAX: usize = 1_000;
+
+/// Feeders of a script.
+const FEEDERS_MAX: usize = 1_000;
+
 /// What the control thread read and every worker finds.
 #[derive(Debug, Default)]
 pub struct Shelf(Mutex<Content>);
@@ -59,13 +65,22 @@ impl Shelf {
     }
 
     /// The counter of that name.
-    pub(super) fn counter(&self, name: &str) -> Arc<AtomicI64> {
-        Arc::clone(self.content().counters.entry(name.to_owned()).or_default())
+    pub(super) fn counter(&self, name: &str) -> Result<Arc<AtomicI64>, HostError> {
+        let counters = &mut self.content().counters;
+        if counters.len() >= COUNTERS_MAX && !counters.contains_key(name) {
+            return Err(HostError::new(format!("a script can share at most {COUNTERS_MAX} counters"))
+                .hint("for figures of the summary there are metrics: `counter(name)`"));
+        }
+        Ok(Arc::clone(counters.entry(name.to_owned()).or_default()))
     }
 
     /// Who reads the feeder that a script declares as its `number`th.
-    pub(super) fn owner(&self, number: usize) -> Arc<OnceLock<String>> {
-        Arc::clone(self.content().owners.entry(number).or_default())
+    pub(super) fn owner(&self, number: usize) -> Result<Arc<OnceLock<String>>, HostError> {
+        if number > FEEDERS_MAX {
+            return Err(HostError::new(format!("a script can declare at most {FEEDERS_MAX} feeders"))
+                .hint("declare a feeder once, as a `const`, and ask it for rows in flows"));
+        }
+        Ok(Arc::clone(self.content().owners.entry(number).or_default()))
     }
 
     fn content(&self) -> std::sync::MutexGuard<'_, Content> {

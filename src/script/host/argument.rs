@@ -50,6 +50,7 @@ pub(super) fn to_finite(function: &str, name: &str, value: &Dynamic) -> Outcome<
 /// A list, or a constant one.
 pub(super) fn to_list(function: &str, value: Dynamic) -> Outcome<Array> {
     if let Some(frozen) = value.read_lock::<FrozenList>() {
+        frozen.fits(function)?;
         return Ok(frozen.iter().collect());
     }
     if value.is_array() {

@@ -108,7 +108,7 @@ fn feeder(stage: &Stage, list: Dynamic, mode: &str, number: usize) -> Outcome<Fe
     if list.is_empty() {
         return Err(HostError::new("`feeder` got an empty list").hint("it needs at least one row").into());
     }
-    let owner = stage.outside().data.owner(number);
+    let owner = stage.outside().data.owner(number)?;
     Ok(Feeder(Rc::new(Feed { list, mode: *mode, owner, is_owned: Cell::new(false) })))
 }
 

@@ -28,7 +28,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
             "a number that all users count up together, from 0; no metric",
             move |name: ImmutableString| -> Outcome<SharedCounter> {
                 stage.declaring("shared::counter")?;
-                let value = stage.outside().data.counter(&name);
+                let value = stage.outside().data.counter(&name)?;
                 Ok(SharedCounter { name, value })
             },
         )

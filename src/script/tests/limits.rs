@@ -152,3 +152,91 @@ fn a_stopped_user_can_be_called_again() {
     assert!(matches!(play.call_until(&vu, "flow", 5), Err(Failure::Stopped)));
     assert_eq!(play.call_as(&vu, "on_stop").unwrap().as_int(), Ok(5));
 }
+
+#[test]
+fn what_grows_item_by_item_has_a_limit_too() {
+    let half = crate::script::LIST_ITEMS_MAX / 2;
+    for (script, what) in [
+        (format!("let a = []; a.pad({half}, 0); let b = a; loop {{ a.push(0); a += b; }}"), "too large"),
+        (format!("let a = []; a.pad({half}, 0); let b = [a, a, a];"), "too large"),
+        ("let s = \"x\"; s.pad(100000000, \"y\");".to_owned(), "too large"),
+        (
+            "let s = \"0123456789\"; loop { let t = s; s.replace(\"0\", t); s = `${s}${s}`; }".to_owned(),
+            "too large",
+        ),
+    ] {
+        met(&flow(&script), what);
+    }
+}
+
+#[test]
+fn one_call_can_not_take_all_memory() {
+    for replace in ["s.replace(\"x\", s)", "s.replace('x', s)", "s.replace(\"\", s)"] {
+        met(&flow(&format!("let s = \"x\"; s.pad(1000000, \"x\"); {replace};")), "too large");
+    }
+    assert_eq!(
+        flow("let s = \"a-b-a\"; s.replace(\"a\", \"cc\"); s.replace('-', \"\"); s")
+            .value::<rhai::ImmutableString>(),
+        "ccbcc"
+    );
+}
+
+#[test]
+fn a_user_remembers_so_many_names() {
+    met(&flow("for n in 0..10001 { this[`n${n}`] = n; }"), "can remember at most 10000 names");
+    assert!(flow("for n in 0..20000 { this.name = n; } this.name").value::<i64>() == 19_999);
+}
+
+#[test]
+fn a_script_declares_so_many_metrics_counters_and_feeders() {
+    for (declare, said) in [
+        ("counter(`c${n}`)", "at most 1000 metrics"),
+        ("shared::counter(`c${n}`)", "at most 1000 counters"),
+        ("feeder([1], \"queue\")", "at most 1000 feeders"),
+    ] {
+        let refused = super::refusal(&format!("for n in 0..1001 {{ {declare}; }}\nfn flow() {{}}"));
+        assert!(refused.message.contains(said) && refused.hint.is_some(), "{}", shown(&refused));
+        assert!(!refused.labels.is_empty(), "{}", shown(&refused));
+    }
+}
+
+#[test]
+fn a_table_longer_than_any_list_is_walked_but_not_copied() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = crate::script::LIST_ITEMS_MAX + 1;
+    std::fs::write(folder.path().join("long.txt"), "x\n".repeat(rows)).unwrap();
+    let outside = crate::script::Outside { folder: folder.path().to_owned(), ..super::outside(&[]) };
+    let play = |body: &str| {
+        let script = format!("const L = data::lines(\"long.txt\");\nfn flow() {{ {body} }}");
+        Play::with(&script, outside.clone())
+    };
+    for (body, said) in [
+        ("global::L.copy()", "`copy` would make a list of 1000001 items"),
+        ("global::L.map(|x| x)", "`map` would make a list of 1000001 items"),
+        ("shuffle(global::L)", "`shuffle` would make a list of 1000001 items"),
+    ] {
+        met(&play(body), said);
+    }
+    let walked = play("let n = 0; for l in global::L { n += 1; } n").value::<i64>();
+    assert_eq!(walked, i64::try_from(rows).unwrap());
+}
+
+#[test]
+fn nothing_reaches_the_environment_the_disk_or_a_process() {
+    for name in [
+        "eval(\"1\")",
+        "exec(\"ls\")",
+        "system(\"ls\")",
+        "open_file(\"x\")",
+        "read_file(\"x\")",
+        "getenv(\"HOME\")",
+    ] {
+        assert!(super::load(&format!("fn flow() {{ {name} }}")).is_err(), "{name}");
+    }
+    let play = Play::with("fn flow() { env(\"HOME\", \"nothing\") }", super::outside(&[("A", "b")]));
+    assert_eq!(
+        play.call("flow").unwrap().into_string().unwrap(),
+        "nothing",
+        "what `env` gives is given to it"
+    );
+}
