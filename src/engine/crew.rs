@@ -345,6 +345,7 @@ fn part(means: &Means, plan: &Plan, scenario: &Scenario, shard: usize, first_id:
         start_ns: means.start_ns.saturating_add(start_ns),
         users: users.clone(),
         first_id,
+        seed: means.seed,
     };
     let cast = Cast::new(&scenario.name, tags, symbols, base_url, scenario.env.clone(), Some(course));
     Part {

@@ -85,6 +85,8 @@ pub struct Course {
     pub users: Users,
     /// The id of its first user.
     pub first_id: u64,
+    /// The run's seed, which the script itself may have set.
+    pub seed: u64,
 }
 
 /// What a scenario gives to each of its users on one worker.

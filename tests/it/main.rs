@@ -7,6 +7,7 @@
 
 mod check;
 mod config;
+mod data;
 mod demo;
 mod docs;
 mod engine;

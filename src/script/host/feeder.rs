@@ -73,7 +73,9 @@ pub(super) fn register(registry: &mut Registry<'_>) {
         "the row of this iteration; of this user, if it is \"unique\"",
         move |feeder: &mut Feeder| -> Outcome<Dynamic> {
             let vu = stage.acting("feeder.row")?;
-            feeder.0.row(&vu, stage.outside().seed)
+            // Of the whole run: `options(#{ seed })` may have set it.
+            let seed = vu.cast.course.as_ref().map_or(stage.outside().seed, |course| course.seed);
+            feeder.0.row(&vu, seed)
         },
     );
     registry.declares(

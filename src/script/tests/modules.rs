@@ -278,3 +278,18 @@ fn each_wrong_import_is_told_with_its_place_and_a_hint() {
     .collect();
     insta::assert_snapshot!(all.join("\n\n"));
 }
+
+#[test]
+fn a_script_imports_so_many_modules() {
+    let limit = crate::script::MODULES_MAX;
+    let names: Vec<String> = (0..=limit).map(|number| format!("m{number}.rhai")).collect();
+    let files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "fn f() { 1 }")).collect();
+    let imports = |count: usize| -> String {
+        let import = |text: String, number| text + &format!("import \"m{number}\" as m{number};\n");
+        (0..count).fold(String::new(), import) + "fn flow() {}"
+    };
+    assert!(load(&files, &imports(limit)).is_ok());
+    let refused = load(&files, &imports(limit + 1)).unwrap_err();
+    assert!(refused.message.contains("more than 100 modules"), "{}", shown(&refused));
+    assert!(refused.hint.is_some() && !refused.labels.is_empty(), "{}", shown(&refused));
+}

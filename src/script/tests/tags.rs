@@ -108,6 +108,7 @@ fn cast(bound: Option<Bound>) -> std::rc::Rc<Cast> {
         start_ns: 1_000_000_000,
         users,
         first_id: 1,
+        seed: 7,
     };
     Cast::new("buy", TagSet::default(), [Symbol::NONE; 2], None, BTreeMap::new(), Some(course))
 }
