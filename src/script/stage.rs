@@ -270,6 +270,19 @@ impl Stage {
             .into())
     }
 
+    /// The same for a function whose value flows want: a constant of the top level brings it to them.
+    pub(super) fn declaring_constant(&self, call: &str, constant: &str) -> Result<(), Box<EvalAltResult>> {
+        if self.vu().phase == Phase::Declare {
+            return Ok(());
+        }
+        let function = call.split('(').next().unwrap_or(call);
+        Err(HostError::new(format!("`{function}` can only be called at the top level"))
+            .hint(format!(
+                "declare it there, `const {constant} = {call};`, and read it as `global::{constant}`"
+            ))
+            .into())
+    }
+
     /// Waits for `future`, letting the worker's other users run.
     pub(super) fn wait<F: Future>(&self, vu: &Vu, future: F) -> Result<F::Output, Box<EvalAltResult>> {
         let mut suspended = false;

@@ -14,7 +14,7 @@ fn asked(script: &str, workers: &str, rows: usize) -> (Finished, Vec<String>) {
     let script = format!("base_url(\"{}\");\n{script}", server.url());
     let run = runner(["run", "--workers", workers, "test.rhai"]).file("test.rhai", &script);
     let finished = run.file("rows.csv", &table).run();
-    let mut asked: Vec<String> = server.requests().iter().map(|request| request.text()).collect();
+    let mut asked: Vec<String> = server.requests().iter().map(crate::server::Request::text).collect();
     asked.sort();
     (finished, asked)
 }

@@ -34,7 +34,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
         "the same with tags on the sample",
         move |holds: bool, name: ImmutableString, tags: Dynamic| -> Outcome<bool> {
             let vu = stage.acting("check")?;
-            record(&stage, &vu, &name, holds, &to_tags(&tags)?);
+            record(&stage, &vu, &name, holds, &to_tags("check", &tags)?);
             Ok(holds)
         },
     );
@@ -56,7 +56,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
         "check(value, checks, tags)",
         "the same with tags on the samples",
         move |context: NativeCallContext<'_>, value: Dynamic, checks: Map, tags: Dynamic| {
-            check(&context, &stage, &value, &checks, &to_tags(&tags)?)
+            check(&context, &stage, &value, &checks, &to_tags("check", &tags)?)
         },
     );
     let stage = Rc::clone(&registry.stage);
@@ -67,7 +67,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
     registry.overload(
         "check",
         move |context: NativeCallContext<'_>, value: Dynamic, checks: FrozenMap, tags: Dynamic| {
-            check(&context, &stage, &value, &checks.to_map(), &to_tags(&tags)?)
+            check(&context, &stage, &value, &checks.to_map(), &to_tags("check", &tags)?)
         },
     );
     registry.takes("checks", "map").takes("tags", "map");

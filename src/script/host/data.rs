@@ -69,7 +69,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
             "data::json(path)",
             "the list or map of a JSON file; read once, shared by all users",
             move |path: ImmutableString| -> Outcome<Dynamic> {
-                let outside = declaring(&stage, "data::json")?;
+                let outside = declaring(&stage, "data::json", &path)?;
                 Ok(FrozenMap::tree(outside.data.tree(&outside.folder, &path)?))
             },
         )
@@ -81,7 +81,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
             "data::lines(path)",
             "the lines of a text file that aren't blank; read once, shared by all users",
             move |path: ImmutableString| -> Outcome<FrozenList> {
-                let outside = declaring(&stage, "data::lines")?;
+                let outside = declaring(&stage, "data::lines", &path)?;
                 Ok(FrozenList::lines(outside.data.lines(&outside.folder, &path)?))
             },
         )
@@ -89,7 +89,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
 }
 
 fn csv(stage: &Stage, path: &str, options: Option<Dynamic>) -> Outcome<FrozenList> {
-    let outside = declaring(stage, "data::csv")?;
+    let outside = declaring(stage, "data::csv", path)?;
     let options = options.map_or_else(
         || Ok(CsvOptions { delimiter: b',', has_header: true, columns: None, types: Vec::new() }),
         read,
@@ -98,12 +98,8 @@ fn csv(stage: &Stage, path: &str, options: Option<Dynamic>) -> Outcome<FrozenLis
 }
 
 /// What the script takes from outside, for a function that reads a file of it.
-fn declaring<'a>(stage: &'a Stage, function: &str) -> Outcome<&'a super::super::Outside> {
-    stage.declaring(function).map_err(|_| {
-        HostError::new(format!("`{function}` can only be called at the top level")).hint(
-            "files are read once, before the load: `const ROWS = …;` there, and `global::ROWS` in functions",
-        )
-    })?;
+fn declaring<'a>(stage: &'a Stage, function: &str, path: &str) -> Outcome<&'a super::super::Outside> {
+    stage.declaring_constant(&format!("{function}(\"{path}\")"), "ROWS")?;
     Ok(stage.outside())
 }
 

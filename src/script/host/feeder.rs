@@ -92,20 +92,20 @@ pub(super) fn register(registry: &mut Registry<'_>) {
 }
 
 fn feeder(stage: &Stage, list: Dynamic, mode: &str, number: usize) -> Outcome<Feeder> {
+    let frozen = list.read_lock::<FrozenList>().map(|list| list.clone());
+    let list = match frozen {
+        Some(list) => list,
+        None => freeze(to_list("feeder", list)?.into()).cast(),
+    };
     let Some((_, mode)) = MODES.iter().find(|(name, _)| *name == mode) else {
         let known = MODES.map(|(name, _)| name);
-        return Err(HostError::new(format!("a feeder has no mode `{mode}`"))
+        return Err(HostError::new(format!("`feeder` has no mode `{mode}`"))
             .hint(match suggest(mode, known).first() {
                 Some(near) => format!("did you mean \"{near}\"?"),
                 None => format!("the modes are \"{}\"", known.join("\", \"")),
             })
             .word(mode)
             .into());
-    };
-    let frozen = list.read_lock::<FrozenList>().map(|list| list.clone());
-    let list = match frozen {
-        Some(list) => list,
-        None => freeze(to_list("feeder", list)?.into()).cast(),
     };
     if list.is_empty() {
         return Err(HostError::new("`feeder` got an empty list").hint("it needs at least one row").into());

@@ -32,7 +32,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
             "group(name, tags, closure)",
             "the same with tags on all its samples",
             move |context: NativeCallContext<'_>, name: ImmutableString, tags: Dynamic, closure: FnPtr| {
-                group(&context, &stage, &name, Some(to_tags(&tags)?), &closure)
+                group(&context, &stage, &name, Some(to_tags("group", &tags)?), &closure)
             },
         )
         .example("group(\"checkout\", #{ team: \"payments\" }, || check(true, \"is paid\"));");

@@ -191,7 +191,7 @@ impl Call {
                 "headers" => call.headers = pairs(key, value)?,
                 "query" => call.query = pairs(key, value)?,
                 "name" => call.name = Some(text(key, value)?),
-                "tags" => call.tags = to_tags(value)?,
+                "tags" => call.tags = to_tags(function, value)?,
                 "timeout" => call.timeout_ns = Some(nanoseconds(key, value)?),
                 "connect_timeout" | "connectTimeout" => {
                     call.connect_timeout_ns = Some(nanoseconds(key, value)?);

@@ -8,7 +8,7 @@ use super::super::error::HostError;
 use super::super::frozen::FrozenMap;
 use super::super::registry::Registry;
 use super::super::stage::{SeriesKey, Stage};
-use super::super::value::type_name;
+use super::super::value::{described, type_name};
 use super::super::vu::Vu;
 use crate::metrics::{Kind, MetricId, Recorder, SeriesId, Symbol, TagSet, Unit};
 
@@ -101,6 +101,7 @@ fn methods(registry: &mut Registry<'_>) {
             "const QUEUE = gauge(\"queue_length\");\nfn flow() { global::QUEUE.set(5, #{ side: \"buy\" }); }",
         ),
     ] {
+        let method = plain.split('(').next().unwrap_or(plain);
         let takes = if name == "set" { "number" } else { "number or true or false" };
         let stage = Rc::clone(&registry.stage);
         registry.method(plain, about, move |metric: &mut CustomMetric, value: Dynamic| {
@@ -112,7 +113,7 @@ fn methods(registry: &mut Registry<'_>) {
             with_tags,
             "the same with tags on the sample",
             move |metric: &mut CustomMetric, value: Dynamic, tags: Dynamic| {
-                add(&stage, metric, name, &value, &to_tags(&tags)?)
+                add(&stage, metric, name, &value, &to_tags(method, &tags)?)
             },
         );
         registry.takes("value", takes).takes("tags", "map").declares(example);
@@ -211,13 +212,13 @@ pub(super) fn key(
 }
 
 /// Tags as a script gives them: a map, constant or not.
-pub(super) fn to_tags(tags: &Dynamic) -> Outcome<TagSet> {
+pub(super) fn to_tags(function: &str, tags: &Dynamic) -> Outcome<TagSet> {
     if let Some(map) = tags.read_lock::<FrozenMap>() {
         let pairs: Vec<_> = map.iter().map(|(name, value)| tag(&name, &value)).collect::<Result<_, _>>()?;
         return Ok(TagSet::from_pairs(pairs));
     }
     let Ok(map) = tags.as_map_ref() else {
-        return Err(HostError::new(format!("tags are a map, not {}", type_name(tags)))
+        return Err(HostError::new(format!("`{function}` takes a map of tags, not {}", described(tags)))
             .hint("write `#{ region: \"eu\" }`")
             .word("tags")
             .into());

@@ -10,7 +10,6 @@ use super::super::frozen::FrozenMap;
 use super::super::registry::Registry;
 use super::super::stage::Stage;
 use super::super::value::type_name;
-use super::super::vu::Phase;
 use crate::plan::{OptionSpec, ParamRules, ParamValue, Reader, Value, param_value};
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
@@ -83,14 +82,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
 }
 
 fn param(stage: &Stage, name: &str, default: &Dynamic, rules: ParamRules) -> Outcome<Dynamic> {
-    if stage.vu().phase != Phase::Declare {
-        let constant = name.to_uppercase();
-        return Err(HostError::new("`param` can only be called at the top level")
-            .hint(format!(
-                "declare it there, `const {constant} = param(\"{name}\", …);`, and read it as `global::{constant}`"
-            ))
-            .into());
-    }
+    stage.declaring_constant(&format!("param(\"{name}\", …)"), &name.to_uppercase())?;
     let default = value(default).ok_or_else(|| {
         HostError::new(format!(
             "the default of `{name}` must be a number, a text, true or false, not {}",

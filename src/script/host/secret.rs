@@ -11,7 +11,6 @@ use super::super::registry::Registry;
 use super::super::secrets::{SecretSource, Wanted};
 use super::super::stage::Stage;
 use super::super::value::type_name;
-use super::super::vu::Phase;
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
@@ -51,14 +50,7 @@ fn secret(
     name: &str,
     wanted: impl FnOnce() -> Result<Wanted, HostError>,
 ) -> Outcome<ImmutableString> {
-    if stage.vu().phase != Phase::Declare {
-        let constant = name.to_ascii_uppercase();
-        return Err(HostError::new("`secret` can only be called at the top level")
-            .hint(format!(
-                "read it there, `const {constant} = secret(\"{name}\");`, and use it as `global::{constant}`"
-            ))
-            .into());
-    }
+    stage.declaring_constant(&format!("secret(\"{name}\")"), &name.to_ascii_uppercase())?;
     let outside = stage.outside();
     Ok(outside.secrets.find(name, wanted()?, outside)?.as_ref().into())
 }

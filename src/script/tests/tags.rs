@@ -85,7 +85,7 @@ fn tags_are_taken_as_constant_maps_everywhere() {
 fn a_tag_that_is_wrong_is_named() {
     for (body, said) in [
         ("group(\"g\", #{ team: [1] }, || 1)", "the tag `team` must be a text, not list"),
-        ("group(\"g\", 5, || 1)", "tags are a map, not integer"),
+        ("group(\"g\", 5, || 1)", "`group` takes a map of tags, not an integer"),
         ("check(true, \"x\", #{ a: || 1 })", "the tag `a` must be a text, not closure"),
         ("vu::tag(\"a b\", 1)", "`a b` is no name for a tag"),
         ("vu::tag(\"a\", #{})", "the tag `a` must be a text, not map"),
