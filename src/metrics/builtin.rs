@@ -80,6 +80,26 @@ pub fn builtin(name: &str) -> Option<&'static Builtin> {
     BUILTINS.iter().find(|builtin| builtin.name == name)
 }
 
+/// Service time and response time: what the service took, and what somebody waited for it.
+pub const TIMES: [(&str, &str); 2] = [
+    ("http_req_duration", "http_req_response_time"),
+    ("iteration_duration", "iteration_response_time"),
+];
+
+/// Whether a metric is one of the service times.
+pub fn is_service_time(metric: &str) -> bool {
+    TIMES.iter().any(|(service, _)| *service == metric)
+}
+
+/// The other one of [`TIMES`].
+pub fn beside(metric: &str) -> Option<&'static str> {
+    TIMES.iter().find_map(|(service, response)| match metric {
+        _ if metric == *service => Some(*response),
+        _ if metric == *response => Some(*service),
+        _ => None,
+    })
+}
+
 /// How the workers' values of a gauge become one: custom gauges take the largest.
 pub(super) fn join_of(name: &str) -> Join {
     builtin(name).map_or(Join::Max, |builtin| builtin.join)
@@ -96,6 +116,16 @@ mod tests {
         let names: BTreeSet<_> = BUILTINS.iter().map(|builtin| builtin.name).collect();
         assert_eq!(names.len(), BUILTINS.len());
         assert!(BUILTINS.iter().all(|builtin| !builtin.about.is_empty()));
+    }
+
+    #[test]
+    fn service_and_response_time_stand_beside_each_other() {
+        assert_eq!(beside("http_req_duration"), Some("http_req_response_time"));
+        assert_eq!(beside("iteration_response_time"), Some("iteration_duration"));
+        assert_eq!(beside("http_req_waiting"), None);
+        for name in TIMES.iter().flat_map(|(service, response)| [service, response]) {
+            assert_eq!(builtin(name).map(|metric| metric.kind), Some(Trend), "{name}");
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ mod tags;
 mod value;
 mod wire;
 
-pub use builtin::{BUILTINS, Builtin, builtin};
+pub use builtin::{BUILTINS, Builtin, TIMES, beside, builtin, is_service_time};
 pub use error::{KindMismatch, SelectorError};
 pub use histogram::{Quantile, STORED_MAX, Trend};
 pub use kind::{Join, Kind, Metric, Unit};

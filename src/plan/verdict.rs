@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::target::{Aggregate, Operator, Quantity, Target};
 use crate::diagnostic::suggest;
-use crate::metrics::{Selector, Snapshot, TagSet, Value};
+use crate::metrics::{self, Selector, Snapshot, TagSet, Value};
 use crate::units::{
     format_count, format_duration, format_latency_us, format_percent, format_rate, format_significant,
     format_size,
@@ -46,6 +46,9 @@ pub struct Judgement {
     pub observed: Option<f64>,
     /// For people: `p(95)=12.3ms`, `p(95)>30.0s`, `rate=99.93%`, or what was not found.
     pub observed_text: String,
+    /// For people: the same of the response time where the target is on the service time, and the other way
+    /// round: `response time 14.1ms`.
+    pub beside: Option<String>,
     /// How many samples it rests on: of a counter its sum, of a gauge 1.
     pub samples: u64,
     /// Selectors near to one that matched nothing.
@@ -75,6 +78,7 @@ pub fn judge(target: &Target, total: &Snapshot, elapsed: Duration, window: Optio
         verdict,
         observed,
         observed_text,
+        beside: None,
         samples,
         near,
     };
@@ -89,7 +93,21 @@ pub fn judge(target: &Target, total: &Snapshot, elapsed: Duration, window: Optio
         Some(over) => format!("{text} (whole run: no full window of {over})"),
         None => text,
     };
-    judgement(verdict, Some(observed.value), text, Vec::new())
+    let beside = if window.is_none() { beside(target, total) } else { None };
+    Judgement { beside, ..judgement(verdict, Some(observed.value), text, Vec::new()) }
+}
+
+/// What the target's aggregate is of the metric that stands beside its own; nothing of a count, which is the same.
+fn beside(target: &Target, total: &Snapshot) -> Option<String> {
+    if target.quantity != Quantity::Time {
+        return None;
+    }
+    let metric = metrics::beside(&target.selector.metric)?;
+    let selector = Selector { metric: metric.into(), ..target.selector.clone() };
+    let observed = observe(target.expression.aggregate, &total.select(&selector)?, 0.0)?;
+    let noun = if metrics::is_service_time(metric) { "service time" } else { "response time" };
+    let sign = if observed.at_least { "> " } else { "" };
+    Some(format!("{noun} {sign}{}", format_quantity(target.quantity, observed.value)))
 }
 
 fn samples(value: &Value) -> u64 {

@@ -3,7 +3,7 @@
 //! Signs that need a word (`–` too few samples, `>` at least) are remembered as they are used, so that a
 //! footnote explains exactly those that occur.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::metrics::{Quantile, Trend, Unit, Value};
@@ -14,25 +14,29 @@ use crate::units::{
 };
 
 /// The percentiles of a trend's line.
-const PERCENTILES: [u64; 3] = [90, 95, 99];
+const PERCENTILES: [f64; 3] = [90.0, 95.0, 99.0];
 
 /// So many samples must lie above a percentile, or it is a matter of luck.
-const ABOVE_MIN: u64 = 10;
+const ABOVE_MIN: f64 = 10.0;
 
 /// The signs that were used.
 #[derive(Debug, Default)]
 pub(super) struct Signs {
     /// A trend was shown.
     pub(super) trend: bool,
-    /// Percentiles with too few samples.
-    pub(super) too_few: BTreeSet<u64>,
+    /// Percentiles with too few samples, as they are printed, and how many they need.
+    pub(super) too_few: BTreeMap<String, u64>,
     /// A figure is only a lower bound.
     pub(super) at_least: bool,
 }
 
 /// The samples that a percentile needs: n·(1−p) must be 10.
-pub(super) fn samples_needed(percent: u64) -> u64 {
-    (ABOVE_MIN * 100).div_ceil(100 - percent)
+fn samples_needed(percent: f64) -> u64 {
+    // The least bits of 100 − 99.9 must not ask for one sample more.
+    let needed = (ABOVE_MIN * 100.0 / (100.0 - percent) - 1e-6).ceil();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small whole number")]
+    let needed = needed as u64;
+    needed
 }
 
 /// A value's figures, as cells; of a trend always the same seven, so that lines align.
@@ -92,12 +96,19 @@ pub(super) fn median(trend: &Trend, unit: Unit, signs: &mut Signs) -> String {
 }
 
 /// A percentile, or `–` when it has too few samples.
-pub(super) fn percentile(trend: &Trend, percent: u64, unit: Unit, signs: &mut Signs) -> String {
-    if trend.count() > 0 && trend.count() < samples_needed(percent) {
-        signs.too_few.insert(percent);
+pub(super) fn percentile(trend: &Trend, percent: f64, unit: Unit, signs: &mut Signs) -> String {
+    let needed = samples_needed(percent);
+    if trend.count() > 0 && trend.count() < needed {
+        signs.too_few.insert(percent.to_string(), needed);
         return "–".to_owned();
     }
-    quantile(trend.quantile(percent as f64 / 100.0), unit, signs)
+    quantile(trend.quantile(percent / 100.0), unit, signs)
+}
+
+/// Median, p(95), p(99), p(99.9) and maximum of a time: where waiting shows.
+pub(super) fn tail(trend: &Trend, signs: &mut Signs) -> [String; 5] {
+    let [p95, p99, p999] = [95.0, 99.0, 99.9].map(|percent| percentile(trend, percent, Unit::Time, signs));
+    [median(trend, Unit::Time, signs), p95, p99, p999, quantile(trend.max(), Unit::Time, signs)]
 }
 
 /// A quantile; `–` without samples, `> 30.0s` when it is a lower bound. Below a millisecond it is whole
@@ -153,20 +164,20 @@ mod tests {
 
     #[test]
     fn a_percentile_needs_ten_samples_above_it() {
-        assert_eq!([90, 95, 99].map(samples_needed), [100, 200, 1_000]);
+        assert_eq!([90.0, 95.0, 99.0, 99.9].map(samples_needed), [100, 200, 1_000, 10_000]);
         let mut signs = Signs::default();
-        assert_eq!(percentile(&trend(1..=99), 90, Unit::Time, &mut signs), "–");
-        assert_eq!(signs.too_few, BTreeSet::from([90]));
+        assert_eq!(percentile(&trend(1..=99), 90.0, Unit::Time, &mut signs), "–");
+        assert_eq!(signs.too_few, BTreeMap::from([("90".to_owned(), 100)]));
         let mut signs = Signs::default();
-        assert_eq!(percentile(&trend(1..=100), 90, Unit::Time, &mut signs), "90µs");
-        assert_eq!(signs.too_few, BTreeSet::new());
+        assert_eq!(percentile(&trend(1..=100), 90.0, Unit::Time, &mut signs), "90µs");
+        assert_eq!(signs.too_few, BTreeMap::new());
     }
 
     #[test]
     fn nothing_recorded_is_no_zero() {
         let mut signs = Signs::default();
         assert_eq!(trend_figures(&Trend::new(), Unit::Time, &mut signs), ["no samples"]);
-        assert_eq!(percentile(&Trend::new(), 95, Unit::Time, &mut signs), "–");
+        assert_eq!(percentile(&Trend::new(), 95.0, Unit::Time, &mut signs), "–");
         assert_eq!(average(&Trend::new(), Unit::Time, &mut signs), "–");
         assert!(signs.too_few.is_empty() && !signs.trend);
         assert_eq!(share(0, 0), ["no samples"]);

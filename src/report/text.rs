@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use crate::diagnostic::Diagnostic;
-use crate::metrics::{Kind, Unit, Value, builtin};
+use crate::metrics::{Kind, TIMES, Unit, Value, builtin};
 use crate::plan::{Judgement, Verdict as TargetVerdict};
 use crate::results::{Books, Check, Endpoint, FailureKind, MetricTotal, ScenarioLine, Severity, Summary};
 use crate::units::{format_count, format_rate};
@@ -79,6 +79,8 @@ fn render(summary: &Summary, style: &Style) -> String {
     let mut lines = page.metrics(Section::Http);
     lines.extend(page.endpoints());
     page.section("HTTP", lines);
+    let lines = page.times();
+    page.section("SERVICE AND RESPONSE TIME", lines);
     let lines = page.execution();
     page.section("EXECUTION", lines);
     let lines = page.metrics(Section::Network);
@@ -169,9 +171,12 @@ impl Page<'_> {
             let target =
                 format!("{}  {}", left(&clean(&judgement.key), key), left(&clean(&judgement.text), text));
             let found = clean(&judgement.observed_text);
-            lines.push(match self.samples(judgement) {
-                Some(samples) => format!("  {mark} {target}  {}  ({samples})", left(&found, observed)),
-                None => format!("  {mark} {target}  {found}"),
+            let facts: Vec<String> =
+                self.samples(judgement).into_iter().chain(judgement.beside.clone()).collect();
+            lines.push(if facts.is_empty() {
+                format!("  {mark} {target}  {found}")
+            } else {
+                format!("  {mark} {target}  {}  ({})", left(&found, observed), facts.join("; "))
             });
             if !judgement.near.is_empty() {
                 let near: Vec<String> =
@@ -298,9 +303,40 @@ impl Page<'_> {
             figure::percent(endpoint.failed, endpoint.requests),
             figure::average(trend, Unit::Time, signs),
             figure::median(trend, Unit::Time, signs),
-            figure::percentile(trend, 95, Unit::Time, signs),
+            figure::percentile(trend, 95.0, Unit::Time, signs),
             figure::quantile(trend.max(), Unit::Time, signs),
         ]
+    }
+
+    /// What the service took and what somebody waited for it, beside each other: their difference is what a
+    /// generator that measures the service time alone would hide.
+    fn times(&mut self) -> Vec<String> {
+        let trend = |name: &str| match self.summary.metric(name).map(|total| &total.value) {
+            Some(Some(Value::Trend(trend))) if trend.count() > 0 => Some(trend),
+            _ => None,
+        };
+        let mut rows = Vec::new();
+        for (service, response) in TIMES {
+            if let (Some(from), Some(to)) = (trend(service), trend(response)) {
+                let noun = service.strip_suffix("_duration").unwrap_or(service).replace("http_req", "request");
+                rows.push((noun, "service", from));
+                rows.push((String::new(), "response", to));
+            }
+        }
+        if rows.is_empty() {
+            return Vec::new();
+        }
+        let mut table = vec![["med", "p(95)", "p(99)", "p(99.9)", "max"].map(str::to_owned)];
+        table.extend(rows.iter().map(|(.., trend)| figure::tail(trend, &mut self.signs)));
+        let widths: [usize; 5] =
+            std::array::from_fn(|at| table.iter().map(|cells| columns(&cells[at])).max().unwrap_or(0));
+        let names = std::iter::once(String::new())
+            .chain(rows.iter().map(|(noun, side, _)| format!("{}{side}", left(noun, 11))));
+        let line = |(name, cells): (String, &[String; 5])| {
+            let cells = cells.iter().zip(widths).map(|(cell, width)| format!("  {}", right(cell, width)));
+            format!("    {}{}", left(&name, 19), cells.collect::<String>())
+        };
+        names.zip(&table).map(line).collect()
     }
 
     fn execution(&mut self) -> Vec<String> {
@@ -334,11 +370,9 @@ impl Page<'_> {
     fn footnotes(&mut self) {
         let mut notes = Vec::new();
         if !self.signs.too_few.is_empty() {
-            let percents = self.signs.too_few.iter();
-            let needed: Vec<String> = percents
-                .map(|percent| {
-                    format!("p({percent}) needs {}", format_count(figure::samples_needed(*percent)))
-                })
+            let few = self.signs.too_few.iter();
+            let needed: Vec<String> = few
+                .map(|(percent, needed)| format!("p({percent}) needs {}", format_count(*needed)))
                 .collect();
             notes.push(format!("– too few samples for this percentile: {}", needed.join(", ")));
         }

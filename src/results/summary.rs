@@ -149,8 +149,8 @@ impl Summary {
             hide(&mut scenario.name);
         }
         for judgement in &mut self.judgements {
-            let Judgement { key, text, observed_text, near, .. } = judgement;
-            [key, text, observed_text].into_iter().chain(near).for_each(hide);
+            let Judgement { key, text, observed_text, beside, near, .. } = judgement;
+            [key, text, observed_text].into_iter().chain(beside).chain(near).for_each(hide);
         }
         for check in &mut self.checks {
             [&mut check.group, &mut check.name].into_iter().for_each(hide);

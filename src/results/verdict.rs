@@ -202,6 +202,7 @@ mod tests {
             verdict,
             observed: None,
             observed_text: String::new(),
+            beside: None,
             samples: 0,
             near: Vec::new(),
         });

@@ -94,6 +94,29 @@ fn each_kind_is_judged_by_its_aggregates() {
 }
 
 #[test]
+fn a_service_time_has_the_response_time_beside_it() {
+    let run = || {
+        let mut run = Run::new();
+        for (metric, us) in [("http_req_duration", 2_000), ("http_req_response_time", 5_000)] {
+            for name in ["price", "list"] {
+                let series = run.series(metric, name);
+                run.recorder.trend_us(series, if name == "list" { 10 * us } else { us });
+            }
+        }
+        run
+    };
+    let beside = |key, text| run().judge(key, text).beside;
+    assert_eq!(
+        beside("http_req_duration{name:price}", "max < 1s").as_deref(),
+        Some("response time 5.00ms"),
+        "of the same series"
+    );
+    assert_eq!(beside("http_req_response_time", "max < 1s").as_deref(), Some("service time 20.0ms"));
+    assert_eq!(beside("http_req_duration", "count > 1"), None, "a count is no time");
+    assert_eq!(beside("iteration_duration", "max < 1s"), None, "no samples");
+}
+
+#[test]
 fn a_gauge_is_judged_by_its_last_value_and_extremes() {
     let run = || {
         let mut run = Run::new();
