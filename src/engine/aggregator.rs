@@ -11,7 +11,7 @@ use crate::metrics::{Recorder, Snapshot, TagSet};
 use crate::plan::{Judgement, Plan, Target, Verdict, Window, judge};
 
 use super::event::{Books, FAILURES_MAX, Observer, Outcome, ScenarioOutcome, ScriptFailure, Tick};
-use super::message::Done;
+use super::message::{Done, Recorded};
 
 /// The workers' sums so far.
 pub(super) struct Aggregator<'a> {
@@ -239,7 +239,9 @@ impl<'a> Aggregator<'a> {
 
     /// Adds what was recorded outside the load: by `teardown`, or by a `setup` without a load. Observers
     /// see it as one more second, so that what they saw is the total.
-    pub(super) fn append(&mut self, delta: Snapshot, observer: &mut dyn Observer) {
+    pub(super) fn append(&mut self, recorded: Recorded, observer: &mut dyn Observer) {
+        let delta = recorded.delta;
+        self.requests_cut += recorded.requests_cut;
         if delta.is_empty() {
             return;
         }

@@ -149,6 +149,8 @@ pub struct Outcome {
     pub failures_more: u64,
     /// What went wrong outside of iterations: in setup, teardown, or the runner itself.
     pub errors: Vec<Diagnostic>,
+    /// Equations of the books that don't hold, in words: each is a bug of ours.
+    pub imbalances: Vec<String>,
     /// Requests under way when the stop cut their iteration: the service saw them, no metric did.
     pub requests_cut: u64,
     /// Lines of the log that were lost because they came too fast.

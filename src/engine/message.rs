@@ -32,7 +32,7 @@ pub(super) enum Report {
     Loaded(Result<(), Box<Diagnostic>>),
     /// `setup` ended; its result crosses as JSON. What it recorded stands in the first second of the
     /// load, or here when it failed and none follows.
-    SetUp(Result<serde_json::Value, Ended>, Snapshot),
+    SetUp(Result<serde_json::Value, Ended>, Recorded),
     /// What the second that ended at tick `number` recorded.
     Tick { number: u64, delta: Snapshot, books: Books, vus: u64 },
     /// A line of the script's log.
@@ -42,9 +42,17 @@ pub(super) enum Report {
     /// All users of this worker are done.
     Done(Box<Done>),
     /// `teardown` ended.
-    TornDown(Result<(), Ended>, Snapshot),
+    TornDown(Result<(), Ended>, Recorded),
     /// The worker can't go on, and its thread ends.
     Gone(EngineError),
+}
+
+/// What was recorded outside of the load.
+#[derive(Debug, Default)]
+pub(super) struct Recorded {
+    pub(super) delta: Snapshot,
+    /// Requests under way when it was cut.
+    pub(super) requests_cut: u64,
 }
 
 /// How a hook of the whole run ended otherwise than by returning.

@@ -10,6 +10,7 @@ mod control;
 mod crew;
 mod error;
 mod event;
+mod ledger;
 mod life;
 mod lifecycle;
 mod message;

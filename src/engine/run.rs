@@ -30,7 +30,8 @@ use crate::metrics::Snapshot;
 use super::aggregator::Aggregator;
 use super::control::{Control, Urgency};
 use super::event::{End, Observer, Outcome};
-use super::message::{Command, Ended, Report};
+use super::ledger::imbalances;
+use super::message::{Command, Ended, Recorded, Report};
 use super::timer::Epoch;
 use super::worker::Worker;
 use super::{EngineError, Job};
@@ -143,6 +144,7 @@ impl Workers {
         let start_ns = self.epoch.now_ns() + START_DELAY_NS;
         self.tell_all(|| Command::Start { start_ns, data: data.clone() }).await;
         let mut end = self.watch(&mut sums, observer).await?;
+        let were_all_heard = !sums.is_playing();
         if sums.is_playing() {
             let elapsed_ns = self.epoch.now_ns().saturating_sub(start_ns);
             sums.give_up(Duration::from_nanos(elapsed_ns), observer);
@@ -156,7 +158,11 @@ impl Workers {
         if sums.leaked > 0 {
             self.errors.push(leaked(sums.leaked));
         }
-        Ok(sums.finish(self.outcome(end)))
+        let mut outcome = sums.finish(self.outcome(end));
+        if were_all_heard {
+            outcome.imbalances = imbalances(&outcome.scenarios, &outcome.total);
+        }
+        Ok(outcome)
     }
 
     /// Waits until every worker has loaded the script; gives the end when one could not, or at a stop.
@@ -198,7 +204,7 @@ impl Workers {
             urgency: Urgency::Stop,
         };
         let settled = self.settle(&hook, sums, observer, |report| match report {
-            Report::SetUp(result, delta) => Ok((result, delta)),
+            Report::SetUp(result, recorded) => Ok((result, recorded)),
             other => Err(Box::new(other)),
         });
         let result = match settled.await? {
@@ -233,7 +239,7 @@ impl Workers {
             urgency: Urgency::Now,
         };
         let settled = self.settle(&hook, sums, observer, |report| match report {
-            Report::TornDown(result, delta) => Ok((result, delta)),
+            Report::TornDown(result, recorded) => Ok((result, recorded)),
             other => Err(Box::new(other)),
         });
         let result = match settled.await? {
@@ -258,18 +264,18 @@ impl Workers {
         hook: &Hook,
         sums: &mut Aggregator<'_>,
         observer: &mut dyn Observer,
-        wanted: impl FnMut(Report) -> Result<(T, Snapshot), Box<Report>>,
+        wanted: impl FnMut(Report) -> Result<(T, Recorded), Box<Report>>,
     ) -> Result<Settled<T>, EngineError> {
-        let (settled, delta) = match self.hook(hook, observer, wanted).await? {
-            Hooked::Reported((result, delta)) => (Settled::Ended(result), Some(delta)),
+        let (settled, recorded) = match self.hook(hook, observer, wanted).await? {
+            Hooked::Reported((result, recorded)) => (Settled::Ended(result), Some(recorded)),
             Hooked::Late(found) => {
                 self.errors.push(timed_out(hook));
-                (Settled::Late, found.map(|(_, delta)| delta))
+                (Settled::Late, found.map(|(_, recorded)| recorded))
             }
             Hooked::Left => (Settled::Left, None),
         };
-        if let Some(delta) = delta {
-            sums.append(delta, observer);
+        if let Some(recorded) = recorded {
+            sums.append(recorded, observer);
         }
         Ok(settled)
     }
@@ -390,6 +396,7 @@ impl Workers {
             failures: Vec::new(),
             failures_more: 0,
             errors: std::mem::take(&mut self.errors),
+            imbalances: Vec::new(),
             requests_cut: 0,
             log_lost: 0,
             seed: self.seed,

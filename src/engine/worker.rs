@@ -18,13 +18,13 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::fiber::Current;
 use crate::http::Clock;
-use crate::metrics::{Recorder, SeriesId, Snapshot, TagSet};
+use crate::metrics::{Recorder, SeriesId, TagSet};
 use crate::script::{LogLine, Phase, Program, Stage, Timeouts, freeze, from_json};
 
 use super::closed::{self, panic_text};
 use super::crew::{Crew, Means};
 use super::lifecycle::Hook;
-use super::message::{Command, Done, Ended, Report};
+use super::message::{Command, Done, Ended, Recorded, Report};
 use super::timer::{Epoch, Timer};
 use super::{EngineError, Job};
 
@@ -94,11 +94,11 @@ impl Worker {
                 Command::SetUp => {
                     let result = self.hook("setup", Phase::Setup, &program, &stage, Dynamic::UNIT).await;
                     // What a good `setup` recorded stays for the first second of the load.
-                    let delta = match result {
-                        Ok(_) => Snapshot::default(),
+                    let recorded = match result {
+                        Ok(_) => Recorded::default(),
                         Err(_) => self.take(&stage, &timer),
                     };
-                    self.report(Report::SetUp(result, delta)).await;
+                    self.report(Report::SetUp(result, recorded)).await;
                 }
                 Command::Start { start_ns, data } => {
                     let done = self.play(&program, &stage, &timer, start_ns, &data, &log_lost).await?;
@@ -107,8 +107,8 @@ impl Worker {
                 Command::TearDown { data } => {
                     let data = freeze(from_json(&data));
                     let result = self.hook("teardown", Phase::Teardown, &program, &stage, data).await;
-                    let delta = self.take(&stage, &timer);
-                    self.report(Report::TornDown(result.map(|_| ()), delta)).await;
+                    let recorded = self.take(&stage, &timer);
+                    self.report(Report::TornDown(result.map(|_| ()), recorded)).await;
                 }
                 Command::Stop | Command::Leave => {}
             }
@@ -219,7 +219,7 @@ impl Worker {
             scenarios: crew.scenarios(),
             failures,
             failures_more,
-            requests_cut: stage.requests_cut(),
+            requests_cut: stage.take_requests_cut(),
             log_lost: log_lost.get(),
             leaked: crew.leaked.get(),
             bugs: crew.bugs(),
@@ -252,8 +252,10 @@ impl Worker {
     }
 
     /// What was recorded outside the load.
-    fn take(&self, stage: &Stage, timer: &Timer) -> Snapshot {
-        stage.recorder().with(|recorder| recorder.take(self.epoch.unix_seconds(timer.now_ns())))
+    fn take(&self, stage: &Stage, timer: &Timer) -> Recorded {
+        let tick = self.epoch.unix_seconds(timer.now_ns());
+        let delta = stage.recorder().with(|recorder| recorder.take(tick));
+        Recorded { delta, requests_cut: stage.take_requests_cut() }
     }
 
     /// A tick's number since the Unix epoch, so that snapshots of machines meet.

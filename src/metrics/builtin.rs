@@ -81,10 +81,8 @@ pub fn builtin(name: &str) -> Option<&'static Builtin> {
 }
 
 /// Service time and response time: what the service took, and what somebody waited for it.
-pub const TIMES: [(&str, &str); 2] = [
-    ("http_req_duration", "http_req_response_time"),
-    ("iteration_duration", "iteration_response_time"),
-];
+pub const TIMES: [(&str, &str); 2] =
+    [("http_req_duration", "http_req_response_time"), ("iteration_duration", "iteration_response_time")];
 
 /// Whether a metric is one of the service times.
 pub fn is_service_time(metric: &str) -> bool {

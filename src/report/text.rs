@@ -318,7 +318,8 @@ impl Page<'_> {
         let mut rows = Vec::new();
         for (service, response) in TIMES {
             if let (Some(from), Some(to)) = (trend(service), trend(response)) {
-                let noun = service.strip_suffix("_duration").unwrap_or(service).replace("http_req", "request");
+                let noun =
+                    service.strip_suffix("_duration").unwrap_or(service).replace("http_req", "request");
                 rows.push((noun, "service", from));
                 rows.push((String::new(), "response", to));
             }

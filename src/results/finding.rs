@@ -4,8 +4,8 @@
 use std::fmt;
 
 use crate::diagnostic::Mask;
-use crate::engine::Books;
-use crate::metrics::{Snapshot, Value};
+use crate::engine::Outcome;
+use crate::metrics::Value;
 use crate::units::{format_count, format_latency_us, format_percent};
 
 use super::Summary;
@@ -31,8 +31,8 @@ pub enum Severity {
 /// Something that stands out.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Finding {
-    /// Scheduled, started and ended iterations don't add up: a bug of `runner`.
-    Unbalanced,
+    /// An equation of the books that doesn't hold: a bug of `runner`.
+    Unbalanced(String),
     /// Every request of an endpoint failed.
     EndpointFailed {
         /// Its name.
@@ -93,7 +93,7 @@ impl Finding {
                 mask.apply(name);
             }
             Self::NothingFinished { scenario, .. } => mask.apply(scenario),
-            Self::Unbalanced
+            Self::Unbalanced(_)
             | Self::GeneratorBusy { .. }
             | Self::GeneratorLate { .. }
             | Self::Dropped(_)
@@ -106,7 +106,7 @@ impl Finding {
     /// How much it matters.
     pub fn severity(&self) -> Severity {
         match self {
-            Self::Unbalanced
+            Self::Unbalanced(_)
             | Self::EndpointFailed { .. }
             | Self::CheckNeverHeld { .. }
             | Self::NothingFinished { .. } => Severity::Grave,
@@ -123,12 +123,9 @@ impl Finding {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unbalanced => {
-                write!(
-                    f,
-                    "the iterations don't add up: this is a bug of runner {}",
-                    env!("CARGO_PKG_VERSION")
-                )
+            Self::Unbalanced(equation) => {
+                let version = env!("CARGO_PKG_VERSION");
+                write!(f, "the books don't balance: {equation}: this is a bug of runner {version}")
             }
             Self::EndpointFailed { name, requests, causes } => {
                 match requests {
@@ -192,12 +189,9 @@ fn counted(count: u64, noun: &str) -> String {
 }
 
 /// Looks for all of them; gravest first.
-pub(super) fn find(summary: &Summary, total: &Snapshot) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let ended = |books: Books| books.ok + books.failed + books.interrupted;
-    if summary.scenarios.iter().any(|line| !line.books.balance() || ended(line.books) != line.books.started) {
-        findings.push(Finding::Unbalanced);
-    }
+pub(super) fn find(summary: &Summary, outcome: &Outcome) -> Vec<Finding> {
+    let Outcome { total, imbalances, .. } = outcome;
+    let mut findings: Vec<Finding> = imbalances.iter().cloned().map(Finding::Unbalanced).collect();
     for endpoint in &summary.endpoints {
         if endpoint.requests > 0 && endpoint.failed >= endpoint.requests {
             findings.push(Finding::EndpointFailed {

@@ -225,9 +225,9 @@ impl Stage {
         self.wall_start_ns.get().saturating_add(self.clock.now_ns())
     }
 
-    /// Requests under way when their iteration was cut.
-    pub fn requests_cut(&self) -> u64 {
-        self.requests_cut.get()
+    /// Requests under way when their iteration was cut, since the last call.
+    pub fn take_requests_cut(&self) -> u64 {
+        self.requests_cut.take()
     }
 
     pub(super) fn count_cut_request(&self) {

@@ -17,7 +17,9 @@ fn prepare(script: &str, server: &Server, args: &[&str]) -> Runner {
 }
 
 fn play(script: &str, server: &Server, args: &[&str]) -> Finished {
-    prepare(script, server, args).run()
+    let before = server.count();
+    let finished = prepare(script, server, args).run();
+    finished.expect_counted(server.count() - before)
 }
 
 /// A server that takes a while over `/slow…`.
@@ -139,6 +141,15 @@ fn a_setup_that_takes_too_long_is_100_and_a_teardown_101() {
         fn teardown() { http::get(\"/down\"); sleep(60); }";
     play(script, &server, &[]).expect_code(101).expect_said("`teardown` took longer than 200ms");
     assert_eq!(paths(&server), ["/down", "/flow", "/setup"]);
+}
+
+#[test]
+fn a_request_that_the_end_of_teardown_cuts_is_counted() {
+    let server = slow(Duration::from_secs(2));
+    let script = "options(#{ teardown_timeout: \"200ms\" });
+        fn flow() { http::get(\"/flow\"); }
+        fn teardown() { http::get(\"/slow\"); }";
+    play(script, &server, &[]).expect_code(101).expect_said("1 request was under way at the stop");
 }
 
 #[test]

@@ -199,7 +199,8 @@ impl Running {
         let duration = self.start.elapsed();
         let stdout = self.stdout.all();
         let stderr = self.stderr.all();
-        Finished { line: std::mem::take(&mut self.line), code: status.code(), stdout, stderr, duration }
+        let line = std::mem::take(&mut self.line);
+        Finished { line, code: status.code(), stdout, stderr, duration }.expect_balance()
     }
 }
 
@@ -241,6 +242,28 @@ impl Finished {
     pub(crate) fn expect_said(self, text: &str) -> Self {
         let said = self.stdout.contains(text) || self.stderr.contains(text);
         assert!(said, "`{}` did not say {text:?}\n{}", self.line, self.printed());
+        self
+    }
+
+    /// Fails if a run said of itself that its books don't balance: held against every run of every test.
+    #[track_caller]
+    fn expect_balance(self) -> Self {
+        assert!(!self.stdout.contains("the books don't balance"), "`{}`\n{}", self.line, self.printed());
+        self
+    }
+
+    /// Holds the requests that a run counted against the server's own count.
+    #[track_caller]
+    pub(crate) fn expect_counted(self, server: usize) -> Self {
+        let counted = figure(&self.stdout, "http_reqs").unwrap_or(0.0);
+        let cut = self.stdout.lines().find_map(|line| {
+            let (before, _) = line.split_once(" under way at the stop")?;
+            before.split_whitespace().find_map(|word| word.replace(',', "").parse::<f64>().ok())
+        });
+        let server = server as f64;
+        // Of the requests that a stop cut the server has seen those that were written.
+        let is_balanced = counted <= server && server <= counted + cut.unwrap_or(0.0);
+        assert!(is_balanced, "the server counted {server}, `{}` {counted}\n{}", self.line, self.printed());
         self
     }
 

@@ -26,7 +26,7 @@ impl Run {
         Self { recorder: Recorder::new(&customs()), tick: 0 }
     }
 
-    fn series(&mut self, metric: &str, name: &str) -> crate::metrics::SeriesId {
+    fn series(&mut self, metric: &str, name: &str) -> metrics::SeriesId {
         let (id, _) = self.recorder.metric(metric).unwrap();
         self.recorder.series(id, &TagSet::from_pairs([("name", name)]))
     }

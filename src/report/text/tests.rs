@@ -51,6 +51,7 @@ impl Run {
             failures: Vec::new(),
             failures_more: 0,
             errors: Vec::new(),
+            imbalances: Vec::new(),
             requests_cut: 0,
             log_lost: 0,
             seed: 42,

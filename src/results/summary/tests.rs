@@ -36,6 +36,7 @@ fn outcome(recorder: &mut Recorder) -> Outcome {
         failures: Vec::new(),
         failures_more: 0,
         errors: vec![Diagnostic::new(Code::Teardown, "teardown threw")],
+        imbalances: Vec::new(),
         requests_cut: 0,
         log_lost: 0,
         seed: 7,
@@ -181,14 +182,14 @@ fn the_generator_accuses_itself_and_books_that_do_not_balance_are_a_bug() {
     recorder.trend_us(lag, 40_000);
     recorder.trend_us(lag, u64::MAX);
     let mut outcome = outcome(&mut recorder);
-    outcome.scenarios[0].books.started = 11;
+    outcome.imbalances = vec!["started = ok".into()];
     outcome.requests_cut = 1;
     outcome.log_lost = 2;
     let findings = Summary::new("a.rhai", &plan(), &outcome).findings;
     assert!(matches!(
         findings.as_slice(),
         [
-            Finding::Unbalanced,
+            Finding::Unbalanced(_),
             Finding::GeneratorBusy { .. },
             Finding::GeneratorLate { .. },
             Finding::Clamped { count: 1, .. },
