@@ -65,15 +65,18 @@ fn a_stop_in_setup_ends_the_run_before_its_load() {
 fn sigterm_stops_like_ctrl_c_and_every_user_says_goodbye() {
     let server = Server::plain();
     let script = format!(
-        "scenario(\"test\", #{{ executor: \"constant-vus\", vus: 3, duration: \"10m\", flow: || sleep(60) }});\n{LIFE}"
+        "scenario(\"test\", #{{ executor: \"constant-vus\", vus: 3, duration: \"10m\", flow: || {{ http::get(\"/flow\"); sleep(60) }} }});\n{LIFE}"
     );
     let running = prepare(&script, &server, &["--workers", "2"]).start();
-    wait_until("the users", SOON, || server.count_of("/start") == 3);
+    wait_until("the users", SOON, || server.count_of("/flow") == 3);
     running.signal(rustix::process::Signal::TERM);
     let finished = running.wait().expect_code(105).expect_said("3 interrupted");
     assert_eq!(
         paths(&server),
-        ["/down", "/setup", "/start", "/start", "/start", "/stop", "/stop", "/stop"],
+        [
+            "/down", "/flow", "/flow", "/flow", "/setup", "/start", "/start", "/start", "/stop", "/stop",
+            "/stop"
+        ],
         "{}",
         finished.printed()
     );
