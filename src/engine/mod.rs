@@ -1,19 +1,22 @@
-//! Plays a plan: workers, life cycle, the closed driver, the aggregator.
+//! Plays a plan: workers, life cycle, the two drivers, the aggregator.
 //!
 //! Thread per core, a fiber per virtual user. The control thread ([`run`]) tells the workers what to do
 //! and joins what they record; a worker shares nothing hot with another. Whoever watches is an
 //! [`Observer`], whoever stops has a [`Control`].
 
+mod act;
 mod aggregator;
 mod closed;
 mod control;
 mod crew;
+mod driver;
 mod error;
 mod event;
 mod ledger;
 mod life;
 mod lifecycle;
 mod message;
+mod open;
 mod run;
 mod timer;
 mod worker;

@@ -15,13 +15,13 @@ use crate::script::{Level, LogLine, Outside, Program, Stage, StillClock};
 
 /// What an observer saw.
 #[derive(Default)]
-struct Recording {
+pub(in super::super) struct Recording {
     sum: Snapshot,
     numbers: Vec<u64>,
     elapsed: Vec<Duration>,
     books: Vec<Books>,
     totals: Vec<Snapshot>,
-    lines: Vec<String>,
+    pub(in super::super) lines: Vec<String>,
 }
 
 impl Observer for Recording {
@@ -52,11 +52,11 @@ fn job(script: &str, workers: usize) -> Job {
     Job { source, plan: declared.clone(), declared, outside, workers }
 }
 
-fn play(script: &str, workers: usize) -> (Outcome, Recording) {
+pub(in super::super) fn play(script: &str, workers: usize) -> (Outcome, Recording) {
     play_with(script, workers, &Control::default())
 }
 
-fn play_with(script: &str, workers: usize, control: &Control) -> (Outcome, Recording) {
+pub(in super::super) fn play_with(script: &str, workers: usize, control: &Control) -> (Outcome, Recording) {
     let mut seen = Recording::default();
     let outcome = run(job(script, workers), control, &mut seen).unwrap();
     let books = outcome.books();
@@ -455,7 +455,7 @@ fn the_stop_is_a_level_that_no_script_can_swallow() {
 fn a_worker_whose_thread_ends_early_is_reported() {
     // More users than there is address space for stacks.
     let mut job = job("fn flow() {}", 2);
-    let crate::plan::Demand::Users(users) = &mut job.plan.scenarios[0].demand;
+    let crate::plan::Demand::Users(users) = &mut job.plan.scenarios[0].demand else { panic!("no users") };
     users.curve = crate::plan::Curve::constant(1 << 40, Duration::from_secs(1));
     let error = run(job, &Control::default(), &mut Recording::default()).unwrap_err();
     assert!(matches!(error, EngineError::Stacks(_)), "{error}");
