@@ -19,6 +19,7 @@ mod redact;
 mod script;
 mod secrets;
 mod server;
+mod stall;
 mod stdlib;
 mod tidy;
 mod ui;
