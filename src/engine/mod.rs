@@ -13,6 +13,7 @@ mod event;
 mod life;
 mod lifecycle;
 mod message;
+mod pace;
 mod run;
 mod timer;
 mod worker;
