@@ -119,7 +119,10 @@ mod tests {
         pace.pause(200);
         pace.resume(150);
         pace.resume(900);
-        assert_eq!((pace.real_ns(99), pace.real_ns(100), pace.real_ns(101)), (Some(99), Some(150), Some(151)));
+        assert_eq!(
+            (pace.real_ns(99), pace.real_ns(100), pace.real_ns(101)),
+            (Some(99), Some(150), Some(151))
+        );
         assert_eq!((pace.schedule_ns(149), pace.schedule_ns(150), pace.schedule_ns(160)), (100, 100, 110));
         assert_eq!((pace.is_paused(149), pace.is_paused(150)), (true, false));
         assert_eq!(pace.paused(160), Duration::from_nanos(50));

@@ -23,6 +23,9 @@ pub struct Users {
     /// How long a user that the curve no longer wants may finish its iteration.
     #[serde(with = "duration_text")]
     pub graceful_ramp_down: Duration,
+    /// How many there may be when the run is steered, if the plan reserves them: such a scenario lasts for
+    /// its whole time, with users or without. Nothing: the curve's peak is reserved.
+    pub max: Option<u64>,
 }
 
 /// A number of iterations that ends a scenario.
@@ -42,10 +45,10 @@ impl Demand {
         users.curve.duration()
     }
 
-    /// The most users that exist at one instant.
+    /// The most users that exist at one instant, or may be steered to.
     pub fn peak(&self) -> u64 {
         let Demand::Users(users) = self;
-        users.curve.peak()
+        users.max.unwrap_or(users.curve.peak())
     }
 
     /// How many iterations it runs, where that is known beforehand.
@@ -68,6 +71,9 @@ impl Demand {
             }
             Some(Bound::PerUser(each)) => {
                 format!("{} for each of {vus}, at most {duration}", count(each, "iteration"))
+            }
+            None if let Some(max) = users.max => {
+                format!("{vus}, steered up to {}, for {duration}", format_count(max))
             }
             None if users.curve.is_constant() => format!("{vus} for {duration}"),
             None => format!("up to {vus} for {duration}"),

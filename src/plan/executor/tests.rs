@@ -32,6 +32,10 @@ fn options_become_a_demand() {
         described(json!({"executor": "ramping-vus", "stages": ["10s:20", "1m:20"]})),
         "up to 20 VUs for 1m10s"
     );
+    assert_eq!(
+        described(json!({"executor": "externally-controlled", "vus": 0, "maxVUs": 50, "duration": "1m"})),
+        "0 VUs, steered up to 50, for 1m"
+    );
 }
 
 #[test]
@@ -42,6 +46,19 @@ fn a_bound_knows_its_iterations() {
     assert_eq!(shared.iterations(), Some(3));
     let endless = demand(json!({"executor": "constant-vus", "duration": "1s"})).unwrap();
     assert_eq!(endless.iterations(), None);
+}
+
+#[test]
+fn what_is_steered_reserves_its_most_users() {
+    let steered = |json| demand(json).unwrap().peak();
+    assert_eq!(steered(json!({"executor": "externally-controlled", "duration": "1m"})), 10_000);
+    assert_eq!(
+        steered(json!({"executor": "externally-controlled", "duration": "1m", "vus": 20_000})),
+        20_000
+    );
+    let above = json!({"executor": "externally-controlled", "duration": "1m", "vus": 3, "max_vus": 2});
+    let error = demand(above).unwrap_err();
+    assert_eq!(error.to_string(), "`vus` is 3, but must be at most `max_vus`, which is 2");
 }
 
 #[test]

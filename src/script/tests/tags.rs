@@ -101,6 +101,7 @@ fn cast(bound: Option<Bound>) -> std::rc::Rc<Cast> {
         curve: Curve::constant(4, Duration::from_secs(10)),
         bound,
         graceful_ramp_down: Duration::ZERO,
+        max: None,
     };
     let course = Course {
         executor: "constant-vus".into(),
