@@ -19,7 +19,7 @@ use crate::script::{Entry, Failure, Turn, Vu};
 
 use super::crew::{Crew, Part, Span};
 use super::event::FailureKind;
-use super::life::Life;
+use super::life::{Hold, Life};
 
 /// Which user of its scenario.
 #[derive(Debug, Clone, Copy)]
@@ -39,28 +39,31 @@ pub(super) struct Act<'a> {
 }
 
 /// One life of a user, from `on_start` to `on_stop`, on a fiber of its own. `work` is what it does in between;
-/// it is told how long `on_start` took, and left out if that failed.
+/// it is told how long `on_start` took, and left out if that failed. Gives how long the user was wanted, as it
+/// was in the end.
 pub(super) async fn live(
     crew: &Rc<Crew>,
     part: &Rc<Part>,
     user: User,
-    deadline: (&Rc<dyn Alarm>, u64),
+    (deadline, hold): (&Rc<dyn Alarm>, Hold),
     work: impl FnOnce(&mut Act<'_>, u64) + 'static,
-) {
-    let life = crew.hire(part, user, (Rc::clone(deadline.0), deadline.1));
+) -> Hold {
+    let life = crew.hire(part, user, (Rc::clone(deadline), hold));
     let body = {
         let (crew, part, life) = (Rc::clone(crew), Rc::clone(part), Rc::clone(&life));
         move || Act { crew: &crew, part: &part, life: &life, scope: Scope::new() }.play(work)
     };
-    match Fiber::new(&crew.arena, crew.stage.current(), body) {
+    let fiber = crew.arena().and_then(|arena| Fiber::new(&arena, crew.stage.current(), body));
+    match fiber {
         Ok(fiber) => guard(crew, part, &life, Turn::new(&crew.stage, &life.vu, fiber)).await,
         Err(error) => crew.report_bug(Diagnostic::new(
             Code::Other,
             format!("no stack for a virtual user of scenario `{}`: {error}", part.scenario.name),
         )),
     }
-    deadline.0.clear();
+    deadline.clear();
     crew.dismiss(&life.vu);
+    life.hold.get()
 }
 
 /// Polls a user's fiber to its end; a deadline or a stop makes it end.
@@ -167,12 +170,15 @@ impl Act<'_> {
         if self.life.resumed.get() == resumed { now_ns } else { self.now_ns() }
     }
 
-    /// Waits until `at_ns`; false when the user was told to end meanwhile.
-    pub(super) fn pause(&self, at_ns: u64) -> bool {
-        let vu = &self.life.vu;
-        vu.alarm.set(at_ns);
+    /// Waits until the schedule comes to `at_ns`, or the user is no longer wanted; false when it was told to end
+    /// meanwhile.
+    pub(super) fn wait(&self, at_ns: u64) -> bool {
+        let (life, vu) = (self.life, &self.life.vu);
+        life.waits_ns.set(at_ns);
+        vu.alarm.set(self.crew.real_ns(at_ns.min(life.hold.get().until_ns)));
         let due = poll_fn(|context| vu.alarm.poll_due(context));
         let waited = self.crew.stage.current().wait(due, || vu.is_ending());
+        life.waits_ns.set(u64::MAX);
         vu.alarm.clear();
         waited.is_ok()
     }

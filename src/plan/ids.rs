@@ -17,6 +17,13 @@ pub struct Ids {
     step: u64,
 }
 
+/// Those of a scenario that is alone, and of which nothing is known.
+impl Default for Ids {
+    fn default() -> Self {
+        Self { first: 1, planned: u64::MAX - 1, beyond: u64::MAX, step: 1 }
+    }
+}
+
 impl Ids {
     /// Those of the scenario at `index`.
     pub fn of(plan: &Plan, index: usize) -> Ids {

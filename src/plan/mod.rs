@@ -30,7 +30,7 @@ pub use error::PlanError;
 pub use executor::{COMMON_OPTIONS, EXECUTORS, Executor};
 pub use flow::{Choice, Flow, WEIGHT_MAX, Weighted};
 pub use ids::Ids;
-pub use options::{OptionSpec, Options, Reader, Value, canonical};
+pub use options::{OptionSpec, Options, Reader, VUS_MAX, Value, canonical};
 pub use overrides::{DEFAULT_FLOW, DEFAULT_SCENARIO, Overrides, Shortcut};
 pub use param::{
     Given, GivenParams, PARAM_VARIABLE, Param, ParamError, ParamKind, ParamRules, ParamSource, ParamValue,

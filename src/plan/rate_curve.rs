@@ -82,6 +82,13 @@ impl RateCurve {
         RateCurve { time_unit, points }
     }
 
+    /// The same shape with so many times the rate.
+    #[must_use]
+    pub fn scaled(&self, factor: f64) -> RateCurve {
+        let points = self.points.iter().map(|point| Point { rate: point.rate * factor, ..*point });
+        RateCurve { points: points.collect(), ..*self }
+    }
+
     /// How long the curve lasts.
     pub fn duration(&self) -> Duration {
         self.points.last().map_or(Duration::ZERO, |point| point.at)

@@ -1,0 +1,1 @@
+//! What can be wanted, and what is refused.
