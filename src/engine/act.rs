@@ -12,7 +12,7 @@ use rand::RngExt;
 use rhai::{Dynamic, Scope};
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::fiber::Fiber;
+use crate::fiber::{ArenaError, Fiber};
 use crate::http::Alarm;
 use crate::plan::Flow;
 use crate::script::{Entry, Failure, Turn, Vu};
@@ -38,32 +38,48 @@ pub(super) struct Act<'a> {
     scope: Scope<'a>,
 }
 
+/// What became of a life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lived {
+    /// It came to its end, or had to be left behind: so long was the user wanted, in the end.
+    Ended(Hold),
+    /// There was no stack for its fiber, which is reported.
+    NoStack,
+}
+
 /// One life of a user, from `on_start` to `on_stop`, on a fiber of its own. `work` is what it does in between;
-/// it is told how long `on_start` took, and left out if that failed. Gives how long the user was wanted, as it
-/// was in the end.
+/// it is told how long `on_start` took, and left out if that failed.
 pub(super) async fn live(
     crew: &Rc<Crew>,
     part: &Rc<Part>,
     user: User,
     (deadline, hold): (&Rc<dyn Alarm>, Hold),
     work: impl FnOnce(&mut Act<'_>, u64) + 'static,
-) -> Hold {
+) -> Lived {
     let life = crew.hire(part, user, (Rc::clone(deadline), hold));
     let body = {
         let (crew, part, life) = (Rc::clone(crew), Rc::clone(part), Rc::clone(&life));
         move || Act { crew: &crew, part: &part, life: &life, scope: Scope::new() }.play(work)
     };
     let fiber = crew.arena().and_then(|arena| Fiber::new(&arena, crew.stage.current(), body));
-    match fiber {
-        Ok(fiber) => guard(crew, part, &life, Turn::new(&crew.stage, &life.vu, fiber)).await,
-        Err(error) => crew.report_bug(Diagnostic::new(
-            Code::Other,
-            format!("no stack for a virtual user of scenario `{}`: {error}", part.scenario.name),
-        )),
-    }
+    let has_stack = match fiber {
+        Ok(fiber) => {
+            guard(crew, part, &life, Turn::new(&crew.stage, &life.vu, fiber)).await;
+            true
+        }
+        Err(error) => {
+            crew.report_bug(no_stack(part, &error));
+            false
+        }
+    };
     deadline.clear();
     crew.dismiss(&life.vu);
-    life.hold.get()
+    if has_stack { Lived::Ended(life.hold.get()) } else { Lived::NoStack }
+}
+
+fn no_stack(part: &Part, error: &ArenaError) -> Diagnostic {
+    let text = format!("no stack for a virtual user of scenario `{}`: {error}", part.scenario.name);
+    Diagnostic::new(Code::Other, text)
 }
 
 /// Polls a user's fiber to its end; a deadline or a stop makes it end.
@@ -168,6 +184,18 @@ impl Act<'_> {
         self.crew.stage.breathe();
         // Where others ran meanwhile the next iteration starts late, and doesn't last longer.
         if self.life.resumed.get() == resumed { now_ns } else { self.now_ns() }
+    }
+
+    /// The time, once the run isn't paused; `None` when the user was told to end meanwhile.
+    pub(super) fn running(&self) -> Option<u64> {
+        let mut now_ns = self.now_ns();
+        while self.crew.is_paused(now_ns) {
+            if !self.wait(self.crew.schedule_ns(now_ns)) {
+                return None;
+            }
+            now_ns = self.now_ns();
+        }
+        Some(now_ns)
     }
 
     /// Waits until the schedule comes to `at_ns`, or the user is no longer wanted; false when it was told to end

@@ -22,7 +22,7 @@ use rand::RngExt;
 
 use crate::plan::{Bound, Curve, Demand, Interval, Stripe, Think, Users, VUS_MAX};
 
-use super::act::{Act, User, live, nanoseconds};
+use super::act::{Act, Lived, User, live, nanoseconds};
 use super::crew::{Crew, Part, Reason};
 use super::driver::{Drive, Task, Woken, wait};
 use super::life::Hold;
@@ -192,7 +192,7 @@ async fn user(task: Task, band: Rc<Band>, seat: Rc<Seat>) {
             };
             let life = seat.lives.replace(seat.lives.get() + 1);
             let user = User { number: seat.number, life };
-            let hold = live(crew, part, user, (&alarm, hold), work).await;
+            let Lived::Ended(hold) = live(crew, part, user, (&alarm, hold), work).await else { continue };
             // Whatever was steered meanwhile, this life was part of it.
             version = band.version.get();
             intervals = band.active(seat.number);
@@ -216,10 +216,8 @@ fn run(act: &mut Act<'_>, band: &Band, seat: &Seat, start_ns: u64) {
             break;
         }
         if crew.is_paused(real_ns) {
-            if !act.wait(now_ns) {
-                break;
-            }
-            real_ns = act.now_ns();
+            let Some(running_ns) = act.running() else { break };
+            real_ns = running_ns;
             continue;
         }
         let Some(iteration) = next_iteration(share, band.users.bound, seat, &band.taken) else { break };

@@ -264,6 +264,9 @@ impl Crew {
             life.keep_to(|at_ns| self.real_ns(at_ns));
         }
         self.changed.notify_waiters();
+        for drive in self.drives.borrow().values() {
+            drive.look_again();
+        }
     }
 
     /// A scenario's users that exist now.

@@ -10,14 +10,17 @@ use std::rc::Rc;
 use crate::http::Alarm;
 use crate::plan::Demand;
 
-use super::closed;
 use super::crew::{Crew, Part};
 use super::message::Change;
+use super::{closed, open};
 
 /// A driver's share of a scenario that has begun.
 pub(super) trait Drive {
     /// From the instant `at_ns` of the schedule on, the scenario's timetable wants something else.
     fn steer(self: Rc<Self>, crew: &Rc<Crew>, at_ns: u64);
+
+    /// The schedule's clock was stopped or goes on.
+    fn look_again(&self) {}
 
     /// All its tasks have ended: books what never began.
     fn end(&self, crew: &Crew);
@@ -83,12 +86,10 @@ fn begin(crew: &Rc<Crew>, part: &Rc<Part>, at_ns: u64) {
     // Held until all are started, so that a worker without a share is done too.
     let starting = Task::new(crew, part);
     let drive = match &part.scenario.demand {
-        Demand::Users(users) => Some(closed::start(crew, part, users)),
-        Demand::Arrivals(_) => None,
+        Demand::Users(users) => closed::start(crew, part, users),
+        Demand::Arrivals(arrivals) => open::start(crew, part, arrivals),
     };
-    if let Some(drive) = drive {
-        crew.drives.borrow_mut().insert(part.index, drive);
-    }
+    crew.drives.borrow_mut().insert(part.index, drive);
     if part.timetable.is_held() {
         hold(crew, part);
     }
