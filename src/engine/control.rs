@@ -417,8 +417,9 @@ impl Board {
     fn check_users(&self, index: usize, steers: &[Steer]) -> Result<(), ControlError> {
         let Demand::Users(planned) = &self.scenes[index].demand else { return Ok(()) };
         let peak = |at: usize| match steers[at].of(&self.scenes[at].demand) {
-            Demand::Users(users) => users.curve.peak(),
-            Demand::Arrivals(arrivals) => arrivals.vus_max,
+            Demand::Users(users) if at == index => users.curve.peak(),
+            // What a plan reserves stays reserved.
+            demand => demand.peak(),
         };
         let others = (0..steers.len()).filter(|at| *at != index).map(peak);
         let others = others.fold(0, u64::saturating_add);

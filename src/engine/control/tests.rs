@@ -76,8 +76,10 @@ fn a_paused_run_starts_nothing_and_lasts_longer_by_the_pause() {
         let gap = longest_gap(&starts);
         assert!(gap >= paused - 1.0, "nothing began for {gap} ms of {paused}");
         let elapsed = milliseconds(outcome.elapsed);
-        assert!(elapsed >= 400.0 + paused - 1.0 && starts.last().unwrap() - paused <= 400.0, "{elapsed} ms");
-        assert!(starts.last().unwrap() - paused > 200.0, "it went on after the pause");
+        assert!(elapsed >= 400.0 + paused - 1.0, "{elapsed} ms");
+        // It went on after the pause, to the scenario's end and not much further.
+        let last = starts.last().unwrap() - paused;
+        assert!(200.0 < last && last < 400.0 + 0.2 * paused, "the last began at {last} ms");
     }
 }
 
@@ -101,9 +103,9 @@ fn a_pause_makes_nothing_late_and_drops_nothing() {
 
 #[test]
 fn what_runs_goes_on_in_a_pause_and_deadlines_move() {
-    // The iteration ends 300 ms behind its deadline, had there been no pause.
-    let script = "scenario(\"s\", #{ executor: \"constant-vus\", vus: 1, duration: \"300ms\", graceful_stop: \"100ms\", flow: \"flow\" });
-        fn flow() { sleep(0.7); }";
+    // The iteration ends 350 ms behind its deadline, had there been no pause.
+    let script = "scenario(\"s\", #{ executor: \"constant-vus\", vus: 1, duration: \"250ms\", graceful_stop: \"200ms\", flow: \"flow\" });
+        fn flow() { sleep(0.8); }";
     let (outcome, _) = play_while(script, 1, &PAUSE);
     let books = outcome.books();
     assert_eq!((books.ok, books.interrupted), (1, 0), "{books:?}");
