@@ -1,7 +1,5 @@
 //! `runner inspect`: the plan that a script declares, flags applied, without a request.
 
-use std::time::Duration;
-
 use super::CliError;
 use super::script::{LoadArguments, Script, ScriptArguments};
 use super::terminal::Terminal;
@@ -106,18 +104,8 @@ fn param_row(param: &Param) -> [String; 5] {
 }
 
 fn row(scenario: &Scenario) -> [String; 5] {
-    let start = match scenario.start_time {
-        Duration::ZERO => String::new(),
-        start => format!(", from {}", format_duration(start)),
-    };
     let think = if scenario.think == Think::None { String::new() } else { scenario.think.describe() };
-    [
-        scenario.name.clone(),
-        scenario.executor.clone(),
-        format!("{}{start}", scenario.demand.describe()),
-        scenario.flow.to_string(),
-        think,
-    ]
+    [scenario.name.clone(), scenario.executor.clone(), scenario.describe(), scenario.flow.to_string(), think]
 }
 
 /// Rows under their headings, left-aligned.

@@ -10,7 +10,7 @@ use crate::engine::{Observer, Tick};
 use crate::metrics::{Selector, Value};
 use crate::plan::Plan;
 use crate::script::LogLine;
-use crate::units::{format_count, format_duration, format_latency_us, format_percent, format_rate};
+use crate::units::{format_count, format_latency_us, format_percent, format_rate};
 
 /// The line that changes.
 #[derive(Debug)]
@@ -108,10 +108,6 @@ pub(super) fn print_header(terminal: &Terminal, script: &str, plan: &Plan, confi
     }
     let width = plan.scenarios.iter().map(|scenario| scenario.name.chars().count()).max().unwrap_or(0);
     for scenario in &plan.scenarios {
-        let start = match scenario.start_time {
-            Duration::ZERO => String::new(),
-            start => format!(", starting at {}", format_duration(start)),
-        };
-        terminal.say(format_args!("  {:<width$}  {}{start}\n", scenario.name, scenario.demand.describe()));
+        terminal.say(format_args!("  {:<width$}  {}\n", scenario.name, scenario.describe()));
     }
 }

@@ -19,7 +19,7 @@ use crate::script::{Entry, Failure, Turn, Vu};
 
 use super::crew::{Crew, Part, Span};
 use super::event::FailureKind;
-use super::life::Life;
+use super::life::{Hold, Life};
 
 /// Which user of its scenario.
 #[derive(Debug, Clone, Copy)]
@@ -41,8 +41,8 @@ pub(super) struct Act<'a> {
 /// What became of a life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lived {
-    /// It came to its end, or had to be left behind.
-    Ended,
+    /// It came to its end, or had to be left behind: so long was the user wanted, in the end.
+    Ended(Hold),
     /// There was no stack for its fiber, which is reported.
     NoStack,
 }
@@ -53,27 +53,28 @@ pub(super) async fn live(
     crew: &Rc<Crew>,
     part: &Rc<Part>,
     user: User,
-    deadline: (&Rc<dyn Alarm>, u64),
+    (deadline, hold): (&Rc<dyn Alarm>, Hold),
     work: impl FnOnce(&mut Act<'_>, u64) + 'static,
 ) -> Lived {
-    let life = crew.hire(part, user, (Rc::clone(deadline.0), deadline.1));
+    let life = crew.hire(part, user, (Rc::clone(deadline), hold));
     let body = {
         let (crew, part, life) = (Rc::clone(crew), Rc::clone(part), Rc::clone(&life));
         move || Act { crew: &crew, part: &part, life: &life, scope: Scope::new() }.play(work)
     };
-    let lived = match Fiber::new(&crew.arena, crew.stage.current(), body) {
+    let fiber = crew.arena().and_then(|arena| Fiber::new(&arena, crew.stage.current(), body));
+    let has_stack = match fiber {
         Ok(fiber) => {
             guard(crew, part, &life, Turn::new(&crew.stage, &life.vu, fiber)).await;
-            Lived::Ended
+            true
         }
         Err(error) => {
             crew.report_bug(no_stack(part, &error));
-            Lived::NoStack
+            false
         }
     };
-    deadline.0.clear();
+    deadline.clear();
     crew.dismiss(&life.vu);
-    lived
+    if has_stack { Lived::Ended(life.hold.get()) } else { Lived::NoStack }
 }
 
 fn no_stack(part: &Part, error: &ArenaError) -> Diagnostic {
@@ -185,12 +186,27 @@ impl Act<'_> {
         if self.life.resumed.get() == resumed { now_ns } else { self.now_ns() }
     }
 
-    /// Waits until `at_ns`; false when the user was told to end meanwhile.
-    pub(super) fn pause(&self, at_ns: u64) -> bool {
-        let vu = &self.life.vu;
-        vu.alarm.set(at_ns);
+    /// The time, once the run isn't paused; `None` when the user was told to end meanwhile.
+    pub(super) fn running(&self) -> Option<u64> {
+        let mut now_ns = self.now_ns();
+        while self.crew.is_paused(now_ns) {
+            if !self.wait(self.crew.schedule_ns(now_ns)) {
+                return None;
+            }
+            now_ns = self.now_ns();
+        }
+        Some(now_ns)
+    }
+
+    /// Waits until the schedule comes to `at_ns`, or the user is no longer wanted; false when it was told to end
+    /// meanwhile.
+    pub(super) fn wait(&self, at_ns: u64) -> bool {
+        let (life, vu) = (self.life, &self.life.vu);
+        life.waits_ns.set(at_ns);
+        vu.alarm.set(self.crew.real_ns(at_ns.min(life.hold.get().until_ns)));
         let due = poll_fn(|context| vu.alarm.poll_due(context));
         let waited = self.crew.stage.current().wait(due, || vu.is_ending());
+        life.waits_ns.set(u64::MAX);
         vu.alarm.clear();
         waited.is_ok()
     }

@@ -24,6 +24,12 @@ pub(super) struct Aggregator<'a> {
     /// The last second that was completed, whole or not.
     closed: u64,
     windows: Vec<Option<Window>>,
+    /// Users at the end of the last whole second.
+    vus: u64,
+    /// The most users that are wanted, as steered.
+    pub(super) vus_max: u64,
+    /// Whether the load is paused, and how long it has been.
+    pub(super) pause: (bool, Duration),
     workers: Vec<Progress>,
     /// From the start of the load to the end of the last worker that is done.
     pub(super) elapsed: Duration,
@@ -76,6 +82,9 @@ impl<'a> Aggregator<'a> {
             open: BTreeMap::new(),
             closed: 0,
             windows: plan.targets.iter().map(Window::new).collect(),
+            vus: 0,
+            vus_max: plan.vus_max(),
+            pause: (false, Duration::ZERO),
             workers: vec![Progress::default(); workers],
             elapsed: Duration::ZERO,
             scenarios: Vec::new(),
@@ -148,6 +157,11 @@ impl<'a> Aggregator<'a> {
         }
     }
 
+    /// Users that exist, as the workers last said.
+    pub(super) fn vus(&self) -> u64 {
+        self.vus
+    }
+
     /// Whether a worker still plays.
     pub(super) fn is_playing(&self) -> bool {
         self.workers.iter().any(|worker| !worker.is_done)
@@ -181,6 +195,7 @@ impl<'a> Aggregator<'a> {
             self.total.append(delta.clone());
             self.closed = number;
             let elapsed = if is_whole { Duration::from_secs(number) } else { self.elapsed };
+            self.vus = vus;
             if is_whole {
                 for window in self.windows.iter_mut().flatten() {
                     window.push(&delta);
@@ -198,17 +213,18 @@ impl<'a> Aggregator<'a> {
         observer.tick(&Tick {
             number: self.closed,
             elapsed,
-            end_max: self.plan.end_max(),
+            end_max: self.plan.end_max().saturating_add(self.pause.1),
+            is_paused: self.pause.0,
             delta,
             total: &self.total,
             vus: state.1,
-            vus_max: self.plan.vus_max(),
+            vus_max: self.vus_max,
             books: state.0,
         });
     }
 
     fn count_users(&mut self, vus: Option<u64>, tick: u64) -> Snapshot {
-        for (name, count) in [("vus", vus), ("vus_max", Some(self.plan.vus_max()))] {
+        for (name, count) in [("vus", vus), ("vus_max", Some(self.vus_max))] {
             let Some(count) = count else { continue };
             let (metric, _) = self.users.metric(name).expect("a built-in metric");
             let series = self.users.series(metric, &TagSet::default());
@@ -284,6 +300,7 @@ impl<'a> Aggregator<'a> {
             failures_more: self.failures_more,
             requests_cut: self.requests_cut,
             log_lost: self.log_lost,
+            paused: self.pause.1,
             ..outcome
         }
     }

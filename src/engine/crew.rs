@@ -10,26 +10,43 @@ use rhai::Dynamic;
 use tokio::sync::Notify;
 
 use crate::diagnostic::Diagnostic;
-use crate::fiber::Arena;
+use crate::fiber::{Arena, ArenaError};
 use crate::http::{Alarm, Client, Options};
 use crate::metrics::{Kind, Recorder, SeriesId, TagSet};
-use crate::plan::{Plan, Scenario, Stripe};
-use crate::script::{Cast, Course, Entry, Failure, Phase, Program, Stage, Vu};
+use crate::plan::{Ids, Plan, Scenario, Stripe};
+use crate::script::{Agenda, Cast, Course, Entry, Failure, Phase, Program, Stage, Vu};
 
 use super::act::User;
+use super::driver::Drive;
 use super::event::{Books, FAILURES_MAX, FailureKind, ScenarioOutcome, ScriptFailure};
-use super::life::Life;
+use super::life::{Hold, Life};
+use super::pace::Pace;
+use super::timetable::Timetable;
 
 /// What the users of one scenario share on a worker.
 #[derive(Debug)]
 pub(super) struct Part {
+    /// Which scenario of the plan, from 0.
+    pub(super) index: usize,
     /// The scenario, as the plan has it.
     pub(super) scenario: Scenario,
+    /// Whether it starts with the load, and not after another scenario.
+    pub(super) is_first: bool,
+    /// Where its schedule stands.
+    pub(super) timetable: Rc<Timetable>,
+    /// Tasks of its driver that have not come to their end.
+    pub(super) tasks: Cell<usize>,
+    /// The last change that concerned it, from 1.
+    pub(super) change: Cell<u64>,
+    /// Whether all of those have, since the last change.
+    pub(super) is_over: Cell<bool>,
+    /// Whether a task sees to it that it lasts for its whole time.
+    pub(super) is_held: Cell<bool>,
     /// Which shard of the scenario's demand this worker plays.
     pub(super) shard: usize,
-    /// The id of the scenario's first user, from 1 over the whole run.
-    pub(super) first_id: u64,
-    /// The most users of the scenario at once, all shards together.
+    /// The numbers of its users over the whole run.
+    pub(super) ids: Ids,
+    /// The most users of the scenario at once that the plan asks for, all shards together.
     pub(super) peak: u64,
     pub(super) cast: Rc<Cast>,
     /// What an iteration calls: one entry, or one for each choice of a weighted flow.
@@ -98,7 +115,10 @@ impl Part {
 pub(super) struct Crew {
     pub(super) program: Rc<Program>,
     pub(super) stage: Rc<Stage>,
-    pub(super) arena: Rc<Arena>,
+    /// Stacks of the users that the plan asks for.
+    arena: Rc<Arena>,
+    /// Stacks beyond those: of users that it was steered to.
+    more_arenas: RefCell<Vec<Rc<Arena>>>,
     pub(super) stripe: Stripe,
     pub(super) parts: Vec<Rc<Part>>,
     pub(super) start_ns: u64,
@@ -110,9 +130,17 @@ pub(super) struct Crew {
     client_options: Options,
     /// Users that exist now, by id.
     roster: RefCell<BTreeMap<u64, Rc<Life>>>,
-    /// Tasks of drivers that have not come to their end.
-    pub(super) tasks: Cell<usize>,
-    pub(super) all_done: Notify,
+    pub(super) pace: Rc<RefCell<Pace>>,
+    /// Scenarios' drivers, once they have begun.
+    pub(super) drives: RefCell<BTreeMap<usize, Rc<dyn Drive>>>,
+    /// Scenarios that are over here, each with the last change that it knows; not reported yet.
+    pub(super) overs: RefCell<Vec<(usize, u64)>>,
+    /// Wakes whoever reports them.
+    pub(super) over: Notify,
+    /// When the last user ended so far.
+    pub(super) ended_ns: Cell<u64>,
+    /// Wakes the tasks that wait for the schedule: it has changed.
+    pub(super) changed: Notify,
     /// The most users at once since [`Crew::take_most`].
     most: Cell<u64>,
     stopping: Cell<bool>,
@@ -144,27 +172,30 @@ pub(super) struct Means {
 /// Stacks beyond one a user: of users that had to be leaked, while their successors run.
 const STACKS_SPARE: u64 = 64;
 
+/// Stacks that are reserved at least when those run out: address space only.
+const STACKS_MORE: usize = 1_024;
+
 /// Different bugs that a worker reports: the first tell the story.
 const BUGS_MAX: usize = 5;
 
 impl Crew {
     /// The crew that plays this worker's share of the plan.
-    pub(super) fn new(plan: &Plan, means: Means) -> Result<Rc<Self>, crate::fiber::ArenaError> {
+    pub(super) fn new(plan: &Plan, means: Means) -> Result<Rc<Self>, ArenaError> {
         let stripe = Stripe::equal(means.workers);
         let mut parts = Vec::new();
-        let mut first_id = 1;
         let mut users = 0;
+        let pace = Rc::new(RefCell::new(Pace::default()));
         for (index, scenario) in plan.scenarios.iter().enumerate() {
             // Turned by one a scenario, so that scenarios of one user don't all meet on one worker.
             let shard = (means.worker + index) % means.workers;
             users += stripe.share(shard, scenario.demand.peak());
-            parts.push(Rc::new(part(&means, plan, scenario, shard, first_id)));
-            first_id += scenario.demand.peak();
+            parts.push(Rc::new(part(&means, plan, index, shard, &pace)));
         }
         let stacks = usize::try_from(users + STACKS_SPARE).unwrap_or(usize::MAX);
         let entry = |wanted: bool, name| if wanted { means.program.entry(name) } else { None };
         Ok(Rc::new(Self {
             arena: Arena::new(stacks)?,
+            more_arenas: RefCell::default(),
             on_start: entry(plan.hooks.on_start, "on_start"),
             on_stop: entry(plan.hooks.on_stop, "on_stop"),
             client_options: client_options(plan),
@@ -176,8 +207,12 @@ impl Crew {
             data: means.data,
             seed: means.seed,
             roster: RefCell::default(),
-            tasks: Cell::new(0),
-            all_done: Notify::new(),
+            pace,
+            drives: RefCell::default(),
+            overs: RefCell::default(),
+            over: Notify::new(),
+            ended_ns: Cell::new(means.start_ns),
+            changed: Notify::new(),
             most: Cell::new(0),
             stopping: Cell::new(false),
             leaving: Cell::new(false),
@@ -191,16 +226,71 @@ impl Crew {
         }))
     }
 
-    /// A new user, on the roster until [`Crew::dismiss`], with the alarm that cuts it and its time.
-    pub(super) fn hire(&self, part: &Part, user: User, deadline: (Rc<dyn Alarm>, u64)) -> Rc<Life> {
+    /// Stacks of which one is free. Where more users are wanted than planned, as many again are reserved.
+    pub(super) fn arena(&self) -> Result<Rc<Arena>, ArenaError> {
+        if !self.arena.is_full() {
+            return Ok(Rc::clone(&self.arena));
+        }
+        let mut more = self.more_arenas.borrow_mut();
+        if let Some(free) = more.iter().find(|arena| !arena.is_full()) {
+            return Ok(Rc::clone(free));
+        }
+        let so_far: usize = more.iter().chain([&self.arena]).map(|arena| arena.count()).sum();
+        let arena = Arena::new(so_far.max(STACKS_MORE))?;
+        more.push(Rc::clone(&arena));
+        Ok(arena)
+    }
+
+    /// What the schedule's clock shows at an instant.
+    #[inline]
+    pub(super) fn schedule_ns(&self, real_ns: u64) -> u64 {
+        self.pace.borrow().schedule_ns(real_ns)
+    }
+
+    /// When the schedule's clock comes to an instant; `u64::MAX`, at which no alarm goes off, while nobody knows.
+    pub(super) fn real_ns(&self, schedule_ns: u64) -> u64 {
+        self.pace.borrow().real_ns(schedule_ns).unwrap_or(u64::MAX)
+    }
+
+    /// Whether the schedule's clock stands at an instant, so that nothing may begin.
+    #[inline]
+    pub(super) fn is_paused(&self, real_ns: u64) -> bool {
+        self.pace.borrow().is_paused(real_ns)
+    }
+
+    /// The schedule has changed: whoever waits for it looks again.
+    pub(super) fn keep_to_schedule(&self) {
+        for life in self.roster.borrow().values() {
+            life.keep_to(|at_ns| self.real_ns(at_ns));
+        }
+        self.changed.notify_waiters();
+        for drive in self.drives.borrow().values() {
+            drive.look_again();
+        }
+    }
+
+    /// A scenario's users that exist now.
+    pub(super) fn lives(&self, part: &Part) -> Vec<Rc<Life>> {
+        let roster = self.roster.borrow();
+        roster.values().filter(|life| Rc::ptr_eq(&life.vu.cast, &part.cast)).map(Rc::clone).collect()
+    }
+
+    /// Whether all scenarios are over here.
+    pub(super) fn is_over(&self) -> bool {
+        self.parts.iter().all(|part| part.is_over.get())
+    }
+
+    /// A new user, on the roster until [`Crew::dismiss`], with the alarm that cuts it and how long it is wanted.
+    pub(super) fn hire(&self, part: &Part, user: User, deadline: (Rc<dyn Alarm>, Hold)) -> Rc<Life> {
         let clock = self.stage.clock();
         let client =
             Client::new(Rc::clone(clock), Rc::clone(self.stage.network()), self.client_options.clone());
-        let id = part.first_id + user.number - 1;
+        let id = part.ids.id(user.number);
         // A user that comes back draws anew: asking the same again would flatter caches.
         let seed = self.seed.wrapping_add(user.life);
         let vu = Vu::new(id, Rc::clone(&part.cast), Phase::Flow, seed, clock.alarm(), Some(client));
         let life = Rc::new(Life::new(Rc::new(vu), deadline.0, deadline.1));
+        life.keep_to(|at_ns| self.real_ns(at_ns));
         self.roster.borrow_mut().insert(id, Rc::clone(&life));
         self.most.set(self.most.get().max(self.size()));
         life
@@ -344,7 +434,8 @@ pub(super) fn client_options(plan: &Plan) -> Options {
     Options { user_agent: plan.options.user_agent.as_deref().map(Rc::from), ..Options::default() }
 }
 
-fn part(means: &Means, plan: &Plan, scenario: &Scenario, shard: usize, first_id: u64) -> Part {
+fn part(means: &Means, plan: &Plan, index: usize, shard: usize, pace: &Rc<RefCell<Pace>>) -> Part {
+    let scenario = &plan.scenarios[index];
     // The scenario's own come last: they win.
     let tags = plan.options.tags.iter().chain(&scenario.tags);
     let tags = TagSet::from_pairs(tags.map(|(key, value)| (key.as_str(), value.as_str())));
@@ -353,22 +444,29 @@ fn part(means: &Means, plan: &Plan, scenario: &Scenario, shard: usize, first_id:
         (symbols, iteration_series(recorder, &tags.with("scenario", &scenario.name)))
     });
     let base_url = scenario.base_url.as_deref().or(plan.base_url.as_deref());
-    let start_ns = u64::try_from(scenario.start_time.as_nanos()).unwrap_or(u64::MAX);
+    let timetable = Timetable::new(scenario, pace);
+    let ids = Ids::of(plan, index);
     let course = Course {
         executor: scenario.executor.as_str().into(),
         run_start_ns: means.start_ns,
-        start_ns: means.start_ns.saturating_add(start_ns),
-        demand: scenario.demand.clone(),
-        first_id,
+        agenda: Rc::clone(&timetable) as Rc<dyn Agenda>,
+        ids,
         seed: means.seed,
     };
     let cast = Cast::new(&scenario.name, tags, symbols, base_url, scenario.env.clone(), Some(course));
     Part {
         entries: means.program.entries(&scenario.name, &scenario.flow),
+        index,
         scenario: scenario.clone(),
+        is_first: plan.after(index).is_none(),
+        timetable,
+        tasks: Cell::new(0),
+        change: Cell::new(0),
+        is_over: Cell::new(false),
+        is_held: Cell::new(false),
         peak: scenario.demand.peak(),
         shard,
-        first_id,
+        ids,
         cast,
         books: Cell::default(),
         threw: Cell::default(),

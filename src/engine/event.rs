@@ -57,15 +57,17 @@ pub struct Tick<'a> {
     pub number: u64,
     /// Since the start of the load.
     pub elapsed: Duration,
-    /// When the load is over at the latest, graceful stops included.
+    /// When the load is over at the latest, graceful stops and pauses so far included.
     pub end_max: Duration,
+    /// Whether it is paused.
+    pub is_paused: bool,
     /// What this second recorded.
     pub delta: &'a Snapshot,
     /// What the run has recorded so far.
     pub total: &'a Snapshot,
     /// Virtual users that are active.
     pub vus: u64,
-    /// The most that the plan asks for.
+    /// The most that are wanted, as planned or steered.
     pub vus_max: u64,
     /// The iterations so far.
     pub books: Books,
@@ -137,6 +139,8 @@ pub struct Outcome {
     pub total: Snapshot,
     /// From the start of the load to its end; without setup and teardown.
     pub elapsed: Duration,
+    /// How much of that it was paused.
+    pub paused: Duration,
     /// Why it ended.
     pub end: End,
     /// The verdicts, in the order of declaration.

@@ -31,9 +31,23 @@ enum State {
     Ending,
 }
 
+/// How long a user is wanted, in schedule time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "a unit ends a name")]
+pub(super) struct Hold {
+    /// No iteration begins from here on.
+    pub(super) until_ns: u64,
+    /// An iteration that still runs is cut.
+    pub(super) cut_ns: u64,
+}
+
 /// One life of a user.
 pub(super) struct Life {
     pub(super) vu: Rc<Vu>,
+    /// Until when it is wanted; changes when the run is steered.
+    pub(super) hold: Cell<Hold>,
+    /// What it waits for between two iterations, in schedule time; `u64::MAX` when it doesn't.
+    pub(super) waits_ns: Cell<u64>,
     pub(super) deadline: Rc<dyn Alarm>,
     deadline_ns: Cell<u64>,
     state: Cell<State>,
@@ -44,16 +58,28 @@ pub(super) struct Life {
 }
 
 impl Life {
-    /// A life that is cut at `deadline_ns`.
-    pub(super) fn new(vu: Rc<Vu>, deadline: Rc<dyn Alarm>, deadline_ns: u64) -> Self {
-        deadline.set(deadline_ns);
+    /// A life that is cut as `hold` says, by an alarm that is not set yet: see [`Life::keep_to`].
+    pub(super) fn new(vu: Rc<Vu>, deadline: Rc<dyn Alarm>, hold: Hold) -> Self {
         Self {
             vu,
+            hold: Cell::new(hold),
+            waits_ns: Cell::new(u64::MAX),
             deadline,
-            deadline_ns: Cell::new(deadline_ns),
+            deadline_ns: Cell::new(u64::MAX),
             state: Cell::new(State::Playing),
             in_iteration: Cell::new(false),
             resumed: Cell::new(0),
+        }
+    }
+
+    /// Sets its alarms by the schedule, which may have moved: `real_ns` gives the worker's time of an instant.
+    pub(super) fn keep_to(&self, real_ns: impl Fn(u64) -> u64) {
+        let hold = self.hold.get();
+        if self.is_playing() {
+            self.set_deadline(real_ns(hold.cut_ns));
+        }
+        if self.waits_ns.get() != u64::MAX {
+            self.vu.alarm.set(real_ns(self.waits_ns.get().min(hold.until_ns)));
         }
     }
 
@@ -130,7 +156,10 @@ mod tests {
     fn life(deadline_s: u64) -> (Life, Rc<Noted>) {
         let alarm = Rc::new(Noted::default());
         let vu = Vu::new(1, Cast::outside(None), Phase::Flow, 0, Rc::new(Noted::default()), None);
-        (Life::new(Rc::new(vu), Rc::clone(&alarm) as Rc<dyn Alarm>, deadline_s * SECOND), alarm)
+        let hold = Hold { until_ns: deadline_s * SECOND, cut_ns: deadline_s * SECOND };
+        let life = Life::new(Rc::new(vu), Rc::clone(&alarm) as Rc<dyn Alarm>, hold);
+        life.keep_to(|at_ns| at_ns);
+        (life, alarm)
     }
 
     #[test]

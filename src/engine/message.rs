@@ -8,6 +8,7 @@ use crate::metrics::Snapshot;
 use crate::script::LogLine;
 
 use super::EngineError;
+use super::control::Steer;
 use super::event::{Books, ScenarioOutcome, ScriptFailure};
 
 /// From the control thread to a worker.
@@ -15,14 +16,38 @@ use super::event::{Books, ScenarioOutcome, ScriptFailure};
 pub(super) enum Command {
     /// Run `setup`.
     SetUp,
-    /// Play the load from `start_ns` on; `data` is what `setup` returned.
-    Start { start_ns: u64, data: serde_json::Value },
+    /// Play the load from `start_ns` on; `data` is what `setup` returned. It may begin with a pause.
+    Start { start_ns: u64, data: serde_json::Value, is_paused: bool },
+    /// Change the load at an instant, a little ahead; changes are numbered from 1.
+    Change { number: u64, at_ns: u64, changes: Vec<Change> },
+    /// Every scenario is over on all workers: hand in what there is.
+    Finish,
     /// Cut what runs.
     Stop,
     /// Leave behind what runs.
     Leave,
     /// Run `teardown`.
     TearDown { data: serde_json::Value },
+}
+
+/// A change of the load that goes on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Change {
+    /// The schedule's clock stands.
+    Pause,
+    /// It goes on.
+    Resume,
+    /// A scenario that waited for another may start.
+    Begin {
+        /// Which scenario, in the order of declaration.
+        part: usize,
+    },
+    /// Another load in a scenario.
+    Steer {
+        /// Which scenario, in the order of declaration.
+        part: usize,
+        steer: Steer,
+    },
 }
 
 /// From a worker to the control thread.
@@ -39,7 +64,9 @@ pub(super) enum Report {
     Log(LogLine),
     /// `abort(reason)` was called.
     Aborted(String),
-    /// All users of this worker are done.
+    /// This worker has no user of a scenario left, as far as it knows changes of it.
+    Over { part: usize, change: u64 },
+    /// The load is over for this worker.
     Done(Box<Done>),
     /// `teardown` ended.
     TornDown(Result<(), Ended>, Recorded),

@@ -17,13 +17,19 @@ mod life;
 mod lifecycle;
 mod message;
 mod open;
+mod pace;
 mod run;
+mod steering;
+mod succession;
 mod timer;
+mod timetable;
 mod worker;
 
 use std::sync::Arc;
 
-pub use control::{Control, Urgency};
+pub use control::{
+    Control, ControlError, FACTOR_MAX, Progress, RATE_MAX, ScenarioStatus, State, Status, Urgency,
+};
 pub use error::EngineError;
 pub use event::{
     Books, End, FAILURES_MAX, FailureKind, Observer, Outcome, ScenarioOutcome, ScriptFailure, Tick,

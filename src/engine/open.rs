@@ -17,6 +17,9 @@
 //! | waiting | a user has ended its iteration                         | started               |
 //! | any     | the graceful stop is over, or the run is stopped       | dropped, `not_started` |
 //!
+//! All times are schedule time, see [`super::pace`]: while it stands nothing is handed out and nothing started, and
+//! nothing is late for it. Where the run is steered, the arrivals from then on are another schedule's.
+//!
 //! A user (its deadline is [`super::life::Life`]'s, the scenario's end and its graceful stop):
 //!
 //! | state    | event                                               | next     |
@@ -36,11 +39,12 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use crate::plan::{Arrivals, Schedule, WhenBusy};
+use crate::plan::{Arrivals, Demand, Schedule, WhenBusy};
 
 use super::act::{Act, Lived, User, live, nanoseconds};
 use super::crew::{Crew, Part, Reason};
-use super::driver::Task;
+use super::driver::{Drive, Task};
+use super::life::Hold;
 use super::timer::store;
 
 /// How long before its scenario a pre-allocated user is hired, where there is so much time: a login behind a
@@ -60,9 +64,27 @@ struct Arrival {
 }
 
 /// Starts the dispatcher of a scenario's share.
-pub(super) fn start(crew: &Rc<Crew>, part: &Rc<Part>, arrivals: &Arrivals) {
+pub(super) fn start(crew: &Rc<Crew>, part: &Rc<Part>, arrivals: &Arrivals) -> Rc<dyn Drive> {
     let desk = Rc::new(Desk::new(crew, part, arrivals));
-    tokio::task::spawn_local(dispatch(Task::new(crew), desk, Agenda::new(crew, part, arrivals)));
+    let agenda = Agenda::new(crew, part, arrivals);
+    tokio::task::spawn_local(dispatch(Task::new(crew, part), Rc::clone(&desk), agenda));
+    desk
+}
+
+impl Drive for Desk {
+    fn steer(self: Rc<Self>, _crew: &Rc<Crew>, at_ns: u64) {
+        self.steered.borrow_mut().push_back((at_ns, self.part.timetable.demand()));
+    }
+
+    fn look_again(&self) {
+        let waker = self.dispatcher.take();
+        if let Some(waker) = &waker {
+            waker.wake_by_ref();
+        }
+        self.dispatcher.set(waker);
+    }
+
+    fn end(&self, _crew: &Crew) {}
 }
 
 /// Where arrivals and users of one scenario meet on a worker.
@@ -84,6 +106,10 @@ struct Desk {
     end_ns: u64,
     /// When iterations that still run are cut.
     deadline_ns: u64,
+    /// What was steered to and when, as far as the dispatcher has not looked yet.
+    steered: RefCell<VecDeque<(u64, Rc<Demand>)>>,
+    /// Wakes the dispatcher.
+    dispatcher: Cell<Option<Waker>>,
     /// Nothing is handed out any more.
     is_closed: Cell<bool>,
     /// The dispatcher and the users that have not come to their end.
@@ -121,12 +147,29 @@ impl Agenda {
     fn new(crew: &Crew, part: &Part, arrivals: &Arrivals) -> Self {
         let schedule = Schedule::new(arrivals, crew.seed, &part.scenario.name);
         let share = crew.stripe.iteration_share(part.shard, arrivals.vus_max, schedule.count());
-        Self { schedule, scenario_ns: scenario_ns(crew, part), rank: 0, share }
+        Self { schedule, scenario_ns: scenario_ns(part), rank: 0, share }
+    }
+
+    /// Another schedule from an instant on; gives the next arrival anew.
+    fn steer(
+        &mut self,
+        crew: &Crew,
+        part: &Part,
+        (at_ns, demand): (u64, &Demand),
+        next: Option<Arrival>,
+    ) -> Option<Arrival> {
+        self.rank -= u64::from(next.is_some());
+        let from = next.map_or(u64::MAX, |arrival| arrival.number);
+        if let Demand::Arrivals(arrivals) = demand {
+            self.schedule.steer(at_ns.saturating_sub(self.scenario_ns), arrivals, from);
+        }
+        self.share = crew.stripe.iteration_share(part.shard, part.peak, self.schedule.count());
+        self.next(crew, part)
     }
 
     /// The next one, unless all have been handed out.
     fn next(&mut self, crew: &Crew, part: &Part) -> Option<Arrival> {
-        if self.rank == self.share {
+        if self.rank >= self.share {
             return None;
         }
         let number = crew.stripe.iteration_nth(part.shard, part.peak, self.rank)?;
@@ -135,13 +178,13 @@ impl Agenda {
     }
 }
 
-fn scenario_ns(crew: &Crew, part: &Part) -> u64 {
-    crew.start_ns.saturating_add(nanoseconds(part.scenario.start_time))
+fn scenario_ns(part: &Part) -> u64 {
+    part.timetable.start_ns().expect("only what has begun is played")
 }
 
 /// Hands out the arrivals of a scenario until it is over or the run is stopped.
 async fn dispatch(task: Task, desk: Rc<Desk>, mut agenda: Agenda) {
-    let crew = &task.0;
+    let crew = &task.crew;
     let alarm = crew.stage.clock().alarm();
     let mut stopped = pin!(crew.stopped.notified());
     let mut listens = false;
@@ -149,14 +192,27 @@ async fn dispatch(task: Task, desk: Rc<Desk>, mut agenda: Agenda) {
     let mut is_early = true;
     poll_fn(|context| {
         // Once: a task is woken by the same waker each time, and the flag says the rest.
-        if !std::mem::replace(&mut listens, true) && stopped.as_mut().poll(context).is_ready() {
-            return Poll::Ready(());
+        if !std::mem::replace(&mut listens, true) {
+            desk.dispatcher.set(Some(context.waker().clone()));
+            if stopped.as_mut().poll(context).is_ready() {
+                return Poll::Ready(());
+            }
+        }
+        while let Some((at_ns, demand)) = desk.steered.borrow_mut().pop_front() {
+            next = agenda.steer(crew, &desk.part, (at_ns, &demand), next);
         }
         loop {
             if crew.is_stopping() {
                 return Poll::Ready(());
             }
-            let now_ns = crew.stage.clock().now_ns();
+            let real_ns = crew.stage.clock().now_ns();
+            let now_ns = crew.schedule_ns(real_ns);
+            if crew.is_paused(real_ns) {
+                alarm.set(crew.real_ns(now_ns));
+                if alarm.poll_due(context).is_pending() {
+                    return Poll::Pending;
+                }
+            }
             if is_early && now_ns >= agenda.scenario_ns.saturating_sub(AHEAD_NS) {
                 is_early = false;
                 desk.pre_allocate(crew);
@@ -176,7 +232,7 @@ async fn dispatch(task: Task, desk: Rc<Desk>, mut agenda: Agenda) {
                 None if now_ns >= desk.end_ns => return Poll::Ready(()),
                 None => desk.end_ns,
             };
-            alarm.set(next_ns);
+            alarm.set(crew.real_ns(next_ns));
             if alarm.poll_due(context).is_pending() {
                 return Poll::Pending;
             }
@@ -184,7 +240,7 @@ async fn dispatch(task: Task, desk: Rc<Desk>, mut agenda: Agenda) {
     })
     .await;
     // A stop cuts the schedule too; what was due until then is dropped, and said to be.
-    let now_ns = crew.stage.clock().now_ns();
+    let now_ns = crew.schedule_ns(crew.stage.clock().now_ns());
     while let Some(arrival) = next.filter(|arrival| arrival.due_ns <= now_ns) {
         desk.hand(crew, arrival, u64::MAX);
         next = agenda.next(crew, &desk.part);
@@ -195,7 +251,7 @@ async fn dispatch(task: Task, desk: Rc<Desk>, mut agenda: Agenda) {
 
 impl Desk {
     fn new(crew: &Crew, part: &Rc<Part>, arrivals: &Arrivals) -> Self {
-        let end_ns = scenario_ns(crew, part).saturating_add(arrivals.rate.duration_ns());
+        let end_ns = scenario_ns(part).saturating_add(arrivals.rate.duration_ns());
         let share = |total| crew.stripe.share(part.shard, total);
         let waiting_max = match arrivals.when_busy {
             WhenBusy::Drop => None,
@@ -212,6 +268,8 @@ impl Desk {
             hired_max: Cell::new(share(arrivals.vus_max)),
             end_ns,
             deadline_ns: end_ns.saturating_add(nanoseconds(part.scenario.graceful_stop)),
+            steered: RefCell::default(),
+            dispatcher: Cell::new(None),
             is_closed: Cell::new(false),
             left: Cell::new(1),
         }
@@ -261,7 +319,7 @@ impl Desk {
         let index = crew.stripe.nth(self.part.shard, self.hired.get());
         self.hired.set(self.hired.get() + 1);
         self.left.set(self.left.get() + 1);
-        tokio::task::spawn_local(user(Task::new(crew), Rc::clone(self), index + 1, seat));
+        tokio::task::spawn_local(user(Task::new(crew, &self.part), Rc::clone(self), index + 1, seat));
     }
 
     /// On a user's fiber: the next arrival, once there is one; none when the user is to end.
@@ -332,28 +390,33 @@ impl Seat {
 
 /// User `number` of a scenario, from its hiring to its end.
 async fn user(task: Task, desk: Rc<Desk>, number: u64, seat: Rc<Seat>) {
-    let crew = &task.0;
+    let crew = &task.crew;
     let alarm = crew.stage.clock().alarm();
     let work = {
         let (desk, seat) = (Rc::clone(&desk), Rc::clone(&seat));
         move |act: &mut Act<'_>, _took_ns: u64| {
             seat.state.set(State::Ready);
-            while let Some(Arrival { number, due_ns }) = desk.next(act, &seat) {
-                let start_ns = act.now_ns();
-                if act.iterate(number, due_ns, start_ns).is_none() {
+            while let Some(arrival) = desk.next(act, &seat) {
+                let Some(start_ns) = act.running() else {
+                    seat.arrival.set(Some(arrival));
+                    break;
+                };
+                let late_ns = act.crew.schedule_ns(start_ns).saturating_sub(arrival.due_ns);
+                if act.iterate(arrival.number, start_ns.saturating_sub(late_ns), start_ns).is_none() {
                     break;
                 }
             }
         }
     };
-    let lived = live(crew, &desk.part, User { number, life: 0 }, (&alarm, desk.deadline_ns), work).await;
+    let hold = Hold { until_ns: desk.deadline_ns, cut_ns: desk.deadline_ns };
+    let lived = live(crew, &desk.part, User { number, life: 0 }, (&alarm, hold), work).await;
     let was_starting = seat.state.replace(State::Gone) == State::Starting;
     if seat.arrival.take().is_some() {
-        let is_over = crew.is_stopping() || crew.stage.clock().now_ns() >= desk.deadline_ns;
+        let is_over = crew.is_stopping() || crew.schedule_ns(crew.stage.clock().now_ns()) >= desk.deadline_ns;
         let reason = match lived {
             Lived::NoStack => Reason::NoFreeVu,
-            Lived::Ended if was_starting && !is_over => Reason::OnStartFailed,
-            Lived::Ended => Reason::NotStarted,
+            Lived::Ended(_) if was_starting && !is_over => Reason::OnStartFailed,
+            Lived::Ended(_) => Reason::NotStarted,
         };
         crew.drop_iterations(&desk.part, 1, reason);
     }

@@ -28,10 +28,11 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::metrics::Snapshot;
 
 use super::aggregator::Aggregator;
-use super::control::{Control, Urgency};
+use super::control::{Control, State, Status, Urgency};
 use super::event::{End, Observer, Outcome};
 use super::ledger::imbalances;
 use super::message::{Command, Ended, Recorded, Report};
+use super::steering::Steering;
 use super::timer::Epoch;
 use super::worker::Worker;
 use super::{EngineError, Job};
@@ -68,6 +69,7 @@ struct Workers {
     commands: Vec<Sender<Command>>,
     reports: Receiver<(usize, Report)>,
     threads: Vec<JoinHandle<()>>,
+    control: Control,
     urgency: watch::Receiver<Urgency>,
     errors: Vec<Diagnostic>,
 }
@@ -127,8 +129,8 @@ impl Workers {
             threads.push(thread.spawn(move || worker.run()).map_err(EngineError::Start)?);
             commands.push(command);
         }
-        let urgency = control.subscribe();
-        Ok(Self { job, epoch, seed, commands, reports, threads, urgency, errors: Vec::new() })
+        let (control, urgency) = (control.clone(), control.subscribe());
+        Ok(Self { job, epoch, seed, commands, reports, threads, control, urgency, errors: Vec::new() })
     }
 
     async fn play(&mut self, observer: &mut dyn Observer) -> Result<Outcome, EngineError> {
@@ -142,8 +144,16 @@ impl Workers {
             Err(end) => return Ok(sums.finish(self.outcome(end))),
         };
         let start_ns = self.epoch.now_ns() + START_DELAY_NS;
-        self.tell_all(|| Command::Start { start_ns, data: data.clone() }).await;
-        let mut end = self.watch(&mut sums, observer).await?;
+        self.control.begin(&job.plan);
+        let wanted = self.control.wanted();
+        let is_paused = wanted.is_paused;
+        let mut steering = Steering::new(&job.plan, job.workers, start_ns, &wanted);
+        self.tell_all(|| Command::Start { start_ns, data: data.clone(), is_paused }).await;
+        self.control.tell(steering.status(0, start_ns));
+        let end = self.watch(&mut steering, &mut sums, observer).await;
+        let status = steering.status(0, self.epoch.now_ns());
+        self.control.tell(Status { state: State::Stopping, ..status });
+        let mut end = end?;
         let were_all_heard = !sums.is_playing();
         if sums.is_playing() {
             let elapsed_ns = self.epoch.now_ns().saturating_sub(start_ns);
@@ -328,21 +338,31 @@ impl Workers {
     /// any more.
     async fn watch(
         &mut self,
+        steering: &mut Steering,
         sums: &mut Aggregator<'_>,
         observer: &mut dyn Observer,
     ) -> Result<End, EngineError> {
         let mut end = End::Finished;
         let give_up = tokio::time::sleep(Duration::MAX / 4);
         tokio::pin!(give_up);
-        let (mut stopping, mut leaving) = (false, false);
+        let (mut stopping, mut leaving, mut finishing) = (false, false, false);
         if *self.urgency.borrow() > Urgency::None {
             // Stopped between setup and load.
             self.urgency.mark_changed();
         }
         while sums.is_playing() {
+            if !finishing && steering.is_over() {
+                finishing = true;
+                self.tell_all(|| Command::Finish).await;
+            }
             let cause = tokio::select! {
                 biased;
                 Ok(()) = self.urgency.changed() => Some(Cause::Stop),
+                () = self.control.asked(), if !stopping && !finishing => {
+                    let command = steering.follow(&self.control.wanted(), self.epoch.now_ns());
+                    self.steer(command, steering, sums).await;
+                    None
+                }
                 () = &mut give_up => {
                     if !leaving {
                         let text = "the workers did not end when they were told to";
@@ -351,8 +371,24 @@ impl Workers {
                     return Ok(end);
                 }
                 report = self.reports.recv() => {
-                    let (worker, report) = report.ok_or(EngineError::Lost)?;
-                    take(worker, report, sums, observer)?
+                    match report.ok_or(EngineError::Lost)? {
+                        (worker, Report::Over { part, change }) => {
+                            if !stopping {
+                                let command = steering.over(worker, part, change, self.epoch.now_ns());
+                                self.steer(command, steering, sums).await;
+                            }
+                            None
+                        }
+                        (worker, report) => {
+                            sums.pause = (steering.is_paused(), steering.paused(self.epoch.now_ns()));
+                            let is_tick = matches!(report, Report::Tick { .. });
+                            let cause = take(worker, report, sums, observer)?;
+                            if is_tick {
+                                self.control.tell(steering.status(sums.vus(), self.epoch.now_ns()));
+                            }
+                            cause
+                        }
+                    }
                 }
             };
             let Some(cause) = cause else { continue };
@@ -375,6 +411,15 @@ impl Workers {
         Ok(end)
     }
 
+    /// Tells the workers of a change, if there is one, and whoever asks how things are.
+    async fn steer(&self, command: Option<Command>, steering: &Steering, sums: &mut Aggregator<'_>) {
+        if let Some(command) = command {
+            self.tell_all(|| command.clone()).await;
+        }
+        sums.vus_max = steering.vus_max();
+        self.control.tell(steering.status(sums.vus(), self.epoch.now_ns()));
+    }
+
     async fn tell(&self, worker: usize, command: Command) {
         // A worker that is gone has said why, or is missed when its report is waited for.
         let _ = self.commands[worker].send(command).await;
@@ -390,6 +435,7 @@ impl Workers {
         Outcome {
             total: Snapshot::default(),
             elapsed: Duration::ZERO,
+            paused: Duration::ZERO,
             end,
             judgements: Vec::new(),
             scenarios: Vec::new(),
@@ -438,7 +484,7 @@ fn take(
         }
         Report::Aborted(reason) => Some(Cause::Abort(reason)),
         Report::Gone(error) => return Err(error),
-        Report::Loaded(_) | Report::SetUp(..) | Report::TornDown(..) => None,
+        Report::Loaded(_) | Report::SetUp(..) | Report::TornDown(..) | Report::Over { .. } => None,
     })
 }
 

@@ -4,6 +4,7 @@
 //! told. Nothing hot is shared with other workers; a delta snapshot a second is all that leaves it.
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -17,7 +18,7 @@ use tokio::sync::mpsc::{Receiver, Sender};
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::fiber::Current;
-use crate::http::Clock;
+use crate::http::{Alarm, Clock};
 use crate::metrics::{Recorder, SeriesId, TagSet};
 use crate::script::{LogLine, Phase, Program, Stage, Timeouts, freeze, from_json};
 
@@ -25,7 +26,7 @@ use super::act::panic_text;
 use super::crew::{Crew, Means};
 use super::driver;
 use super::lifecycle::Hook;
-use super::message::{Command, Done, Ended, Recorded, Report};
+use super::message::{Change, Command, Done, Ended, Recorded, Report};
 use super::timer::{Epoch, Timer};
 use super::{EngineError, Job};
 
@@ -101,8 +102,12 @@ impl Worker {
                     };
                     self.report(Report::SetUp(result, recorded)).await;
                 }
-                Command::Start { start_ns, data } => {
-                    let done = self.play(&program, &stage, &timer, start_ns, &data, &log_lost).await?;
+                Command::Start { start_ns, data, is_paused } => {
+                    let crew = Crew::new(&self.job.plan, self.means(&program, &stage, start_ns, &data))?;
+                    if is_paused {
+                        driver::announce(&crew, start_ns, Change::Pause);
+                    }
+                    let done = self.play(&crew, &timer, &log_lost).await;
                     self.report(Report::Done(Box::new(done))).await;
                 }
                 Command::TearDown { data } => {
@@ -111,7 +116,7 @@ impl Worker {
                     let recorded = self.take(&stage, &timer);
                     self.report(Report::TornDown(result.map(|_| ()), recorded)).await;
                 }
-                Command::Stop | Command::Leave => {}
+                Command::Stop | Command::Leave | Command::Finish | Command::Change { .. } => {}
             }
         }
         Ok(())
@@ -170,22 +175,15 @@ impl Worker {
     }
 
     /// Plays this worker's share of the load to its end.
-    async fn play(
-        &mut self,
-        program: &Rc<Program>,
-        stage: &Rc<Stage>,
-        timer: &Rc<Timer>,
-        start_ns: u64,
-        data: &serde_json::Value,
-        log_lost: &Rc<Cell<u64>>,
-    ) -> Result<Done, EngineError> {
-        let crew = Crew::new(&self.job.plan, self.means(program, stage, start_ns, data))?;
+    async fn play(&mut self, crew: &Rc<Crew>, timer: &Rc<Timer>, log_lost: &Rc<Cell<u64>>) -> Done {
+        let (stage, start_ns) = (&crew.stage, crew.start_ns);
         let gauges = Gauges::new(stage);
         let alarm = timer.alarm();
         alarm.set(start_ns);
         poll_fn(|context| alarm.poll_due(context)).await;
-        driver::start(&crew);
+        driver::start(crew);
         let mut number = 1;
+        let mut changes = Changes::new(timer.alarm());
         loop {
             let due_ns = start_ns + number * SECOND_NS;
             alarm.set(due_ns);
@@ -193,13 +191,18 @@ impl Worker {
                 biased;
                 command = self.commands.recv() => {
                     match command {
-                        Some(Command::Stop) => crew.stop(),
+                        Some(Command::Stop) => driver::stop(crew),
                         Some(Command::Leave) => crew.leave(),
+                        Some(Command::Change { number, at_ns, changes: told }) => {
+                            told.iter().for_each(|change| driver::announce(crew, at_ns, *change));
+                            changes.add(number, at_ns, told);
+                        }
+                        Some(Command::Finish) | None => break,
                         Some(Command::SetUp | Command::Start { .. } | Command::TearDown { .. }) => {}
-                        None => break,
                     }
                 }
-                () = crew.all_done.notified() => break,
+                (number, at_ns, change) = changes.next() => driver::apply(crew, number, at_ns, change),
+                () = crew.over.notified() => {}
                 () = poll_fn(|context| alarm.poll_due(context)) => {
                     gauges.set(stage, timer.now_ns().saturating_sub(due_ns));
                     let delta = stage.recorder().with(|recorder| recorder.take(self.tick(start_ns, number)));
@@ -209,11 +212,20 @@ impl Worker {
                     number += 1;
                 }
             }
+            for (part, change) in crew.overs.take() {
+                self.report(Report::Over { part, change }).await;
+            }
+            // Nobody gives the word to finish what was stopped.
+            if crew.is_stopping() && crew.is_over() {
+                break;
+            }
         }
-        let elapsed = Duration::from_nanos(timer.now_ns().saturating_sub(start_ns));
+        // Until the word came nobody was left to play.
+        let end_ns = if crew.is_over() { crew.ended_ns.get() } else { timer.now_ns() };
+        let elapsed = Duration::from_nanos(end_ns.saturating_sub(start_ns));
         gauges.set_cpu(stage);
         let (failures, failures_more) = crew.failures();
-        Ok(Done {
+        Done {
             delta: stage.recorder().with(|recorder| recorder.take(self.tick(start_ns, number))),
             elapsed,
             vus_rest: crew.take_most(),
@@ -225,7 +237,7 @@ impl Worker {
             leaked: crew.leaked.get(),
             bugs: crew.bugs(),
             aborted: crew.aborted(),
-        })
+        }
     }
 
     fn means(
@@ -267,6 +279,32 @@ impl Worker {
     async fn report(&self, report: Report) {
         // The control thread is gone only when the process ends.
         let _ = self.reports.send((self.index, report)).await;
+    }
+}
+
+/// Changes that a worker was told of, and whose instant is to come.
+struct Changes {
+    /// In the order of their instants.
+    waiting: VecDeque<(u64, u64, Change)>,
+    alarm: Rc<dyn Alarm>,
+}
+
+impl Changes {
+    fn new(alarm: Rc<dyn Alarm>) -> Self {
+        Self { waiting: VecDeque::new(), alarm }
+    }
+
+    /// Adds those of a number, for an instant after all others.
+    fn add(&mut self, number: u64, at_ns: u64, changes: Vec<Change>) {
+        self.waiting.extend(changes.into_iter().map(|change| (number, at_ns, change)));
+    }
+
+    /// Waits for the next one's instant.
+    async fn next(&mut self) -> (u64, u64, Change) {
+        let Some((_, at_ns, _)) = self.waiting.front() else { return std::future::pending().await };
+        self.alarm.set(*at_ns);
+        poll_fn(|context| self.alarm.poll_due(context)).await;
+        self.waiting.pop_front().expect("the one that was waited for")
     }
 }
 

@@ -96,6 +96,17 @@ impl Arena {
         Ok(Rc::new(Self { start, count, free }))
     }
 
+    /// How many fibers can be alive at once.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Whether that many are.
+    pub fn is_full(&self) -> bool {
+        let free = self.free.borrow();
+        free.fresh == self.count && free.returned.is_empty()
+    }
+
     /// A stack for one fiber, warm from an earlier one if there is such a stack.
     pub(super) fn take(self: &Rc<Self>) -> Result<Slot, ArenaError> {
         let mut free = self.free.borrow_mut();

@@ -80,6 +80,25 @@ impl Curve {
         Curve { points }
     }
 
+    /// The same shape with so many times the users, rounded at its corners. Where there are users some are
+    /// left, unless the factor is 0.
+    #[must_use]
+    pub fn scaled(&self, factor: f64) -> Curve {
+        let scaled = |users: u64| {
+            let least = if factor > 0.0 { users.min(1) } else { 0 };
+            // A float above every integer becomes the largest; who scales keeps the limits.
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "saturates, never negative"
+            )]
+            let users = (users as f64 * factor).round() as u64;
+            users.max(least)
+        };
+        let points = self.points.iter().map(|point| Point { users: scaled(point.users), ..*point });
+        Curve { points: points.collect() }
+    }
+
     /// The curve's value, with fractions; 0 from its end on.
     pub fn at(&self, ns: u64) -> f64 {
         self.segments().find(|segment| segment.contains(ns)).map_or(0.0, |segment| {

@@ -25,6 +25,9 @@ pub struct Users {
     /// How long a user that the curve no longer wants may finish its iteration.
     #[serde(with = "duration_text")]
     pub graceful_ramp_down: Duration,
+    /// How many there may be when the run is steered, if the plan reserves them: such a scenario lasts for
+    /// its whole time, with users or without. Nothing: the curve's peak is reserved.
+    pub max: Option<u64>,
 }
 
 /// A number of iterations that ends a scenario.
@@ -85,10 +88,10 @@ impl Demand {
         }
     }
 
-    /// The most users that exist at one instant.
+    /// The most users that exist at one instant, or may be steered to.
     pub fn peak(&self) -> u64 {
         match self {
-            Demand::Users(users) => users.curve.peak(),
+            Demand::Users(users) => users.max.unwrap_or(users.curve.peak()),
             Demand::Arrivals(arrivals) => arrivals.vus_max,
         }
     }
@@ -123,6 +126,9 @@ impl Users {
             }
             Some(Bound::PerUser(each)) => {
                 format!("{} for each of {vus}, at most {duration}", count(each, "iteration"))
+            }
+            None if let Some(max) = self.max => {
+                format!("{vus}, steered up to {}, for {duration}", format_count(max))
             }
             None if self.curve.is_constant() => format!("{vus} for {duration}"),
             None => format!("up to {vus} for {duration}"),

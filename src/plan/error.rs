@@ -112,14 +112,6 @@ pub enum PlanError {
         /// All that there are.
         known: Vec<String>,
     },
-    /// An executor of k6 that is not built yet.
-    #[error("the executor `{name}` is not built yet")]
-    ExecutorNotBuilt {
-        /// Its name.
-        name: String,
-        /// All that there are.
-        known: Vec<String>,
-    },
     /// Fewer shared iterations than users.
     #[error("{iterations} iterations are too few for {vus} virtual users")]
     FewerIterationsThanUsers {
@@ -223,6 +215,24 @@ pub enum PlanError {
         /// How many there may be.
         count_max: usize,
     },
+    /// A scenario that waits for one that isn't there.
+    #[error("`start_after`: no scenario is named `{name}`")]
+    UnknownStartAfter {
+        /// The name as written.
+        name: String,
+        /// Names like it, best first.
+        near: Vec<String>,
+        /// All other scenarios.
+        known: Vec<String>,
+    },
+    /// A scenario that waits for itself.
+    #[error("scenario `{name}` would start after itself{}", circle(name, through))]
+    StartAfterCircle {
+        /// Its name.
+        name: String,
+        /// The scenarios between it and itself, in the order of waiting.
+        through: Vec<String>,
+    },
     /// Targets, and nothing that could meet them.
     #[error("the script declares targets but no scenario")]
     TargetsWithoutScenario,
@@ -313,7 +323,6 @@ impl PlanError {
                 Some(near) => format!("{near} there are {}", quoted(known)),
                 None => format!("there are {}", quoted(known)),
             },
-            PlanError::ExecutorNotBuilt { known, .. } => format!("there are {}", quoted(known)),
             PlanError::FewerIterationsThanUsers { iterations, .. } => {
                 format!("write `vus: {iterations}`, or take the executor `per-vu-iterations`")
             }
@@ -349,6 +358,14 @@ impl PlanError {
             }
             PlanError::DuplicateScenario { .. } => {
                 "name them apart: metrics are told apart by it".to_string()
+            }
+            PlanError::UnknownStartAfter { near, known, .. } => match did_you_mean(near) {
+                Some(near) => near,
+                None if known.is_empty() => "there is no other one: leave `start_after` out".to_string(),
+                None => format!("there are {}", quoted(known)),
+            },
+            PlanError::StartAfterCircle { .. } => {
+                "`start_after` names the scenario that must be over before".to_string()
             }
             PlanError::TargetsWithoutScenario => {
                 "a target without samples fails: declare a scenario, or give `--vus` and `--duration`"
@@ -387,8 +404,9 @@ impl PlanError {
             PlanError::Stage { text } => Some(text),
             PlanError::Name { name, .. }
             | PlanError::UnknownExecutor { name, .. }
-            | PlanError::ExecutorNotBuilt { name, .. }
-            | PlanError::DuplicateScenario { name } => Some(name),
+            | PlanError::DuplicateScenario { name }
+            | PlanError::UnknownStartAfter { name, .. } => Some(name),
+            PlanError::StartAfterCircle { .. } => Some("start_after"),
             PlanError::Weight { flow, .. } => Some(flow),
             PlanError::Target(error) => error.word(),
             _ => None,
@@ -415,6 +433,16 @@ fn quoted(names: &[String]) -> String {
             format!("{} and `{last}`", most.join(", "))
         }
     }
+}
+
+/// ": it waits for `b`, which waits for `a`"; nothing when there is nobody between.
+fn circle(name: &str, through: &[String]) -> String {
+    let mut text = String::new();
+    for (index, other) in through.iter().map(String::as_str).chain([name]).enumerate() {
+        let verb = if index == 0 { ": it waits for" } else { ", which waits for" };
+        text.push_str(&format!("{verb} `{other}`"));
+    }
+    if through.is_empty() { String::new() } else { text }
 }
 
 fn did_you_mean(near: &[String]) -> Option<String> {

@@ -9,7 +9,9 @@ mod demand;
 mod error;
 pub mod executor;
 mod flow;
+mod ids;
 pub mod options;
+mod order;
 mod overrides;
 mod param;
 mod rate_curve;
@@ -27,7 +29,8 @@ pub use demand::{Arrivals, Bound, Demand, Jitter, Users, WhenBusy};
 pub use error::PlanError;
 pub use executor::{COMMON_OPTIONS, EXECUTORS, Executor};
 pub use flow::{Choice, Flow, WEIGHT_MAX, Weighted};
-pub use options::{OptionSpec, Options, Reader, Value, canonical};
+pub use ids::Ids;
+pub use options::{OptionSpec, Options, Reader, VUS_MAX, Value, canonical};
 pub use overrides::{DEFAULT_FLOW, DEFAULT_SCENARIO, Overrides, Shortcut};
 pub use param::{
     Given, GivenParams, PARAM_VARIABLE, Param, ParamError, ParamKind, ParamRules, ParamSource, ParamValue,
@@ -87,13 +90,18 @@ impl Plan {
 
     /// When the last scenario is over at the latest, without graceful stops.
     pub fn duration(&self) -> Duration {
-        let ends = self.scenarios.iter().map(|s| s.start_time.saturating_add(s.demand.duration()));
+        let ends = self.scenarios.iter().enumerate();
+        let ends = ends.map(|(index, s)| self.start_max(index, false).saturating_add(s.demand.duration()));
         ends.max().unwrap_or_default()
     }
 
     /// When the load is over at the latest, graceful stops included.
     pub fn end_max(&self) -> Duration {
-        self.scenarios.iter().map(Scenario::end_max).max().unwrap_or_default()
+        let ends = self.scenarios.iter().enumerate().map(|(index, scenario)| {
+            let end = self.start_max(index, true).saturating_add(scenario.demand.duration());
+            end.saturating_add(scenario.graceful_stop)
+        });
+        ends.max().unwrap_or_default()
     }
 }
 

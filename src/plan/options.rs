@@ -27,6 +27,7 @@ pub const STAGES_MAX: usize = 10_000;
 /// k6's spelling and ours.
 pub const ALIASES: &[(&str, &str)] = &[
     ("startTime", "start_time"),
+    ("startAfter", "start_after"),
     ("gracefulStop", "graceful_stop"),
     ("gracefulRampDown", "graceful_ramp_down"),
     ("exec", "flow"),

@@ -6,7 +6,7 @@
 
 use super::executor;
 use super::{Bound, Curve, Demand, Options, Plan, PlanError, Scenario, Stage, Value};
-use crate::units::format_duration;
+use crate::units::{format_count, format_duration};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -236,6 +236,10 @@ fn change_users(scenario: &mut Scenario, vus: u64) -> Result<(), PlanError> {
         && iterations < vus
     {
         return Err(PlanError::FewerIterationsThanUsers { iterations, vus });
+    }
+    if let Some(max) = users.max.filter(|max| *max < vus) {
+        let allowed = format!("at most the scenario's `max_vus`, which is {}", format_count(max));
+        return Err(PlanError::OutOfRange { option: "vus".into(), got: format_count(vus), allowed });
     }
     users.curve = Curve::constant(vus, users.curve.duration());
     Ok(())

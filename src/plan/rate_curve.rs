@@ -82,6 +82,30 @@ impl RateCurve {
         RateCurve { time_unit, points }
     }
 
+    /// The same shape with so many times the rate.
+    #[must_use]
+    pub fn scaled(&self, factor: f64) -> RateCurve {
+        let points = self.points.iter().map(|point| Point { rate: point.rate * factor, ..*point });
+        RateCurve { points: points.collect(), ..*self }
+    }
+
+    /// What is left of it from an instant on, which becomes its start.
+    #[must_use]
+    pub fn rest(&self, from_ns: u64) -> RateCurve {
+        let mut points = Vec::new();
+        for slope in self.slopes().filter(|slope| slope.end_ns > from_ns) {
+            let start_ns = slope.start_ns.max(from_ns);
+            let share = (start_ns - slope.start_ns) as f64 / slope.length_ns() as f64;
+            let from = slope.from + (slope.to - slope.from) * share;
+            let point = |ns: u64, rate| Point { at: Duration::from_nanos(ns - from_ns), rate };
+            points.extend([point(start_ns, from), point(slope.end_ns, slope.to)]);
+        }
+        if points.is_empty() {
+            points = vec![Point { at: Duration::ZERO, rate: 0.0 }; 2];
+        }
+        RateCurve { points, ..*self }
+    }
+
     /// How long the curve lasts.
     pub fn duration(&self) -> Duration {
         self.points.last().map_or(Duration::ZERO, |point| point.at)

@@ -3,7 +3,7 @@
 use super::executor::{self, COMMON_OPTIONS, EXECUTORS, Executor};
 use super::{Demand, Flow, Options, PlanError, Reader, Think, Value, canonical};
 use crate::diagnostic::Position;
-use crate::units::duration_text;
+use crate::units::{duration_text, format_duration};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,9 +24,11 @@ pub struct Scenario {
     pub flow: Flow,
     /// The pause between two iterations.
     pub think: Think,
-    /// When it starts, from the start of the run.
+    /// When it starts: from the start of the run, or from the end of the scenario that it starts after.
     #[serde(with = "duration_text")]
     pub start_time: Duration,
+    /// The scenario that must be over before.
+    pub start_after: Option<String>,
     /// How long iterations may finish once it is over.
     #[serde(with = "duration_text")]
     pub graceful_stop: Duration,
@@ -75,6 +77,7 @@ impl Scenario {
             flow: reader.flow("flow")?,
             think: reader.think("think")?,
             start_time: reader.duration("start_time")?,
+            start_after: reader.optional_text("start_after")?.filter(|name| !name.is_empty()),
             graceful_stop: reader.duration("graceful_stop")?,
             base_url: reader.optional_text("base_url")?,
             env: reader.texts("env")?,
@@ -83,9 +86,15 @@ impl Scenario {
         })
     }
 
-    /// When it is over at the latest, its graceful stop included, from the start of the run.
-    pub fn end_max(&self) -> Duration {
-        self.start_time.saturating_add(self.demand.duration()).saturating_add(self.graceful_stop)
+    /// How much load and when, as text for people: ``10 VUs for 30s, after `warmup` ``.
+    pub fn describe(&self) -> String {
+        let (load, time) = (self.demand.describe(), format_duration(self.start_time));
+        match (&self.start_after, self.start_time.is_zero()) {
+            (None, true) => load,
+            (None, false) => format!("{load}, from {time}"),
+            (Some(name), true) => format!("{load}, after `{name}`"),
+            (Some(name), false) => format!("{load}, {time} after `{name}`"),
+        }
     }
 }
 

@@ -21,6 +21,9 @@ pub struct Schedule {
     /// The stretch of the last answer.
     place: usize,
     draws: Option<Draws>,
+    /// Arrivals before it, and when it begins: other than 0 where it follows another.
+    base: (u64, u64),
+    before: Option<Box<Schedule>>,
 }
 
 /// The draws of one block.
@@ -43,12 +46,12 @@ impl Schedule {
                 Some(Draws { seed: hash(seed, scenario), first: u64::MAX, values: Vec::new() })
             }
         };
-        Schedule { stretches: stretches(&arrivals.rate), place: 0, draws }
+        Schedule { stretches: stretches(&arrivals.rate), place: 0, draws, base: (0, 0), before: None }
     }
 
     /// How many arrivals there are.
     pub fn count(&self) -> u64 {
-        self.stretches.last().map_or(0, Stretch::end_index)
+        self.base.0 + self.stretches.last().map_or(0, Stretch::end_index)
     }
 
     /// When arrival `index` is due, in nanoseconds from the scenario's start.
@@ -56,6 +59,9 @@ impl Schedule {
     /// # Panics
     /// With an index beyond the last.
     pub fn due_ns(&mut self, index: u64) -> u64 {
+        let Some(index) = index.checked_sub(self.base.0) else {
+            return self.before.as_mut().map_or(self.base.1, |before| before.due_ns(index));
+        };
         while self.place > 0 && self.stretches[self.place].first_index() > index {
             self.place -= 1;
         }
@@ -67,7 +73,36 @@ impl Schedule {
             None => index as f64,
             Some(draws) => draws.value(stretch, index),
         };
-        stretch.instant_ns(value)
+        self.base.1.saturating_add(stretch.instant_ns(value))
+    }
+
+    /// From an instant on the arrivals are those of another rate over the same time. What was due before stays,
+    /// and can still be asked for from the index `from` on.
+    pub fn steer(&mut self, at_ns: u64, arrivals: &Arrivals, from: u64) {
+        let before = self.count_before(at_ns);
+        let draws = self.draws.as_ref().map(|draws| Draws {
+            seed: mix(draws.seed ^ before),
+            first: u64::MAX,
+            values: Vec::new(),
+        });
+        let rest = arrivals.rate.rest(at_ns);
+        let next =
+            Schedule { stretches: stretches(&rest), place: 0, draws, base: (before, at_ns), before: None };
+        let mut past = std::mem::replace(self, next);
+        if from >= past.base.0 {
+            past.before = None;
+        }
+        self.before = Some(Box::new(past));
+    }
+
+    /// How many arrivals are due before an instant.
+    fn count_before(&mut self, at_ns: u64) -> u64 {
+        let (mut low, mut high) = (0, self.count());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.due_ns(middle) < at_ns { low = middle + 1 } else { high = middle }
+        }
+        low
     }
 }
 

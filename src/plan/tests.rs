@@ -106,7 +106,8 @@ fn the_json_of_a_scenario_reads_as_its_author_wrote_it() {
             }
           ],
           "bound": null,
-          "graceful_ramp_down": "30s"
+          "graceful_ramp_down": "30s",
+          "max": null
         }
       },
       "flow": {
@@ -133,6 +134,7 @@ fn the_json_of_a_scenario_reads_as_its_author_wrote_it() {
         }
       },
       "start_time": "0s",
+      "start_after": null,
       "graceful_stop": "30s",
       "base_url": "http://127.0.0.1:1",
       "env": {

@@ -61,7 +61,7 @@ pub struct ScenarioLine {
     pub name: String,
     /// Its executor's name.
     pub executor: String,
-    /// Its demand in words: `10 VUs for 30s`.
+    /// Its demand in words, and when it starts: ``10 VUs for 30s, after `warmup` ``.
     pub demand: String,
     /// Its iterations.
     pub books: Books,
@@ -210,7 +210,7 @@ fn scenarios(plan: &Plan, outcome: &Outcome) -> Vec<ScenarioLine> {
         ScenarioLine {
             name: scenario.name.clone(),
             executor: scenario.executor.clone(),
-            demand: scenario.demand.describe(),
+            demand: scenario.describe(),
             books: became.map_or_else(Books::default, |became| became.books),
             threw: became.map_or(0, |became| became.threw),
         }

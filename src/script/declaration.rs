@@ -242,6 +242,7 @@ impl Declaration {
             })?;
             plan.targets.push(target);
         }
+        plan.check_order().map_err(|(error, scenario)| (HostError::plan(&error), scenario.position))?;
         plan.add_default_scenario(&shortcut, has_flow).map_err(refuse)?;
         Ok(plan)
     }

@@ -58,4 +58,4 @@ pub use secrets::{SECRET_VARIABLE, SecretSource, Secrets};
 pub use stage::{OPERATIONS_MAX, Outside, Stage, Timeouts, Turn};
 pub use state::State;
 pub use value::{DEPTH_MAX, from_json, is_deeper_than, to_json, type_name};
-pub use vu::{Cast, Course, Ending, Limit, Phase, Route, Vu};
+pub use vu::{Agenda, Cast, Course, Ending, Limit, Phase, Route, Vu};

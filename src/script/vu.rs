@@ -18,7 +18,7 @@ use super::state::State;
 use crate::diagnostic::Position;
 use crate::http::{Alarm, Client, Endpoint};
 use crate::metrics::{Recorder, Symbol, TagSet};
-use crate::plan::Demand;
+use crate::plan::{Demand, Ids};
 
 /// Parsed URLs that a scenario keeps on one worker. URLs made of random numbers go past it and are
 /// parsed each time.
@@ -72,6 +72,18 @@ pub struct Route {
     pub url: Symbol,
 }
 
+/// Where a scenario's schedule stands. A run can be paused and steered, so this is the engine's to say.
+pub trait Agenda: std::fmt::Debug {
+    /// How much load is wanted, and for how long.
+    fn demand(&self) -> Rc<Demand>;
+
+    /// When the scenario started, on the worker's clock.
+    fn start_ns(&self) -> u64;
+
+    /// How much of its time is over at an instant on the worker's clock; pauses don't count.
+    fn elapsed_ns(&self, now_ns: u64) -> u64;
+}
+
 /// A scenario's place in the run, as far as every worker knows it.
 #[derive(Debug, Clone)]
 pub struct Course {
@@ -79,12 +91,10 @@ pub struct Course {
     pub executor: Rc<str>,
     /// When the load started, on the worker's clock.
     pub run_start_ns: u64,
-    /// When the scenario starts, on the worker's clock.
-    pub start_ns: u64,
-    /// How much load, and for how long.
-    pub demand: Demand,
-    /// The id of its first user.
-    pub first_id: u64,
+    /// Where its schedule stands.
+    pub agenda: Rc<dyn Agenda>,
+    /// The numbers of its users over the whole run.
+    pub ids: Ids,
     /// The run's seed, which the script itself may have set.
     pub seed: u64,
 }
@@ -285,7 +295,8 @@ impl Vu {
 
     /// This user's number in its scenario, from 0.
     pub(super) fn number_in_scenario(&self) -> u64 {
-        self.id - self.cast.course.as_ref().map_or(1, |course| course.first_id).min(self.id)
+        let course = self.cast.course.as_ref();
+        course.map_or(self.id, |course| course.ids.number(self.id)).saturating_sub(1)
     }
 
     /// Remembers how to wake the task that runs this user.

@@ -6,7 +6,6 @@
 //! of the original, with its narrower bounds.
 
 use std::sync::OnceLock;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::fixture::{Finished, pause, runner};

@@ -46,10 +46,11 @@ fn a_panic_on_a_fiber_is_a_bug_with_our_version_and_the_books_balance() {
         let (crew, timer) = crew("fn flow() {}");
         let part = &crew.parts[0];
         let user = User { number: 1, life: 0 };
-        let life = crew.hire(part, user, (timer.alarm(), u64::MAX - 1));
+        let life =
+            crew.hire(part, user, (timer.alarm(), Hold { until_ns: u64::MAX - 1, cut_ns: u64::MAX - 1 }));
         part.book(|books| (books.scheduled, books.started) = (1, 1));
         life.in_iteration.set(true);
-        let fiber = Fiber::new(&crew.arena, crew.stage.current(), || panic!("boom")).unwrap();
+        let fiber = Fiber::new(&crew.arena().unwrap(), crew.stage.current(), || panic!("boom")).unwrap();
         guard(&crew, part, &life, Turn::new(&crew.stage, &life.vu, fiber)).await;
         let bugs = crew.bugs();
         assert_eq!((bugs.len(), bugs[0].0.code), (1, Code::Bug));
@@ -67,13 +68,13 @@ fn a_fiber_that_does_not_end_is_leaked_and_its_iteration_interrupted() {
         tokio::task::spawn_local(Rc::clone(&timer).run());
         let part = &crew.parts[0];
         let user = User { number: 1, life: 0 };
-        let life = crew.hire(part, user, (timer.alarm(), 0));
+        let life = crew.hire(part, user, (timer.alarm(), Hold { until_ns: 0, cut_ns: 0 }));
         part.book(|books| (books.scheduled, books.started) = (1, 1));
         life.in_iteration.set(true);
         let current = Rc::clone(crew.stage.current());
         // It waits for good, and doesn't look whether it was told to end.
         let deaf = move || current.wait(std::future::pending::<()>(), || false).unwrap();
-        let fiber = Fiber::new(&crew.arena, crew.stage.current(), deaf).unwrap();
+        let fiber = Fiber::new(&crew.arena().unwrap(), crew.stage.current(), deaf).unwrap();
         guard(&crew, part, &life, Turn::new(&crew.stage, &life.vu, fiber)).await;
         let books = part.books.get();
         assert_eq!((crew.leaked.get(), books.interrupted), (1, 1));

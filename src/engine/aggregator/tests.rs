@@ -63,6 +63,7 @@ fn outcome() -> Outcome {
     Outcome {
         total: Snapshot::default(),
         elapsed: Duration::ZERO,
+        paused: Duration::ZERO,
         end: super::super::event::End::Finished,
         judgements: Vec::new(),
         scenarios: Vec::new(),

@@ -4,9 +4,12 @@ use proptest::prelude::*;
 
 use super::super::act::tests::{block_on, crew};
 use super::*;
-use crate::plan::Demand;
 
 const SECOND_NS: u64 = 1_000_000_000;
+
+fn seat(number: u64) -> Seat {
+    Seat { number, begun: Cell::new(0), lives: Cell::new(0), is_manned: Cell::new(false) }
+}
 
 /// The numbers that all users on all shards get, sorted. Users take turns, and some take `fast` at once.
 fn numbers(shards: usize, users: u64, bound: Option<Bound>, fast: u64, rounds: u64) -> Vec<u64> {
@@ -15,14 +18,12 @@ fn numbers(shards: usize, users: u64, bound: Option<Bound>, fast: u64, rounds: u
     for shard in 0..shards {
         let share = Share { stripe: &stripe, shard, peak: users };
         let taken = Cell::new(0);
-        let own: Vec<(u64, Cell<u64>)> =
-            stripe.owned(shard, users).map(|index| (index + 1, Cell::new(0))).collect();
+        let own: Vec<Seat> = stripe.owned(shard, users).map(|index| seat(index + 1)).collect();
         for _ in 0..rounds {
-            for (number, begun) in &own {
-                let turns = if number % 2 == 0 { fast } else { 1 };
+            for seat in &own {
+                let turns = if seat.number % 2 == 0 { fast } else { 1 };
                 for _ in 0..turns {
-                    let turns = Turns { number: *number, begun };
-                    numbers.extend(next_iteration(share, bound, turns, &taken));
+                    numbers.extend(next_iteration(share, bound, seat, &taken));
                 }
             }
         }
@@ -53,28 +54,50 @@ fn numbers_without_a_bound_go_by_user_and_not_by_worker() {
     assert_eq!(numbers(2, 3, None, 2, 4), numbers(5, 3, None, 2, 4));
 }
 
-fn ramping(ramp_down: &str, graceful_stop: &str) -> Band {
+#[test]
+fn numbers_of_users_beyond_the_plans_are_apart_from_all_others() {
+    let stripe = Stripe::equal(1);
+    let share = Share { stripe: &stripe, shard: 0, peak: 3 };
+    let mut numbers: Vec<u64> = (1..=7)
+        .flat_map(|number| {
+            let seat = seat(number);
+            (0..50).map(move |_| next_iteration(share, None, &seat, &Cell::new(0)).unwrap())
+        })
+        .collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    assert_eq!((numbers.len(), numbers[149], numbers[150]), (350, 149, BEYOND));
+}
+
+/// When a user is cut that a ramp over 10 s wants until second `until`.
+fn cut(ramp_down: &str, graceful_stop: &str, until: u64) -> u64 {
     let script = format!(
         "scenario(\"s\", #{{ executor: \"ramping-vus\", stages: [\"10s:5\"], flow: || (), \
             graceful_ramp_down: \"{ramp_down}\", graceful_stop: \"{graceful_stop}\" }});"
     );
-    let mut part = None;
-    block_on(async { part = Some(Rc::clone(&crew(&script).0.parts[0])) });
-    let part: Rc<Part> = part.unwrap();
-    let Demand::Users(users) = part.scenario.demand.clone() else { panic!("no users") };
-    Band { part, users, taken: Cell::new(0), left: Cell::new(0) }
+    let mut cut = None;
+    block_on(async {
+        let (crew, _timer) = crew(&script);
+        let part = &crew.parts[0];
+        let Demand::Users(users) = part.scenario.demand.clone() else { panic!("no users") };
+        part.timetable.begin(0);
+        let band = Band {
+            part: Rc::clone(part),
+            users,
+            taken: Cell::new(0),
+            seats: RefCell::default(),
+            version: Cell::new(0),
+            steered_ns: Cell::new(0),
+        };
+        cut = Some(band.hold(until * SECOND_NS).cut_ns / SECOND_NS);
+    });
+    cut.unwrap()
 }
 
 #[test]
 fn the_deadline_is_that_of_the_ramp_or_of_the_scenario() {
-    let hold =
-        |until: u64| Hold { start_ns: 0, until_ns: until * SECOND_NS, scenario_end_ns: 10 * SECOND_NS };
-    let band = ramping("3s", "5s");
-    assert_eq!(hold(10).deadline_ns(&band), 15 * SECOND_NS, "the scenario is over");
-    assert_eq!(hold(4).deadline_ns(&band), 7 * SECOND_NS, "ramped down");
-    assert_eq!(hold(9).deadline_ns(&band), 12 * SECOND_NS);
-    let band = ramping("30s", "5s");
-    assert_eq!(hold(4).deadline_ns(&band), 15 * SECOND_NS, "never past the scenario's own stop");
-    let band = ramping("0s", "0s");
-    assert_eq!((hold(4).deadline_ns(&band), hold(10).deadline_ns(&band)), (4 * SECOND_NS, 10 * SECOND_NS));
+    assert_eq!(cut("3s", "5s", 10), 15, "the scenario is over");
+    assert_eq!((cut("3s", "5s", 4), cut("3s", "5s", 9)), (7, 12), "ramped down");
+    assert_eq!(cut("30s", "5s", 4), 15, "never past the scenario's own stop");
+    assert_eq!((cut("0s", "0s", 4), cut("0s", "0s", 10)), (4, 10));
 }

@@ -189,7 +189,7 @@ fn a_late_dispatcher_starts_all_that_it_missed() {
         late.set(200_000_000);
         std::future::poll_fn(|context| late.poll_due(context)).await;
         driver::start(&crew);
-        crew.all_done.notified().await;
+        crew.over.notified().await;
         let books = crew.books();
         assert_eq!((books.scheduled, books.ok, books.balance()), (500, 500, true), "{books:?}");
         let total = crew.stage.recorder().with(|recorder| recorder.take(1));

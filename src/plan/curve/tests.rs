@@ -312,3 +312,13 @@ proptest! {
         prop_assert!(curve.active(peak + 1).is_empty());
     }
 }
+
+#[test]
+fn a_scaled_curve_has_its_shape_and_keeps_somebody() {
+    let ramp = Curve::ramp(1, &[Stage { duration: Duration::from_secs(10), target: 10 }]);
+    assert_eq!((ramp.scaled(2.0).peak(), ramp.scaled(1.0)), (19, ramp.clone()));
+    assert_eq!(ramp.scaled(0.1).users_at(0), 1, "somebody is left");
+    assert_eq!(ramp.scaled(0.0).peak(), 0);
+    assert_eq!(ramp.scaled(2.0).duration(), ramp.duration());
+    assert_eq!(Curve::constant(u64::MAX, Duration::from_secs(1)).scaled(1e300).peak(), u64::MAX);
+}

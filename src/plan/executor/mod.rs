@@ -5,6 +5,7 @@
 mod arrivals;
 mod constant_arrival_rate;
 mod constant_vus;
+mod externally_controlled;
 mod per_vu_iterations;
 mod ramping_arrival_rate;
 mod ramping_vus;
@@ -34,10 +35,8 @@ pub const EXECUTORS: &[&Executor] = &[
     &ramping_vus::EXECUTOR,
     &constant_arrival_rate::EXECUTOR,
     &ramping_arrival_rate::EXECUTOR,
+    &externally_controlled::EXECUTOR,
 ];
-
-/// Executors of k6 that are known and not built yet.
-const NOT_BUILT: &[&str] = &["externally-controlled"];
 
 /// The options that every scenario has.
 pub const COMMON_OPTIONS: &[OptionSpec] = &[
@@ -63,7 +62,13 @@ pub const COMMON_OPTIONS: &[OptionSpec] = &[
         name: "start_time",
         takes: "a duration",
         default: Some("0s"),
-        about: "when the scenario starts, from the start of the run",
+        about: "when the scenario starts, from the start of the run, or from the end of `start_after`",
+    },
+    OptionSpec {
+        name: "start_after",
+        takes: "a scenario's name",
+        default: Some("\"\""),
+        about: "the scenario that must be over, its users ended, before this one starts",
     },
     OptionSpec {
         name: "graceful_stop",
@@ -96,9 +101,6 @@ pub fn find(name: &str) -> Result<&'static Executor, PlanError> {
     if let Some(executor) = EXECUTORS.iter().find(|executor| executor.name == name) {
         return Ok(executor);
     }
-    if NOT_BUILT.contains(&name) {
-        return Err(PlanError::ExecutorNotBuilt { name: name.to_string(), known: names() });
-    }
     let near = suggest(name, EXECUTORS.iter().map(|executor| executor.name));
     let near = near.into_iter().map(String::from).collect();
     Err(PlanError::UnknownExecutor { name: name.to_string(), near, known: names() })
@@ -130,9 +132,12 @@ pub(super) fn meant(options: &Options) -> Option<&'static str> {
 /// The same number of users all the time, which they or their iterations end.
 fn constant(users: u64, duration: Duration, bound: Option<Bound>) -> Demand {
     let curve = Curve::constant(users, duration);
-    // The curve never falls, so nobody is ramped down.
-    Demand::Users(Users { curve, bound, graceful_ramp_down: Duration::ZERO })
+    // The curve never falls: this is for users that are steered away.
+    Demand::Users(Users { curve, bound, graceful_ramp_down: GRACEFUL_RAMP_DOWN, max: None })
 }
+
+/// How long users that are no longer wanted may finish, where the script can't or doesn't say: k6's.
+const GRACEFUL_RAMP_DOWN: Duration = Duration::from_secs(30);
 
 const VUS: OptionSpec =
     OptionSpec { name: "vus", takes: "an integer", default: Some("1"), about: "how many virtual users" };

@@ -39,5 +39,5 @@ fn demand(options: &Options) -> Result<Demand, PlanError> {
         return Err(PlanError::NoUsers);
     }
     let graceful_ramp_down = reader.duration("graceful_ramp_down")?;
-    Ok(Demand::Users(Users { curve, bound: None, graceful_ramp_down }))
+    Ok(Demand::Users(Users { curve, bound: None, graceful_ramp_down, max: None }))
 }

@@ -33,6 +33,10 @@ fn options_become_a_demand() {
         "up to 20 VUs for 1m10s"
     );
     assert_eq!(
+        described(json!({"executor": "externally-controlled", "vus": 0, "maxVUs": 50, "duration": "1m"})),
+        "0 VUs, steered up to 50, for 1m"
+    );
+    assert_eq!(
         described(json!({"executor": "constant-arrival-rate", "rate": 200, "duration": "60s"})),
         "200/s for 1m, up to 10,000 VUs"
     );
@@ -136,6 +140,19 @@ fn a_bound_knows_its_iterations() {
     assert_eq!(endless.iterations(), None);
     let arrivals = demand(json!({"executor": "constant-arrival-rate", "rate": 5, "duration": "3s"})).unwrap();
     assert_eq!(arrivals.iterations(), Some(15));
+}
+
+#[test]
+fn what_is_steered_reserves_its_most_users() {
+    let steered = |json| demand(json).unwrap().peak();
+    assert_eq!(steered(json!({"executor": "externally-controlled", "duration": "1m"})), 10_000);
+    assert_eq!(
+        steered(json!({"executor": "externally-controlled", "duration": "1m", "vus": 20_000})),
+        20_000
+    );
+    let above = json!({"executor": "externally-controlled", "duration": "1m", "vus": 3, "max_vus": 2});
+    let error = demand(above).unwrap_err();
+    assert_eq!(error.to_string(), "`vus` is 3, but must be at most `max_vus`, which is 2");
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn what_is_not_given_has_k6s_defaults() {
     assert_eq!(scenario.flow, Flow::Named("price".into()));
     assert_eq!(scenario.think, Think::None);
     assert_eq!((scenario.start_time, scenario.graceful_stop), (Duration::ZERO, Duration::from_secs(30)));
-    assert_eq!(scenario.end_max(), Duration::from_mins(1));
+    assert_eq!((scenario.start_after.as_deref(), scenario.describe()), (None, "1 VU for 30s".into()));
     assert_eq!((scenario.demand.peak(), scenario.base_url), (1, None));
     assert!(scenario.env.is_empty() && scenario.tags.is_empty());
 }
@@ -28,8 +28,12 @@ fn k6_spellings_mean_the_same() {
         "start_vus": 3, "graceful_ramp_down": "4s", "stages": ["5s:6"]});
     assert_eq!(scenario("a", theirs), scenario("a", ours.clone()));
     let stages = [Stage { duration: Duration::from_secs(5), target: 6 }];
-    let users =
-        Users { curve: Curve::ramp(3, &stages), bound: None, graceful_ramp_down: Duration::from_secs(4) };
+    let users = Users {
+        curve: Curve::ramp(3, &stages),
+        bound: None,
+        graceful_ramp_down: Duration::from_secs(4),
+        max: None,
+    };
     assert_eq!(scenario("a", ours).demand, Demand::Users(users));
 }
 
@@ -50,11 +54,11 @@ fn values_that_the_script_room_converted_are_taken_as_they_are() {
 fn an_unknown_option_finds_its_neighbours() {
     insta::assert_snapshot!(complaint(json!({"executor": "constant-vus", "duraton": "1s", "flow": "a"})), @r"
     executor `constant-vus` has no option `duraton`
-    hint: did you mean `duration`? its options are `duration`, `vus`, `executor`, `flow`, `think`, `start_time`, `graceful_stop`, `base_url`, `env` and `tags`
+    hint: did you mean `duration`? its options are `duration`, `vus`, `executor`, `flow`, `think`, `start_time`, `start_after`, `graceful_stop`, `base_url`, `env` and `tags`
     ");
     insta::assert_snapshot!(complaint(json!({"executor": "constant-vus", "stages": [], "flow": "a"})), @r"
     executor `constant-vus` has no option `stages`
-    hint: `ramping-vus` and `ramping-arrival-rate` have `stages`; `constant-vus` has `vus`, `duration`, `executor`, `flow`, `think`, `start_time`, `graceful_stop`, `base_url`, `env` and `tags`
+    hint: `ramping-vus` and `ramping-arrival-rate` have `stages`; `constant-vus` has `vus`, `duration`, `executor`, `flow`, `think`, `start_time`, `start_after`, `graceful_stop`, `base_url`, `env` and `tags`
     ");
 }
 
@@ -115,15 +119,11 @@ fn a_scenario_needs_an_executor_that_exists() {
     assert_eq!(meant, [true, true]);
     insta::assert_snapshot!(complaint(json!({"flow": "a"})), @r#"
     scenario `traffic` names no executor
-    hint: write `executor: "constant-vus"`, or one of `shared-iterations`, `per-vu-iterations`, `constant-vus`, `ramping-vus`, `constant-arrival-rate` and `ramping-arrival-rate`
+    hint: write `executor: "constant-vus"`, or one of `shared-iterations`, `per-vu-iterations`, `constant-vus`, `ramping-vus`, `constant-arrival-rate`, `ramping-arrival-rate` and `externally-controlled`
     "#);
     insta::assert_snapshot!(complaint(json!({"executor": "constant-vu", "flow": "a"})), @r"
     no executor is named `constant-vu`
-    hint: did you mean `constant-vus`? there are `shared-iterations`, `per-vu-iterations`, `constant-vus`, `ramping-vus`, `constant-arrival-rate` and `ramping-arrival-rate`
-    ");
-    insta::assert_snapshot!(complaint(json!({"executor": "externally-controlled", "flow": "a"})), @r"
-    the executor `externally-controlled` is not built yet
-    hint: there are `shared-iterations`, `per-vu-iterations`, `constant-vus`, `ramping-vus`, `constant-arrival-rate` and `ramping-arrival-rate`
+    hint: did you mean `constant-vus`? there are `shared-iterations`, `per-vu-iterations`, `constant-vus`, `ramping-vus`, `constant-arrival-rate`, `ramping-arrival-rate` and `externally-controlled`
     ");
 }
 

@@ -45,6 +45,7 @@ impl Run {
         let outcome = Outcome {
             total: Recorder::new(&metrics).take(0),
             elapsed: Duration::from_secs(25),
+            paused: Duration::ZERO,
             end: End::Finished,
             judgements: Vec::new(),
             scenarios: scenarios.iter().map(became).collect(),

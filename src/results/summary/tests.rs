@@ -30,6 +30,7 @@ fn outcome(recorder: &mut Recorder) -> Outcome {
     Outcome {
         total: recorder.take(1),
         elapsed: Duration::from_secs(2),
+        paused: Duration::ZERO,
         end: End::Finished,
         judgements: Vec::new(),
         scenarios: vec![ScenarioOutcome { name: "main".into(), books, threw: 1 }],

@@ -58,7 +58,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
                 let now_ns = stage.wall_ns();
                 let clock_ns = stage.clock().now_ns();
                 with(&stage, "scenario::start_time", |_, course| {
-                    milliseconds(now_ns.saturating_sub(clock_ns.saturating_sub(course.start_ns)))
+                    milliseconds(now_ns.saturating_sub(clock_ns.saturating_sub(course.agenda.start_ns())))
                 })
             },
         )
@@ -68,7 +68,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
         .define("scenario::elapsed()", "milliseconds since it started", move || -> Outcome<f64> {
             let now_ns = stage.clock().now_ns();
             with(&stage, "scenario::elapsed", |_, course| {
-                milliseconds(now_ns.saturating_sub(course.start_ns))
+                milliseconds(now_ns.saturating_sub(course.agenda.start_ns()))
             })
         })
         .example("let half_a_minute_over = scenario::elapsed() > 30000.0;");
@@ -91,8 +91,8 @@ pub(super) fn register(registry: &mut Registry<'_>) {
             move || -> Outcome<INT> {
                 let now_ns = stage.clock().now_ns();
                 with(&stage, "scenario::users", |_, course| {
-                    let into_ns = now_ns.saturating_sub(course.start_ns);
-                    INT::try_from(users_at(&course.demand, into_ns)).unwrap_or(INT::MAX)
+                    let into_ns = course.agenda.elapsed_ns(now_ns);
+                    INT::try_from(users_at(&course.agenda.demand(), into_ns)).unwrap_or(INT::MAX)
                 })
             },
         )
@@ -128,8 +128,8 @@ fn users_at(demand: &Demand, into_ns: u64) -> u64 {
 }
 
 fn progress(vu: &Vu, course: &Course, now_ns: u64) -> f64 {
-    let elapsed_ns = now_ns.saturating_sub(course.start_ns);
-    let (done, all) = match &course.demand {
+    let elapsed_ns = course.agenda.elapsed_ns(now_ns);
+    let (done, all) = match &*course.agenda.demand() {
         Demand::Users(Users { bound: Some(Bound::Shared(total)), .. }) => {
             (vu.scenario_iteration.get().unwrap_or(0), *total)
         }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::{Cast, Failure, Play, Symbol, TagSet, flow, refusal};
 use crate::metrics::Value;
-use crate::plan::{Bound, Curve, Demand, Users};
-use crate::script::Course;
+use crate::plan::{Bound, Curve, Demand, Ids, Users};
+use crate::script::{Agenda, Course};
 
 fn total(play: &Play, selector: &str) -> Option<u64> {
     match play.snapshot().select(&super::Selector::parse(selector).unwrap())? {
@@ -96,18 +96,36 @@ fn a_tag_that_is_wrong_is_named() {
     }
 }
 
+/// A scenario that starts a second after the run.
+#[derive(Debug)]
+struct SinceASecond(std::rc::Rc<Demand>);
+
+impl Agenda for SinceASecond {
+    fn demand(&self) -> std::rc::Rc<Demand> {
+        std::rc::Rc::clone(&self.0)
+    }
+
+    fn start_ns(&self) -> u64 {
+        1_000_000_000
+    }
+
+    fn elapsed_ns(&self, now_ns: u64) -> u64 {
+        now_ns.saturating_sub(self.start_ns())
+    }
+}
+
 fn cast(bound: Option<Bound>) -> std::rc::Rc<Cast> {
     let users = Users {
         curve: Curve::constant(4, Duration::from_secs(10)),
         bound,
         graceful_ramp_down: Duration::ZERO,
+        max: None,
     };
     let course = Course {
         executor: "constant-vus".into(),
         run_start_ns: 0,
-        start_ns: 1_000_000_000,
-        demand: Demand::Users(users),
-        first_id: 1,
+        agenda: std::rc::Rc::new(SinceASecond(std::rc::Rc::new(Demand::Users(users)))),
+        ids: Ids::default(),
         seed: 7,
     };
     Cast::new("buy", TagSet::default(), [Symbol::NONE; 2], None, BTreeMap::new(), Some(course))

@@ -1,0 +1,169 @@
+//! What the control thread knows of a load that goes on, and what it tells the workers of it.
+//!
+//! It turns what is wanted ([`Control`](super::Control)) and what is over ([`Succession`]) into changes, each
+//! with an instant a little ahead, so that it reaches all workers before it holds.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::plan::{Demand, Plan};
+
+use super::control::{Progress, ScenarioStatus, State, Status, Wanted};
+use super::message::{Change, Command};
+use super::pace::Pace;
+use super::succession::Succession;
+use super::timetable::Timetable;
+
+/// From a change's being told to its instant: a busy worker looks at its commands some hundred times in that
+/// time, and nobody at the keys notices it. A worker that is later than that changes later than others.
+const LEAD_NS: u64 = 10_000_000;
+
+/// A load that is steered.
+pub(super) struct Steering {
+    names: Vec<String>,
+    told: Wanted,
+    /// Of the last change, from 1.
+    number: u64,
+    /// The instant of the last change.
+    last_ns: u64,
+    start_ns: u64,
+    pace: Rc<RefCell<Pace>>,
+    timetables: Vec<Rc<Timetable>>,
+    succession: Succession,
+}
+
+impl Steering {
+    /// A load that starts at an instant, as it is wanted to.
+    pub(super) fn new(plan: &Plan, workers: usize, start_ns: u64, wanted: &Wanted) -> Self {
+        let pace = Rc::new(RefCell::new(Pace::default()));
+        if wanted.is_paused {
+            pace.borrow_mut().pause(start_ns);
+        }
+        let timetables: Vec<_> =
+            plan.scenarios.iter().map(|scenario| Timetable::new(scenario, &pace)).collect();
+        let succession = Succession::new(plan, workers);
+        for (index, timetable) in timetables.iter().enumerate() {
+            if succession.has_begun(index) {
+                timetable.begin(start_ns);
+            }
+        }
+        Self {
+            names: plan.scenarios.iter().map(|scenario| scenario.name.clone()).collect(),
+            told: Wanted {
+                is_paused: wanted.is_paused,
+                steers: vec![super::control::Steer::default(); plan.scenarios.len()],
+            },
+            number: 0,
+            last_ns: start_ns,
+            start_ns,
+            pace,
+            timetables,
+            succession,
+        }
+    }
+
+    /// The command that makes the load what is wanted, unless it is.
+    pub(super) fn follow(&mut self, wanted: &Wanted, now_ns: u64) -> Option<Command> {
+        let mut changes = Vec::new();
+        match (self.told.is_paused, wanted.is_paused) {
+            (false, true) => changes.push(Change::Pause),
+            (true, false) => changes.push(Change::Resume),
+            _ => {}
+        }
+        for (part, (told, steer)) in self.told.steers.iter().zip(&wanted.steers).enumerate() {
+            // One that is over meanwhile has nobody left to steer.
+            if told != steer && !self.succession.is_over(part) {
+                changes.push(Change::Steer { part, steer: *steer });
+            }
+        }
+        self.told.clone_from(wanted);
+        self.change(changes, now_ns)
+    }
+
+    /// A worker has no user of a scenario left. The command that starts those that waited for it, if there
+    /// are.
+    pub(super) fn over(&mut self, worker: usize, part: usize, change: u64, now_ns: u64) -> Option<Command> {
+        let begin = self.succession.over(worker, part, change);
+        self.change(begin.into_iter().map(|part| Change::Begin { part }).collect(), now_ns)
+    }
+
+    /// Whether every scenario is over.
+    pub(super) fn is_over(&self) -> bool {
+        self.succession.all_over()
+    }
+
+    fn change(&mut self, changes: Vec<Change>, now_ns: u64) -> Option<Command> {
+        if changes.is_empty() {
+            return None;
+        }
+        self.number += 1;
+        // One after another, also when the clock has hardly moved.
+        let at_ns = now_ns.saturating_add(LEAD_NS).max(self.last_ns + 1);
+        self.last_ns = at_ns;
+        for change in &changes {
+            match *change {
+                Change::Pause => self.pace.borrow_mut().pause(at_ns),
+                Change::Resume => self.pace.borrow_mut().resume(at_ns),
+                Change::Begin { part } => {
+                    self.timetables[part].begin(at_ns);
+                    self.succession.change(part, self.number);
+                }
+                Change::Steer { part, steer } => {
+                    self.timetables[part].steer(steer);
+                    self.succession.change(part, self.number);
+                }
+            }
+        }
+        Some(Command::Change { number: self.number, at_ns, changes })
+    }
+
+    /// Whether the load is to stand.
+    pub(super) fn is_paused(&self) -> bool {
+        self.told.is_paused
+    }
+
+    /// How long the load has stood.
+    pub(super) fn paused(&self, now_ns: u64) -> Duration {
+        self.pace.borrow().paused(now_ns)
+    }
+
+    /// The most users that are wanted at one instant, all scenarios together.
+    pub(super) fn vus_max(&self) -> u64 {
+        let peak = |timetable: &Rc<Timetable>| match &*timetable.demand() {
+            // What a scenario that is steered by plan may have is reserved, whatever it has now.
+            Demand::Users(users) => users.max.unwrap_or_else(|| users.curve.peak()),
+            Demand::Arrivals(arrivals) => arrivals.vus_max,
+        };
+        self.timetables.iter().map(peak).fold(0, u64::saturating_add)
+    }
+
+    /// How the load goes.
+    pub(super) fn status(&self, vus: u64, now_ns: u64) -> Status {
+        let scenario = |(index, timetable): (usize, &Rc<Timetable>)| {
+            let has_started = timetable.start_ns().is_some_and(|start_ns| {
+                let real_ns = self.pace.borrow().real_ns(start_ns);
+                real_ns.is_some_and(|real_ns| real_ns <= now_ns)
+            });
+            let progress = match (self.succession.is_over(index), has_started) {
+                (true, _) => Progress::Over,
+                (false, true) => Progress::Running,
+                (false, false) => Progress::Waiting,
+            };
+            ScenarioStatus {
+                name: self.names[index].clone(),
+                progress,
+                users: timetable.users_at(now_ns),
+                rate: timetable.rate_at(now_ns),
+            }
+        };
+        Status {
+            state: if self.is_paused() { State::Paused } else { State::Running },
+            elapsed: Duration::from_nanos(now_ns.saturating_sub(self.start_ns)),
+            paused: self.paused(now_ns),
+            vus,
+            vus_max: self.vus_max(),
+            scenarios: self.timetables.iter().enumerate().map(scenario).collect(),
+        }
+    }
+}
