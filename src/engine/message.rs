@@ -9,6 +9,7 @@ use crate::script::LogLine;
 
 use super::EngineError;
 use super::event::{Books, ScenarioOutcome, ScriptFailure};
+use super::vitals::{Gap, ThreadUse};
 
 /// From the control thread to a worker.
 #[derive(Debug, Clone)]
@@ -78,4 +79,8 @@ pub(super) struct Done {
     pub(super) bugs: Vec<(Diagnostic, u64)>,
     /// The reason of the first `abort(reason)`: a user's last act may overtake the report of it.
     pub(super) aborted: Option<String>,
+    /// What the worker had of the cores.
+    pub(super) used: ThreadUse,
+    /// When it stood still.
+    pub(super) gaps: Vec<Gap>,
 }

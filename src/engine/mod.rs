@@ -10,11 +10,14 @@ mod control;
 mod crew;
 mod error;
 mod event;
+mod host;
 mod life;
 mod lifecycle;
 mod message;
+mod pulse;
 mod run;
 mod timer;
+mod vitals;
 mod worker;
 
 use std::sync::Arc;
@@ -26,6 +29,7 @@ pub use event::{
 };
 pub use run::run;
 pub use timer::{Epoch, Timer};
+pub use vitals::{Gap, HostUse, Seconds, Slow, ThreadUse, Vitals};
 
 use crate::diagnostic::Source;
 use crate::plan::Plan;

@@ -30,8 +30,10 @@ use crate::metrics::Snapshot;
 use super::aggregator::Aggregator;
 use super::control::{Control, Urgency};
 use super::event::{End, Observer, Outcome};
+use super::host::Host;
 use super::message::{Command, Ended, Report};
 use super::timer::Epoch;
+use super::vitals::{HostUse, Vitals};
 use super::worker::Worker;
 use super::{EngineError, Job};
 
@@ -69,6 +71,8 @@ struct Workers {
     threads: Vec<JoinHandle<()>>,
     urgency: watch::Receiver<Urgency>,
     errors: Vec<Diagnostic>,
+    /// What was seen of the process and its machine during the load.
+    host: HostUse,
 }
 
 /// How the load is told to end.
@@ -127,7 +131,8 @@ impl Workers {
             commands.push(command);
         }
         let urgency = control.subscribe();
-        Ok(Self { job, epoch, seed, commands, reports, threads, urgency, errors: Vec::new() })
+        let (errors, host) = (Vec::new(), HostUse::default());
+        Ok(Self { job, epoch, seed, commands, reports, threads, urgency, errors, host })
     }
 
     async fn play(&mut self, observer: &mut dyn Observer) -> Result<Outcome, EngineError> {
@@ -142,7 +147,9 @@ impl Workers {
         };
         let start_ns = self.epoch.now_ns() + START_DELAY_NS;
         self.tell_all(|| Command::Start { start_ns, data: data.clone() }).await;
-        let mut end = self.watch(&mut sums, observer).await?;
+        let mut host = Host::start(self.epoch);
+        let mut end = self.watch(&mut sums, &mut host, observer).await?;
+        self.host = host.finish();
         if sums.is_playing() {
             let elapsed_ns = self.epoch.now_ns().saturating_sub(start_ns);
             sums.give_up(Duration::from_nanos(elapsed_ns), observer);
@@ -323,6 +330,7 @@ impl Workers {
     async fn watch(
         &mut self,
         sums: &mut Aggregator<'_>,
+        host: &mut Host,
         observer: &mut dyn Observer,
     ) -> Result<End, EngineError> {
         let mut end = End::Finished;
@@ -345,7 +353,8 @@ impl Workers {
                     return Ok(end);
                 }
                 report = self.reports.recv() => {
-                    let (worker, report) = report.ok_or(EngineError::Lost)?;
+                    let (worker, mut report) = report.ok_or(EngineError::Lost)?;
+                    look(host, &mut report);
                     take(worker, report, sums, observer)?
                 }
             };
@@ -393,6 +402,7 @@ impl Workers {
             requests_cut: 0,
             log_lost: 0,
             seed: self.seed,
+            vitals: Vitals { host: std::mem::take(&mut self.host), ..Vitals::default() },
         }
     }
 
@@ -407,6 +417,18 @@ impl Workers {
             // A worker reports its panics itself.
             let _ = thread.join();
         }
+    }
+}
+
+/// The first worker that hands in a second has a look at the machine join what it recorded.
+fn look(host: &mut Host, report: &mut Report) {
+    let delta = match report {
+        Report::Tick { delta, .. } => delta,
+        Report::Done(done) => &mut done.delta,
+        _ => return,
+    };
+    if let Some(seen) = host.look(delta.tick) {
+        delta.join(seen);
     }
 }
 
