@@ -268,7 +268,9 @@ mod tests {
     #[test]
     fn a_quota_may_lie_in_any_group_above() {
         // Only those that exist are kept; the machine of the test decides which, but never fails.
-        assert!(quota_files("garbage\n0::/a/b\n1:cpu,cpuacct:/\n").iter().all(|path| path.ends_with("cpu.stat")));
+        assert!(
+            quota_files("garbage\n0::/a/b\n1:cpu,cpuacct:/\n").iter().all(|path| path.ends_with("cpu.stat"))
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod control;
 mod crew;
 mod error;
 mod event;
+mod generator;
 mod host;
 mod life;
 mod lifecycle;
@@ -27,6 +28,7 @@ pub use error::EngineError;
 pub use event::{
     Books, End, FAILURES_MAX, FailureKind, Observer, Outcome, ScenarioOutcome, ScriptFailure, Tick,
 };
+pub use generator::{Accusation, RULES, Rule, Weight, accuse};
 pub use run::run;
 pub use timer::{Epoch, Timer};
 pub use vitals::{Gap, HostUse, Seconds, Slow, ThreadUse, Vitals};

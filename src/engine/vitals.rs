@@ -226,7 +226,8 @@ mod tests {
 
     #[test]
     fn gaps_that_overlap_are_one() {
-        let gap = |start, length| Gap { start: Duration::from_secs(start), length: Duration::from_secs(length) };
+        let gap =
+            |start, length| Gap { start: Duration::from_secs(start), length: Duration::from_secs(length) };
         let mut gaps = Vec::new();
         merge(&mut gaps, vec![gap(2, 5), gap(20, 1)]);
         merge(&mut gaps, vec![gap(3, 5)]);
