@@ -108,4 +108,28 @@ mod tests {
         assert_eq!(worst(&[Code::TeardownTimeout, Code::Target]), 101);
         assert_eq!(worst(&[Code::Target]), 99);
     }
+
+    /// A code for each exit code of a run, in the order that the design gives them.
+    const IN_ORDER: [Code; 9] = [
+        Code::Bug,
+        Code::Script,
+        Code::SetupTimeout,
+        Code::TeardownTimeout,
+        Code::Aborted,
+        Code::Results,
+        Code::Interrupted,
+        Code::Inconclusive,
+        Code::Target,
+    ];
+
+    #[test]
+    fn of_any_two_the_weightier_wins_in_either_order() {
+        let numbers = [109, 107, 100, 101, 108, 112, 105, 111, 99];
+        for (above, code) in IN_ORDER.iter().enumerate() {
+            for below in &IN_ORDER[above..] {
+                assert_eq!(worst(&[*code, *below]), numbers[above], "{code:?} and {below:?}");
+                assert_eq!(worst(&[*below, *code]), numbers[above], "{below:?} and {code:?}");
+            }
+        }
+    }
 }

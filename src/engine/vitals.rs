@@ -182,7 +182,7 @@ mod tests {
 
     fn second(latency_us: u64, lag_us: u64, cpu: f64, wait: f64) -> Snapshot {
         let mut recorder = Recorder::new(&[]);
-        let mut series = |recorder: &mut Recorder, name: &str| {
+        let series = |recorder: &mut Recorder, name: &str| {
             let (metric, _) = recorder.metric(name).unwrap();
             recorder.series(metric, &TagSet::default())
         };

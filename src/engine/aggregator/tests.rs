@@ -56,7 +56,7 @@ fn done(iterations: u32, ok: u64, elapsed_ms: u64) -> Done {
         leaked: 0,
         bugs: Vec::new(),
         aborted: None,
-        used: crate::engine::vitals::ThreadUse::default(),
+        used: vitals::ThreadUse::default(),
         gaps: Vec::new(),
     }
 }

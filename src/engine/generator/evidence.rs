@@ -99,7 +99,7 @@ impl Evidence {
 }
 
 impl Faults {
-    fn of(total: &Snapshot) -> Self {
+    pub(super) fn of(total: &Snapshot) -> Self {
         let mut faults = Self::default();
         for series in total.of("http_req_failed") {
             let Value::Rate { hits, .. } = series.value else { continue };
