@@ -18,7 +18,7 @@ pub(super) const WAIT_HIGH: f64 = 0.1;
 /// The share of the latency from which on a number says more of the generator than of the service.
 pub(super) const SHARE_MAX: f64 = 0.5;
 
-/// Below this mean lag a loop with a core to itself is left alone: to wake a thread on an idle core takes
+/// Below this mean lag a loop that has a core to itself and CPU to spare is left alone: to wake a thread on an idle core takes
 /// 30 to 200 µs on any machine, and is part of any measurement.
 pub(super) const LAG_FLOOR_US: f64 = 500.0;
 
@@ -83,7 +83,7 @@ pub struct HostUse {
 /// Whole seconds of the load by whose delay was measured in them.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Seconds {
-    /// Those with answered requests.
+    /// Those with requests.
     pub judged: u64,
     /// Those in which the generator's own delay was [`SHARE_MAX`] of the latency or more, by cause.
     pub slow: Slow,
@@ -112,24 +112,25 @@ impl Slow {
 }
 
 impl Seconds {
-    /// Judges one whole second.
+    /// Judges one whole second. The latency is the response time, which counts from the intended start: there
+    /// the generator's delay shows wherever it struck, before a request or after it.
     pub(super) fn judge(&mut self, delta: &Snapshot) {
         let (Some(latency_us), Some(lag_us)) =
-            (mean_us(delta, "http_req_duration"), mean_us(delta, "generator_loop_lag"))
+            (mean_us(delta, "http_req_response_time"), mean_us(delta, "generator_loop_lag"))
         else {
             return;
         };
         self.judged += 1;
         let (cpu, wait) = (gauge(delta, "generator_cpu"), gauge(delta, "generator_wait"));
-        let is_full = cpu >= CPU_FULL;
-        if lag_us < SHARE_MAX * latency_us || !(is_full || lag_us >= LAG_FLOOR_US) {
+        let (is_full, is_waiting) = (cpu >= CPU_FULL, wait >= WAIT_HIGH);
+        if lag_us < SHARE_MAX * latency_us || !(is_full || is_waiting || lag_us >= LAG_FLOOR_US) {
             return;
         }
         self.lag_us += lag_us;
         self.latency_us += latency_us;
         let cause = match () {
             () if is_full => &mut self.slow.cpu,
-            () if wait >= WAIT_HIGH => &mut self.slow.wait,
+            () if is_waiting => &mut self.slow.wait,
             () => &mut self.slow.other,
         };
         *cause += 1;
@@ -148,7 +149,7 @@ fn mean_us(delta: &Snapshot, metric: &str) -> Option<f64> {
     for series in delta.of(metric) {
         if let Value::Trend(trend) = &series.value {
             sum += trend.sum_us() as f64;
-            count += trend.count() - trend.censored();
+            count += trend.count();
         }
     }
     (count > 0).then(|| sum / count as f64)
@@ -186,7 +187,7 @@ mod tests {
             let (metric, _) = recorder.metric(name).unwrap();
             recorder.series(metric, &TagSet::default())
         };
-        for (name, us) in [("http_req_duration", latency_us), ("generator_loop_lag", lag_us)] {
+        for (name, us) in [("http_req_response_time", latency_us), ("generator_loop_lag", lag_us)] {
             let trend = series(&mut recorder, name);
             recorder.trend_us(trend, us);
         }
@@ -216,6 +217,7 @@ mod tests {
     fn the_wake_up_of_an_idle_core_is_no_accusation_and_a_full_core_is_whatever_its_lag() {
         assert_eq!(judged(&[second(150, 120, 0.2, 0.0)]).slow, Slow::default());
         assert_eq!(judged(&[second(150, 120, 0.95, 0.0)]).slow, Slow { cpu: 1, ..Slow::default() });
+        assert_eq!(judged(&[second(150, 120, 0.3, 0.2)]).slow, Slow { wait: 1, ..Slow::default() });
         assert_eq!(judged(&[second(1_000, 600, 0.2, 0.0)]).slow, Slow { other: 1, ..Slow::default() });
     }
 
