@@ -5,8 +5,8 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-# Servers that tests whose name holds `needs_` drive, as Debian packages. None so far.
-TEST_SERVERS :=
+# What tests whose name holds `needs_` drive, as Debian packages.
+TEST_SERVERS := iproute2
 
 FUZZ_RUNS ?= 500000
 

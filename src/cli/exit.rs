@@ -111,6 +111,7 @@ fn code_of(error: &CliError) -> u8 {
         | CliError::Signal(_)
         | CliError::Session(SessionError::Demo(_)) => exit_code(Code::Other),
         CliError::Print(_) => exit_code(Code::Results),
+        CliError::Session(SessionError::Engine(error)) if error.is_lack() => exit_code(Code::Inconclusive),
         CliError::Json(_) | CliError::Session(SessionError::Engine(_)) => exit_code(Code::Bug),
         CliError::NotPassed(codes) => worst(codes),
         CliError::Refused(diagnostic) | CliError::Session(SessionError::Refused(diagnostic)) => {
@@ -133,6 +134,10 @@ fn diagnostic(error: &CliError) -> Option<Diagnostic> {
         CliError::Listen { error: cause, .. } if cause.kind() == io::ErrorKind::PermissionDenied => {
             Some(plain(error).hint("ports below 1024 need rights: name a higher one"))
         }
+        CliError::Session(SessionError::Engine(error)) if error.is_lack() => Some(
+            plain(error)
+                .hint("that says nothing of the service: look at `ulimit -n`, `ulimit -u` and the memory"),
+        ),
         CliError::Session(SessionError::Engine(_)) => Some(
             plain(error)
                 .note(format!("runner {}", env!("CARGO_PKG_VERSION")))
