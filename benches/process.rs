@@ -122,6 +122,17 @@ impl Ticks {
     }
 }
 
+/// Time that one core has worked so far.
+pub(crate) fn core_busy(core: usize) -> Duration {
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let line = stat.lines().find_map(|line| line.strip_prefix(&format!("cpu{core} "))).unwrap_or_default();
+    let fields: Vec<u64> = line.split_whitespace().take(8).filter_map(|field| field.parse().ok()).collect();
+    // Without idle, iowait and steal.
+    let busy: u64 =
+        fields.iter().enumerate().filter(|(at, _)| !matches!(at, 3 | 4 | 7)).map(|(_, ticks)| ticks).sum();
+    Duration::from_secs_f64(busy as f64 / rustix::param::clock_ticks_per_second() as f64)
+}
+
 /// Lets this process and its children open as many files as the machine permits; says how many.
 pub(crate) fn raise_file_limit() -> u64 {
     let mut limit = getrlimit(Resource::Nofile);
