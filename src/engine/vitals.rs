@@ -18,6 +18,10 @@ pub(super) const WAIT_HIGH: f64 = 0.1;
 /// The share of the latency from which on a number says more of the generator than of the service.
 pub(super) const SHARE_MAX: f64 = 0.5;
 
+/// A request meets the loop twice: when it is due, and when its response comes. Each time it waits for as
+/// long as the loop is late.
+const VISITS: f64 = 2.0;
+
 /// Below this mean lag a loop that has a core to itself and CPU to spare is left alone: to wake a thread on an idle core takes
 /// 30 to 200 µs on any machine, and is part of any measurement.
 pub(super) const LAG_FLOOR_US: f64 = 500.0;
@@ -87,8 +91,8 @@ pub struct Seconds {
     pub judged: u64,
     /// Those in which the generator's own delay was [`SHARE_MAX`] of the latency or more, by cause.
     pub slow: Slow,
-    /// The mean lag in the slow ones, summed, in microseconds.
-    pub lag_us: f64,
+    /// The generator's mean delay of a request in the slow ones, summed, in microseconds.
+    pub delay_us: f64,
     /// The mean latency in the slow ones, summed, in microseconds.
     pub latency_us: f64,
 }
@@ -113,7 +117,7 @@ impl Slow {
 
 impl Seconds {
     /// Judges one whole second. The latency is the response time, which counts from the intended start: there
-    /// the generator's delay shows wherever it struck, before a request or after it.
+    /// the generator's delay shows wherever it struck, before a request or after its response.
     pub(super) fn judge(&mut self, delta: &Snapshot) {
         let (Some(latency_us), Some(lag_us)) =
             (mean_us(delta, "http_req_response_time"), mean_us(delta, "generator_loop_lag"))
@@ -121,12 +125,13 @@ impl Seconds {
             return;
         };
         self.judged += 1;
+        let delay_us = VISITS * lag_us;
         let (cpu, wait) = (gauge(delta, "generator_cpu"), gauge(delta, "generator_wait"));
         let (is_full, is_waiting) = (cpu >= CPU_FULL, wait >= WAIT_HIGH);
-        if lag_us < SHARE_MAX * latency_us || !(is_full || is_waiting || lag_us >= LAG_FLOOR_US) {
+        if delay_us < SHARE_MAX * latency_us || !(is_full || is_waiting || lag_us >= LAG_FLOOR_US) {
             return;
         }
-        self.lag_us += lag_us;
+        self.delay_us += delay_us;
         self.latency_us += latency_us;
         let cause = match () {
             () if is_full => &mut self.slow.cpu,
@@ -139,7 +144,7 @@ impl Seconds {
     /// The generator's part of the latency in the slow seconds.
     pub fn share(&self) -> f64 {
         // The lag is sampled by time, the latency by request: their quotient can pass 1.
-        if self.latency_us > 0.0 { (self.lag_us / self.latency_us).min(1.0) } else { 0.0 }
+        if self.latency_us > 0.0 { (self.delay_us / self.latency_us).min(1.0) } else { 0.0 }
     }
 }
 
@@ -208,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_second_is_slow_when_half_of_its_latency_is_the_generators() {
-        let seconds = judged(&[second(4_000, 1_900, 0.1, 0.5), second(4_000, 2_000, 0.1, 0.5)]);
+        let seconds = judged(&[second(4_000, 900, 0.1, 0.5), second(4_000, 1_000, 0.1, 0.5)]);
         assert_eq!((seconds.judged, seconds.slow), (2, Slow { wait: 1, ..Slow::default() }));
         assert!((seconds.share() - 0.5).abs() < 1e-9);
     }
