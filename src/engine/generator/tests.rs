@@ -20,7 +20,7 @@ fn text(evidence: &Evidence) -> String {
 /// A minute of load in which all was well.
 fn quiet() -> Evidence {
     Evidence {
-        elapsed: Duration::from_secs(60),
+        elapsed: Duration::from_mins(1),
         seconds: Seconds { judged: 60, ..Seconds::default() },
         cpu_max: 0.4,
         wait: Some(0.005),
@@ -115,10 +115,10 @@ fn a_gap_decides_from_a_hundredth_of_the_time_on_and_is_not_told_twice() {
     };
     assert_eq!(said(&long), [("generator-stopped", Inconclusive)]);
     assert_eq!(text(&long), "the generator stood still for 5.00s, 2.00s after the start");
-    let short = Evidence { gaps: vec![gap(1_000)], elapsed: Duration::from_secs(600), ..quiet() };
+    let short = Evidence { gaps: vec![gap(1_000)], elapsed: Duration::from_mins(10), ..quiet() };
     assert_eq!(said(&short), [("generator-stopped", Warning)]);
     let mut suspended = quiet();
-    suspended.host.suspended = Duration::from_secs(60);
+    suspended.host.suspended = Duration::from_mins(1);
     assert_eq!(said(&suspended), [("generator-stopped", Inconclusive)]);
 }
 
@@ -145,7 +145,8 @@ fn closed_users_that_did_not_get_through_their_iterations_are_a_warning() {
 
 #[test]
 fn local_faults_decide_from_one_in_a_hundred_on_and_when_a_target_failed() {
-    let faults: [(&str, fn(u64) -> Faults); 4] = [
+    type Lack = fn(u64) -> Faults;
+    let faults: [(&str, Lack); 4] = [
         ("local-ports", |ports| Faults { ports, ..Faults::default() }),
         ("descriptors", |descriptors| Faults { descriptors, ..Faults::default() }),
         ("socket-memory", |memory| Faults { memory, ..Faults::default() }),
