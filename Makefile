@@ -5,12 +5,12 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-# Servers that tests whose name holds `needs_` drive, as Debian packages. None so far.
-TEST_SERVERS :=
+# What tests whose name holds `needs_` drive, as Debian packages.
+TEST_SERVERS := iproute2
 
 FUZZ_RUNS ?= 500000
 
-.PHONY: help quick test install-test-servers fmt clippy docs audit main-job fuzz bench bench-http bench-load bench-memory bench-script clean
+.PHONY: help quick test install-test-servers fmt clippy docs audit main-job fuzz bench bench-http bench-load bench-memory bench-script bench-honesty clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -69,6 +69,9 @@ bench-memory: ## memory per virtual user, and the time from start to first reque
 
 bench-script: ## what checking, shared data, modules and draws cost
 	cargo bench --locked --bench script
+
+bench-honesty: ## does the generator accuse itself beside a busy loop, and only then: BENCH_ROUNDS (20) each, BENCH_SECONDS (5)
+	cargo bench --locked --bench honesty
 
 ##@ Housekeeping
 

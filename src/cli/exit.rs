@@ -25,6 +25,57 @@ pub(super) fn report_panic(terminal: &Terminal) -> ExitCode {
     ExitCode::from(exit_code(Code::Bug))
 }
 
+/// An exit code, in words.
+pub(super) struct ExitWord {
+    pub(super) code: u8,
+    /// What it means, in half a sentence.
+    pub(super) about: &'static str,
+    /// What to do.
+    pub(super) advice: &'static str,
+}
+
+const fn word(code: u8, about: &'static str, advice: &'static str) -> ExitWord {
+    ExitWord { code, about, advice }
+}
+
+/// Every exit code, in order: what `runner explain 99` reads.
+pub(super) const EXIT_WORDS: &[ExitWord] = &[
+    word(0, "the run passed: every target holds, and nothing went wrong", "nothing"),
+    word(
+        1,
+        "something else failed: a port that is taken, a signal that can't be waited for",
+        "read the error above",
+    ),
+    word(2, "the command line is wrong", "see `runner COMMAND --help`"),
+    word(
+        99,
+        "a target failed, or the service could not be reached",
+        "the last line names the targets; a failed preflight names the host",
+    ),
+    word(100, "`setup` took longer than it may", "look at what it waits for, or set `setup_timeout`"),
+    word(101, "`teardown` took longer than it may", "look at what it waits for, or set `teardown_timeout`"),
+    word(104, "the plan or an option is wrong", "the error shows the line; `runner check` shows all of them"),
+    word(
+        105,
+        "the user stopped the run (Ctrl-C, SIGTERM)",
+        "nothing: what ran until then stands in the summary",
+    ),
+    word(106, "the control interface could not start", "name another address, or free the port"),
+    word(
+        107,
+        "the script threw: at the top level, in `setup` or `teardown`, or in every iteration of a scenario",
+        "the error shows file, line and column",
+    ),
+    word(108, "the script called `abort`", "its reason stands in the last line"),
+    word(109, "a bug of runner", "please report it, with the script and the lines above"),
+    word(
+        111,
+        "inconclusive: the generator was the limit, or less than 99 % of the load was delivered, so the run says nothing of the service",
+        "the first line names the rules; `runner explain RULE` says what each means and what to do",
+    ),
+    word(112, "results could not be written or printed", "look at the disk and at who reads standard output"),
+];
+
 /// The exit code of a kind of failure.
 fn exit_code(code: Code) -> u8 {
     match code {
@@ -60,6 +111,7 @@ fn code_of(error: &CliError) -> u8 {
         | CliError::Signal(_)
         | CliError::Session(SessionError::Demo(_)) => exit_code(Code::Other),
         CliError::Print(_) => exit_code(Code::Results),
+        CliError::Session(SessionError::Engine(error)) if error.is_lack() => exit_code(Code::Inconclusive),
         CliError::Json(_) | CliError::Session(SessionError::Engine(_)) => exit_code(Code::Bug),
         CliError::NotPassed(codes) => worst(codes),
         CliError::Refused(diagnostic) | CliError::Session(SessionError::Refused(diagnostic)) => {
@@ -82,6 +134,10 @@ fn diagnostic(error: &CliError) -> Option<Diagnostic> {
         CliError::Listen { error: cause, .. } if cause.kind() == io::ErrorKind::PermissionDenied => {
             Some(plain(error).hint("ports below 1024 need rights: name a higher one"))
         }
+        CliError::Session(SessionError::Engine(error)) if error.is_lack() => Some(
+            plain(error)
+                .hint("that says nothing of the service: look at `ulimit -n`, `ulimit -u` and the memory"),
+        ),
         CliError::Session(SessionError::Engine(_)) => Some(
             plain(error)
                 .note(format!("runner {}", env!("CARGO_PKG_VERSION")))
@@ -107,5 +163,39 @@ mod tests {
         assert_eq!(worst(&[Code::Target, Code::Interrupted]), 105);
         assert_eq!(worst(&[Code::TeardownTimeout, Code::Target]), 101);
         assert_eq!(worst(&[Code::Target]), 99);
+    }
+
+    #[test]
+    fn every_exit_code_is_explained() {
+        assert!(EXIT_WORDS.is_sorted_by(|a, b| a.code < b.code));
+        for code in
+            BY_WEIGHT.into_iter().chain([Code::Usage, Code::Plan, Code::Control, Code::Other].map(exit_code))
+        {
+            assert!(EXIT_WORDS.iter().any(|word| word.code == code), "{code}");
+        }
+    }
+
+    /// A code for each exit code of a run, in the order that the design gives them.
+    const IN_ORDER: [Code; 9] = [
+        Code::Bug,
+        Code::Script,
+        Code::SetupTimeout,
+        Code::TeardownTimeout,
+        Code::Aborted,
+        Code::Results,
+        Code::Interrupted,
+        Code::Inconclusive,
+        Code::Target,
+    ];
+
+    #[test]
+    fn of_any_two_the_weightier_wins_in_either_order() {
+        let numbers = [109, 107, 100, 101, 108, 112, 105, 111, 99];
+        for (above, code) in IN_ORDER.iter().enumerate() {
+            for below in &IN_ORDER[above..] {
+                assert_eq!(worst(&[*code, *below]), numbers[above], "{code:?} and {below:?}");
+                assert_eq!(worst(&[*below, *code]), numbers[above], "{below:?} and {code:?}");
+            }
+        }
     }
 }

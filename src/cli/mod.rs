@@ -8,6 +8,7 @@ mod demo;
 mod editor;
 mod error;
 mod exit;
+mod explain;
 mod functions;
 mod inspect;
 mod new;
@@ -52,6 +53,8 @@ enum Command {
     New(new::Arguments),
     /// List what a script can call: all, a module, or a function
     Functions(functions::Arguments),
+    /// Say what a code means: a rule of the generator's, an exit code, an error code, a lint
+    Explain(explain::Arguments),
     /// Serve the sample service (or, with `--null`, a bare server for benches) until interrupted
     Demo(demo::Arguments),
 }
@@ -64,6 +67,7 @@ impl Command {
             Self::Inspect(arguments) => inspect::run(&arguments, terminal),
             Self::New(arguments) => new::run(&arguments, terminal),
             Self::Functions(arguments) => functions::run(&arguments, terminal),
+            Self::Explain(arguments) => explain::run(&arguments, terminal),
             Self::Demo(arguments) => demo::run(&arguments, terminal),
         }
     }

@@ -66,7 +66,9 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
     let mut codes = match summary.verdict() {
         Verdict::Passed => Vec::new(),
         Verdict::Stopped => vec![Code::Interrupted],
-        Verdict::Failed(reasons) => reasons.iter().map(Reason::code).collect(),
+        Verdict::Failed(reasons) | Verdict::Inconclusive(reasons) => {
+            reasons.iter().map(Reason::code).collect()
+        }
     };
     // The first report is the one for people. That it can't be printed weighs less than some verdicts.
     if let Err(error) = terminal.print(&(REPORTS[0].render)(&summary, &style)) {

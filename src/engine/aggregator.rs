@@ -12,6 +12,7 @@ use crate::plan::{Judgement, Plan, Target, Verdict, Window, judge};
 
 use super::event::{Books, FAILURES_MAX, Observer, Outcome, ScenarioOutcome, ScriptFailure, Tick};
 use super::message::{Done, Recorded};
+use super::vitals::{self, Vitals};
 
 /// The workers' sums so far.
 pub(super) struct Aggregator<'a> {
@@ -41,6 +42,8 @@ pub(super) struct Aggregator<'a> {
     pub(super) leaked: u64,
     /// Bugs of ours, each with how often it was met.
     pub(super) bugs: Vec<(Diagnostic, u64)>,
+    /// What the generator measured of itself; the host's part is the caller's to say.
+    vitals: Vitals,
 }
 
 /// How far a worker is.
@@ -94,6 +97,7 @@ impl<'a> Aggregator<'a> {
             log_lost: 0,
             leaked: 0,
             bugs: Vec::new(),
+            vitals: Vitals::default(),
         }
     }
 
@@ -125,6 +129,8 @@ impl<'a> Aggregator<'a> {
         self.log_lost += done.log_lost;
         self.leaked += done.leaked;
         self.failures_more += done.failures_more;
+        self.vitals.workers.push(done.used);
+        vitals::merge(&mut self.vitals.gaps, done.gaps);
         for (bug, count) in done.bugs {
             match self.bugs.iter_mut().find(|(known, _)| *known == bug) {
                 Some((_, known)) => *known += count,
@@ -197,6 +203,7 @@ impl<'a> Aggregator<'a> {
             let elapsed = if is_whole { Duration::from_secs(number) } else { self.elapsed };
             self.vus = vus;
             if is_whole {
+                self.vitals.seconds.judge(&delta);
                 for window in self.windows.iter_mut().flatten() {
                     window.push(&delta);
                 }
@@ -301,6 +308,7 @@ impl<'a> Aggregator<'a> {
             requests_cut: self.requests_cut,
             log_lost: self.log_lost,
             paused: self.pause.1,
+            vitals: Vitals { host: outcome.vitals.host, ..self.vitals },
             ..outcome
         }
     }

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use rustix::io::Errno;
+
 use crate::fiber::ArenaError;
 
 /// The engine could not start.
@@ -27,4 +29,13 @@ pub enum EngineError {
     /// A worker ended without a word: a bug of ours.
     #[error("the workers ended without a word")]
     Lost,
+}
+
+impl EngineError {
+    /// Whether this machine ran out of descriptors, threads or memory: nobody's bug.
+    pub fn is_lack(&self) -> bool {
+        let (Self::Start(error) | Self::Timer(error)) = self else { return false };
+        let lacks = [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM];
+        Errno::from_io_error(error).is_some_and(|errno| lacks.contains(&errno))
+    }
 }

@@ -10,6 +10,8 @@ use crate::metrics::Snapshot;
 use crate::plan::Judgement;
 use crate::script::LogLine;
 
+use super::vitals::Vitals;
+
 /// Iterations by what became of them: scheduled = started + dropped, started = ok + failed +
 /// interrupted (+ those still running, until the end).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -161,6 +163,8 @@ pub struct Outcome {
     pub log_lost: u64,
     /// The seed of this run's random numbers.
     pub seed: u64,
+    /// What the generator measured of itself.
+    pub vitals: Vitals,
 }
 
 /// Different failures that are kept: what a reader looks at; the rest is counted.

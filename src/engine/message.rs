@@ -10,6 +10,7 @@ use crate::script::LogLine;
 use super::EngineError;
 use super::control::Steer;
 use super::event::{Books, ScenarioOutcome, ScriptFailure};
+use super::vitals::{Gap, ThreadUse};
 
 /// From the control thread to a worker.
 #[derive(Debug, Clone)]
@@ -113,4 +114,8 @@ pub(super) struct Done {
     pub(super) bugs: Vec<(Diagnostic, u64)>,
     /// The reason of the first `abort(reason)`: a user's last act may overtake the report of it.
     pub(super) aborted: Option<String>,
+    /// What the worker had of the cores.
+    pub(super) used: ThreadUse,
+    /// When it stood still.
+    pub(super) gaps: Vec<Gap>,
 }

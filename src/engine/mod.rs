@@ -12,17 +12,21 @@ mod crew;
 mod driver;
 mod error;
 mod event;
+mod generator;
+mod host;
 mod ledger;
 mod life;
 mod lifecycle;
 mod message;
 mod open;
 mod pace;
+mod pulse;
 mod run;
 mod steering;
 mod succession;
 mod timer;
 mod timetable;
+mod vitals;
 mod worker;
 
 use std::sync::Arc;
@@ -34,8 +38,10 @@ pub use error::EngineError;
 pub use event::{
     Books, End, FAILURES_MAX, FailureKind, Observer, Outcome, ScenarioOutcome, ScriptFailure, Tick,
 };
+pub use generator::{Accusation, RULES, Rule, Weight, accuse};
 pub use run::run;
 pub use timer::{Epoch, Timer};
+pub use vitals::{Gap, HostUse, Seconds, Slow, ThreadUse, Vitals};
 
 use crate::diagnostic::Source;
 use crate::plan::Plan;

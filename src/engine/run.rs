@@ -30,10 +30,12 @@ use crate::metrics::Snapshot;
 use super::aggregator::Aggregator;
 use super::control::{Control, State, Status, Urgency};
 use super::event::{End, Observer, Outcome};
+use super::host::Host;
 use super::ledger::imbalances;
 use super::message::{Command, Ended, Recorded, Report};
 use super::steering::Steering;
 use super::timer::Epoch;
+use super::vitals::{HostUse, Vitals};
 use super::worker::Worker;
 use super::{EngineError, Job};
 
@@ -72,6 +74,8 @@ struct Workers {
     control: Control,
     urgency: watch::Receiver<Urgency>,
     errors: Vec<Diagnostic>,
+    /// What was seen of the process and its machine during the load.
+    host: HostUse,
 }
 
 /// How the load is told to end.
@@ -130,7 +134,8 @@ impl Workers {
             commands.push(command);
         }
         let (control, urgency) = (control.clone(), control.subscribe());
-        Ok(Self { job, epoch, seed, commands, reports, threads, control, urgency, errors: Vec::new() })
+        let (errors, host) = (Vec::new(), HostUse::default());
+        Ok(Self { job, epoch, seed, commands, reports, threads, control, urgency, errors, host })
     }
 
     async fn play(&mut self, observer: &mut dyn Observer) -> Result<Outcome, EngineError> {
@@ -150,7 +155,9 @@ impl Workers {
         let mut steering = Steering::new(&job.plan, job.workers, start_ns, &wanted);
         self.tell_all(|| Command::Start { start_ns, data: data.clone(), is_paused }).await;
         self.control.tell(steering.status(0, start_ns));
-        let end = self.watch(&mut steering, &mut sums, observer).await;
+        let mut host = Host::start(self.epoch);
+        let end = self.watch(&mut steering, &mut sums, &mut host, observer).await;
+        self.host = host.finish();
         let status = steering.status(0, self.epoch.now_ns());
         self.control.tell(Status { state: State::Stopping, ..status });
         let mut end = end?;
@@ -340,6 +347,7 @@ impl Workers {
         &mut self,
         steering: &mut Steering,
         sums: &mut Aggregator<'_>,
+        host: &mut Host,
         observer: &mut dyn Observer,
     ) -> Result<End, EngineError> {
         let mut end = End::Finished;
@@ -379,9 +387,10 @@ impl Workers {
                             }
                             None
                         }
-                        (worker, report) => {
+                        (worker, mut report) => {
                             sums.pause = (steering.is_paused(), steering.paused(self.epoch.now_ns()));
                             let is_tick = matches!(report, Report::Tick { .. });
+                            look(host, &mut report);
                             let cause = take(worker, report, sums, observer)?;
                             if is_tick {
                                 self.control.tell(steering.status(sums.vus(), self.epoch.now_ns()));
@@ -446,6 +455,7 @@ impl Workers {
             requests_cut: 0,
             log_lost: 0,
             seed: self.seed,
+            vitals: Vitals { host: std::mem::take(&mut self.host), ..Vitals::default() },
         }
     }
 
@@ -460,6 +470,18 @@ impl Workers {
             // A worker reports its panics itself.
             let _ = thread.join();
         }
+    }
+}
+
+/// The first worker that hands in a second has a look at the machine join what it recorded.
+fn look(host: &mut Host, report: &mut Report) {
+    let delta = match report {
+        Report::Tick { delta, .. } => delta,
+        Report::Done(done) => &mut done.delta,
+        _ => return,
+    };
+    if let Some(seen) = host.look(delta.tick) {
+        delta.join(seen);
     }
 }
 

@@ -50,10 +50,14 @@ pub struct Epoch {
 impl Epoch {
     /// The epoch that begins now.
     pub fn now() -> Self {
-        #[expect(clippy::disallowed_methods, reason = "the one place where a run reads the wall clock")]
-        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let wall_ns = u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX);
-        Self { monotonic_ns: monotonic_ns(), wall_ns }
+        Self { monotonic_ns: monotonic_ns(), wall_ns: wall_ns() }
+    }
+
+    /// How far the wall clock has been set since the epoch, in nanoseconds; ahead is positive. Nothing of
+    /// a run goes by it: it tells whether somebody set the clock.
+    pub(super) fn wall_drift_ns(self) -> i64 {
+        let expected = self.wall_ns(self.now_ns());
+        wall_ns().cast_signed().saturating_sub(expected.cast_signed())
     }
 
     /// Nanoseconds since the epoch.
@@ -75,8 +79,31 @@ impl Epoch {
 
 #[inline]
 fn monotonic_ns() -> u64 {
-    let now = clock_gettime(ClockId::Monotonic);
-    now.tv_sec.cast_unsigned() * SECOND_NS + now.tv_nsec.cast_unsigned()
+    nanoseconds(clock_gettime(ClockId::Monotonic))
+}
+
+fn wall_ns() -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "the one place where a run reads the wall clock")]
+    let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// How long this machine has been suspended since it booted: the monotonic clock stands still then, the
+/// other doesn't.
+pub(super) fn suspended_ns() -> u64 {
+    // Read in this order the difference is never too large.
+    let boot_ns = nanoseconds(clock_gettime(ClockId::Boottime));
+    boot_ns.saturating_sub(monotonic_ns())
+}
+
+/// CPU that the calling thread has used.
+pub(super) fn thread_cpu_ns() -> u64 {
+    nanoseconds(clock_gettime(ClockId::ThreadCPUTime))
+}
+
+#[inline]
+fn nanoseconds(time: Timespec) -> u64 {
+    time.tv_sec.cast_unsigned() * SECOND_NS + time.tv_nsec.cast_unsigned()
 }
 
 /// A worker's clock and alarms. The alarms go off only while [`Timer::run`] is polled.

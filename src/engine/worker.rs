@@ -12,14 +12,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rhai::Dynamic;
-use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc::{Receiver, Sender};
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::fiber::Current;
 use crate::http::{Alarm, Clock};
-use crate::metrics::{Recorder, SeriesId, TagSet};
+use crate::metrics::{Recorder, TagSet};
 use crate::script::{LogLine, Phase, Program, Stage, Timeouts, freeze, from_json};
 
 use super::act::panic_text;
@@ -27,6 +26,7 @@ use super::crew::{Crew, Means};
 use super::driver;
 use super::lifecycle::Hook;
 use super::message::{Change, Command, Done, Ended, Recorded, Report};
+use super::pulse::Pulse;
 use super::timer::{Epoch, Timer};
 use super::{EngineError, Job};
 
@@ -177,10 +177,12 @@ impl Worker {
     /// Plays this worker's share of the load to its end.
     async fn play(&mut self, crew: &Rc<Crew>, timer: &Rc<Timer>, log_lost: &Rc<Cell<u64>>) -> Done {
         let (stage, start_ns) = (&crew.stage, crew.start_ns);
-        let gauges = Gauges::new(stage);
+        expect_drops(stage);
         let alarm = timer.alarm();
         alarm.set(start_ns);
         poll_fn(|context| alarm.poll_due(context)).await;
+        let pulse = Pulse::start(stage, start_ns);
+        let beat = tokio::task::spawn_local(Rc::clone(&pulse).beat());
         driver::start(crew);
         let mut number = 1;
         let mut changes = Changes::new(timer.alarm());
@@ -204,7 +206,7 @@ impl Worker {
                 (number, at_ns, change) = changes.next() => driver::apply(crew, number, at_ns, change),
                 () = crew.over.notified() => {}
                 () = poll_fn(|context| alarm.poll_due(context)) => {
-                    gauges.set(stage, timer.now_ns().saturating_sub(due_ns));
+                    pulse.set_gauges();
                     let delta = stage.recorder().with(|recorder| recorder.take(self.tick(start_ns, number)));
                     let (books, vus) = (crew.books(), crew.size());
                     crew.take_most();
@@ -223,7 +225,9 @@ impl Worker {
         // Until the word came nobody was left to play.
         let end_ns = if crew.is_over() { crew.ended_ns.get() } else { timer.now_ns() };
         let elapsed = Duration::from_nanos(end_ns.saturating_sub(start_ns));
-        gauges.set_cpu(stage);
+        beat.abort();
+        pulse.set_gauges();
+        let (used, gaps) = pulse.finish();
         let (failures, failures_more) = crew.failures();
         Done {
             delta: stage.recorder().with(|recorder| recorder.take(self.tick(start_ns, number))),
@@ -237,6 +241,8 @@ impl Worker {
             leaked: crew.leaked.get(),
             bugs: crew.bugs(),
             aborted: crew.aborted(),
+            used,
+            gaps,
         }
     }
 
@@ -308,54 +314,11 @@ impl Changes {
     }
 }
 
-/// What a worker says of itself in every second.
-struct Gauges {
-    cpu: SeriesId,
-    lag: SeriesId,
-    /// The thread's CPU time and the clock at the last look.
-    last: Cell<(u64, u64)>,
-}
-
-impl Gauges {
-    fn new(stage: &Stage) -> Self {
-        stage.recorder().with(|recorder| {
-            let mut series = |name: &str| {
-                let (metric, _) = recorder.metric(name).expect("a built-in metric");
-                recorder.series(metric, &TagSet::default())
-            };
-            let dropped = series("dropped_iterations");
-            let gauges = Self {
-                cpu: series("generator_cpu"),
-                lag: series("generator_loop_lag"),
-                last: Cell::new((thread_cpu_ns(), stage.clock().now_ns())),
-            };
-            // A target on dropped iterations has its samples even when none was dropped.
-            recorder.add(dropped, 0.0);
-            gauges
-        })
-    }
-
-    fn set(&self, stage: &Stage, lag_ns: u64) {
-        self.set_cpu(stage);
-        stage.recorder().with(|recorder| recorder.trend_us(self.lag, lag_ns / 1_000));
-    }
-
-    /// CPU since the last look, as a share of a core. A fraction of a second at the end says nothing.
-    fn set_cpu(&self, stage: &Stage) {
-        const SPAN_MIN_NS: u64 = SECOND_NS / 10;
-        let now = (thread_cpu_ns(), stage.clock().now_ns());
-        let (cpu_before, clock_before) = self.last.get();
-        let elapsed_ns = now.1.saturating_sub(clock_before);
-        if elapsed_ns >= SPAN_MIN_NS {
-            self.last.set(now);
-            let share = now.0.saturating_sub(cpu_before) as f64 / elapsed_ns as f64;
-            stage.recorder().with(|recorder| recorder.set(self.cpu, share));
-        }
-    }
-}
-
-/// CPU that this thread has used.
-fn thread_cpu_ns() -> u64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    u64::try_from(time.tv_sec).unwrap_or(0) * SECOND_NS + u64::try_from(time.tv_nsec).unwrap_or(0)
+/// A target on dropped iterations has its samples even when none was dropped.
+fn expect_drops(stage: &Stage) {
+    stage.recorder().with(|recorder| {
+        let (metric, _) = recorder.metric("dropped_iterations").expect("a built-in metric");
+        let dropped = recorder.series(metric, &TagSet::default());
+        recorder.add(dropped, 0.0);
+    });
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
+use super::error_code::{DESCRIPTORS, ERROR_CODES, MEMORY, PORTS, RESOLVER, Side};
 use crate::units::format_duration;
 
 /// A URL that cannot be called.
@@ -352,7 +353,8 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// k6's number for this failure; codes without an exact meaning there take the range's general one.
+    /// k6's number for this failure; codes without an exact meaning there take the range's general one,
+    /// and what the generator ran out of has numbers of its own.
     pub fn error_code(&self) -> u16 {
         match self {
             Self::RequestHeader { .. }
@@ -379,11 +381,14 @@ impl Failure {
             Self::NotHttp => 1010,
             Self::Url(_) => 1020,
             Self::Timeout { .. } => 1050,
-            Self::Resolver { .. } | Self::ConnectTimeout { phase: Phase::Resolving, .. } => 1100,
+            Self::Resolver { .. } | Self::ConnectTimeout { phase: Phase::Resolving, .. } => RESOLVER,
             Self::HostNotFound { .. } => 1101,
             Self::BrokenPipe { .. } => 1201,
             Self::Connection { .. } => 1202,
-            Self::Unreachable { .. } | Self::Exhausted { .. } => 1210,
+            Self::Unreachable { .. } => 1210,
+            Self::Exhausted { resource: Resource::Ports } => PORTS,
+            Self::Exhausted { resource: Resource::Descriptors } => DESCRIPTORS,
+            Self::Exhausted { resource: Resource::Memory } => MEMORY,
             Self::ConnectTimeout { .. } | Self::DialTimeout { .. } => 1211,
             Self::Refused { .. } => 1212,
             Self::Dial { .. } => 1213,
@@ -393,7 +398,8 @@ impl Failure {
 
     /// Whether the generator's own machine is to blame, so that the run proves nothing about the target.
     pub fn is_generator_fault(&self) -> bool {
-        matches!(self, Self::Exhausted { .. } | Self::Resolver { .. })
+        let code = self.error_code();
+        ERROR_CODES.iter().any(|known| known.code == code && known.side == Side::Generator)
     }
 
     /// Whether this is what a connection shows that the server had closed while it lay idle.
@@ -462,10 +468,10 @@ mod tests {
             (Errno::NETUNREACH, 1210, false),
             (Errno::CONNRESET, 1220, false),
             (Errno::ACCESS, 1213, false),
-            (Errno::MFILE, 1210, true),
-            (Errno::NFILE, 1210, true),
-            (Errno::ADDRNOTAVAIL, 1210, true),
-            (Errno::NOBUFS, 1210, true),
+            (Errno::MFILE, 1291, true),
+            (Errno::NFILE, 1291, true),
+            (Errno::ADDRNOTAVAIL, 1290, true),
+            (Errno::NOBUFS, 1292, true),
         ] {
             let failure = Failure::dial(&os(errno), address());
             assert_eq!((failure.error_code(), failure.is_generator_fault()), (code, ours), "{failure}");
@@ -477,7 +483,7 @@ mod tests {
     #[test]
     fn errors_of_a_connection_have_k6s_codes() {
         for (errno, code) in
-            [(Errno::CONNRESET, 1220), (Errno::PIPE, 1201), (Errno::TIMEDOUT, 1202), (Errno::NOBUFS, 1210)]
+            [(Errno::CONNRESET, 1220), (Errno::PIPE, 1201), (Errno::TIMEDOUT, 1202), (Errno::NOBUFS, 1292)]
         {
             assert_eq!(Failure::connection(&os(errno), Phase::Sending).error_code(), code);
         }
@@ -509,5 +515,16 @@ mod tests {
         assert_eq!(Failure::HostNotFound { host: "h".into() }.error_code(), 1101);
         assert_eq!(Failure::StaleConnection.error_code(), 1220);
         assert_eq!(Failure::TruncatedBody.error_code(), 1000);
+    }
+
+    #[test]
+    fn every_code_can_be_explained() {
+        let source = include_str!("error.rs");
+        let table = source.split_once("pub fn error_code").expect("the function");
+        let body = table.1.split_once("/// Whether the generator").expect("what follows it").0;
+        for number in body.split(|c: char| !c.is_ascii_digit()).filter(|word| word.len() == 4) {
+            let code: u16 = number.parse().unwrap();
+            assert!(ERROR_CODES.iter().any(|known| known.code == code), "{code} is not in ERROR_CODES");
+        }
     }
 }

@@ -66,7 +66,22 @@ pub const BUILTINS: &[Builtin] = &[
     fed(Rate, "provider_success", "share of provider calls that succeeded, fed by scripts"),
     fed(Counter, "provider_calls", "calls to outside providers, fed by scripts"),
     metric(Gauge, Plain, "generator_cpu", "CPU of the busiest worker, as a share of a core"),
-    metric(Trend, Time, "generator_loop_lag", "how late the worker's loop ran"),
+    metric(
+        Gauge,
+        Plain,
+        "generator_wait",
+        "waiting of the worker that waited most for a core, as a share of the time",
+    ),
+    metric(Trend, Time, "generator_loop_lag", "how late a worker's loop ran: a probe every 10 ms"),
+    metric(
+        Gauge,
+        Plain,
+        "generator_steal",
+        "time that the hypervisor gave to other machines, as a share of a core",
+    ),
+    metric(Gauge, Plain, "generator_throttled", "time held back by the container's CPU quota, as a share"),
+    metric(Gauge, Plain, "generator_fds", "file descriptors that the generator has open"),
+    metric(Gauge, Plain, "generator_ports", "local ports in use towards one address, at most"),
     metric(
         Counter,
         Plain,

@@ -17,14 +17,44 @@ pub(super) fn headline(summary: &Summary, style: Style) -> String {
             let stopped = format!("✗ stopped by the user after {}:", elapsed(summary));
             format!("{} {}", style.note(&stopped), held(summary, " so far"))
         }
-        Verdict::Failed(reasons) => {
-            let mut parts: Vec<String> = reasons.iter().take(REASONS_MAX).map(|r| told(r, summary)).collect();
-            if reasons.len() > REASONS_MAX {
-                parts.push(format!("{} more", reasons.len() - REASONS_MAX));
-            }
-            format!("{} {}", style.bad("✗ failed:"), parts.join("; "))
-        }
+        Verdict::Inconclusive(reasons) => inconclusive(&reasons, summary, style),
+        Verdict::Failed(reasons) => format!("{} {}", style.bad("✗ failed:"), joined(&reasons, summary)),
     }
+}
+
+/// What a run that says nothing of the service says in its first line, before any figure is read.
+pub(super) fn warning(summary: &Summary, style: Style) -> Option<String> {
+    match summary.verdict() {
+        Verdict::Inconclusive(mut reasons) => {
+            reasons.retain(|reason| accused(reason).is_some());
+            Some(format!("{} {}", style.bad("✗ inconclusive:"), joined(&reasons, summary)))
+        }
+        _ => None,
+    }
+}
+
+/// The last line: the rules by name, and where they are explained; the first line has the figures.
+fn inconclusive(reasons: &[Reason], summary: &Summary, style: Style) -> String {
+    let codes: Vec<&str> = reasons.iter().filter_map(accused).collect();
+    let others: Vec<String> =
+        reasons.iter().filter(|r| accused(r).is_none()).map(|r| format!("; {}", told(r, summary))).collect();
+    let advice = codes.first().map(|code| format!("; see `runner explain {code}`")).unwrap_or_default();
+    format!("{} {}{}{advice}", style.bad("✗ inconclusive:"), codes.join(", "), others.concat())
+}
+
+fn accused(reason: &Reason) -> Option<&str> {
+    match reason {
+        Reason::Accused { code, .. } => Some(code),
+        _ => None,
+    }
+}
+
+fn joined(reasons: &[Reason], summary: &Summary) -> String {
+    let mut parts: Vec<String> = reasons.iter().take(REASONS_MAX).map(|r| told(r, summary)).collect();
+    if reasons.len() > REASONS_MAX {
+        parts.push(format!("{} more", reasons.len() - REASONS_MAX));
+    }
+    parts.join("; ")
 }
 
 fn held(summary: &Summary, until_when: &str) -> String {

@@ -13,7 +13,7 @@ use crate::results::{Books, Check, Endpoint, FailureKind, MetricTotal, ScenarioL
 use crate::units::{format_count, format_rate};
 
 use super::figure::{self, Signs};
-use super::headline::{elapsed, headline};
+use super::headline::{self, elapsed, headline};
 use super::paint::{clean, columns, cut, left, right, widest};
 use super::{Report, Style};
 
@@ -118,6 +118,9 @@ impl Page<'_> {
 
     fn head(&mut self) {
         let summary = self.summary;
+        if let Some(warning) = headline::warning(summary, self.style) {
+            self.lines.extend([warning, String::new()]);
+        }
         let name = self.style.heading(&clean(&summary.script_name));
         let url = summary.base_url.as_deref().map(|url| format!(" · {}", clean(url))).unwrap_or_default();
         self.lines.push(format!("  {name}{url}"));
@@ -408,8 +411,12 @@ impl Page<'_> {
     }
 }
 
-/// A built-in trend in which nothing ever happened: no TLS, no name to resolve, no lateness.
+/// A built-in trend in which nothing ever happened: no TLS, no name to resolve, no lateness; and what the
+/// generator lacked in no second.
 fn is_silent(total: &MetricTotal) -> bool {
+    if let Some(Value::Gauge { max, .. }) = total.value {
+        return max == 0.0 && total.metric.name.starts_with("generator_");
+    }
     let Some(Value::Trend(trend)) = &total.value else { return false };
     let is_phase = builtin(&total.metric.name).is_some() && &*total.metric.name != "http_req_duration";
     is_phase && trend.count() == trend.zeros() && trend.clamped() == 0

@@ -4,17 +4,11 @@
 use std::fmt;
 
 use crate::diagnostic::Mask;
-use crate::engine::Outcome;
-use crate::metrics::Value;
-use crate::units::{format_count, format_latency_us, format_percent};
+use crate::engine::{Accusation, Outcome, Weight, accuse};
+use crate::plan::Plan;
+use crate::units::format_count;
 
 use super::Summary;
-
-/// A worker's share of its core from which requests wait for the generator rather than for the service.
-const CPU_HIGH: f64 = 0.9;
-
-/// A loop that is later than this for one pass in a hundred shows in the latencies it measures.
-const LAG_HIGH_US: u64 = 10_000;
 
 /// How many causes of a failing endpoint are named.
 const CAUSES_MAX: usize = 3;
@@ -58,25 +52,8 @@ pub enum Finding {
         /// How many were cut.
         interrupted: u64,
     },
-    /// The busiest worker had hardly any CPU left.
-    GeneratorBusy {
-        /// The share of a core.
-        cpu: f64,
-    },
-    /// A worker's loop ran late.
-    GeneratorLate {
-        /// The 99th percentile.
-        lag_us: u64,
-    },
-    /// Iterations that could not start.
-    Dropped(u64),
-    /// Samples out of range, clamped or refused.
-    Clamped {
-        /// The metric.
-        metric: String,
-        /// How many.
-        count: u64,
-    },
+    /// What the generator says against itself.
+    Accused(Accusation),
     /// Requests that the stop cut.
     RequestsCut(u64),
     /// Lines of the log that were lost.
@@ -93,13 +70,9 @@ impl Finding {
                 mask.apply(name);
             }
             Self::NothingFinished { scenario, .. } => mask.apply(scenario),
-            Self::Unbalanced(_)
-            | Self::GeneratorBusy { .. }
-            | Self::GeneratorLate { .. }
-            | Self::Dropped(_)
-            | Self::Clamped { .. }
-            | Self::RequestsCut(_)
-            | Self::LogLost(_) => {}
+            // It may name a scenario or a metric of the script's.
+            Self::Accused(accusation) => mask.apply(&mut accusation.text),
+            Self::Unbalanced(_) | Self::RequestsCut(_) | Self::LogLost(_) => {}
         }
     }
 
@@ -109,11 +82,9 @@ impl Finding {
             Self::Unbalanced(_)
             | Self::EndpointFailed { .. }
             | Self::CheckNeverHeld { .. }
-            | Self::NothingFinished { .. } => Severity::Grave,
-            Self::GeneratorBusy { .. }
-            | Self::GeneratorLate { .. }
-            | Self::Dropped(_)
-            | Self::Clamped { .. }
+            | Self::NothingFinished { .. }
+            | Self::Accused(Accusation { weight: Weight::Inconclusive, .. }) => Severity::Grave,
+            Self::Accused(Accusation { weight: Weight::Warning, .. })
             | Self::RequestsCut(_)
             | Self::LogLost(_) => Severity::Note,
         }
@@ -154,24 +125,7 @@ impl fmt::Display for Finding {
                 "no iteration of scenario `{scenario}` ran to its end: the stop cut {}",
                 format_count(*interrupted)
             ),
-            Self::GeneratorBusy { cpu } => write!(
-                f,
-                "the busiest worker used up to {} of a core: the generator may have been the limit",
-                format_percent(*cpu)
-            ),
-            Self::GeneratorLate { lag_us } => write!(
-                f,
-                "the generator's loop ran late, p(99) {}: latencies may hold its own delay",
-                format_latency_us(*lag_us as f64)
-            ),
-            Self::Dropped(count) => {
-                write!(f, "{} could not start", counted(*count, "iteration"))
-            }
-            Self::Clamped { metric, count } => {
-                let verb = if *count == 1 { "was" } else { "were" };
-                let samples = counted(*count, "sample");
-                write!(f, "{samples} of `{metric}` {verb} out of range: clamped or left out")
-            }
+            Self::Accused(Accusation { code, text, .. }) => write!(f, "{text} [{code}]"),
             Self::RequestsCut(count) => {
                 let verb = if *count == 1 { "was" } else { "were" };
                 let requests = counted(*count, "request");
@@ -189,9 +143,8 @@ fn counted(count: u64, noun: &str) -> String {
 }
 
 /// Looks for all of them; gravest first.
-pub(super) fn find(summary: &Summary, outcome: &Outcome) -> Vec<Finding> {
-    let Outcome { total, imbalances, .. } = outcome;
-    let mut findings: Vec<Finding> = imbalances.iter().cloned().map(Finding::Unbalanced).collect();
+pub(super) fn find(summary: &Summary, plan: &Plan, outcome: &Outcome) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = outcome.imbalances.iter().cloned().map(Finding::Unbalanced).collect();
     for endpoint in &summary.endpoints {
         if endpoint.requests > 0 && endpoint.failed >= endpoint.requests {
             findings.push(Finding::EndpointFailed {
@@ -215,22 +168,7 @@ pub(super) fn find(summary: &Summary, outcome: &Outcome) -> Vec<Finding> {
             findings.push(Finding::NothingFinished { scenario, interrupted });
         }
     }
-    findings.extend(generator(summary));
-    let dropped = summary.books().dropped;
-    if dropped > 0 {
-        findings.push(Finding::Dropped(dropped));
-    }
-    for series in total.of("clamped_values") {
-        if let Value::Counter(count) = series.value {
-            let metric = series.tags.get("metric").unwrap_or("a metric").to_owned();
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "a count; saturates"
-            )]
-            findings.push(Finding::Clamped { metric, count: count as u64 });
-        }
-    }
+    findings.extend(accuse(plan, outcome).into_iter().map(Finding::Accused));
     if summary.requests_cut > 0 {
         findings.push(Finding::RequestsCut(summary.requests_cut));
     }
@@ -238,21 +176,5 @@ pub(super) fn find(summary: &Summary, outcome: &Outcome) -> Vec<Finding> {
         findings.push(Finding::LogLost(summary.log_lost));
     }
     debug_assert!(findings.is_sorted_by_key(Finding::severity));
-    findings
-}
-
-fn generator(summary: &Summary) -> Vec<Finding> {
-    let value = |name| summary.metric(name).and_then(|total| total.value.as_ref());
-    let mut findings = Vec::new();
-    if let Some(Value::Gauge { max, .. }) = value("generator_cpu")
-        && *max >= CPU_HIGH
-    {
-        findings.push(Finding::GeneratorBusy { cpu: *max });
-    }
-    if let Some(Value::Trend(lag)) = value("generator_loop_lag")
-        && let Some(late) = lag.quantile(0.99).filter(|late| late.value_us >= LAG_HIGH_US)
-    {
-        findings.push(Finding::GeneratorLate { lag_us: late.value_us });
-    }
     findings
 }

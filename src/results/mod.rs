@@ -12,4 +12,4 @@ pub use summary::{Check, Endpoint, MetricTotal, ScenarioLine, Summary};
 pub use verdict::{Reason, Verdict};
 
 // Reports stand on this room alone: what the engine tells passes through it.
-pub use crate::engine::{Books, End, FailureKind, ScriptFailure};
+pub use crate::engine::{Accusation, Books, End, FailureKind, ScriptFailure, Weight};

@@ -135,7 +135,7 @@ impl Summary {
             log_lost: outcome.log_lost,
             seed: outcome.seed,
         };
-        summary.findings = finding::find(&summary, outcome);
+        summary.findings = finding::find(&summary, plan, outcome);
         summary
     }
 

@@ -6,10 +6,10 @@
 use std::fmt;
 
 use crate::diagnostic::Code;
-use crate::engine::End;
+use crate::engine::{Accusation, End, Weight};
 use crate::units::format_count;
 
-use super::Summary;
+use super::{Finding, Summary};
 
 /// What became of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,11 +18,14 @@ pub enum Verdict {
     Passed,
     /// The user stopped it, and until then nothing was wrong.
     Stopped,
+    /// The generator was the limit, or the load was not delivered: it says nothing of the service, whatever
+    /// the targets say. Its own reasons first; never empty.
+    Inconclusive(Vec<Reason>),
     /// It failed; what lies outside the service's hands first, then the targets. Never empty.
     Failed(Vec<Reason>),
 }
 
-/// Why a run failed.
+/// Why a run did not pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
     /// Something went wrong outside of iterations: in setup, teardown, or the runner itself.
@@ -45,6 +48,13 @@ pub enum Reason {
     Aborted(String),
     /// The user stopped it.
     Interrupted,
+    /// The generator's own fault.
+    Accused {
+        /// The rule's code.
+        code: &'static str,
+        /// What was found.
+        text: String,
+    },
     /// A scenario has no ok iteration, because `assert` or `fail` ended them.
     NoneOk {
         /// Which scenario.
@@ -74,6 +84,7 @@ impl Reason {
             Self::Threw { .. } => Code::Script,
             Self::Aborted(_) => Code::Aborted,
             Self::Interrupted => Code::Interrupted,
+            Self::Accused { .. } => Code::Inconclusive,
             Self::NoneOk { .. } | Self::Targets { .. } | Self::TargetEnded(_) | Self::NoEvidence => {
                 Code::Target
             }
@@ -81,7 +92,7 @@ impl Reason {
     }
 }
 
-/// Fits behind "failed: ".
+/// Fits behind "failed: " and "inconclusive: ".
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -93,6 +104,7 @@ impl fmt::Display for Reason {
             Self::Aborted(reason) if reason.is_empty() => f.write_str("aborted by the script"),
             Self::Aborted(reason) => write!(f, "aborted by the script: {reason}"),
             Self::Interrupted => f.write_str("stopped by the user"),
+            Self::Accused { code, text } => write!(f, "{text} [{code}]"),
             Self::NoneOk { scenario, count } => {
                 write!(f, "no iteration of scenario `{scenario}` was ok, {} failed", format_count(*count))
             }
@@ -133,6 +145,12 @@ impl Summary {
             End::Interrupted => reasons.push(Reason::Interrupted),
             End::Finished | End::TargetFailed(_) | End::NoLoad => {}
         }
+        reasons.extend(self.findings.iter().filter_map(|finding| match finding {
+            Finding::Accused(Accusation { code, weight: Weight::Inconclusive, text }) => {
+                Some(Reason::Accused { code, text: text.clone() })
+            }
+            _ => None,
+        }));
         let none_ok =
             |line: &&super::ScenarioLine| line.books.ok == 0 && line.books.failed > 0 && line.threw == 0;
         for line in self.scenarios.iter().filter(none_ok) {
@@ -150,6 +168,8 @@ impl Summary {
         match reasons.as_slice() {
             [] => Verdict::Passed,
             [Reason::Interrupted] => Verdict::Stopped,
+            // Only what the service did comes behind these, and under them it can't be judged.
+            [Reason::Accused { .. }, ..] => Verdict::Inconclusive(reasons),
             _ => Verdict::Failed(reasons),
         }
     }
@@ -211,7 +231,9 @@ mod tests {
 
     fn codes(summary: &Summary) -> Vec<Code> {
         match summary.verdict() {
-            Verdict::Failed(reasons) => reasons.iter().map(Reason::code).collect(),
+            Verdict::Failed(reasons) | Verdict::Inconclusive(reasons) => {
+                reasons.iter().map(Reason::code).collect()
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -270,6 +292,38 @@ mod tests {
         let error = Diagnostic::new(Code::SetupTimeout, "setup took longer than 60s");
         let timed_out = Summary { errors: vec![error], ..unloaded };
         assert_eq!(codes(&judged(timed_out, TargetVerdict::NoSamples)), [Code::SetupTimeout]);
+    }
+
+    fn accused(mut summary: Summary, weight: Weight) -> Summary {
+        let text = "the CPU was the limit".to_owned();
+        summary.findings.push(Finding::Accused(Accusation { code: "generator-cpu", weight, text }));
+        summary
+    }
+
+    #[test]
+    fn what_the_generator_could_not_do_says_nothing_of_the_service() {
+        let passing = accused(judged(summary(3, 0, 0), TargetVerdict::Passed), Weight::Inconclusive);
+        let Verdict::Inconclusive(reasons) = passing.verdict() else { panic!() };
+        assert_eq!(reasons[0].to_string(), "the CPU was the limit [generator-cpu]");
+        let failing = accused(judged(summary(3, 0, 0), TargetVerdict::Failed), Weight::Inconclusive);
+        assert!(matches!(failing.verdict(), Verdict::Inconclusive(_)));
+        assert_eq!(codes(&failing), [Code::Inconclusive, Code::Target]);
+        let none_ok = accused(summary(0, 3, 0), Weight::Inconclusive);
+        assert_eq!(codes(&none_ok), [Code::Inconclusive, Code::Target]);
+    }
+
+    #[test]
+    fn a_warning_decides_nothing() {
+        assert_eq!(accused(summary(3, 0, 0), Weight::Warning).verdict(), Verdict::Passed);
+    }
+
+    #[test]
+    fn errors_of_the_script_and_a_stop_weigh_more_than_an_inconclusive_run() {
+        let threw = accused(summary(0, 3, 1), Weight::Inconclusive);
+        assert!(matches!(threw.verdict(), Verdict::Failed(_)));
+        assert_eq!(codes(&threw), [Code::Script, Code::Inconclusive]);
+        let stopped = Summary { end: End::Interrupted, ..summary(3, 0, 0) };
+        assert_eq!(codes(&accused(stopped, Weight::Inconclusive)), [Code::Interrupted, Code::Inconclusive]);
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::io;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
+use rustix::io::Errno;
+
 use crate::diagnostic::{Code, Diagnostic};
 use crate::plan::Plan;
 
@@ -40,20 +42,33 @@ fn reach(base_url: &str) -> Result<(), Diagnostic> {
         }
         Err(error) => return Err(refused(format!("`{host}` does not resolve: {error}"))),
     };
-    let mut last = None;
+    let mut failed = Vec::new();
     for address in addresses {
         match TcpStream::connect_timeout(&address, CONNECT_MAX) {
             Ok(_) => return Ok(()),
-            Err(error) => last = Some((address, error)),
+            Err(error) => failed.push((address, error)),
         }
     }
+    // The last that says something of the service: without IPv6, `::1` has no local address to offer.
+    let last = failed.iter().rfind(|(_, error)| !is_lack(error)).or(failed.last());
     Err(match last {
+        Some((address, error)) if is_lack(error) => Diagnostic::new(
+            Code::Inconclusive,
+            format!("no connection to {address} could be opened from here: {error}"),
+        )
+        .hint("that says nothing of the service: look at this machine's descriptors and local ports"),
         Some((address, error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
             refused(format!("{address} refused the connection, nothing listens there"))
         }
         Some((address, error)) => refused(format!("{address}: {error}")),
         None => refused(format!("`{host}` has no address")),
     })
+}
+
+/// Whether this machine lacked a descriptor, a local port or memory.
+fn is_lack(error: &io::Error) -> bool {
+    let lacks = [Errno::MFILE, Errno::NFILE, Errno::ADDRNOTAVAIL, Errno::AGAIN, Errno::NOBUFS, Errno::NOMEM];
+    Errno::from_io_error(error).is_some_and(|errno| lacks.contains(&errno))
 }
 
 /// `EAI_AGAIN` and its kin; the standard library keeps no code, only the system's words.
@@ -79,6 +94,13 @@ mod tests {
         let error = preflight(&plan(&format!("http://127.0.0.1:{port}"))).unwrap_err();
         assert_eq!(error.code, Code::Preflight);
         assert!(error.message.contains("refused") && error.message.contains(&port.to_string()), "{error}");
+    }
+
+    #[test]
+    fn what_this_machine_lacks_is_told_from_what_the_service_does() {
+        let of = |errno: Errno| io::Error::from_raw_os_error(errno.raw_os_error());
+        assert!(is_lack(&of(Errno::MFILE)) && is_lack(&of(Errno::ADDRNOTAVAIL)));
+        assert!(!is_lack(&of(Errno::CONNREFUSED)) && !is_lack(&of(Errno::HOSTUNREACH)));
     }
 
     #[test]

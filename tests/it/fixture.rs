@@ -109,6 +109,22 @@ impl Runner {
         self
     }
 
+    /// Runs it by another program: its words come first, and `"$@"` of a shell is the call.
+    pub(crate) fn through<const N: usize>(mut self, words: [&str; N]) -> Self {
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).arg(self.command.get_program()).args(self.command.get_args());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.current_dir(self.command.get_current_dir().unwrap_or(self.folder.path()));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.command = command;
+        self
+    }
+
     /// Starts it and returns at once.
     pub(crate) fn start(mut self) -> Running {
         let line = command_line(&self.command);

@@ -14,6 +14,7 @@ mod docs;
 mod engine;
 mod fixture;
 mod functions;
+mod health;
 mod main_job;
 mod redact;
 mod script;

@@ -56,6 +56,8 @@ fn done(iterations: u32, ok: u64, elapsed_ms: u64) -> Done {
         leaked: 0,
         bugs: Vec::new(),
         aborted: None,
+        used: vitals::ThreadUse::default(),
+        gaps: Vec::new(),
     }
 }
 
@@ -74,6 +76,7 @@ fn outcome() -> Outcome {
         requests_cut: 0,
         log_lost: 0,
         seed: 0,
+        vitals: Vitals::default(),
     }
 }
 

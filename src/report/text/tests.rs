@@ -56,6 +56,7 @@ impl Run {
             requests_cut: 0,
             log_lost: 0,
             seed: 42,
+            vitals: crate::engine::Vitals::default(),
         };
         Run { plan, recorder: Recorder::new(&metrics), outcome }
     }

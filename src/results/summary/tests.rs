@@ -5,7 +5,7 @@ use crate::diagnostic::Code;
 use crate::engine::ScenarioOutcome;
 use crate::metrics::{Kind, Phases, Recorder, RequestKey, RequestSample, TagSet};
 use crate::plan::{Options, Value as OptionValue};
-use crate::results::Severity;
+use crate::results::{Accusation, Severity, Weight};
 
 fn plan() -> Plan {
     let options: Options = [
@@ -41,6 +41,7 @@ fn outcome(recorder: &mut Recorder) -> Outcome {
         requests_cut: 0,
         log_lost: 0,
         seed: 7,
+        vitals: crate::engine::Vitals::default(),
     }
 }
 
@@ -191,9 +192,9 @@ fn the_generator_accuses_itself_and_books_that_do_not_balance_are_a_bug() {
         findings.as_slice(),
         [
             Finding::Unbalanced(_),
-            Finding::GeneratorBusy { .. },
-            Finding::GeneratorLate { .. },
-            Finding::Clamped { count: 1, .. },
+            Finding::Accused(Accusation { code: "generator-cpu", weight: Weight::Warning, .. }),
+            Finding::Accused(Accusation { code: "generator-lag", weight: Weight::Warning, .. }),
+            Finding::Accused(Accusation { code: "clamped-values", weight: Weight::Warning, .. }),
             Finding::RequestsCut(1),
             Finding::LogLost(2),
         ]

@@ -1,0 +1,30 @@
+//! Iterations that could not start, where that is not `load-not-delivered`.
+//!
+//! Of closed users these are what a bound (`iterations`) asked for and the time did not allow; of a rate,
+//! less than one in a hundred.
+
+use super::evidence::Evidence;
+use super::not_delivered::reasons;
+use super::{DELIVERED_MIN, Rule, Weight};
+use crate::units::format_count;
+
+pub(super) const RULE: Rule = Rule {
+    code: "dropped-iterations",
+    about: "iterations that the plan asks for did not start",
+    threshold: || "one".to_owned(),
+    reason: "closed users take the pace of the service, so that no load was withheld; but the number that was asked for was not reached",
+    advice: "allow more time (`max_duration`), more users, or fewer iterations",
+    look,
+};
+
+fn look(evidence: &Evidence) -> Option<(Weight, String)> {
+    let few = evidence
+        .arrivals
+        .iter()
+        .filter(|(_, books)| books.started as f64 >= DELIVERED_MIN * books.scheduled as f64);
+    let count = evidence.dropped + few.map(|(_, books)| books.dropped).sum::<u64>();
+    let noun = if count == 1 { "iteration" } else { "iterations" };
+    (count > 0).then(|| {
+        (Weight::Warning, format!("{} {noun} could not start{}", format_count(count), reasons(evidence)))
+    })
+}

@@ -1,0 +1,243 @@
+//! What the generator measured of itself in a run, as plain data: the evidence that
+//! [`super::generator`] judges.
+//!
+//! The worker's part comes from `pulse.rs`, the machine's from `host.rs`; the seconds are judged here,
+//! since a mean over an hour hides the ten minutes in which the generator was the limit.
+
+use std::time::Duration;
+
+use crate::metrics::{Snapshot, Value};
+
+/// A worker that uses so much of a core has none left: what is ready waits.
+pub(super) const CPU_FULL: f64 = 0.9;
+
+/// Waiting for a core for so much of the time is others' doing: on cores of its own a worker waits for
+/// less than 1 % of it.
+pub(super) const WAIT_HIGH: f64 = 0.1;
+
+/// The share of the latency from which on a number says more of the generator than of the service.
+pub(super) const SHARE_MAX: f64 = 0.5;
+
+/// A request meets the loop twice: when it is due, and when its response comes. Each time it waits for as
+/// long as the loop is late.
+const VISITS: f64 = 2.0;
+
+/// Below this mean lag a loop that has a core to itself and CPU to spare is left alone: to wake a thread on an idle core takes
+/// 30 to 200 µs on any machine, and is part of any measurement.
+pub(super) const LAG_FLOOR_US: f64 = 500.0;
+
+/// What the generator measured of itself.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Vitals {
+    /// The seconds of the load, by whose delay was measured in them.
+    pub seconds: Seconds,
+    /// What each worker had of the cores.
+    pub workers: Vec<ThreadUse>,
+    /// When workers stood still: merged where they overlap, in order.
+    pub gaps: Vec<Gap>,
+    /// The process and its machine.
+    pub host: HostUse,
+}
+
+/// What a thread had of the cores over the load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ThreadUse {
+    /// For how long.
+    pub elapsed: Duration,
+    /// CPU that it used.
+    pub cpu: Duration,
+    /// Time that it was ready to run and waited for a core; none where the kernel doesn't say.
+    pub wait: Option<Duration>,
+}
+
+/// A time in which a worker neither ran nor waited for a core, though it had something to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// Since the start of the load.
+    pub start: Duration,
+    /// How long.
+    pub length: Duration,
+}
+
+impl Gap {
+    fn end(self) -> Duration {
+        self.start.saturating_add(self.length)
+    }
+}
+
+/// The process and its machine, from the start of the load to its end.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct HostUse {
+    /// Share of the machine's time that its hypervisor gave to others.
+    pub steal: Option<f64>,
+    /// Share of the machine's time in which its cores did something.
+    pub busy: Option<f64>,
+    /// Share of the time for which the container's CPU quota held the process back; all cores together.
+    pub throttled: Option<f64>,
+    /// How long the machine was suspended.
+    pub suspended: Duration,
+    /// Steps of the wall clock, and the largest, in nanoseconds; back is negative.
+    pub clock_steps: (u64, i64),
+    /// The most descriptors that were open, and how many may be.
+    pub descriptors: (u64, Option<u64>),
+    /// The most local ports in use towards one address, and how many there are.
+    pub ports: (u64, Option<u64>),
+}
+
+/// Whole seconds of the load by whose delay was measured in them.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Seconds {
+    /// Those with requests.
+    pub judged: u64,
+    /// Those in which the generator's own delay was [`SHARE_MAX`] of the latency or more, by cause.
+    pub slow: Slow,
+    /// The generator's mean delay of a request in the slow ones, summed, in microseconds.
+    pub delay_us: f64,
+    /// The mean latency in the slow ones, summed, in microseconds.
+    pub latency_us: f64,
+}
+
+/// Slow seconds by what the generator lacked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Slow {
+    /// Its own work took all of a core.
+    pub cpu: u64,
+    /// Others had the core.
+    pub wait: u64,
+    /// Neither: it was blocked, or its machine was.
+    pub other: u64,
+}
+
+impl Slow {
+    /// All of them.
+    pub fn all(self) -> u64 {
+        self.cpu + self.wait + self.other
+    }
+}
+
+impl Seconds {
+    /// Judges one whole second. The latency is the response time, which counts from the intended start: there
+    /// the generator's delay shows wherever it struck, before a request or after its response.
+    pub(super) fn judge(&mut self, delta: &Snapshot) {
+        let (Some(latency_us), Some(lag_us)) =
+            (mean_us(delta, "http_req_response_time"), mean_us(delta, "generator_loop_lag"))
+        else {
+            return;
+        };
+        self.judged += 1;
+        let delay_us = VISITS * lag_us;
+        let (cpu, wait) = (gauge(delta, "generator_cpu"), gauge(delta, "generator_wait"));
+        let (is_full, is_waiting) = (cpu >= CPU_FULL, wait >= WAIT_HIGH);
+        if delay_us < SHARE_MAX * latency_us || !(is_full || is_waiting || lag_us >= LAG_FLOOR_US) {
+            return;
+        }
+        self.delay_us += delay_us;
+        self.latency_us += latency_us;
+        let cause = match () {
+            () if is_full => &mut self.slow.cpu,
+            () if is_waiting => &mut self.slow.wait,
+            () => &mut self.slow.other,
+        };
+        *cause += 1;
+    }
+
+    /// The generator's part of the latency in the slow seconds.
+    pub fn share(&self) -> f64 {
+        // The lag is sampled by time, the latency by request: their quotient can pass 1.
+        if self.latency_us > 0.0 { (self.delay_us / self.latency_us).min(1.0) } else { 0.0 }
+    }
+}
+
+/// The mean of all series of a trend; nothing is copied.
+fn mean_us(delta: &Snapshot, metric: &str) -> Option<f64> {
+    let (mut sum, mut count) = (0.0, 0);
+    for series in delta.of(metric) {
+        if let Value::Trend(trend) = &series.value {
+            sum += trend.sum_us() as f64;
+            count += trend.count();
+        }
+    }
+    (count > 0).then(|| sum / count as f64)
+}
+
+fn gauge(delta: &Snapshot, metric: &str) -> f64 {
+    let values = delta.of(metric).map(|series| match series.value {
+        Value::Gauge { max, .. } => max,
+        _ => 0.0,
+    });
+    values.fold(0.0, f64::max)
+}
+
+/// Adds a worker's gaps; those that overlap are one.
+pub(super) fn merge(gaps: &mut Vec<Gap>, more: Vec<Gap>) {
+    gaps.extend(more);
+    gaps.sort_by_key(|gap| gap.start);
+    gaps.dedup_by(|next, gap| {
+        let overlaps = next.start <= gap.end();
+        if overlaps {
+            gap.length = gap.end().max(next.end()).saturating_sub(gap.start);
+        }
+        overlaps
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::{Recorder, TagSet};
+
+    fn second(latency_us: u64, lag_us: u64, cpu: f64, wait: f64) -> Snapshot {
+        let mut recorder = Recorder::new(&[]);
+        let series = |recorder: &mut Recorder, name: &str| {
+            let (metric, _) = recorder.metric(name).unwrap();
+            recorder.series(metric, &TagSet::default())
+        };
+        for (name, us) in [("http_req_response_time", latency_us), ("generator_loop_lag", lag_us)] {
+            let trend = series(&mut recorder, name);
+            recorder.trend_us(trend, us);
+        }
+        for (name, share) in [("generator_cpu", cpu), ("generator_wait", wait)] {
+            let gauge = series(&mut recorder, name);
+            recorder.set(gauge, share);
+        }
+        recorder.take(1)
+    }
+
+    fn judged(seconds: &[Snapshot]) -> Seconds {
+        let mut sum = Seconds::default();
+        for second in seconds {
+            sum.judge(second);
+        }
+        sum
+    }
+
+    #[test]
+    fn a_second_is_slow_when_half_of_its_latency_is_the_generators() {
+        let seconds = judged(&[second(4_000, 900, 0.1, 0.5), second(4_000, 1_000, 0.1, 0.5)]);
+        assert_eq!((seconds.judged, seconds.slow), (2, Slow { wait: 1, ..Slow::default() }));
+        assert!((seconds.share() - 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_wake_up_of_an_idle_core_is_no_accusation_and_a_full_core_is_whatever_its_lag() {
+        assert_eq!(judged(&[second(150, 120, 0.2, 0.0)]).slow, Slow::default());
+        assert_eq!(judged(&[second(150, 120, 0.95, 0.0)]).slow, Slow { cpu: 1, ..Slow::default() });
+        assert_eq!(judged(&[second(150, 120, 0.3, 0.2)]).slow, Slow { wait: 1, ..Slow::default() });
+        assert_eq!(judged(&[second(1_000, 600, 0.2, 0.0)]).slow, Slow { other: 1, ..Slow::default() });
+    }
+
+    #[test]
+    fn a_second_without_answers_is_not_judged() {
+        assert_eq!(judged(&[Snapshot::default()]), Seconds::default());
+    }
+
+    #[test]
+    fn gaps_that_overlap_are_one() {
+        let gap =
+            |start, length| Gap { start: Duration::from_secs(start), length: Duration::from_secs(length) };
+        let mut gaps = Vec::new();
+        merge(&mut gaps, vec![gap(2, 5), gap(20, 1)]);
+        merge(&mut gaps, vec![gap(3, 5)]);
+        assert_eq!(gaps, [gap(2, 6), gap(20, 1)]);
+    }
+}

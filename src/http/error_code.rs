@@ -1,0 +1,151 @@
+//! Every `error_code` that a request can have, in words: what it means, whose it is, what to do.
+//!
+//! The numbers are k6's; 1290 to 1292 are ours, for what the generator's own machine ran out of.
+//! `runner explain 1050` reads this list, and a test holds [`super::Failure`] to it.
+
+/// Who has to look into a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The service, or the way to it.
+    Target,
+    /// The script: nothing was sent.
+    Script,
+    /// The generator's own machine: it says nothing of the service.
+    Generator,
+}
+
+/// A number that a failed request has as its tag `error_code`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ErrorCode {
+    /// The number.
+    pub code: u16,
+    /// What happened, in half a sentence.
+    pub about: &'static str,
+    /// Who has to look into it.
+    pub side: Side,
+    /// What to do.
+    pub advice: &'static str,
+}
+
+use Side::{Generator, Script, Target};
+
+const fn code(code: u16, side: Side, about: &'static str, advice: &'static str) -> ErrorCode {
+    ErrorCode { code, about, side, advice }
+}
+
+/// No local port was left to connect from.
+pub const PORTS: u16 = 1290;
+/// No file descriptor was left for a socket.
+pub const DESCRIPTORS: u16 = 1291;
+/// No kernel memory was left for a socket.
+pub const MEMORY: u16 = 1292;
+/// The resolver did not answer properly, or not in time.
+pub const RESOLVER: u16 = 1100;
+
+/// All of them, in order.
+pub const ERROR_CODES: &[ErrorCode] = &[
+    code(
+        1000,
+        Target,
+        "the exchange failed in a way that has no number of its own: a head or body cut short, malformed, or too large",
+        "the tag `error` says which; when it names a request header or the method, nothing was sent and the script is to be changed",
+    ),
+    code(
+        1010,
+        Target,
+        "what came back is not HTTP",
+        "look who listens on that port: another protocol, or TLS on a plain URL",
+    ),
+    code(
+        1020,
+        Script,
+        "the URL can't be called: no scheme, no host, a wrong port, https",
+        "write `http://host/path`, or set `base_url` and write the path alone",
+    ),
+    code(
+        1050,
+        Target,
+        "no complete answer within the request's time-out",
+        "the tag `error` says what it waited for; `timeout` of the request or of `options` allows more",
+    ),
+    code(
+        RESOLVER,
+        Generator,
+        "the resolver could not be asked, or did not answer in time",
+        "look at this machine's resolver (`/etc/resolv.conf`); an address in the URL needs none",
+    ),
+    code(
+        1101,
+        Target,
+        "the host's name does not exist, or has no address",
+        "look at the name in the URL: the resolver answered",
+    ),
+    code(
+        1201,
+        Target,
+        "broken pipe: the service closed the connection while the request was sent",
+        "look at the service's limits for requests and at its log",
+    ),
+    code(
+        1202,
+        Target,
+        "an open connection failed",
+        "the tag `error` has the system's word for it; look at what lies between the machines",
+    ),
+    code(
+        1210,
+        Target,
+        "no way to the host or its network",
+        "look at routes and firewalls between the machines",
+    ),
+    code(
+        1211,
+        Target,
+        "no connection in time",
+        "the host is away, a firewall drops packets, or the service's queue of connections is full (`somaxconn`)",
+    ),
+    code(1212, Target, "connection refused: nothing listens there", "start the service, or correct the port"),
+    code(
+        1213,
+        Target,
+        "connecting failed with an error that has no number of its own",
+        "the tag `error` has the system's word for it",
+    ),
+    code(
+        1220,
+        Target,
+        "the service reset the connection, or closed an idle one just when a request went over it",
+        "look at the service's log, and at its time-out for idle connections",
+    ),
+    code(
+        PORTS,
+        Generator,
+        "no local port was left to connect from: each connection to one address takes one, for a minute after it closed, too",
+        "keep connections (don't send `connection: close`), use fewer virtual users, or widen `net.ipv4.ip_local_port_range`",
+    ),
+    code(
+        DESCRIPTORS,
+        Generator,
+        "no file descriptor was left: each connection takes one",
+        "raise the limit (`ulimit -n`), or use fewer virtual users",
+    ),
+    code(
+        MEMORY,
+        Generator,
+        "the kernel had no memory left for a socket",
+        "use fewer connections, or raise `net.ipv4.tcp_mem` and the container's memory",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_in_order_and_texts_fit_behind_a_colon() {
+        assert!(ERROR_CODES.is_sorted_by(|a, b| a.code < b.code));
+        for code in ERROR_CODES {
+            assert!(!code.about.ends_with('.') && !code.advice.ends_with('.'), "{}", code.code);
+        }
+    }
+}
