@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use rhai::{AST, ASTFlags, CallFnOptions, Dynamic, Engine, EvalAltResult, OptimizationLevel, Scope, Stmt};
+use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, OptimizationLevel, Scope};
 
 use super::declaration::Declaration;
 use super::diagnose::Context;
@@ -147,7 +147,7 @@ impl Program {
         let scope = match top_level(&engine, stage, &vu, &context, 0, &linked) {
             Ok(scope) => scope,
             Err(failure) => {
-                context.constants.extend(constants_of(&ast));
+                context.know_written(&ast);
                 let mut errors = context.misspelt(&engine, &ast);
                 errors.retain(|error| error.labels != failure.labels);
                 errors.insert(0, *failure);
@@ -362,17 +362,6 @@ impl Program {
     pub fn plan_error(&self, error: &crate::plan::PlanError) -> Diagnostic {
         self.context.host_error(&HostError::plan(error), None, Code::Plan)
     }
-}
-
-/// The names of the top level's constants, those included that it didn't come to.
-fn constants_of(ast: &AST) -> Vec<String> {
-    let constant = |statement: &Stmt| match statement {
-        Stmt::Var(variable, flags, _) if flags.contains(ASTFlags::CONSTANT) => {
-            Some(variable.0.name.to_string())
-        }
-        _ => None,
-    };
-    ast.statements().iter().filter_map(constant).collect()
 }
 
 fn innermost_value(error: &EvalAltResult) -> &EvalAltResult {
