@@ -257,15 +257,11 @@ fn check_base_url(url: &str) -> Result<(), HostError> {
         Ok(_) => Ok(()),
         Err(error) => {
             const WRITE: &str = "write `http://HOST:PORT`, or \"demo\" for the embedded sample service";
-            Err(match error {
-                UrlError::NoScheme { .. } => plan_fault(format!("`{url}` has no scheme")).hint(WRITE),
-                UrlError::NoHost { .. } | UrlError::Invalid { .. } => {
-                    plan_fault(error.to_string()).hint(WRITE)
-                }
-                // The others say themselves what to write.
-                _ => plan_fault(error.to_string()),
-            }
-            .word(url))
+            let message = match error {
+                UrlError::NoScheme { .. } => format!("`{url}` has no scheme"),
+                error => error.to_string(),
+            };
+            Err(plan_fault(message).hint(WRITE).word(url))
         }
     }
 }
