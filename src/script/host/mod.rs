@@ -49,6 +49,8 @@ use super::vu::{Ending, Limit, Vu};
 #[cfg(test)]
 pub(super) const REQUEST_OPTIONS: [&str; 10] = http::OPTIONS;
 
+#[cfg(test)]
+pub(super) use response::sample as sample_response;
 pub(super) use response::{PROPERTIES as RESPONSE_PROPERTIES, TIMING_PROPERTIES};
 
 /// What one file brings into the language.
