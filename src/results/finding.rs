@@ -93,11 +93,11 @@ impl Finding {
                 mask.apply(name);
             }
             Self::NothingFinished { scenario, .. } => mask.apply(scenario),
+            Self::Clamped { metric, .. } => mask.apply(metric),
             Self::Unbalanced
             | Self::GeneratorBusy { .. }
             | Self::GeneratorLate { .. }
             | Self::Dropped(_)
-            | Self::Clamped { .. }
             | Self::RequestsCut(_)
             | Self::LogLost(_) => {}
         }
