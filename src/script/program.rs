@@ -224,13 +224,9 @@ impl Program {
             return weighted.choices().iter().try_for_each(|choice| self.check_flow(scenario, &choice.flow));
         }
         if let Flow::Named(name) = flow
-            && let Some((_, own)) = unmarked(name)
+            && let Some((own, hint)) = self.flow_of_a_module(scenario, name)
         {
-            return Err(fault(
-                format!("the flow `{own}` is a function of a module"),
-                own,
-                format!("hand over a closure that calls it: `flow: || {own}()`"),
-            ));
+            return Err(fault(format!("the flow `{own}` is a function of a module"), own, hint));
         }
         let Some(name) = self.function_of(&scenario.name, flow) else {
             let own: Vec<&str> =
@@ -252,6 +248,24 @@ impl Program {
             ));
         }
         Ok(())
+    }
+
+    /// A flow that a scenario of a module names, by itself or as a text: only the script's own functions can
+    /// be named, so that a name means one function.
+    fn flow_of_a_module<'n>(&self, scenario: &Scenario, name: &'n str) -> Option<(&'n str, String)> {
+        let context = self.context.of_call(scenario.position, &["scenario"]);
+        let is_own = |name: &str| !context.module.is_empty() && context.own.contains_key(name);
+        let own = match unmarked(name) {
+            Some((_, own)) => own,
+            None if is_own(name) && !self.context.own.contains_key(name) => name,
+            None => return None,
+        };
+        let hint = if matches!(scenario.flow, Flow::Weighted(_)) {
+            format!("`weighted` takes functions of the script: write one there that calls `{own}`")
+        } else {
+            format!("hand over a closure that calls it: `flow: || {own}()`")
+        };
+        Some((own, hint))
     }
 
     /// The Rhai function behind a flow; weighted ones have several.
