@@ -33,6 +33,7 @@ mod run;
 mod scenario;
 mod secret;
 mod shared;
+mod signature;
 mod time;
 mod url;
 mod uuid;
