@@ -168,7 +168,7 @@ impl Scheme {
     /// The key pair of a private key.
     fn pair(&self, function: &str, key: &Key, random: &SystemRandom) -> Outcome<Pair> {
         let rejected = |error: ring::error::KeyRejected| match error.to_string().as_str() {
-            "WrongAlgorithm" => return self.of_another_kind(function),
+            "WrongAlgorithm" => self.of_another_kind(function),
             "TooSmall" => unusable(function, "it is too small").hint("an RSA key has 2048 bits or more"),
             "TooLarge" => unusable(function, "it is too large").hint("an RSA key has 4096 bits at most"),
             "PublicKeyIsMissing" => unusable(function, "it comes without its public key").hint(CONVERT),
@@ -183,16 +183,17 @@ impl Scheme {
             }
             (Family::Rsa { .. }, Key::Jwk(jwk)) => {
                 self.expect_kind(function, jwk, "RSA")?;
-                let [n, e, d, p, q] = members(function, jwk, ["n", "e", "d", "p", "q"])?;
-                let [d_p, d_q, q_inv] = members(function, jwk, ["dp", "dq", "qi"])?;
+                let [n, e] = members(function, jwk, ["n", "e"])?;
+                let [private, first, second] = members(function, jwk, ["d", "p", "q"])?;
+                let [of_first, of_second, inverse] = members(function, jwk, ["dp", "dq", "qi"])?;
                 let components = KeyPairComponents {
                     public_key: PublicKeyComponents { n, e },
-                    d,
-                    p,
-                    q,
-                    dP: d_p,
-                    dQ: d_q,
-                    qInv: q_inv,
+                    d: private,
+                    p: first,
+                    q: second,
+                    dP: of_first,
+                    dQ: of_second,
+                    qInv: inverse,
                 };
                 Pair::Rsa(Box::new(RsaKeyPair::from_components(&components).map_err(rejected)?))
             }
@@ -326,9 +327,8 @@ fn members<const N: usize>(function: &str, jwk: &Json, names: [&str; N]) -> Outc
 fn take<'d>(rest: &mut &'d [u8], tag: u8) -> Option<&'d [u8]> {
     let after = rest.strip_prefix(&[tag])?;
     let (length, after) = match after {
-        [0x81, length, after @ ..] => (usize::from(*length), after),
         [0x82, high, low, after @ ..] => (usize::from(*high) << 8 | usize::from(*low), after),
-        [length @ 0..=0x7f, after @ ..] => (usize::from(*length), after),
+        [0x81, length, after @ ..] | [length @ 0..=0x7f, after @ ..] => (usize::from(*length), after),
         _ => return None,
     };
     let (value, after) = after.split_at_checked(length)?;
