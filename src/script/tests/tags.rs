@@ -96,7 +96,8 @@ fn a_tag_that_is_wrong_is_named() {
     }
 }
 
-fn cast(bound: Option<Bound>) -> std::rc::Rc<Cast> {
+/// A scenario `buy` of four users for ten seconds.
+pub(super) fn cast(bound: Option<Bound>) -> std::rc::Rc<Cast> {
     let users = Users {
         curve: Curve::constant(4, Duration::from_secs(10)),
         bound,
