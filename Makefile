@@ -47,8 +47,8 @@ audit: ## licences, advisories and yanked crates, whenever Cargo.lock changes
 
 fuzz: ## odd scripts at the parser and at every function: FUZZ_RUNS (500000) each; wants nightly and cargo-fuzz
 	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
-	@mkdir -p fuzz/corpus/parse fuzz/corpus/declare && cp tests/ui/*.rhai scripts/*.rhai fuzz/corpus/parse/
-	@for target in parse declare; do \
+	@mkdir -p fuzz/corpus/parse fuzz/corpus/declare fuzz/corpus/flow && cp tests/ui/*.rhai scripts/*.rhai fuzz/corpus/parse/
+	@for target in parse declare flow; do \
 		cargo +nightly fuzz run --sanitizer none $$target -- -runs=$(FUZZ_RUNS) -timeout=10 -rss_limit_mb=4096 -max_len=4096; \
 	done
 

@@ -1,6 +1,7 @@
-//! Scripts made of bytes: calls of every function that is registered, with odd arguments.
+//! Scripts made of bytes: calls of every function that is registered, with odd arguments, at the top level
+//! and in a flow.
 //!
-//! The fuzzer's target `declare` and a short test (tests/it/fuzz.rs) share it. The same bytes give the
+//! The fuzzer's targets `declare` and `flow` and a short test (src/script/tests/fuzz.rs) share it. The same bytes give the
 //! same script; what they run out of is zero.
 
 use std::fmt::Write as _;
@@ -242,6 +243,34 @@ pub(crate) fn script(data: &[u8], functions: &[(&str, usize)]) -> String {
         };
     }
     text + "fn flow() { this.a = global::C0; }\n"
+}
+
+/// A script whose flow calls them: each statement is tried, so that all are played. No request is made, and
+/// methods, which need a value of their own, are left out.
+pub(crate) fn flow(data: &[u8], functions: &[(&str, usize)]) -> String {
+    let quiet = |(name, _): &&(&str, usize)| !name.starts_with("http::") && !name.contains('.');
+    let functions: Vec<(&str, usize)> = functions.iter().filter(quiet).copied().collect();
+    let mut bytes = Bytes(data);
+    let mut text = "const C0 = counter(\"c\");\nfn flow() {\n".to_owned();
+    let count = 1 + bytes.below(STATEMENTS_MAX);
+    for index in 0..count {
+        let value = expression(&mut bytes, &functions, index, 0);
+        let _ = match bytes.below(6) {
+            0 => writeln!(
+                text,
+                "let v{index} = 0; try {{ for x in {value} {{ v{index} = x; break; }} }} catch {{ }}"
+            ),
+            1 => {
+                writeln!(text, "let v{index} = 0; try {{ this.a = {value}; v{index} = this.a; }} catch {{ }}")
+            }
+            2 => writeln!(text, "let v{index} = 0; try {{ global::C0.add({value}); }} catch {{ }}"),
+            _ => writeln!(
+                text,
+                "let v{index} = (); try {{ v{index} = {value}; }} catch (e) {{ v{index} = e; }}"
+            ),
+        };
+    }
+    text + "}\n"
 }
 
 fn expression(bytes: &mut Bytes<'_>, functions: &[(&str, usize)], index: usize, depth: u32) -> String {

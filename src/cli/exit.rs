@@ -1,5 +1,6 @@
 //! From an error to what the user sees and the exit code: the only place that gives codes.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io;
 use std::process::ExitCode;
 
@@ -14,6 +15,21 @@ pub(super) fn report(terminal: &Terminal, error: &CliError) -> ExitCode {
         terminal.print_diagnostic(&diagnostic);
     }
     ExitCode::from(code_of(error))
+}
+
+/// Says panics through the terminal, which hides secrets: what a panic quotes may hold one.
+pub(super) fn watch_panics(terminal: &Terminal) {
+    let terminal = terminal.clone();
+    std::panic::set_hook(Box::new(move |panic| {
+        let thread = std::thread::current();
+        let name = thread.name().unwrap_or("unnamed");
+        // As without a hook: empty unless the environment asks for it.
+        let trace = match Backtrace::capture() {
+            trace if trace.status() == BacktraceStatus::Captured => format!("{trace}"),
+            _ => "note: run with `RUST_BACKTRACE=1` to see where it came from\n".to_owned(),
+        };
+        terminal.say(format_args!("\nthread `{name}`: {panic}\n{trace}"));
+    }));
 }
 
 /// The exit code of a panic outside of scripts; what it says has been printed by then.
@@ -155,6 +171,40 @@ fn diagnostic(error: &CliError) -> Option<Diagnostic> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SECRET: &str = "hunter2Tango";
+
+    /// Set for the child alone.
+    const PANICS: &str = "RUNNER_TEST_PANICS";
+
+    /// The child of the test below: it panics with a secret, on a thread as workers do.
+    #[test]
+    fn a_panic_with_a_secret() {
+        if std::env::var_os(PANICS).is_none() {
+            return;
+        }
+        let terminal = Terminal::default();
+        terminal.mask().hide(SECRET);
+        watch_panics(&terminal);
+        let worker = std::thread::Builder::new().name("worker-3".to_owned());
+        let ended = worker.spawn(|| panic!("no such key: {SECRET}, as {SECRET:?}")).expect("a thread").join();
+        assert!(ended.is_err());
+    }
+
+    #[test]
+    fn what_a_panic_says_goes_through_the_mask() {
+        let tests = std::env::current_exe().expect("the program of these tests");
+        let child = std::process::Command::new(tests)
+            .args(["--exact", "cli::exit::tests::a_panic_with_a_secret", "--nocapture"])
+            .env(PANICS, "1")
+            .env("RUST_BACKTRACE", "0")
+            .output()
+            .expect("it starts");
+        let said = String::from_utf8_lossy(&child.stderr);
+        assert!(child.status.success() && !said.contains(SECRET), "{said}");
+        assert!(said.contains("thread `worker-3`: panicked at src/cli/exit.rs:"), "{said}");
+        assert!(said.contains("no such key: ***, as \"***\""), "{said}");
+    }
 
     #[test]
     fn the_weightiest_failure_gives_the_code() {

@@ -83,6 +83,7 @@ pub fn main() -> ExitCode {
         anstream::ColorChoice::Never.write_global();
     }
     let terminal = Terminal::default();
+    exit::watch_panics(&terminal);
     // A panic of ours has a code of its own: the system's 101 is a teardown that timed out.
     match std::panic::catch_unwind(AssertUnwindSafe(|| arguments.command.run(&terminal))) {
         Ok(Ok(())) => ExitCode::SUCCESS,

@@ -12,7 +12,7 @@ use super::progress::print_log;
 use super::terminal::Terminal;
 use crate::diagnostic::{Code, Diagnostic, Source};
 use crate::plan::{Given, GivenParams, Overrides, PARAM_VARIABLE, ParamSource, PlanError, Stage, Value};
-use crate::script::{Level, Outside, SecretSource, Secrets};
+use crate::script::{BASE_URL_HINT, Level, Outside, SecretSource, Secrets};
 use crate::session::{Config, Declared, declare, is_variable, read};
 use crate::units::parse_duration;
 
@@ -266,8 +266,9 @@ impl OutsideArguments {
         if let Some(url) = &self.base_url
             && url != crate::script::DEMO_URL
         {
-            crate::http::Endpoint::parse(None, url)
-                .map_err(|error| Diagnostic::new(Code::Usage, format!("`--base-url`: {error}")))?;
+            crate::http::Endpoint::parse(None, url).map_err(|error| {
+                Diagnostic::new(Code::Usage, format!("`--base-url`: {error}")).hint(BASE_URL_HINT)
+            })?;
         }
         let mut tags = BTreeMap::new();
         for pair in &load.tag {

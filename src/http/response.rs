@@ -128,17 +128,25 @@ fn next_header<'a>(rest: &mut &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn response(head: &str, body: &[u8]) -> Response {
-        Response {
+impl Response {
+    /// One with the status 200, for tests of what reads responses.
+    pub(crate) fn sample(head: &str, body: &[u8]) -> Self {
+        Self {
             bytes: [head.as_bytes(), body].concat(),
             head_len: head.len(),
             status: 200,
             protocol: Protocol::Http11,
             tells_of_a_cache: false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn response(head: &str, body: &[u8]) -> Response {
+        Response::sample(head, body)
     }
 
     #[test]

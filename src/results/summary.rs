@@ -3,13 +3,14 @@
 //! Pure: no clock, no file, no rounding. Lists are in the order that a reader wants them in, and never in
 //! that of a hash.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnostic::{Diagnostic, Mask};
 use crate::engine::{Books, End, Outcome, ScriptFailure};
-use crate::metrics::{BUILTINS, Metric, OTHER, Selector, Series, Snapshot, Trend, Unit, Value};
+use crate::metrics::{BUILTINS, Metric, OTHER, Selector, Series, Snapshot, Trend, Unit, Value, builtin};
 use crate::plan::{Judgement, Plan, Scenario, Verdict as TargetVerdict};
 
 use super::{Finding, finding};
@@ -139,8 +140,8 @@ impl Summary {
         summary
     }
 
-    /// Hides secrets in every text, so that nothing that is laid out or stored shows one; the names of
-    /// metrics, which are words, stay.
+    /// Hides secrets in every text, so that nothing that is laid out or stored shows one. The names of
+    /// built-in metrics, by which reports find them, stay.
     pub fn apply(&mut self, mask: &Mask) {
         let hide = |text: &mut String| mask.apply(text);
         hide(&mut self.script_name);
@@ -154,6 +155,13 @@ impl Summary {
         }
         for check in &mut self.checks {
             [&mut check.group, &mut check.name].into_iter().for_each(hide);
+        }
+        for MetricTotal { metric, .. } in &mut self.metrics {
+            if builtin(&metric.name).is_none()
+                && let Cow::Owned(masked) = mask.mask(&metric.name)
+            {
+                metric.name = masked.into();
+            }
         }
         for endpoint in &mut self.endpoints {
             hide(&mut endpoint.name);

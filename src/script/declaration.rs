@@ -23,6 +23,9 @@ use crate::units::parse_duration;
 /// The base URL that stands for the embedded sample service.
 pub const DEMO_URL: &str = "demo";
 
+/// What to write for a base URL that can't be one.
+pub const BASE_URL_HINT: &str = "write `http://HOST:PORT`, or \"demo\" for the embedded sample service";
+
 /// The most metrics of a script: each is a line of the summary.
 const METRICS_MAX: usize = 1_000;
 
@@ -257,16 +260,11 @@ fn check_base_url(url: &str) -> Result<(), HostError> {
     match Endpoint::parse(None, url).and_then(|_| Endpoint::parse(Some(url), "/")) {
         Ok(_) => Ok(()),
         Err(error) => {
-            const WRITE: &str = "write `http://HOST:PORT`, or \"demo\" for the embedded sample service";
-            Err(match error {
-                UrlError::NoScheme { .. } => plan_fault(format!("`{url}` has no scheme")).hint(WRITE),
-                UrlError::NoHost { .. } | UrlError::Invalid { .. } => {
-                    plan_fault(error.to_string()).hint(WRITE)
-                }
-                // The others say themselves what to write.
-                _ => plan_fault(error.to_string()),
-            }
-            .word(url))
+            let message = match error {
+                UrlError::NoScheme { .. } => format!("`{url}` has no scheme"),
+                error => error.to_string(),
+            };
+            Err(plan_fault(message).hint(BASE_URL_HINT).word(url))
         }
     }
 }

@@ -42,7 +42,7 @@ mod vu;
 mod wording;
 
 pub use data::{DATA_BYTES_MAX, Shelf};
-pub use declaration::DEMO_URL;
+pub use declaration::{BASE_URL_HINT, DEMO_URL};
 pub use engine::{
     CALL_LEVELS_MAX, EXPRESSION_DEPTH_MAX, FUNCTIONS_MAX, LIST_ITEMS_MAX, MAP_PAIRS_MAX, MODULES_MAX,
     TEXT_BYTES_MAX, VARIABLES_MAX,

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use rhai::{AST, ASTFlags, CallFnOptions, Dynamic, Engine, EvalAltResult, OptimizationLevel, Scope, Stmt};
+use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, OptimizationLevel, Scope};
 
 use super::declaration::Declaration;
 use super::diagnose::Context;
@@ -147,7 +147,7 @@ impl Program {
         let scope = match top_level(&engine, stage, &vu, &context, 0, &linked) {
             Ok(scope) => scope,
             Err(failure) => {
-                context.constants.extend(constants_of(&ast));
+                context.know_written(&ast);
                 let mut errors = context.misspelt(&engine, &ast);
                 errors.retain(|error| error.labels != failure.labels);
                 errors.insert(0, *failure);
@@ -224,13 +224,9 @@ impl Program {
             return weighted.choices().iter().try_for_each(|choice| self.check_flow(scenario, &choice.flow));
         }
         if let Flow::Named(name) = flow
-            && let Some((_, own)) = unmarked(name)
+            && let Some((own, hint)) = self.flow_of_a_module(scenario, name)
         {
-            return Err(fault(
-                format!("the flow `{own}` is a function of a module"),
-                own,
-                format!("hand over a closure that calls it: `flow: || {own}()`"),
-            ));
+            return Err(fault(format!("the flow `{own}` is a function of a module"), own, hint));
         }
         let Some(name) = self.function_of(&scenario.name, flow) else {
             let own: Vec<&str> =
@@ -252,6 +248,24 @@ impl Program {
             ));
         }
         Ok(())
+    }
+
+    /// A flow that a scenario of a module names, by itself or as a text: only the script's own functions can
+    /// be named, so that a name means one function.
+    fn flow_of_a_module<'n>(&self, scenario: &Scenario, name: &'n str) -> Option<(&'n str, String)> {
+        let context = self.context.of_call(scenario.position, &["scenario"]);
+        let is_own = |name: &str| !context.module.is_empty() && context.own.contains_key(name);
+        let own = match unmarked(name) {
+            Some((_, own)) => own,
+            None if is_own(name) && !self.context.own.contains_key(name) => name,
+            None => return None,
+        };
+        let hint = if matches!(scenario.flow, Flow::Weighted(_)) {
+            format!("`weighted` takes functions of the script: write one there that calls `{own}`")
+        } else {
+            format!("hand over a closure that calls it: `flow: || {own}()`")
+        };
+        Some((own, hint))
     }
 
     /// The Rhai function behind a flow; weighted ones have several.
@@ -362,17 +376,6 @@ impl Program {
     pub fn plan_error(&self, error: &crate::plan::PlanError) -> Diagnostic {
         self.context.host_error(&HostError::plan(error), None, Code::Plan)
     }
-}
-
-/// The names of the top level's constants, those included that it didn't come to.
-fn constants_of(ast: &AST) -> Vec<String> {
-    let constant = |statement: &Stmt| match statement {
-        Stmt::Var(variable, flags, _) if flags.contains(ASTFlags::CONSTANT) => {
-            Some(variable.0.name.to_string())
-        }
-        _ => None,
-    };
-    ast.statements().iter().filter_map(constant).collect()
 }
 
 fn innermost_value(error: &EvalAltResult) -> &EvalAltResult {

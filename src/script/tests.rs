@@ -98,6 +98,8 @@ struct Play {
     program: Rc<Program>,
     arena: Rc<Arena>,
     log: Rc<RefCell<Vec<String>>>,
+    /// What functions that take it get as the result of `setup`.
+    data: Dynamic,
 }
 
 impl Play {
@@ -117,7 +119,7 @@ impl Play {
         let (program, plan) =
             Program::load(&source(text), &stage).unwrap_or_else(|e| panic!("{}", shown(&e)));
         stage.set_recorder(Recorder::new(&plan.metrics));
-        Self { stage, program: Rc::new(program), arena: Arena::new(4).unwrap(), log }
+        Self { stage, program: Rc::new(program), arena: Arena::new(4).unwrap(), log, data: Dynamic::UNIT }
     }
 
     fn vu(&self, id: u64) -> Rc<Vu> {
@@ -141,8 +143,8 @@ impl Play {
     /// Calls a function; after so many polls the user is told to stop, as the engine does at a deadline.
     fn call_until(&self, vu: &Rc<Vu>, name: &str, polls_max: u64) -> Result<Dynamic, Failure> {
         let entry = self.program.entry(name).expect(name);
-        let (program, user) = (Rc::clone(&self.program), Rc::clone(vu));
-        let body = move || program.call(&user, &entry, &Dynamic::UNIT, &mut Scope::new());
+        let (program, user, data) = (Rc::clone(&self.program), Rc::clone(vu), self.data.clone());
+        let body = move || program.call(&user, &entry, &data, &mut Scope::new());
         let fiber = Fiber::new(&self.arena, self.stage.current(), body).unwrap();
         let mut turn = Turn::new(&self.stage, vu, fiber);
         let mut context = Context::from_waker(Waker::noop());

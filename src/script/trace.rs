@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rhai::EvalAltResult;
+use rhai::{AST, ASTFlags, EvalAltResult, Stmt};
 
 use super::diagnose::{Context, did_you_mean};
 use super::link::Imports;
@@ -78,6 +78,16 @@ impl Context {
         for (name, constant, _) in scope.iter_raw() {
             let names = if constant { &mut self.constants } else { &mut self.variables };
             names.push(without_marks(name));
+        }
+    }
+
+    /// The same, of a top level that ended early: what it didn't come to is written in it all the same.
+    pub(super) fn know_written(&mut self, ast: &AST) {
+        for statement in ast.statements() {
+            let Stmt::Var(variable, flags, _) = statement else { continue };
+            let is_constant = flags.contains(ASTFlags::CONSTANT);
+            let names = if is_constant { &mut self.constants } else { &mut self.variables };
+            names.push(variable.0.name.to_string());
         }
     }
 

@@ -189,7 +189,7 @@ fn a_task_is_asked_for_until_it_is_done_or_failed() {
         .expect_said("/tasks/2 ended as failed");
     run(&server, import, "polling::task(\"/tasks/3\", #{ every: \"20ms\", timeout: \"50ms\" });")
         .expect_code(107)
-        .expect_said("`poll` had no answer within 50ms, asked 3 times");
+        .expect_said("`poll` had no answer within 50ms, asked ");
     run(&server, import, "same(polling::status(\"/x\", [200], #{}).status, 200, \"status\");").expect_code(0);
 }
 

@@ -14,6 +14,7 @@ type Outcome<T> = Result<T, Box<EvalAltResult>>;
 /// A hash function that scripts can name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Algorithm {
+    Md4,
     Md5,
     Sha1,
     Sha256,
@@ -21,6 +22,7 @@ pub(super) enum Algorithm {
     Sha512,
     Sha512Of224,
     Sha512Of256,
+    Ripemd160,
 }
 
 struct Form {
@@ -54,7 +56,14 @@ macro_rules! form {
     };
 }
 
-const FORMS: [Form; 7] = [
+const FORMS: [Form; 9] = [
+    form!(
+        "md4",
+        "the data's MD4, for old protocols alone, in hexadecimal digits",
+        Md4,
+        "a448017a",
+        "pEgBeq8h"
+    ),
     form!("md5", "the data's MD5, for checksums alone, in hexadecimal digits", Md5, "90015098", "kAFQmDzS"),
     form!("sha1", "the data's SHA-1", Sha1, "a9993e36", "qZk+NkcG"),
     form!("sha256", "the data's SHA-256", Sha256, "ba7816bf", "ungWv48B"),
@@ -62,6 +71,7 @@ const FORMS: [Form; 7] = [
     form!("sha512", "the data's SHA-512", Sha512, "ddaf35a1", "3a81oZNh"),
     form!("sha512_224", "the data's SHA-512/224", Sha512Of224, "4634270f", "RjQnD3B7"),
     form!("sha512_256", "the data's SHA-512/256", Sha512Of256, "53048e26", "UwSOJoGU"),
+    form!("ripemd160", "the data's RIPEMD-160", Ripemd160, "8eb208f7", "jrII9+Bd"),
 ];
 
 impl Algorithm {
@@ -78,6 +88,7 @@ impl Algorithm {
 
     fn digest(self, data: &[u8]) -> Vec<u8> {
         match self {
+            Self::Md4 => md4::Md4::digest(data).to_vec(),
             Self::Md5 => md5::Md5::digest(data).to_vec(),
             Self::Sha1 => sha1::Sha1::digest(data).to_vec(),
             Self::Sha256 => sha2::Sha256::digest(data).to_vec(),
@@ -85,6 +96,7 @@ impl Algorithm {
             Self::Sha512 => sha2::Sha512::digest(data).to_vec(),
             Self::Sha512Of224 => sha2::Sha512_224::digest(data).to_vec(),
             Self::Sha512Of256 => sha2::Sha512_256::digest(data).to_vec(),
+            Self::Ripemd160 => ripemd::Ripemd160::digest(data).to_vec(),
         }
     }
 
@@ -95,6 +107,7 @@ impl Algorithm {
             mac.finalize().into_bytes().to_vec()
         }
         match self {
+            Self::Md4 => sign::<Hmac<md4::Md4>>(key, data),
             Self::Md5 => sign::<Hmac<md5::Md5>>(key, data),
             Self::Sha1 => sign::<Hmac<sha1::Sha1>>(key, data),
             Self::Sha256 => sign::<Hmac<sha2::Sha256>>(key, data),
@@ -102,6 +115,7 @@ impl Algorithm {
             Self::Sha512 => sign::<Hmac<sha2::Sha512>>(key, data),
             Self::Sha512Of224 => sign::<Hmac<sha2::Sha512_224>>(key, data),
             Self::Sha512Of256 => sign::<Hmac<sha2::Sha512_256>>(key, data),
+            Self::Ripemd160 => sign::<Hmac<ripemd::Ripemd160>>(key, data),
         }
     }
 }
@@ -161,8 +175,10 @@ mod tests {
 
     #[test]
     fn digests_are_those_of_the_standards() {
-        // RFC 1321 A.5; FIPS 180-4's example of one block, `abc`.
+        // RFC 1320 A.5, RFC 1321 A.5; FIPS 180-4's example of one block, `abc`; the authors' page of RIPEMD-160.
         for (algorithm, digest) in [
+            (Algorithm::Md4, "a448017aaf21d8525fc10ae87aa6729d"),
+            (Algorithm::Ripemd160, "8eb208f7e05d987a9b044a8e98c6b087f15a0bfc"),
             (Algorithm::Md5, "900150983cd24fb0d6963f7d28e17f72"),
             (Algorithm::Sha1, "a9993e364706816aba3e25717850c26c9cd0d89d"),
             (Algorithm::Sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
@@ -216,5 +232,7 @@ mod tests {
         // RFC 2202, case 2.
         assert_eq!(hex(&Algorithm::Md5.hmac(key, data)), "750c783e6ab0b503eaa86e310a5db738");
         assert_eq!(hex(&Algorithm::Sha1.hmac(key, data)), "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
+        // RFC 2286, case 2.
+        assert_eq!(hex(&Algorithm::Ripemd160.hmac(key, data)), "dda6c0213a485a9e24f4742064a7f033b43c4069");
     }
 }

@@ -1,4 +1,5 @@
-//! `crypto::jwt…`: JSON web tokens signed with HMAC (RFC 7515, RFC 7518 §3.2).
+//! `crypto::jwt…`: JSON web tokens (RFC 7515), signed with HMAC (RFC 7518 §3.2) or by the key pairs of
+//! `signature.rs`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,12 +13,20 @@ use super::argument::{fits, to_bytes, to_map};
 use super::bytes::Encoding;
 use super::crypto::Algorithm;
 use super::encoding::json_of;
+use super::signature::{SCHEMES, Scheme, is_pem};
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
 /// HMAC algorithms of JSON web tokens.
 const SIGNATURES: [(&str, Algorithm); 3] =
     [("HS256", Algorithm::Sha256), ("HS384", Algorithm::Sha384), ("HS512", Algorithm::Sha512)];
+
+/// How a token is signed.
+#[derive(Debug, Clone, Copy)]
+enum Signing {
+    Hmac(Algorithm),
+    Pair(&'static Scheme),
+}
 
 pub(super) fn register(registry: &mut Registry<'_>) {
     registry.define(
@@ -32,10 +41,10 @@ pub(super) fn register(registry: &mut Registry<'_>) {
     );
     registry.define(
         "crypto::jwt(claims, key, header)",
-        "the same by \"HS256\", \"HS384\" or \"HS512\"; or with a map of the header's fields: `#{ alg: \"HS256\", kid: \"1\" }`",
+        "the same by \"HS512\", \"RS256\", \"ES256\" and the like; or with a map of the header's fields: `#{ alg: \"HS256\", kid: \"1\" }`",
         |claims: Dynamic, key: Dynamic, header: Dynamic| jwt(claims, &key, &header),
     );
-    registry.takes("claims", "map").takes("key", "text or bytes").takes("header", "text or map");
+    registry.takes("claims", "map").takes("key", "text or bytes or map").takes("header", "text or map");
     registry.example(
         "let token = crypto::jwt(#{ sub: \"1\" }, \"secret\", #{ alg: \"HS512\", kid: \"7\" });\n\
          crypto::jwt_header(token).kid // \"7\"",
@@ -58,26 +67,55 @@ pub(super) fn register(registry: &mut Registry<'_>) {
     registry.example("crypto::jwt_header(crypto::jwt(#{ sub: \"1\" }, \"secret\")).alg // \"HS256\"");
     registry.define(
         "crypto::jwt_verify(token, key)",
-        "whether the key signed the JSON web token; its time is not looked at",
+        "whether the key, or the one that a public key is of, signed the JSON web token; its time is not looked at",
         |token: ImmutableString, key: Dynamic| verify(&token, &key),
     );
-    registry.takes("key", "text or bytes");
+    registry.takes("key", "text or bytes or map");
     registry.example("crypto::jwt_verify(crypto::jwt(#{ sub: \"1\" }, \"secret\"), \"secret\") // true");
 }
 
-fn algorithm(function: &str, name: &str) -> Outcome<Algorithm> {
-    let known = SIGNATURES.iter().find(|(known, _)| *known == name).map(|(_, hash)| *hash);
-    known.ok_or_else(|| {
-        HostError::new(format!("`{function}` knows no algorithm `{name}`"))
-            .hint(
-                "it takes \"HS256\", \"HS384\" and \"HS512\"; those with key pairs come with a later version",
-            )
-            .word(name)
-            .into()
-    })
+impl Signing {
+    fn parse(function: &str, name: &str) -> Outcome<Self> {
+        let hmac = SIGNATURES.iter().find(|(known, _)| *known == name).map(|(_, hash)| Self::Hmac(*hash));
+        let pair = || SCHEMES.iter().find(|scheme| scheme.name == name).map(Self::Pair);
+        hmac.or_else(pair).ok_or_else(|| {
+            let names =
+                SIGNATURES.iter().map(|(name, _)| *name).chain(SCHEMES.iter().map(|known| known.name));
+            let names: Vec<String> = names.map(|name| format!("\"{name}\"")).collect();
+            HostError::new(format!("`{function}` knows no algorithm `{name}`"))
+                .hint(format!("write one of {}", names.join(", ")))
+                .word(name)
+                .into()
+        })
+    }
+
+    fn sign(self, function: &str, key: &Dynamic, signed: &[u8]) -> Outcome<Vec<u8>> {
+        match self {
+            Self::Hmac(hash) => Ok(hash.hmac(&shared_key(function, key)?, signed)),
+            Self::Pair(scheme) => scheme.sign(function, key, signed),
+        }
+    }
+
+    fn verifies(self, function: &str, key: &Dynamic, signed: &[u8], signature: &[u8]) -> Outcome<bool> {
+        match self {
+            Self::Hmac(hash) => Ok(hash.hmac(&shared_key(function, key)?, signed) == signature),
+            Self::Pair(scheme) => scheme.verifies(function, key, signed, signature),
+        }
+    }
 }
 
-fn jwt(claims: Dynamic, key: &Dynamic, header: &Dynamic) -> Outcome<String> {
+/// The key of an HMAC. A PEM is none: whoever has the public key could sign by it.
+fn shared_key(function: &str, key: &Dynamic) -> Outcome<Vec<u8>> {
+    let key = to_bytes(function, key)?;
+    if is_pem(&key) {
+        return Err(HostError::new(format!("`{function}` can't use this key: a PEM is no key of an HMAC"))
+            .hint("name the algorithm that it is for: `crypto::jwt(claims, key, \"RS256\")`; a token says it in its header")
+            .into());
+    }
+    Ok(key)
+}
+
+pub(super) fn jwt(claims: Dynamic, key: &Dynamic, header: &Dynamic) -> Outcome<String> {
     const NAME: &str = "crypto::jwt";
     let header = if let Ok(name) = header.as_immutable_string_ref() {
         serde_json::json!({ "alg": name.as_str(), "typ": "JWT" })
@@ -90,11 +128,11 @@ fn jwt(claims: Dynamic, key: &Dynamic, header: &Dynamic) -> Outcome<String> {
     let Some(name) = header["alg"].as_str() else {
         return Err(HostError::new(format!("`{NAME}`: `alg` must be a text")).word("alg").into());
     };
-    let hash = algorithm(NAME, name)?;
+    let signing = Signing::parse(NAME, name)?;
     let claims = json_of(NAME, &to_map(NAME, claims)?.into())?.to_string();
     fits(NAME, claims.len().saturating_mul(2))?;
     let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims));
-    let signature = hash.hmac(&to_bytes(NAME, key)?, signed.as_bytes());
+    let signature = signing.sign(NAME, key, signed.as_bytes())?;
     Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 
@@ -111,13 +149,13 @@ fn part(function: &str, token: &str, index: usize) -> Outcome<Json> {
     Ok(serde_json::from_slice(&bytes).map_err(|_| no_token(function))?)
 }
 
-fn verify(token: &str, key: &Dynamic) -> Outcome<bool> {
+pub(super) fn verify(token: &str, key: &Dynamic) -> Outcome<bool> {
     const NAME: &str = "crypto::jwt_verify";
     let header = part(NAME, token, 0)?;
-    let hash = algorithm(NAME, header["alg"].as_str().unwrap_or_default())?;
+    let signing = Signing::parse(NAME, header["alg"].as_str().unwrap_or_default())?;
     let (signed, signature) = token.rsplit_once('.').ok_or_else(|| no_token(NAME))?;
     let signature = Encoding::Base64Url.read(NAME, signature.as_bytes())?;
-    Ok(hash.hmac(&to_bytes(NAME, key)?, signed.as_bytes()) == signature)
+    signing.verifies(NAME, key, signed.as_bytes(), &signature)
 }
 
 #[cfg(test)]
@@ -160,7 +198,7 @@ mod tests {
 
     #[test]
     fn what_is_no_token_or_no_algorithm_is_refused() {
-        for name in ["none", "RS256", "hs256", ""] {
+        for name in ["none", "RS1", "hs256", ""] {
             let error = jwt(claims(), &"k".into(), &name.into()).unwrap_err();
             let told = HostError::of(&error).unwrap().message;
             assert!(told.contains(&format!("knows no algorithm `{name}`")), "{told}");

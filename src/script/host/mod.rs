@@ -33,6 +33,7 @@ mod run;
 mod scenario;
 mod secret;
 mod shared;
+mod signature;
 mod time;
 mod url;
 mod uuid;
@@ -49,6 +50,8 @@ use super::vu::{Ending, Limit, Vu};
 #[cfg(test)]
 pub(super) const REQUEST_OPTIONS: [&str; 10] = http::OPTIONS;
 
+#[cfg(test)]
+pub(super) use response::sample as sample_response;
 pub(super) use response::{PROPERTIES as RESPONSE_PROPERTIES, TIMING_PROPERTIES};
 
 /// What one file brings into the language.

@@ -104,6 +104,22 @@ impl Reply {
     }
 }
 
+/// A response for tests, as a script gets it.
+#[cfg(test)]
+pub(in super::super) fn sample(body: &str) -> Dynamic {
+    let response = Response::sample("HTTP/1.1 200 OK\r\nX-Kind: sample\r\n\r\n", body.as_bytes());
+    let exchange = Exchange {
+        result: Ok(response),
+        timings: Timings::default(),
+        bytes_sent: 0,
+        bytes_received: 0,
+        reused: false,
+        retried: false,
+        remote: None,
+    };
+    Dynamic::from(Reply::new(exchange, "http://127.0.0.1/".into()))
+}
+
 /// The first characters of a body, for an error message.
 fn beginning(body: &[u8]) -> String {
     const CHARACTERS_MAX: usize = 40;

@@ -9,6 +9,7 @@ mod blocking_loop;
 mod check_cannot_fail;
 mod long_sleep;
 mod many_names;
+mod map_literal;
 mod shadowed_function;
 mod survey;
 mod target_without_metric;

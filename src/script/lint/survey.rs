@@ -115,6 +115,18 @@ impl Survey {
         survey
     }
 
+    /// Adds what an imported module says, for lints that ask whether anything at all does something. Whose
+    /// body a call stands in is said of the script's own alone.
+    pub(super) fn absorb(&mut self, module: Self) {
+        let calls = module.calls.into_iter().map(|call| Call { caller: None, ..call });
+        self.calls.extend(calls);
+        self.metrics.extend(module.metrics);
+        self.reads.extend(module.reads);
+        for (text, count) in module.texts {
+            *self.texts.entry(text).or_default() += count;
+        }
+    }
+
     /// The function in whose body a statement stands; none at the top level.
     pub(super) fn owner(&self, statement: ASTNode<'_>) -> Option<usize> {
         self.bodies.owner(statement)

@@ -21,15 +21,22 @@ const SOURCES: [(&[&str], &[&str], &str); 3] = [
 ];
 
 fn look(subject: &Subject<'_>) -> Vec<Finding> {
-    // What an imported module does can't be seen.
-    if !subject.survey.imports.is_empty() {
+    // A module's own are declared for whoever imports it.
+    let is_own = |target: &&Target| subject.context.of_call(target.position, &["target"]).module.is_empty();
+    let mut targets = subject.plan.targets.iter().filter(is_own).peekable();
+    if targets.peek().is_none() {
         return Vec::new();
     }
-    subject.plan.targets.iter().filter_map(|target| judge(subject, target)).collect()
+    // The script and its modules at once: what makes samples may stand in any of them.
+    let mut whole = Survey::of(subject.ast, &subject.context.source);
+    for module in &subject.context.modules {
+        let Ok(ast) = subject.engine.compile(&module.source.text) else { return Vec::new() };
+        whole.absorb(Survey::of(&ast, &module.source));
+    }
+    targets.filter_map(|target| judge(subject, &whole, target)).collect()
 }
 
-fn judge(subject: &Subject<'_>, target: &Target) -> Option<Finding> {
-    let survey = subject.survey;
+fn judge(subject: &Subject<'_>, survey: &Survey, target: &Target) -> Option<Finding> {
     let metric = target.selector.metric.as_str();
     let finding = |why: String, hint: String| {
         Some(Finding::new(
@@ -63,7 +70,7 @@ fn judge(subject: &Subject<'_>, target: &Target) -> Option<Finding> {
         return finding((*why).to_owned(), "take the target out, or add what it is to judge".to_owned());
     }
     (target.selector.matchers.iter()).filter(|matcher| !matcher.negated).find_map(|matcher| {
-        let known = values(subject, matcher, metric)?;
+        let known = values(subject, survey, matcher, metric)?;
         if known.contains(&matcher.value) {
             return None;
         }
@@ -79,8 +86,12 @@ fn judge(subject: &Subject<'_>, target: &Target) -> Option<Finding> {
 }
 
 /// The values that a tag can have in this script; nothing where that can't be known.
-fn values(subject: &Subject<'_>, matcher: &Matcher, metric: &str) -> Option<BTreeSet<String>> {
-    let survey = subject.survey;
+fn values(
+    subject: &Subject<'_>,
+    survey: &Survey,
+    matcher: &Matcher,
+    metric: &str,
+) -> Option<BTreeSet<String>> {
     match matcher.tag.as_str() {
         "scenario" if !metric.starts_with("generator_") && !metric.starts_with("vus") => {
             Some(subject.plan.scenarios.iter().map(|scenario| scenario.name.clone()).collect())

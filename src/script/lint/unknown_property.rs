@@ -1,4 +1,5 @@
-//! `r.stauts`: a property that a response doesn't have, where it is certain that `r` is one.
+//! `r.stauts`: a property that a response doesn't have, where it is certain that `r` is one. Maps are looked
+//! at in `map_literal.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,11 +9,11 @@ use super::super::host::RESPONSE_PROPERTIES;
 use super::super::host::TIMING_PROPERTIES;
 use super::super::place::position;
 use super::survey::{Shape, Survey, full_name};
-use super::{Finding, Lint, Subject, did_you_mean};
+use super::{Finding, Lint, Subject, did_you_mean, map_literal};
 
 pub(super) const LINT: Lint = Lint {
     name: "unknown_property",
-    about: "a property that a response doesn't have, such as `r.stauts`",
+    about: "a property that a response or a fixed map doesn't have, such as `r.stauts`",
     look,
 };
 
@@ -42,7 +43,7 @@ const ELSEWHERE: [(&str, &str); 8] = [
 
 fn look(subject: &Subject<'_>) -> Vec<Finding> {
     let responses = responses(subject);
-    let mut findings = Vec::new();
+    let mut findings = map_literal::unknown_keys(subject);
     subject.ast.walk(&mut |nodes: &[ASTNode<'_>]| {
         let Some(ASTNode::Expr(Expr::Dot(pair, ..))) = nodes.last() else { return true };
         let is_response = match &pair.lhs {

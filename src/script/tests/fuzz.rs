@@ -2,7 +2,8 @@
 
 use rand::{RngExt as _, SeedableRng as _};
 
-use super::{load, shown};
+use super::tags::cast;
+use super::{Failure, Play, load, shown};
 use crate::script::functions;
 
 #[path = "../../../fuzz/generate.rs"]
@@ -27,4 +28,36 @@ fn no_call_of_a_registered_function_panics_or_hangs() {
         }
     }
     assert!(sound > 20, "only {sound} scripts came to their end: the generator has lost its way");
+}
+
+/// Fewer: a flow plays all of its statements, some of which take their time.
+const FLOWS: u64 = 300;
+
+/// Polls before a flow is told to stop.
+const POLLS_MAX: u64 = 200;
+
+#[test]
+fn no_call_within_a_flow_panics_or_hangs() {
+    let functions: Vec<(&str, usize)> =
+        functions().iter().map(|function| (function.name(), function.arity())).collect();
+    let (mut played, mut sound) = (0, 0);
+    for seed in 0..FLOWS {
+        let mut rng = rand_pcg::Pcg64Mcg::seed_from_u64(seed);
+        let mut data = vec![0; rng.random_range(4..120)];
+        rng.fill(&mut data[..]);
+        let script = generate::flow(&data, &functions);
+        if load(&script).is_err() {
+            continue;
+        }
+        played += 1;
+        let play = Play::new(&script);
+        match play.call_until(&play.vu_in(1, cast(None)), "flow", POLLS_MAX) {
+            Ok(_) => sound += 1,
+            Err(Failure::Threw(told) | Failure::Asserted(told) | Failure::Failed(told)) => {
+                assert!(!shown(&told).is_empty());
+            }
+            Err(Failure::Stopped | Failure::Aborted(_)) => {}
+        }
+    }
+    assert!(played > FLOWS / 4 && sound > FLOWS / 8, "{played} of {FLOWS} played, {sound} to the end");
 }

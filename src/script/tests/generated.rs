@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::{Failure, Play, load};
 use crate::diagnostic::Diagnostic;
+use crate::script::host::sample_response;
 use crate::script::{Function, Kind, Parameter, functions};
 
 /// One value of each type, and what an author calls it.
@@ -44,7 +45,11 @@ const EXTREMES: [(&str, &[&str]); 6] = [
 ];
 
 /// What the calls may name.
-const CONSTANTS: &str = "const MAP = #{ a: 1, b: \"x\" };\nconst C = counter(\"c\");\nconst G = gauge(\"g\");\nconst R = rate(\"r\");\nconst T = trend(\"t\");\n";
+const CONSTANTS: &str = "const MAP = #{ a: 1, b: \"x\" };\nconst C = counter(\"c\");\nconst G = gauge(\"g\");\nconst R = rate(\"r\");\nconst T = trend(\"t\");\nconst S = shared::counter(\"s\");\nconst F = feeder([1, 2], \"circular\");\n";
+
+/// What a response in these calls is called; its body has what a path may look for.
+const RESPONSE: &str = "r";
+const BODY: &str = r#"{"a": [1, {"b": "x"}], "1": null}"#;
 
 /// A call may take so long on a busy machine.
 const CALL_MAX: Duration = Duration::from_secs(5);
@@ -54,15 +59,25 @@ fn is_ending(name: &str) -> bool {
     matches!(name, "fail" | "abort")
 }
 
-/// What stands before the brackets; none for what needs a response.
+/// What stands before the brackets; none for properties.
 fn callee(function: &Function) -> Option<String> {
-    match function.kind {
-        Kind::Function => Some(function.name().to_owned()),
-        Kind::Method if function.module() == Some("metric") => {
-            function.name().split_once('.').map(|(_, name)| format!("global::C.{name}"))
-        }
-        _ => None,
+    if function.kind == Kind::Function {
+        return Some(function.name().to_owned());
     }
+    let (owner, name) = function.name().split_once('.').filter(|_| function.kind == Kind::Method)?;
+    let owner = match owner {
+        "metric" => "global::C",
+        "counter" => "global::S",
+        "feeder" => "global::F",
+        "response" => RESPONSE,
+        other => panic!("`{other}` has methods: say here what to call them on"),
+    };
+    Some(format!("{owner}.{name}"))
+}
+
+/// Whether it is called on what only a flow has.
+fn is_of_a_response(callee: &str) -> bool {
+    callee.split_once('.').is_some_and(|(owner, _)| owner == RESPONSE)
 }
 
 /// A value that a parameter takes.
@@ -105,7 +120,7 @@ impl Calls {
     }
 
     fn add(&mut self, name: &str, call: String) {
-        let _ = writeln!(self.script, "fn call_{}() {{ {call} }}", self.lines.len());
+        let _ = writeln!(self.script, "fn call_{}({RESPONSE}) {{ {call} }}", self.lines.len());
         self.lines.push((name.to_owned(), call));
     }
 
@@ -114,7 +129,8 @@ impl Calls {
         // The long ones last: to point at a word, a diagnostic reads the script up to it.
         let (long, many) = ("x".repeat(300_000), vec!["7"; 5_000].join(", "));
         let constants = format!("{CONSTANTS}const LONG = \"%a{long}\";\nconst MANY = [{many}];\n");
-        let play = Play::new(&format!("{}fn flow() {{}}\n{constants}", self.script));
+        let mut play = Play::new(&format!("{}fn flow() {{}}\n{constants}", self.script));
+        play.data = sample_response(BODY);
         for (index, (name, call)) in self.lines.iter().enumerate() {
             let start = Instant::now();
             let result = play.call(&format!("call_{index}"));
@@ -202,9 +218,9 @@ fn wrong_counts_are_told_before_the_load_with_the_functions_name() {
                 continue;
             }
             let arguments = vec!["()"; count].join(", ");
-            let flow = format!("{CONSTANTS}fn flow() {{ {callee}({arguments}); }}");
+            let flow = format!("{CONSTANTS}fn flow({RESPONSE}) {{ {callee}({arguments}); }}");
             let top = format!("{CONSTANTS}{callee}({arguments});\nfn flow() {{}}").replace("global::", "");
-            for script in [flow, top] {
+            for script in [Some(flow), (!is_of_a_response(&callee)).then_some(top)].into_iter().flatten() {
                 match load(&script) {
                     Ok((program, _)) => {
                         // Some counts are known to answer a mistake, which is told when it runs.
@@ -268,7 +284,8 @@ fn wrong_and_extreme_values_at_the_top_level_neither_panic_nor_hang() {
     let all: Vec<&str> =
         values.chain(extremes).filter(|value| !value.contains("LONG") && !value.contains("MANY")).collect();
     for function in functions() {
-        let Some(callee) = callee(&function).filter(|_| function.arity() > 0) else { continue };
+        let here = |callee: &String| function.arity() > 0 && !is_of_a_response(callee);
+        let Some(callee) = callee(&function).filter(here) else { continue };
         let mut script = CONSTANTS.to_owned();
         for (index, value) in all.iter().enumerate() {
             let mut arguments: Vec<&str> = function.parameters.iter().map(|one| sound(one)).collect();

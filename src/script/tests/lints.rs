@@ -226,6 +226,49 @@ fn a_misspelt_property_of_a_response_is_found() {
 }
 
 #[test]
+fn a_key_that_a_fixed_map_does_not_have_is_found() {
+    for wrong in [
+        "let m = #{ a: 1 }; print(m.b);",
+        "let m = #{ a: vu::id() }; if m.a > 1 { print(m.b.c); }",
+        "let m = #{ a: 1 }; print(m.b.len());",
+        "const M = #{}; print(M.b);",
+    ] {
+        let found = in_flow(wrong);
+        assert!(found.len() == 1 && found[0].ends_with("unknown_property"), "{wrong}: {found:?}");
+    }
+    assert_eq!(
+        found("const M = #{ colour: 1, size: 2 };\nfn flow() { print(global::M.color + global::M.size); }"),
+        ["2:29 unknown_property"]
+    );
+    for sound in [
+        "let m = #{ a: 1 }; print(m.a);",
+        "let m = #{ a: 1 }; m.b = 1; print(m.b);",
+        "let m = #{ a: #{} }; m.a.b = 1; print(m.b);",
+        "let m = #{ a: 1 }; m[\"b\"] = 1; print(m.b);",
+        "let m = #{ a: 1 }; m += #{ b: 1 }; print(m.b);",
+        "let m = #{ a: 1 }; m.set(\"b\", 1); print(m.b);",
+        "let m = #{ a: 1 }; m.mixin(#{ b: 1 }); print(m.b);",
+        "let m = #{ a: 1 }; let add = || m.b = 1; add.call(); print(m.b);",
+        "let m = #{ a: 1 }; [1].for_each(|| m.b = 1); print(m.b);",
+        "let m = #{ a: 1 }; m = #{ b: 1 }; print(m.b);",
+        "let m = #{ a: 1 }; let m = #{ b: 1 }; print(m.b);",
+        "let m = #{ a: 1 }; for m in [#{ b: 1 }] { print(m.b); }",
+        "let m = #{ a: 1 }; [#{ b: 1 }].map(|m| m.b);",
+        "let m = #{ a: 1 }; try { throw #{ b: 1 }; } catch (m) { print(m.b); }",
+        "let m = #{ a: 1 }; print(m.b ?? 0);",
+        "let m = #{ a: 1 }; print(m?.b);",
+        "let m = parse_json(\"{}\"); print(m.b);",
+    ] {
+        nothing(sound);
+    }
+    assert_eq!(found("let m = #{ a: 1 };\nm.b = 2;\nfn flow() { }"), Vec::<String>::new());
+    assert_eq!(
+        found("const M = #{ a: 1 };\nfn flow() { print((global::M.b ?? 1) + global::M.a); }"),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
 fn the_properties_of_a_response_are_those_registered() {
     let mut engine = super::super::engine::engine();
     let stage = Stage::new(Rc::default(), Rc::new(DreamClock::default()), outside(&[]), |_| {});
@@ -318,4 +361,57 @@ fn a_long_script_is_checked_in_linear_time() {
     time(10);
     let (short, long) = (time(100), time(800));
     assert!(long < short * 40, "eight times as long took {long:?} instead of {short:?}");
+}
+
+/// What is found in a script that imports these modules.
+fn found_with(modules: &[(&str, &str)], text: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in modules {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let outside = crate::script::Outside { folder: folder.path().to_owned(), ..outside(&[]) };
+    let stage = Stage::new(Rc::new(Current::default()), Rc::new(DreamClock::default()), outside, |_| {});
+    let told = Program::check(&source(text), &stage).diagnostics;
+    told.into_iter().map(|one| format!("{} {}", one.lint.unwrap_or("error"), one.message)).collect()
+}
+
+#[test]
+fn a_target_is_held_against_what_imported_modules_do_as_well() {
+    const REQUESTS: &str = "fn load() { http::get(\"/price\", #{ name: \"price\" }); }";
+    const COUNTS: &str =
+        "export const SOLD = counter(\"sold\"); counter(\"lost\");\nfn sell() { global::SOLD.add(1); }";
+    let modules = [("shop.rhai", REQUESTS), ("count.rhai", COUNTS), ("empty.rhai", "fn nothing() { }")];
+    let script = |module: &str, call: &str, target: &str| {
+        let text = format!("import \"{module}\" as m;\ntarget({target});\nfn flow() {{ {call}; }}");
+        found_with(&modules, &text)
+    };
+    let requests = "\"http_req_duration\", \"p(95) < 1s\"";
+    assert_eq!(script("shop", "m::load()", requests), Vec::<String>::new());
+    assert_eq!(
+        script("shop", "m::load()", "\"http_req_duration{name:price}\", \"p(95) < 1s\""),
+        Vec::<String>::new()
+    );
+    assert_eq!(script("count", "m::sell()", "\"sold\", \"count > 1\""), Vec::<String>::new());
+    assert_eq!(script("std/auth", "print(1)", requests), Vec::<String>::new(), "it logs in by a request");
+    let lint = "target_without_metric the target";
+    for (module, call, target, why) in [
+        ("empty", "m::nothing()", requests, "the script makes no request"),
+        ("std/phases", "print(1)", requests, "the script makes no request"),
+        (
+            "shop",
+            "m::load()",
+            "\"http_req_duration{name:prise}\", \"p(95) < 1s\"",
+            "nothing has the name `prise`",
+        ),
+        ("count", "m::sell()", "\"lost\", \"count > 1\"", "nothing adds to `lost`"),
+    ] {
+        let found = script(module, call, target);
+        assert!(
+            found.len() == 1 && found[0].starts_with(lint) && found[0].contains(why),
+            "{target}: {found:?}"
+        );
+    }
+    let declares = [("load.rhai", "fn web() { target(\"http_reqs\", \"count > 1\"); }")];
+    let of_module = "import \"load\" as m;\nm::web();\nfn flow() { }";
+    assert_eq!(found_with(&declares, of_module), Vec::<String>::new(), "a module's own");
 }

@@ -237,6 +237,14 @@ fn each_wrong_import_is_told_with_its_place_and_a_hint() {
             "named.rhai",
             "fn play() { }\nscenario(\"x\", #{\n    executor: \"per-vu-iterations\",\n    flow: play,\n});",
         ),
+        (
+            "text.rhai",
+            "fn play() { }\nscenario(\"x\", #{\n    executor: \"per-vu-iterations\",\n    flow: \"play\",\n});",
+        ),
+        (
+            "mixed.rhai",
+            "fn play() { }\nscenario(\"x\", #{\n    executor: \"per-vu-iterations\",\n    flow: weighted(#{ play: 2 }),\n});",
+        ),
         ("target.rhai", "fn web() {\n    target(\"http_req_duration\", \"p(95) < \");\n}"),
     ];
     let all: Vec<String> = [
@@ -263,6 +271,8 @@ fn each_wrong_import_is_told_with_its_place_and_a_hint() {
         "import \"early\" as b;",
         "import \"throws\" as b;",
         "import \"named\" as n;",
+        "import \"text\" as n;",
+        "import \"mixed\" as n;",
         "import \"target\" as t;\nt::web();",
         "import \"shop\" as shop;\nfn flow() { shop::ordr(1) }",
         "import \"shop\" as shop;\nfn flow() { shop::order(1, 2) }",

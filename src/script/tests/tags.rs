@@ -114,7 +114,8 @@ impl Agenda for SinceASecond {
     }
 }
 
-fn cast(bound: Option<Bound>) -> std::rc::Rc<Cast> {
+/// A scenario `buy` of four users for ten seconds.
+pub(super) fn cast(bound: Option<Bound>) -> std::rc::Rc<Cast> {
     let users = Users {
         curve: Curve::constant(4, Duration::from_secs(10)),
         bound,
