@@ -5,8 +5,10 @@
 //! name steer the Makefile: `full_` marks what takes longer than a few seconds and `needs_` what wants a
 //! server installed (`make install-test-servers`). `make quick` leaves both out, `make test` runs all.
 
+mod arrivals;
 mod check;
 mod config;
+mod control;
 mod data;
 mod demo;
 mod docs;
