@@ -1,7 +1,7 @@
 //! `runner demo`: the sample service, or the bare server that benches load.
 
 use super::CliError;
-use super::signals::Signals;
+use super::signals::{Heard, Signals};
 use super::terminal::Terminal;
 use crate::demo::{Demo, DemoOptions, NullServer};
 
@@ -22,13 +22,13 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
     if let Some(port) = arguments.null {
         let server = NullServer::start(port).map_err(|error| CliError::Listen { port, error })?;
         announce(terminal, &server.url())?;
-        signals.wait();
+        while signals.wait() != Heard::Stop {}
         return server.stop().map_err(CliError::Serve);
     }
     let options = DemoOptions { port: arguments.port, ..DemoOptions::default() };
     let demo = Demo::start(options).map_err(|error| CliError::Listen { port: arguments.port, error })?;
     announce(terminal, &demo.url())?;
-    signals.wait();
+    while signals.wait() != Heard::Stop {}
     demo.stop().map_err(CliError::Serve)
 }
 

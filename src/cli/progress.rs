@@ -54,7 +54,8 @@ impl Observer for Progress {
 fn line(tick: &Tick<'_>) -> String {
     let of = |metric: &str| tick.delta.select(&Selector::all(metric));
     let mut line = format!(
-        "running ({} of at most {}), {}/{} VUs, {} complete and {} interrupted iterations",
+        "{} ({} of at most {}), {}/{} VUs, {} complete and {} interrupted iterations",
+        if tick.is_paused { "paused" } else { "running" },
         clock(tick.elapsed),
         clock(tick.end_max),
         format_count(tick.vus),

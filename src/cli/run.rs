@@ -6,7 +6,7 @@ use super::CliError;
 use super::exit;
 use super::progress::{Progress, print_header};
 use super::script::{LoadArguments, Script, ScriptArguments};
-use super::signals::Signals;
+use super::signals::{Heard, Signals};
 use super::terminal::{self, Terminal};
 use crate::diagnostic::Code;
 use crate::engine::Control;
@@ -31,6 +31,9 @@ pub(super) struct Arguments {
     /// Start the load without looking whether the hosts are there
     #[arg(long)]
     no_preflight: bool,
+    /// Begin the load paused; SIGUSR1 lets it go on, and pauses it again
+    #[arg(short, long)]
+    paused: bool,
     #[command(flatten)]
     load: LoadArguments,
 }
@@ -45,7 +48,11 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
     // From here on; reading and declaring a script end at once by the system's default.
     let signals = Signals::watch()?;
     let (stopper, told) = (control.clone(), terminal.clone());
-    std::thread::spawn(move || stop_by(signals, &stopper, &told));
+    std::thread::spawn(move || obey(signals, &stopper, &told));
+    if arguments.paused && control.pause().is_ok() && !quiet {
+        let id = std::process::id();
+        terminal.say(format_args!("note: the load begins paused: `kill -USR1 {id}` lets it go on\n"));
+    }
     let name = source.name.clone();
     let settings = Settings {
         source,
@@ -94,13 +101,31 @@ fn print_failures(terminal: &Terminal, summary: &Summary) {
 }
 
 /// Hands signals on. Left alone at the end: it waits for as long as the process lives.
-fn stop_by(mut signals: Signals, control: &Control, terminal: &Terminal) {
-    for count in 0u64.. {
-        signals.wait();
-        control.stop();
-        if count == 0 {
-            let clear = if terminal::is_watched() { "\r\x1b[K" } else { "" };
-            terminal.say(format_args!("{clear}stopping: once more ends it at once\n"));
+fn obey(mut signals: Signals, control: &Control, terminal: &Terminal) {
+    let say = |what: &str| {
+        let clear = if terminal::is_watched() { "\r\x1b[K" } else { "" };
+        terminal.say(format_args!("{clear}{what}\n"));
+    };
+    loop {
+        match signals.wait() {
+            Heard::Stop => {
+                let is_first = !control.is_stopping();
+                control.stop();
+                if is_first {
+                    say("stopping: once more ends it at once");
+                }
+            }
+            // A run that ends can't be paused, and says itself that it ends.
+            Heard::Pause if control.is_paused() => {
+                if control.resume().is_ok() {
+                    say("resumed");
+                }
+            }
+            Heard::Pause => {
+                if control.pause().is_ok() {
+                    say("paused: once more goes on");
+                }
+            }
         }
     }
 }

@@ -386,6 +386,11 @@ impl Control {
     pub(super) fn tell(&self, status: Status) {
         self.board().status = status;
     }
+
+    /// How things were when the load came to its end.
+    pub(super) fn end(&self, status: Status) {
+        self.tell(Status { state: State::Stopping, ..status });
+    }
 }
 
 impl Board {

@@ -33,7 +33,6 @@ enum State {
 
 /// How long a user is wanted, in schedule time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::struct_field_names, reason = "a unit ends a name")]
 pub(super) struct Hold {
     /// No iteration begins from here on.
     pub(super) until_ns: u64,

@@ -28,7 +28,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::metrics::Snapshot;
 
 use super::aggregator::Aggregator;
-use super::control::{Control, State, Status, Urgency};
+use super::control::{Control, Urgency};
 use super::event::{End, Observer, Outcome};
 use super::host::Host;
 use super::ledger::imbalances;
@@ -150,16 +150,14 @@ impl Workers {
         };
         let start_ns = self.epoch.now_ns() + START_DELAY_NS;
         self.control.begin(&job.plan);
-        let wanted = self.control.wanted();
-        let is_paused = wanted.is_paused;
-        let mut steering = Steering::new(&job.plan, job.workers, start_ns, &wanted);
+        let is_paused = self.control.is_paused();
+        let mut steering = Steering::new(&job.plan, job.workers, start_ns, is_paused);
         self.tell_all(|| Command::Start { start_ns, data: data.clone(), is_paused }).await;
         self.control.tell(steering.status(0, start_ns));
         let mut host = Host::start(self.epoch);
         let end = self.watch(&mut steering, &mut sums, &mut host, observer).await;
         self.host = host.finish();
-        let status = steering.status(0, self.epoch.now_ns());
-        self.control.tell(Status { state: State::Stopping, ..status });
+        self.control.end(steering.status(0, self.epoch.now_ns()));
         let mut end = end?;
         let were_all_heard = !sums.is_playing();
         if sums.is_playing() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::plan::{Demand, Plan};
 
-use super::control::{Progress, ScenarioStatus, State, Status, Wanted};
+use super::control::{Progress, ScenarioStatus, State, Status, Steer, Wanted};
 use super::message::{Change, Command};
 use super::pace::Pace;
 use super::succession::Succession;
@@ -35,9 +35,9 @@ pub(super) struct Steering {
 
 impl Steering {
     /// A load that starts at an instant, as it is wanted to.
-    pub(super) fn new(plan: &Plan, workers: usize, start_ns: u64, wanted: &Wanted) -> Self {
+    pub(super) fn new(plan: &Plan, workers: usize, start_ns: u64, is_paused: bool) -> Self {
         let pace = Rc::new(RefCell::new(Pace::default()));
-        if wanted.is_paused {
+        if is_paused {
             pace.borrow_mut().pause(start_ns);
         }
         let timetables: Vec<_> =
@@ -50,10 +50,7 @@ impl Steering {
         }
         Self {
             names: plan.scenarios.iter().map(|scenario| scenario.name.clone()).collect(),
-            told: Wanted {
-                is_paused: wanted.is_paused,
-                steers: vec![super::control::Steer::default(); plan.scenarios.len()],
-            },
+            told: Wanted { is_paused, steers: vec![Steer::default(); plan.scenarios.len()] },
             number: 0,
             last_ns: start_ns,
             start_ns,
@@ -165,5 +162,97 @@ impl Steering {
             vus_max: self.vus_max(),
             scenarios: self.timetables.iter().enumerate().map(scenario).collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::control::Base;
+    use super::*;
+    use crate::diagnostic::Position;
+    use crate::plan::{Options, Scenario, Value};
+
+    const SECOND: u64 = 1_000_000_000;
+
+    /// Scenarios of 10 users for 10 s: `a`, and `b` after it.
+    fn plan() -> Plan {
+        let scenario = |name: &str, after: &str| {
+            let text = |text: &str| Value::Text(text.to_owned());
+            let options: Options = [
+                ("executor", text("constant-vus")),
+                ("vus", Value::Int(10)),
+                ("duration", text("10s")),
+                ("flow", text("f")),
+                ("start_after", text(after)),
+            ]
+            .map(|(name, value)| (name.to_owned(), value))
+            .into();
+            Scenario::from_options(name, &options, None::<Position>).unwrap()
+        };
+        Plan { scenarios: vec![scenario("a", ""), scenario("b", "a")], ..Plan::default() }
+    }
+
+    fn told(command: Option<Command>) -> (u64, u64, Vec<Change>) {
+        match command {
+            Some(Command::Change { number, at_ns, changes }) => (number, at_ns, changes),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn changes_come_one_after_another_and_a_little_ahead() {
+        let mut steering = Steering::new(&plan(), 2, SECOND, false);
+        let mut wanted = Wanted { is_paused: true, steers: vec![Steer::default(); 2] };
+        assert_eq!(told(steering.follow(&wanted, SECOND)), (1, SECOND + LEAD_NS, vec![Change::Pause]));
+        assert!(steering.follow(&wanted, SECOND).is_none(), "it is so already");
+        wanted.is_paused = false;
+        wanted.steers[1] = Steer { base: Base::Users(3), factor: 2.0 };
+        let steer = Change::Steer { part: 1, steer: wanted.steers[1] };
+        let (number, at_ns, changes) = told(steering.follow(&wanted, SECOND));
+        assert_eq!((number, changes), (2, vec![Change::Resume, steer]));
+        assert!(at_ns > SECOND + LEAD_NS, "also if the clock stands still");
+        assert_eq!((steering.vus_max(), steering.is_paused()), (10 + 6, false));
+    }
+
+    #[test]
+    fn what_was_wanted_in_between_is_never_told() {
+        let mut steering = Steering::new(&plan(), 1, 0, true);
+        let wanted = Wanted { is_paused: true, steers: vec![Steer::default(); 2] };
+        assert!(steering.follow(&wanted, SECOND).is_none());
+    }
+
+    #[test]
+    fn the_next_scenario_begins_when_all_workers_say_that_the_first_is_over() {
+        let mut steering = Steering::new(&plan(), 2, 0, false);
+        let progress = |steering: &Steering, at_ns| {
+            steering.status(0, at_ns).scenarios.iter().map(|one| one.progress).collect::<Vec<_>>()
+        };
+        assert_eq!(progress(&steering, SECOND), [Progress::Running, Progress::Waiting]);
+        assert!(steering.over(0, 0, 0, SECOND).is_none());
+        let (_, at_ns, changes) = told(steering.over(1, 0, 0, 2 * SECOND));
+        assert_eq!(changes, [Change::Begin { part: 1 }]);
+        assert_eq!(progress(&steering, 2 * SECOND), [Progress::Over, Progress::Waiting]);
+        assert_eq!(progress(&steering, at_ns), [Progress::Over, Progress::Running]);
+        let wanted = Wanted { is_paused: false, steers: vec![Steer { base: Base::Plan, factor: 2.0 }; 2] };
+        let (number, _, changes) = told(steering.follow(&wanted, 3 * SECOND));
+        assert_eq!(changes, [Change::Steer { part: 1, steer: wanted.steers[1] }], "`a` is over");
+        // What the workers said of it before they heard of the change is stale.
+        steering.over(0, 1, number - 1, 4 * SECOND);
+        steering.over(1, 1, number, 4 * SECOND);
+        assert!(!steering.is_over());
+        steering.over(0, 1, number, 4 * SECOND);
+        assert!(steering.is_over());
+    }
+
+    #[test]
+    fn the_status_follows_the_schedule_through_a_pause() {
+        let mut steering = Steering::new(&plan(), 1, 0, false);
+        let wanted = Wanted { is_paused: true, steers: vec![Steer::default(); 2] };
+        let (_, at_ns, _) = told(steering.follow(&wanted, 5 * SECOND));
+        let status = steering.status(7, 60 * SECOND);
+        assert_eq!((status.state, status.vus), (State::Paused, 7));
+        assert_eq!((status.scenarios[0].users, status.scenarios[1].users), (Some(10), Some(0)));
+        assert_eq!(status.paused, Duration::from_nanos(60 * SECOND - at_ns));
+        assert_eq!(status.elapsed, Duration::from_secs(60));
     }
 }

@@ -75,7 +75,7 @@ impl Timetable {
 
     /// How many users its schedule wants at a real instant, if it is one of users.
     pub(super) fn users_at(&self, real_ns: u64) -> Option<u64> {
-        let into_ns = self.into_ns(real_ns);
+        let into_ns = self.progress_ns(real_ns);
         match &**self.demand.borrow() {
             Demand::Users(users) => Some(into_ns.map_or(0, |ns| users.curve.users_at(ns))),
             Demand::Arrivals(_) => None,
@@ -84,7 +84,7 @@ impl Timetable {
 
     /// How many iterations a second its schedule wants at a real instant, if it is one of arrivals.
     pub(super) fn rate_at(&self, real_ns: u64) -> Option<f64> {
-        let into_ns = self.into_ns(real_ns);
+        let into_ns = self.progress_ns(real_ns);
         match &**self.demand.borrow() {
             Demand::Users(_) => None,
             Demand::Arrivals(arrivals) => Some(into_ns.map_or(0.0, |ns| arrivals.rate.per_second_at(ns))),
@@ -92,7 +92,7 @@ impl Timetable {
     }
 
     /// How much of it is over at a real instant; nothing before its start.
-    fn into_ns(&self, real_ns: u64) -> Option<u64> {
+    fn progress_ns(&self, real_ns: u64) -> Option<u64> {
         self.pace.borrow().schedule_ns(real_ns).checked_sub(self.start_ns.get()?)
     }
 }
@@ -108,7 +108,7 @@ impl Agenda for Timetable {
     }
 
     fn elapsed_ns(&self, now_ns: u64) -> u64 {
-        self.into_ns(now_ns).unwrap_or(0)
+        self.progress_ns(now_ns).unwrap_or(0)
     }
 }
 

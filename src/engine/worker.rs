@@ -196,7 +196,9 @@ impl Worker {
                         Some(Command::Stop) => driver::stop(crew),
                         Some(Command::Leave) => crew.leave(),
                         Some(Command::Change { number, at_ns, changes: told }) => {
-                            told.iter().for_each(|change| driver::announce(crew, at_ns, *change));
+                            for change in &told {
+                                driver::announce(crew, at_ns, *change);
+                            }
                             changes.add(number, at_ns, told);
                         }
                         Some(Command::Finish) | None => break,

@@ -437,12 +437,11 @@ fn quoted(names: &[String]) -> String {
 
 /// ": it waits for `b`, which waits for `a`"; nothing when there is nobody between.
 fn circle(name: &str, through: &[String]) -> String {
-    let mut text = String::new();
-    for (index, other) in through.iter().map(String::as_str).chain([name]).enumerate() {
-        let verb = if index == 0 { ": it waits for" } else { ", which waits for" };
-        text.push_str(&format!("{verb} `{other}`"));
+    if through.is_empty() {
+        return String::new();
     }
-    if through.is_empty() { String::new() } else { text }
+    let waits = through.iter().map(String::as_str).chain([name]).map(|other| format!("waits for `{other}`"));
+    format!(": it {}", waits.collect::<Vec<_>>().join(", which "))
 }
 
 fn did_you_mean(near: &[String]) -> Option<String> {

@@ -70,13 +70,13 @@ mod tests {
             }
             let mut all = Vec::new();
             let mut planned = Vec::new();
-            for index in 0..users.len() {
+            for (index, vus) in users.iter().enumerate() {
                 let ids = Ids::of(&plan, index);
                 for number in 1..=most {
                     prop_assert_eq!(ids.number(ids.id(number)), number);
                     all.push(ids.id(number));
                 }
-                planned.extend((1..=users[index]).map(|number| ids.id(number)));
+                planned.extend((1..=*vus).map(|number| ids.id(number)));
             }
             prop_assert_eq!(planned, (1..=plan.vus_max()).collect::<Vec<_>>());
             let count = all.len();

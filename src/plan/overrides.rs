@@ -239,7 +239,7 @@ fn change_users(scenario: &mut Scenario, vus: u64) -> Result<(), PlanError> {
     }
     if let Some(max) = users.max.filter(|max| *max < vus) {
         let allowed = format!("at most the scenario's `max_vus`, which is {}", format_count(max));
-        return Err(PlanError::OutOfRange { option: "vus".into(), got: format_count(vus), allowed });
+        return Err(PlanError::OutOfRange { option: "--vus".into(), got: format_count(vus), allowed });
     }
     users.curve = Curve::constant(vus, users.curve.duration());
     Ok(())

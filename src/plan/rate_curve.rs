@@ -156,8 +156,12 @@ impl RateCurve {
 
     /// The parts that take time, with the arrivals before and after each.
     pub(super) fn stretches(&self) -> impl Iterator<Item = Stretch> + '_ {
+        self.stretches_from(0.0)
+    }
+
+    /// The same with so many arrivals before all of it.
+    pub(super) fn stretches_from(&self, mut before: f64) -> impl Iterator<Item = Stretch> + '_ {
         let unit_ns = nanoseconds(self.time_unit) as f64;
-        let mut before = 0.0;
         self.slopes().map(move |slope| {
             let after = before + f64::midpoint(slope.from, slope.to) * slope.length_ns() as f64 / unit_ns;
             let stretch = Stretch { slope, unit_ns, before: snap(before), after: snap(after) };
@@ -230,6 +234,14 @@ impl Stretch {
         // The curve doesn't last through its end.
         start_ns + whole(along.max(0.0)).min(length_ns - 1)
     }
+
+    /// What it adds to the integral until an instant.
+    pub(super) fn up_to(&self, ns: u64) -> f64 {
+        let Slope { start_ns, end_ns, from, to } = self.slope;
+        let passed = ns.clamp(start_ns, end_ns) - start_ns;
+        let now = from + (to - from) * passed as f64 / self.slope.length_ns() as f64;
+        f64::midpoint(from, now) * passed as f64 / self.unit_ns
+    }
 }
 
 #[cfg(test)]
@@ -240,14 +252,6 @@ impl Stretch {
 
     pub(super) fn end_ns(&self) -> u64 {
         self.slope.end_ns
-    }
-
-    /// What it adds to the integral until an instant.
-    pub(super) fn up_to(&self, ns: u64) -> f64 {
-        let Slope { start_ns, end_ns, from, to } = self.slope;
-        let passed = ns.clamp(start_ns, end_ns) - start_ns;
-        let now = from + (to - from) * passed as f64 / self.slope.length_ns() as f64;
-        f64::midpoint(from, now) * passed as f64 / self.unit_ns
     }
 }
 

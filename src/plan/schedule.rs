@@ -21,6 +21,9 @@ pub struct Schedule {
     /// The stretch of the last answer.
     place: usize,
     draws: Option<Draws>,
+    rate: RateCurve,
+    /// What the integral is at its start, less the arrivals before: from -1 to 0.
+    phase: f64,
     /// Arrivals before it, and when it begins: other than 0 where it follows another.
     base: (u64, u64),
     before: Option<Box<Schedule>>,
@@ -46,7 +49,15 @@ impl Schedule {
                 Some(Draws { seed: hash(seed, scenario), first: u64::MAX, values: Vec::new() })
             }
         };
-        Schedule { stretches: stretches(&arrivals.rate), place: 0, draws, base: (0, 0), before: None }
+        Schedule {
+            stretches: stretches(&arrivals.rate, 0.0),
+            place: 0,
+            draws,
+            rate: arrivals.rate.clone(),
+            phase: 0.0,
+            base: (0, 0),
+            before: None,
+        }
     }
 
     /// How many arrivals there are.
@@ -85,14 +96,30 @@ impl Schedule {
             first: u64::MAX,
             values: Vec::new(),
         });
-        let rest = arrivals.rate.rest(at_ns);
-        let next =
-            Schedule { stretches: stretches(&rest), place: 0, draws, base: (before, at_ns), before: None };
+        // Evenly spread, a part of an arrival that had come is not lost; drawn, it has no meaning.
+        let phase = if draws.is_some() { 0.0 } else { self.integral(at_ns) - before as f64 };
+        let (phase, rate) = (phase.clamp(-1.0, 0.0), arrivals.rate.rest(at_ns));
+        let next = Schedule {
+            stretches: stretches(&rate, phase),
+            place: 0,
+            draws,
+            rate,
+            phase,
+            base: (before, at_ns),
+            before: None,
+        };
         let mut past = std::mem::replace(self, next);
         if from >= past.base.0 {
             past.before = None;
         }
         self.before = Some(Box::new(past));
+    }
+
+    /// The rate's integral at an instant that is not before its start.
+    fn integral(&self, at_ns: u64) -> f64 {
+        let into_ns = at_ns.saturating_sub(self.base.1);
+        let since: f64 = self.rate.stretches().map(|stretch| stretch.up_to(into_ns)).sum();
+        self.base.0 as f64 + self.phase + since
     }
 
     /// How many arrivals are due before an instant.
@@ -107,8 +134,8 @@ impl Schedule {
 }
 
 /// Those that have arrivals.
-fn stretches(rate: &RateCurve) -> Vec<Stretch> {
-    rate.stretches().filter(|stretch| stretch.first_index() < stretch.end_index()).collect()
+fn stretches(rate: &RateCurve, phase: f64) -> Vec<Stretch> {
+    rate.stretches_from(phase).filter(|stretch| stretch.first_index() < stretch.end_index()).collect()
 }
 
 impl Draws {

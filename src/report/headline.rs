@@ -1,5 +1,7 @@
 //! The verdict in one line: the last of a report.
 
+use std::time::Duration;
+
 use crate::results::{Books, End, Reason, Summary, Verdict};
 use crate::units::{format_count, format_latency_us};
 
@@ -14,7 +16,7 @@ pub(super) fn headline(summary: &Summary, style: Style) -> String {
     match summary.verdict() {
         Verdict::Passed => format!("{} {}", style.good("✓ passed:"), held(summary, "")),
         Verdict::Stopped => {
-            let stopped = format!("✗ stopped by the user after {}:", elapsed(summary));
+            let stopped = format!("✗ stopped by the user after {}:", duration(summary.elapsed));
             format!("{} {}", style.note(&stopped), held(summary, " so far"))
         }
         Verdict::Inconclusive(reasons) => inconclusive(&reasons, summary, style),
@@ -70,7 +72,7 @@ fn held(summary: &Summary, until_when: &str) -> String {
 }
 
 fn told(reason: &Reason, summary: &Summary) -> String {
-    let after = || format!("after {}", elapsed(summary));
+    let after = || format!("after {}", duration(summary.elapsed));
     match (reason, &summary.end) {
         (Reason::Interrupted, _) => format!("{reason} {}", after()),
         (Reason::Targets { .. }, End::TargetFailed(target)) => {
@@ -81,6 +83,6 @@ fn told(reason: &Reason, summary: &Summary) -> String {
 }
 
 /// Three digits do: `12.0s`.
-pub(super) fn elapsed(summary: &Summary) -> String {
-    format_latency_us(summary.elapsed.as_secs_f64() * 1e6)
+pub(super) fn duration(duration: Duration) -> String {
+    format_latency_us(duration.as_secs_f64() * 1e6)
 }

@@ -5,6 +5,7 @@
 //! terminal. Marks say all that colours say.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use crate::diagnostic::Diagnostic;
 use crate::metrics::{Kind, TIMES, Unit, Value, builtin};
@@ -13,7 +14,7 @@ use crate::results::{Books, Check, Endpoint, FailureKind, MetricTotal, ScenarioL
 use crate::units::{format_count, format_rate};
 
 use super::figure::{self, Signs};
-use super::headline::{self, elapsed, headline};
+use super::headline::{self, duration, headline};
 use super::paint::{clean, columns, cut, left, right, widest};
 use super::{Report, Style};
 
@@ -131,7 +132,11 @@ impl Page<'_> {
         let took = if summary.elapsed.is_zero() {
             "no load".to_owned()
         } else {
-            format!("took {}", elapsed(summary))
+            let paused = match summary.paused {
+                Duration::ZERO => String::new(),
+                paused => format!(", {} of it paused", duration(paused)),
+            };
+            format!("took {}{paused}", duration(summary.elapsed))
         };
         self.lines.push(format!("  {scenarios} · {took} · seed {}", summary.seed));
     }

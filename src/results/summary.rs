@@ -26,6 +26,8 @@ pub struct Summary {
     pub scenarios: Vec<ScenarioLine>,
     /// From the start of the load to its end; zero when there was none.
     pub elapsed: Duration,
+    /// How much of that it was paused.
+    pub paused: Duration,
     /// Why the load ended.
     pub end: End,
     /// The targets' verdicts, in the order of declaration.
@@ -122,6 +124,7 @@ impl Summary {
             base_url: plan.base_url.as_deref().map(without_credentials),
             scenarios: scenarios(plan, outcome),
             elapsed: outcome.elapsed,
+            paused: outcome.paused,
             end: outcome.end.clone(),
             judgements: outcome.judgements.clone(),
             checks: checks(&outcome.total),

@@ -199,6 +199,7 @@ mod tests {
                 threw,
             }],
             elapsed: Duration::from_secs(1),
+            paused: Duration::ZERO,
             end: End::Finished,
             judgements: Vec::new(),
             checks: Vec::new(),

@@ -8,6 +8,7 @@
 mod arrivals;
 mod check;
 mod config;
+mod control;
 mod data;
 mod demo;
 mod docs;

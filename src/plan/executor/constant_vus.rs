@@ -1,7 +1,8 @@
 //! `constant-vus`: the same number of users for a time.
 
 use super::super::options::VUS_MAX;
-use super::{Demand, Executor, OptionSpec, Options, PlanError, Reader, VUS, constant};
+use super::users::{VUS, constant};
+use super::{Demand, Executor, OptionSpec, Options, PlanError, Reader};
 
 pub(super) const EXECUTOR: Executor = Executor {
     name: "constant-vus",

@@ -1,7 +1,9 @@
 //! `externally-controlled`: users whose number is set while the run goes on.
 
 use super::super::options::VUS_MAX;
-use super::{Curve, Demand, Executor, GRACEFUL_RAMP_DOWN, OptionSpec, Options, PlanError, Reader, Users};
+use super::super::{Curve, Users};
+use super::users::GRACEFUL_RAMP_DOWN;
+use super::{Demand, Executor, OptionSpec, Options, PlanError, Reader};
 use crate::units::format_count;
 
 pub(super) const EXECUTOR: Executor = Executor {

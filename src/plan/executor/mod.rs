@@ -10,10 +10,10 @@ mod per_vu_iterations;
 mod ramping_arrival_rate;
 mod ramping_vus;
 mod shared_iterations;
+mod users;
 
-use super::{Bound, Curve, Demand, OptionSpec, Options, PlanError, Reader, Users};
+use super::{Demand, OptionSpec, Options, PlanError, Reader};
 use crate::diagnostic::suggest;
-use std::time::Duration;
 
 /// A way to turn options into a demand.
 pub struct Executor {
@@ -127,31 +127,6 @@ pub(super) fn meant(options: &Options) -> Option<&'static str> {
         (_, _, true) => Some("constant-vus"),
         _ => None,
     }
-}
-
-/// The same number of users all the time, which they or their iterations end.
-fn constant(users: u64, duration: Duration, bound: Option<Bound>) -> Demand {
-    let curve = Curve::constant(users, duration);
-    // The curve never falls: this is for users that are steered away.
-    Demand::Users(Users { curve, bound, graceful_ramp_down: GRACEFUL_RAMP_DOWN, max: None })
-}
-
-/// How long users that are no longer wanted may finish, where the script can't or doesn't say: k6's.
-const GRACEFUL_RAMP_DOWN: Duration = Duration::from_secs(30);
-
-const VUS: OptionSpec =
-    OptionSpec { name: "vus", takes: "an integer", default: Some("1"), about: "how many virtual users" };
-
-/// The options of a bounded executor; `about` says whose number of iterations it is.
-const fn bounded_options(about: &'static str) -> [OptionSpec; 3] {
-    let iterations = OptionSpec { name: "iterations", takes: "an integer", default: Some("1"), about };
-    let max_duration = OptionSpec {
-        name: "max_duration",
-        takes: "a duration",
-        default: Some("10m"),
-        about: "when the scenario ends, however many iterations are left",
-    };
-    [VUS, iterations, max_duration]
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! `ramping-vus`: a number of users that changes in stages.
 
 use super::super::options::VUS_MAX;
-use super::{Curve, Demand, Executor, OptionSpec, Options, PlanError, Reader, Users};
+use super::super::{Curve, Users};
+use super::{Demand, Executor, OptionSpec, Options, PlanError, Reader};
 
 pub(super) const EXECUTOR: Executor = Executor {
     name: "ramping-vus",

@@ -1,7 +1,9 @@
 //! `shared-iterations`: a number of iterations that all users share.
 
+use super::super::Bound;
 use super::super::options::{ITERATIONS_MAX, VUS_MAX};
-use super::{Bound, Demand, Executor, OptionSpec, Options, PlanError, Reader, bounded_options, constant};
+use super::users::{bounded_options, constant};
+use super::{Demand, Executor, OptionSpec, Options, PlanError, Reader};
 
 pub(super) const EXECUTOR: Executor = Executor {
     name: "shared-iterations",

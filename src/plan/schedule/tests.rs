@@ -143,4 +143,44 @@ proptest! {
             prop_assert!((integral - f64::from(k)).abs() < 1e-3, "{} at arrival {}", integral, k);
         }
     }
+
+    #[test]
+    fn a_steered_schedule_keeps_what_was_due_and_follows_the_new_rate_from_then_on(
+        curve in curves(), other in curves(), steers in prop::collection::vec((0u64..30_000, any::<bool>()), 0..5),
+        jitter in prop_oneof![Just(Jitter::None), Just(Jitter::Poisson)], seed in any::<u64>(),
+    ) {
+        let mut schedule = Schedule::new(&arrivals(curve.clone(), jitter), seed, "s");
+        let all = |schedule: &mut Schedule| (0..schedule.count()).map(|k| schedule.due_ns(k)).collect::<Vec<_>>();
+        let mut steers: Vec<(u64, bool)> = steers.into_iter().map(|(ms, is)| (ms * 1_000_000, is)).collect();
+        steers.sort_unstable();
+        for (at_ns, is_other) in steers {
+            let before = all(&mut schedule);
+            let rate = if is_other { &other } else { &curve };
+            schedule.steer(at_ns, &arrivals(rate.clone(), jitter), 0);
+            let after = all(&mut schedule);
+            let kept = before.iter().filter(|due| **due < at_ns).count();
+            prop_assert_eq!(&after[..kept], &before[..kept]);
+            prop_assert!(after[kept..].iter().all(|due| *due >= at_ns && *due < rate.duration_ns()));
+            prop_assert!(after.windows(2).all(|pair| pair[0] <= pair[1]));
+            let wanted: f64 = rate.rest(at_ns).stretches().map(|stretch| stretch.up_to(u64::MAX)).sum();
+            prop_assert!((after.len() as f64 - kept as f64 - wanted).abs() <= 1.0 + 1e-6);
+        }
+    }
+
+    #[test]
+    fn steering_to_the_same_changes_nothing(curve in curves(), at_ms in prop::collection::vec(0u64..30_000, 1..4)) {
+        let mut schedule = Schedule::new(&arrivals(curve.clone(), Jitter::None), 0, "s");
+        let mut at_ms = at_ms;
+        at_ms.sort_unstable();
+        for ms in at_ms {
+            schedule.steer(ms * 1_000_000, &arrivals(curve.clone(), Jitter::None), 0);
+        }
+        let plain = even(curve);
+        // An arrival at the very end or instant may fall to the other side by rounding.
+        prop_assert!((plain.len() as i64 - schedule.count() as i64).abs() <= 1);
+        for k in 0..schedule.count().min(plain.len() as u64) {
+            let (due, plain) = (schedule.due_ns(k), plain[usize::try_from(k).unwrap()]);
+            prop_assert!(due.abs_diff(plain) <= 2_000, "{} beside {}", due, plain);
+        }
+    }
 }
