@@ -18,6 +18,9 @@ use super::vitals::HostUse;
 /// A shorter time than this says nothing of shares: the kernel counts in ticks of 10 ms.
 const SPAN_MIN_NS: u64 = 100_000_000;
 
+/// Nor does the whole of a load that is shorter than this: a tick of steal would be a per cent of it.
+const LOAD_MIN_NS: u64 = 1_000_000_000;
+
 /// A wall clock that moves by this much between two looks was set. Time services slew by 0.5 ms a
 /// second, and step from 128 ms on.
 const STEP_NS: i64 = 100_000_000;
@@ -102,7 +105,11 @@ impl Host {
 
     /// What it came to, over the whole load.
     pub(super) fn finish(self) -> HostUse {
-        let shares = Reading::take(self.epoch, &self.quotas).since(&self.first);
+        let now = Reading::take(self.epoch, &self.quotas);
+        if now.at_ns.saturating_sub(self.first.at_ns) < LOAD_MIN_NS {
+            return self.seen;
+        }
+        let shares = now.since(&self.first);
         HostUse { steal: shares.steal, busy: shares.busy, throttled: shares.throttled, ..self.seen }
     }
 }
@@ -205,7 +212,8 @@ fn port_range(text: &str) -> Option<(u16, u16, u64)> {
 /// minute. The sockets of a machine are many to read: that is done only where half of the ports may be in
 /// use, and until then their number is the bound.
 fn ports_in_use(range: u64) -> Option<u64> {
-    let bound = sockets(&read("/proc/net/sockstat"))?;
+    // Version 6 counts its open ones apart; closed ones are counted together.
+    let bound = sockets(&read("/proc/net/sockstat"))? + sockets(&read("/proc/net/sockstat6")).unwrap_or(0);
     if bound < range / 2 {
         return Some(bound);
     }
@@ -216,7 +224,7 @@ fn ports_in_use(range: u64) -> Option<u64> {
 
 /// TCP sockets of the network namespace, closed ones that still hold their port included.
 fn sockets(sockstat: &str) -> Option<u64> {
-    let line = sockstat.lines().find_map(|line| line.strip_prefix("TCP:"))?;
+    let line = sockstat.lines().find_map(|line| line.strip_prefix("TCP:").or(line.strip_prefix("TCP6:")))?;
     let words: Vec<&str> = line.split_ascii_whitespace().collect();
     let counts = words.chunks_exact(2).filter(|pair| matches!(pair[0], "inuse" | "tw"));
     Some(counts.filter_map(|pair| pair[1].parse::<u64>().ok()).sum())
@@ -250,6 +258,7 @@ mod tests {
         assert_eq!(throttled_ns("usage_usec 5\n"), None);
         assert_eq!(port_range("32768\t60999\n"), Some((32_768, 60_999, 28_232)));
         assert_eq!(port_range("9 8\n"), None);
+        assert_eq!(sockets("TCP6: inuse 3\nUDP6: inuse 2\n"), Some(3));
         assert_eq!(sockets("sockets: used 23\nTCP: inuse 3 orphan 0 tw 9 alloc 5 mem 86\n"), Some(12));
     }
 

@@ -12,6 +12,9 @@ use super::super::event::{Books, Outcome};
 use super::super::vitals::{Gap, HostUse, Seconds};
 use super::{DELIVERED_MIN, Weight};
 
+/// Shares of a shorter time than this are one event or none.
+const SPAN_MIN: Duration = Duration::from_secs(1);
+
 /// The figures of one run.
 #[derive(Debug, Default)]
 pub(super) struct Evidence {
@@ -66,7 +69,7 @@ impl Evidence {
             }
         }
         let waits = outcome.vitals.workers.iter().filter_map(|worker| {
-            let wait = worker.wait.filter(|_| !worker.elapsed.is_zero())?;
+            let wait = worker.wait.filter(|_| worker.elapsed >= SPAN_MIN)?;
             Some(wait.as_secs_f64() / worker.elapsed.as_secs_f64())
         });
         Self {

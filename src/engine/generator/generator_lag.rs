@@ -5,7 +5,7 @@
 //! is what is left: a blocked thread, time stolen by a hypervisor, memory that is read back.
 
 use super::evidence::Evidence;
-use super::{Rule, Weight};
+use super::{Rule, Weight, p99_us};
 use crate::engine::vitals::{LAG_FLOOR_US, SHARE_MAX};
 use crate::units::{format_count, format_latency_us, format_percent};
 
@@ -37,18 +37,21 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn look(evidence: &Evidence) -> Option<(Weight, String)> {
-    // A process that was stopped is late as well, and `generator-stopped` says why.
+    if !evidence.gaps.is_empty() {
+        // A process that was stopped is late as well, and `generator-stopped` says why.
+        return None;
+    }
     let slow = evidence.seconds.slow;
-    if is_slow(evidence) && slow.other > slow.cpu && slow.other > slow.wait && evidence.gaps.is_empty() {
+    if is_slow(evidence) && slow.other > slow.cpu && slow.other > slow.wait {
         return Some((
             Weight::Inconclusive,
             format!("the generator's loop ran late: {}", slow_text(evidence)),
         ));
     }
-    let late = evidence.lag.quantile(0.99).filter(|late| late.value_us >= LAG_HIGH_US)?;
+    let late_us = p99_us(&evidence.lag).filter(|late_us| *late_us >= LAG_HIGH_US)?;
     let text = format!(
         "the generator's loop ran late, p(99) {}: latencies may hold its own delay",
-        format_latency_us(late.value_us as f64)
+        format_latency_us(late_us as f64)
     );
     Some((Weight::Warning, text))
 }

@@ -12,7 +12,7 @@ use crate::units::format_percent;
 
 pub(super) const RULE: Rule = Rule {
     code: "generator-wait",
-    about: "other processes had the generator's cores: it was ready to run and waited",
+    about: "others had the generator's cores: it was ready to run and waited",
     threshold: || {
         format!(
             "a warning from {} of the time on; inconclusive when in {SECONDS_MIN} seconds and {} of them the loop's lag, met twice by a request, was {} of its response time or more",
@@ -23,21 +23,19 @@ pub(super) const RULE: Rule = Rule {
     },
     reason: "on cores of its own a worker waits for less than 1 % of the time; each wait delays whatever is ready, by a turn of the \
              kernel's scheduler (3 to 4 ms), and is measured as latency",
-    advice: "give the generator cores of its own: another machine than the service's, `taskset`, fewer workers than cores",
+    advice: "give the generator cores of its own: another machine than the service's or the demo's, `taskset`, fewer workers than cores",
     look,
 };
 
 fn look(evidence: &Evidence) -> Option<(Weight, String)> {
     let slow = evidence.seconds.slow;
     if is_slow(evidence) && slow.wait > slow.cpu && slow.wait >= slow.other {
-        let text = format!("other processes had the generator's cores: {}", slow_text(evidence));
+        let text = format!("others had the generator's cores: {}", slow_text(evidence));
         return Some((Weight::Inconclusive, text));
     }
     evidence.wait.filter(|wait| *wait >= WAIT_HIGH).map(|wait| {
-        let text = format!(
-            "a worker waited for a core for {} of the time: other processes had it",
-            format_percent(wait)
-        );
+        let text =
+            format!("a worker waited for a core for {} of the time: others had it", format_percent(wait));
         (Weight::Warning, text)
     })
 }

@@ -5,7 +5,7 @@
 //! "queue"`) is late because of the service.
 
 use super::evidence::Evidence;
-use super::{Rule, Weight};
+use super::{Rule, Weight, p99_us};
 use crate::units::{format_latency_us, format_percent};
 
 /// Later than this for one iteration in a hundred.
@@ -30,12 +30,12 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn look(evidence: &Evidence) -> Option<(Weight, String)> {
-    let late = evidence.lateness.quantile(0.99).filter(|late| late.value_us >= LATE_US)?;
+    let late_us = p99_us(&evidence.lateness).filter(|late_us| *late_us >= LATE_US)?;
     let share = evidence.lateness.mean_us()? / evidence.iteration.mean_us()?.max(1.0);
     (share >= SHARE_MIN).then(|| {
         let text = format!(
             "iterations started late, p(99) {}: `http_req_response_time` holds it, `http_req_duration` doesn't",
-            format_latency_us(late.value_us as f64)
+            format_latency_us(late_us as f64)
         );
         (Weight::Warning, text)
     })

@@ -23,6 +23,7 @@ mod socket_memory;
 mod steal;
 mod stopped;
 
+use crate::metrics::Trend;
 use crate::plan::Plan;
 
 use super::event::Outcome;
@@ -93,6 +94,15 @@ pub const RULES: &[Rule] = &[
 /// The share of the load that must have been delivered: DESIGN's 99 %. What a p(99) stands on is not
 /// moved by less than the last hundredth.
 const DELIVERED_MIN: f64 = 0.99;
+
+/// A p(99) of fewer samples is one or two of them, and no report of ours prints it.
+const SAMPLES_P99: u64 = 1_000;
+
+/// The p(99) of a trend that has enough samples for one, in microseconds.
+fn p99_us(trend: &Trend) -> Option<u64> {
+    let late = trend.quantile(0.99).filter(|_| trend.count() >= SAMPLES_P99)?;
+    Some(late.value_us)
+}
 
 /// What the generator has to say against a run, gravest first.
 pub fn accuse(plan: &Plan, outcome: &Outcome) -> Vec<Accusation> {

@@ -300,6 +300,17 @@ fn the_last_line_says_how_it_ended() {
 }
 
 #[test]
+fn an_inconclusive_run_says_why_before_any_figure_and_names_the_rule_at_the_end() {
+    let mut run = Run::new(&[("main", 1, books(9, 0, 0))], &[("checks", "count < 10")]);
+    let gap = crate::engine::Gap { start: Duration::from_secs(2), length: Duration::from_secs(5) };
+    run.outcome.vitals.gaps = vec![gap];
+    let text = run.text();
+    let (first, last) = (text.lines().next().unwrap(), text.lines().last().unwrap());
+    insta::assert_snapshot!(first, @"✗ inconclusive: the generator stood still for 5.00s, 2.00s after the start [generator-stopped]");
+    insta::assert_snapshot!(last, @"✗ inconclusive: generator-stopped; 1 of 1 target doesn't hold; see `runner explain generator-stopped`");
+}
+
+#[test]
 fn many_endpoints_are_cut_to_the_busiest_and_long_names_to_the_width() {
     let mut run = Run::new(&[("main", 1, books(9, 0, 0))], &[]);
     for index in 0..25 {
