@@ -5,6 +5,7 @@
 
 mod check;
 mod demo;
+mod doctor;
 mod editor;
 mod error;
 mod exit;
@@ -52,6 +53,8 @@ enum Command {
     New(new::Arguments),
     /// List what a script can call: all, a module, or a function
     Functions(functions::Arguments),
+    /// Look at this machine as a load generator: what stands in the way, and the command that changes it
+    Doctor(doctor::Arguments),
     /// Serve the sample service (or, with `--null`, a bare server for benches) until interrupted
     Demo(demo::Arguments),
 }
@@ -64,6 +67,7 @@ impl Command {
             Self::Inspect(arguments) => inspect::run(&arguments, terminal),
             Self::New(arguments) => new::run(&arguments, terminal),
             Self::Functions(arguments) => functions::run(&arguments, terminal),
+            Self::Doctor(arguments) => doctor::run(&arguments, terminal),
             Self::Demo(arguments) => demo::run(&arguments, terminal),
         }
     }

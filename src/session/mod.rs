@@ -1,8 +1,9 @@
 //! One script from end to end: read, declare, set by a configuration file and flags, start the demo if asked, look whether the
-//! hosts are there, play, sum up.
+//! hosts are there, play, sum up. Beside it what a machine is good for as a load generator ([`doctor`]).
 
 mod config;
 mod declare;
+pub mod doctor;
 mod error;
 mod preflight;
 mod run;
