@@ -1,6 +1,6 @@
 //! The queue of connections that a listener has not accepted yet.
 
-use super::{Check, Machine, Planned, Seen};
+use super::{Check, Machine, Planned, Seen, rounded_up};
 use crate::units::format_count;
 
 pub(super) const CHECK: Check = Check {
@@ -22,6 +22,6 @@ fn look(machine: &Machine, planned: &Planned) -> Seen {
     if length >= wanted {
         return Seen::good(saw);
     }
-    let size = wanted.max(ORDINARY).next_power_of_two();
+    let size = rounded_up(wanted.max(ORDINARY));
     Seen::look(saw, format!("sudo sysctl -w net.core.somaxconn={size}   # where the service runs"))
 }

@@ -1,6 +1,6 @@
 //! Connection tracking: a full table drops new connections in silence.
 
-use super::{Check, Machine, ORDINARY_USERS, Planned, Seen};
+use super::{Check, Machine, ORDINARY_USERS, Planned, Seen, rounded_up};
 use crate::units::format_count;
 
 pub(super) const CHECK: Check = Check {
@@ -25,7 +25,8 @@ fn look(machine: &Machine, planned: &Planned) -> Seen {
     let saw = format!("{} of {} entries free", format_count(free), format_count(max));
     let wanted = planned.users.unwrap_or(ORDINARY_USERS).saturating_mul(planned.connections());
     let change = |wanted: u64| {
-        let size = used.saturating_add(wanted.saturating_mul(SPARE)).next_power_of_two();
+        let size = used.saturating_add(wanted.saturating_mul(SPARE));
+        let size = rounded_up(size);
         format!("sudo sysctl -w net.netfilter.nf_conntrack_max={size}")
     };
     match planned.users {

@@ -11,17 +11,17 @@ pub(super) const CHECK: Check = Check {
 
 fn look(machine: &Machine, _: &Planned) -> Seen {
     let Some(usable) = machine.cores() else { return Seen::unread("/proc/self/status") };
-    let online = machine.text("/sys/devices/system/cpu/online").and_then(|text| list(&text));
+    let online = machine.word("/sys/devices/system/cpu/online");
+    let count = online.as_deref().and_then(list).map(|online| online.len());
     let usable = usable.len();
-    match online.map(|online| online.len()) {
-        Some(online) if usable < online => Seen::look(
-            format!("{usable} of {online} usable"),
-            format!("taskset -pc 0-{} $$   # this shell; a container: --cpuset-cpus", online - 1),
+    match count.zip(online) {
+        Some((count, online)) if usable < count => Seen::look(
+            format!("{usable} of {count} usable"),
+            format!("taskset -pc {online} $$   # this shell; a container: --cpuset-cpus"),
         ),
-        _ if usable < 2 => Seen::look(
-            "a single one",
-            "lscpu   # a machine with two or more keeps the system off the load's core",
-        ),
+        _ if usable < 2 => {
+            Seen::look("a single one", "lscpu   # a machine with two or more keeps the system off the load's core")
+        }
         _ => Seen::good(format!("{usable}, all usable")),
     }
 }

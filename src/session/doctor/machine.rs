@@ -15,7 +15,7 @@ const BYTES_MAX: u64 = 1 << 20;
 
 /// Where checks look.
 pub struct Machine {
-    read: Box<dyn Fn(&str) -> Option<String>>,
+    pub(super) read: Box<dyn Fn(&str) -> Option<String>>,
     /// What one reading of the monotonic clock costs.
     pub(super) clock_reading_ns: u64,
 }

@@ -53,6 +53,11 @@ pub const CHECKS: &[Check] = &[
 /// Users that a load generator should be ready for where nobody says how many are planned.
 const ORDINARY_USERS: u64 = 10_000;
 
+/// The power of two that a setting is raised to: a round figure with some room.
+fn rounded_up(number: u64) -> u64 {
+    number.checked_next_power_of_two().unwrap_or(u64::MAX)
+}
+
 /// Something of the machine that matters to a load.
 pub struct Check {
     /// Its name, a word or two.

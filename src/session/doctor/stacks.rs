@@ -1,6 +1,6 @@
 //! Guards below the users' stacks: older kernels split a mapping for each.
 
-use super::{Check, Machine, ORDINARY_USERS, Planned, Seen};
+use super::{Check, Machine, ORDINARY_USERS, Planned, Seen, rounded_up};
 use crate::units::format_count;
 
 pub(super) const CHECK: Check = Check {
@@ -34,7 +34,7 @@ fn look(machine: &Machine, planned: &Planned) -> Seen {
     let wanted = planned.users.unwrap_or(ORDINARY_USERS);
     let change = format!(
         "sudo sysctl -w vm.max_map_count={}",
-        (wanted.saturating_mul(2) + OTHERS).next_power_of_two()
+        rounded_up(wanted.saturating_mul(2).saturating_add(OTHERS))
     );
     match planned.users {
         _ if wanted <= users_max => Seen::good(saw),

@@ -27,9 +27,9 @@ fn look(machine: &Machine, _: &Planned) -> Seen {
 /// Steal's share of the time that is no idling, since boot: an idle machine can't be stolen from.
 fn share(stat: &str) -> Option<f64> {
     let line = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
-    let ticks: Vec<u64> = line.split_whitespace().map_while(|word| word.parse().ok()).collect();
+    let ticks: Vec<f64> = line.split_whitespace().map_while(|word| word.parse().ok()).collect();
     // user nice system idle iowait irq softirq steal; guest time is part of user's.
     let [user, nice, system, _, _, irq, softirq, steal, ..] = ticks[..] else { return None };
     let wanted = user + nice + system + irq + softirq + steal;
-    Some(if wanted == 0 { 0.0 } else { steal as f64 / wanted as f64 })
+    Some(if wanted > 0.0 { steal / wanted } else { 0.0 })
 }
