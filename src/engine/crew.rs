@@ -13,10 +13,10 @@ use crate::diagnostic::Diagnostic;
 use crate::fiber::Arena;
 use crate::http::{Alarm, Client, Options};
 use crate::metrics::{Kind, Recorder, SeriesId, TagSet};
-use crate::plan::{Demand, Plan, Scenario, Stripe, Users};
+use crate::plan::{Plan, Scenario, Stripe};
 use crate::script::{Cast, Course, Entry, Failure, Phase, Program, Stage, Vu};
 
-use super::closed::User;
+use super::act::User;
 use super::event::{Books, FAILURES_MAX, FailureKind, ScenarioOutcome, ScriptFailure};
 use super::life::Life;
 
@@ -37,20 +37,43 @@ pub(super) struct Part {
     pub(super) books: Cell<Books>,
     /// Failed iterations that threw.
     pub(super) threw: Cell<u64>,
-    /// Shared iterations that users of this worker have taken.
-    pub(super) taken: Cell<u64>,
-    /// Tasks of users that have not come to their end.
-    pub(super) tasks: Cell<usize>,
     series: IterationSeries,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct IterationSeries {
     iterations: SeriesId,
-    dropped: SeriesId,
+    /// One for each [`Reason`].
+    dropped: [SeriesId; Reason::ALL.len()],
     duration: SeriesId,
     response_time: SeriesId,
     lateness: SeriesId,
+}
+
+/// Why an iteration that the demand asked for never began; the tag `reason`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// All users were busy, and there were as many as there may be.
+    NoFreeVu,
+    /// As many as may wait for a user did.
+    QueueFull,
+    /// The scenario was over, or the run was stopped, before it could begin.
+    NotStarted,
+    /// The user that was hired for it did not come through `on_start`.
+    OnStartFailed,
+}
+
+impl Reason {
+    const ALL: [Reason; 4] = [Reason::NoFreeVu, Reason::QueueFull, Reason::NotStarted, Reason::OnStartFailed];
+
+    fn tag(self) -> &'static str {
+        match self {
+            Reason::NoFreeVu => "no_free_vu",
+            Reason::QueueFull => "queue_full",
+            Reason::NotStarted => "not_started",
+            Reason::OnStartFailed => "on_start_failed",
+        }
+    }
 }
 
 /// When an iteration was due, began and ended.
@@ -63,11 +86,6 @@ pub(super) struct Span {
 }
 
 impl Part {
-    pub(super) fn users(&self) -> &Users {
-        let Demand::Users(users) = &self.scenario.demand;
-        users
-    }
-
     /// Changes the books.
     pub(super) fn book(&self, change: impl FnOnce(&mut Books)) {
         let mut books = self.books.get();
@@ -92,7 +110,7 @@ pub(super) struct Crew {
     client_options: Options,
     /// Users that exist now, by id.
     roster: RefCell<BTreeMap<u64, Rc<Life>>>,
-    /// Tasks of users that have not come to their end.
+    /// Tasks of drivers that have not come to their end.
     pub(super) tasks: Cell<usize>,
     pub(super) all_done: Notify,
     /// The most users at once since [`Crew::take_most`].
@@ -174,7 +192,7 @@ impl Crew {
     }
 
     /// A new user, on the roster until [`Crew::dismiss`], with the alarm that cuts it and its time.
-    pub(super) fn hire(&self, part: &Part, user: &User, deadline: (Rc<dyn Alarm>, u64)) -> Rc<Life> {
+    pub(super) fn hire(&self, part: &Part, user: User, deadline: (Rc<dyn Alarm>, u64)) -> Rc<Life> {
         let clock = self.stage.clock();
         let client =
             Client::new(Rc::clone(clock), Rc::clone(self.stage.network()), self.client_options.clone());
@@ -251,13 +269,11 @@ impl Crew {
         });
     }
 
-    /// Books iterations that the demand asked for and that never began.
-    pub(super) fn drop_iterations(&self, part: &Part, count: u64) {
-        part.book(|books| {
-            books.scheduled += count;
-            books.dropped += count;
-        });
-        self.stage.recorder().with(|recorder| recorder.add(part.series.dropped, count as f64));
+    /// Books iterations that are booked as scheduled and never began.
+    pub(super) fn drop_iterations(&self, part: &Part, count: u64, reason: Reason) {
+        part.book(|books| books.dropped += count);
+        let series = part.series.dropped[reason as usize];
+        self.stage.recorder().with(|recorder| recorder.add(series, count as f64));
     }
 
     /// Keeps a failure of the script. `None`: the engine stopped the user, which is no failure.
@@ -338,12 +354,11 @@ fn part(means: &Means, plan: &Plan, scenario: &Scenario, shard: usize, first_id:
     });
     let base_url = scenario.base_url.as_deref().or(plan.base_url.as_deref());
     let start_ns = u64::try_from(scenario.start_time.as_nanos()).unwrap_or(u64::MAX);
-    let Demand::Users(users) = &scenario.demand;
     let course = Course {
         executor: scenario.executor.as_str().into(),
         run_start_ns: means.start_ns,
         start_ns: means.start_ns.saturating_add(start_ns),
-        users: users.clone(),
+        demand: scenario.demand.clone(),
         first_id,
         seed: means.seed,
     };
@@ -357,20 +372,20 @@ fn part(means: &Means, plan: &Plan, scenario: &Scenario, shard: usize, first_id:
         cast,
         books: Cell::default(),
         threw: Cell::default(),
-        taken: Cell::default(),
-        tasks: Cell::default(),
         series,
     }
 }
 
 fn iteration_series(recorder: &mut Recorder, tags: &TagSet) -> IterationSeries {
-    let mut series = |name: &str| {
+    let mut tagged = |name: &str, tags: &TagSet| {
         let (metric, _): (_, Kind) = recorder.metric(name).expect("a built-in metric");
         recorder.series(metric, tags)
     };
+    let dropped = Reason::ALL.map(|reason| tagged("dropped_iterations", &tags.with("reason", reason.tag())));
+    let mut series = |name: &str| tagged(name, tags);
     IterationSeries {
+        dropped,
         iterations: series("iterations"),
-        dropped: series("dropped_iterations"),
         duration: series("iteration_duration"),
         response_time: series("iteration_response_time"),
         lateness: series("iteration_lateness"),

@@ -1,6 +1,6 @@
 //! One life of a virtual user, from `on_start` to `on_stop`, and the deadline that stands over it.
 //!
-//! The fiber plays, the guard ([`super::closed`]) watches, and both change the state:
+//! The fiber plays, the guard ([`super::act`]) watches, and both change the state:
 //!
 //! | state    | event                        | next     | deadline from then on                 |
 //! |----------|------------------------------|----------|---------------------------------------|

@@ -15,7 +15,7 @@ use crate::http::Client;
 use crate::plan::Plan;
 use crate::script::{Cast, DEPTH_MAX, Failure, Phase, Program, Stage, Turn, Vu, is_deeper_than, to_json};
 
-use super::closed::panicked;
+use super::act::panicked;
 use super::crew::client_options;
 use super::life::LEAK_NS;
 use super::message::{Command, Ended};

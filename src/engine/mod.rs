@@ -4,10 +4,12 @@
 //! and joins what they record; a worker shares nothing hot with another. Whoever watches is an
 //! [`Observer`], whoever stops has a [`Control`].
 
+mod act;
 mod aggregator;
 mod closed;
 mod control;
 mod crew;
+mod driver;
 mod error;
 mod event;
 mod life;

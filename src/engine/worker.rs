@@ -21,8 +21,9 @@ use crate::http::Clock;
 use crate::metrics::{Recorder, SeriesId, Snapshot, TagSet};
 use crate::script::{LogLine, Phase, Program, Stage, Timeouts, freeze, from_json};
 
-use super::closed::{self, panic_text};
+use super::act::panic_text;
 use super::crew::{Crew, Means};
+use super::driver;
 use super::lifecycle::Hook;
 use super::message::{Command, Done, Ended, Report};
 use super::timer::{Epoch, Timer};
@@ -183,7 +184,7 @@ impl Worker {
         let alarm = timer.alarm();
         alarm.set(start_ns);
         poll_fn(|context| alarm.poll_due(context)).await;
-        closed::start(&crew);
+        driver::start(&crew);
         let mut number = 1;
         loop {
             let due_ns = start_ns + number * SECOND_NS;

@@ -1,16 +1,18 @@
 //! What an executor asks of the engine, as data: the engine knows demands and no executor's name.
 
-use super::Curve;
+use super::{Curve, RateCurve};
 use crate::units::{duration_text, format_count, format_duration};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The load of a scenario.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Demand {
-    /// Users that loop (the closed model); arrivals will stand beside it.
+    /// Users that loop (the closed model).
     Users(Users),
+    /// Iterations that start at given times, whoever runs them (the open model).
+    Arrivals(Arrivals),
 }
 
 /// Users that run one iteration after another.
@@ -35,43 +37,103 @@ pub enum Bound {
     PerUser(u64),
 }
 
+/// Iterations that are due at given times, and the users that run them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Arrivals {
+    /// How many iterations start a second at each instant.
+    pub rate: RateCurve,
+    /// How they are spread within it.
+    pub jitter: Jitter,
+    /// Users that are there before the scenario starts, all shards together.
+    pub pre_allocated_vus: u64,
+    /// The most users there may be; they are hired by need. Arrival k is run by the owner of user k mod this.
+    pub vus_max: u64,
+    /// What becomes of an arrival that finds no free user.
+    pub when_busy: WhenBusy,
+}
+
+/// How arrivals are spread within their rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Jitter {
+    /// Evenly.
+    #[default]
+    None,
+    /// At random, as independent clients come; each thousand of them keeps to its time.
+    Poisson,
+}
+
+/// What becomes of an arrival that finds all users busy, and none left to hire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenBusy {
+    /// It is dropped.
+    Drop,
+    /// It waits, and starts late; beyond so many that wait it is dropped.
+    Queue {
+        /// The most that wait, all shards together.
+        queue_max: u64,
+    },
+}
+
 impl Demand {
     /// How long it lasts at most, without its graceful stop.
     pub fn duration(&self) -> Duration {
-        let Demand::Users(users) = self;
-        users.curve.duration()
+        match self {
+            Demand::Users(users) => users.curve.duration(),
+            Demand::Arrivals(arrivals) => arrivals.rate.duration(),
+        }
     }
 
     /// The most users that exist at one instant.
     pub fn peak(&self) -> u64 {
-        let Demand::Users(users) = self;
-        users.curve.peak()
+        match self {
+            Demand::Users(users) => users.curve.peak(),
+            Demand::Arrivals(arrivals) => arrivals.vus_max,
+        }
     }
 
     /// How many iterations it runs, where that is known beforehand.
     pub fn iterations(&self) -> Option<u64> {
-        let Demand::Users(users) = self;
-        users.bound.map(|bound| match bound {
-            Bound::Shared(total) => total,
-            Bound::PerUser(each) => each.saturating_mul(users.curve.peak()),
-        })
+        match self {
+            Demand::Users(users) => users.bound.map(|bound| match bound {
+                Bound::Shared(total) => total,
+                Bound::PerUser(each) => each.saturating_mul(users.curve.peak()),
+            }),
+            Demand::Arrivals(arrivals) => Some(arrivals.rate.arrivals()),
+        }
     }
 
-    /// As text for people: `10 VUs for 30s`.
+    /// As text for people: `10 VUs for 30s`, `200/s for 1m, up to 10,000 VUs`.
     pub fn describe(&self) -> String {
-        let Demand::Users(users) = self;
-        let (peak, duration) = (users.curve.peak(), format_duration(users.curve.duration()));
+        match self {
+            Demand::Users(users) => users.describe(),
+            Demand::Arrivals(arrivals) => arrivals.describe(),
+        }
+    }
+}
+
+impl Users {
+    fn describe(&self) -> String {
+        let (peak, duration) = (self.curve.peak(), format_duration(self.curve.duration()));
         let vus = count(peak, "VU");
-        match users.bound {
+        match self.bound {
             Some(Bound::Shared(total)) => {
                 format!("{} shared by {vus}, at most {duration}", count(total, "iteration"))
             }
             Some(Bound::PerUser(each)) => {
                 format!("{} for each of {vus}, at most {duration}", count(each, "iteration"))
             }
-            None if users.curve.is_constant() => format!("{vus} for {duration}"),
+            None if self.curve.is_constant() => format!("{vus} for {duration}"),
             None => format!("up to {vus} for {duration}"),
         }
+    }
+}
+
+impl Arrivals {
+    fn describe(&self) -> String {
+        let (rate, duration) = (self.rate.describe(), format_duration(self.rate.duration()));
+        format!("{rate} for {duration}, up to {}", count(self.vus_max, "VU"))
     }
 }
 

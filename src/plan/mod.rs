@@ -12,8 +12,10 @@ mod flow;
 pub mod options;
 mod overrides;
 mod param;
+mod rate_curve;
 mod run_options;
 mod scenario;
+mod schedule;
 mod stripe;
 mod target;
 mod think;
@@ -21,7 +23,7 @@ mod validate;
 mod verdict;
 
 pub use curve::{Curve, Interval, Stage};
-pub use demand::{Bound, Demand, Users};
+pub use demand::{Arrivals, Bound, Demand, Jitter, Users, WhenBusy};
 pub use error::PlanError;
 pub use executor::{COMMON_OPTIONS, EXECUTORS, Executor};
 pub use flow::{Choice, Flow, WEIGHT_MAX, Weighted};
@@ -31,8 +33,10 @@ pub use param::{
     Given, GivenParams, PARAM_VARIABLE, Param, ParamError, ParamKind, ParamRules, ParamSource, ParamValue,
     param_value,
 };
+pub use rate_curve::{RateCurve, RateStage};
 pub use run_options::{RUN_OPTIONS, RunDefaults, RunOptions};
 pub use scenario::Scenario;
+pub use schedule::Schedule;
 pub use stripe::Stripe;
 pub use target::{Aggregate, Expression, Operator, Quantity, Target, TargetError, TargetOptions, WINDOW_MAX};
 pub use think::Think;

@@ -222,9 +222,10 @@ impl Overrides {
 
 /// Another number of users, where it is constant anyway: all else stays as the script says.
 fn change_users(scenario: &mut Scenario, vus: u64) -> Result<(), PlanError> {
-    let Demand::Users(users) = &mut scenario.demand;
+    let alone = || PlanError::VusAlone { scenario: scenario.name.clone() };
+    let Demand::Users(users) = &mut scenario.demand else { return Err(alone()) };
     if !users.curve.is_constant() {
-        return Err(PlanError::VusAlone { scenario: scenario.name.clone() });
+        return Err(alone());
     }
     // The executors know the limits: `constant-vus` checks the number of users, as all do.
     let checked = Shortcut { vus: Some(vus), ..Shortcut::default() }.options(Spelling::Flag)?;

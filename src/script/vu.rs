@@ -18,7 +18,7 @@ use super::state::State;
 use crate::diagnostic::Position;
 use crate::http::{Alarm, Client, Endpoint};
 use crate::metrics::{Recorder, Symbol, TagSet};
-use crate::plan::Users;
+use crate::plan::Demand;
 
 /// Parsed URLs that a scenario keeps on one worker. URLs made of random numbers go past it and are
 /// parsed each time.
@@ -81,8 +81,8 @@ pub struct Course {
     pub run_start_ns: u64,
     /// When the scenario starts, on the worker's clock.
     pub start_ns: u64,
-    /// How many users, and for how long.
-    pub users: Users,
+    /// How much load, and for how long.
+    pub demand: Demand,
     /// The id of its first user.
     pub first_id: u64,
     /// The run's seed, which the script itself may have set.

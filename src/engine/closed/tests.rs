@@ -1,18 +1,10 @@
-//! Numbers of iterations by index, deadlines, and fibers that panic or never end.
-
-use std::collections::BTreeMap;
-use std::sync::Arc;
+//! Numbers of iterations by index, and deadlines.
 
 use proptest::prelude::*;
 
-use super::super::crew::Means;
-use super::super::timer::{Epoch, Timer};
+use super::super::act::tests::{block_on, crew};
 use super::*;
-use crate::diagnostic::Source;
-use crate::fiber::Current;
-use crate::http::Clock;
-use crate::metrics::Recorder;
-use crate::script::{Level, Outside, Program, Stage};
+use crate::plan::Demand;
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -23,15 +15,14 @@ fn numbers(shards: usize, users: u64, bound: Option<Bound>, fast: u64, rounds: u
     for shard in 0..shards {
         let share = Share { stripe: &stripe, shard, peak: users };
         let taken = Cell::new(0);
-        let own: Vec<User> = stripe
-            .owned(shard, users)
-            .map(|index| User { number: index + 1, life: 0, begun: Rc::default() })
-            .collect();
+        let own: Vec<(u64, Cell<u64>)> =
+            stripe.owned(shard, users).map(|index| (index + 1, Cell::new(0))).collect();
         for _ in 0..rounds {
-            for user in &own {
-                let turns = if user.number % 2 == 0 { fast } else { 1 };
+            for (number, begun) in &own {
+                let turns = if number % 2 == 0 { fast } else { 1 };
                 for _ in 0..turns {
-                    numbers.extend(next_iteration(share, bound, user, &taken));
+                    let turns = Turns { number: *number, begun };
+                    numbers.extend(next_iteration(share, bound, turns, &taken));
                 }
             }
         }
@@ -62,95 +53,28 @@ fn numbers_without_a_bound_go_by_user_and_not_by_worker() {
     assert_eq!(numbers(2, 3, None, 2, 4), numbers(5, 3, None, 2, 4));
 }
 
-/// The crew of a worker that is alone; it needs a runtime.
-fn crew(script: &str) -> (Rc<Crew>, Rc<Timer>) {
-    let timer = Timer::start(Epoch::now()).unwrap();
-    let outside =
-        Outside { env: Arc::new(BTreeMap::new()), seed: 7, log_level: Level::Info, ..Outside::default() };
-    let clock = Rc::clone(&timer) as Rc<dyn Clock>;
-    let stage = Stage::new(Rc::new(Current::default()), clock, outside, |_| {});
-    let source = Arc::new(Source { name: "test.rhai".into(), text: script.into() });
-    let (program, plan) = Program::load(&source, &stage).unwrap();
-    stage.set_recorder(Recorder::new(&[]));
-    let means = Means {
-        program: Rc::new(program),
-        stage,
-        worker: 0,
-        workers: 1,
-        start_ns: 0,
-        data: Dynamic::UNIT,
-        seed: 7,
-        abort: Box::new(|_| {}),
-    };
-    (Crew::new(&plan, means).unwrap(), timer)
-}
-
-fn block_on(work: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
-    tokio::task::LocalSet::new().block_on(&runtime, work);
-}
-
-fn ramping(ramp_down: &str, graceful_stop: &str) -> Rc<Part> {
+fn ramping(ramp_down: &str, graceful_stop: &str) -> Band {
     let script = format!(
         "scenario(\"s\", #{{ executor: \"ramping-vus\", stages: [\"10s:5\"], flow: || (), \
             graceful_ramp_down: \"{ramp_down}\", graceful_stop: \"{graceful_stop}\" }});"
     );
     let mut part = None;
     block_on(async { part = Some(Rc::clone(&crew(&script).0.parts[0])) });
-    part.unwrap()
+    let part: Rc<Part> = part.unwrap();
+    let Demand::Users(users) = part.scenario.demand.clone() else { panic!("no users") };
+    Band { part, users, taken: Cell::new(0), left: Cell::new(0) }
 }
 
 #[test]
 fn the_deadline_is_that_of_the_ramp_or_of_the_scenario() {
     let hold =
         |until: u64| Hold { start_ns: 0, until_ns: until * SECOND_NS, scenario_end_ns: 10 * SECOND_NS };
-    let part = ramping("3s", "5s");
-    assert_eq!(hold(10).deadline_ns(&part), 15 * SECOND_NS, "the scenario is over");
-    assert_eq!(hold(4).deadline_ns(&part), 7 * SECOND_NS, "ramped down");
-    assert_eq!(hold(9).deadline_ns(&part), 12 * SECOND_NS);
-    let part = ramping("30s", "5s");
-    assert_eq!(hold(4).deadline_ns(&part), 15 * SECOND_NS, "never past the scenario's own stop");
-    let part = ramping("0s", "0s");
-    assert_eq!((hold(4).deadline_ns(&part), hold(10).deadline_ns(&part)), (4 * SECOND_NS, 10 * SECOND_NS));
-}
-
-#[test]
-fn a_panic_on_a_fiber_is_a_bug_with_our_version_and_the_books_balance() {
-    block_on(async {
-        let (crew, timer) = crew("fn flow() {}");
-        let part = &crew.parts[0];
-        let user = User { number: 1, life: 0, begun: Rc::default() };
-        let life = crew.hire(part, &user, (timer.alarm(), u64::MAX - 1));
-        part.book(|books| (books.scheduled, books.started) = (1, 1));
-        life.in_iteration.set(true);
-        let fiber = Fiber::new(&crew.arena, crew.stage.current(), || panic!("boom")).unwrap();
-        guard(&crew, part, &life, Turn::new(&crew.stage, &life.vu, fiber)).await;
-        let bugs = crew.bugs();
-        assert_eq!((bugs.len(), bugs[0].0.code), (1, Code::Bug));
-        let expected = format!("runner {} panicked: boom", env!("CARGO_PKG_VERSION"));
-        assert_eq!(bugs[0].0.message, expected);
-        let books = part.books.get();
-        assert!(books.balance() && books.failed == 1, "{books:?}");
-    });
-}
-
-#[test]
-fn a_fiber_that_does_not_end_is_leaked_and_its_iteration_interrupted() {
-    block_on(async {
-        let (crew, timer) = crew("fn flow() {}");
-        tokio::task::spawn_local(Rc::clone(&timer).run());
-        let part = &crew.parts[0];
-        let user = User { number: 1, life: 0, begun: Rc::default() };
-        let life = crew.hire(part, &user, (timer.alarm(), 0));
-        part.book(|books| (books.scheduled, books.started) = (1, 1));
-        life.in_iteration.set(true);
-        let current = Rc::clone(crew.stage.current());
-        // It waits for good, and doesn't look whether it was told to end.
-        let deaf = move || current.wait(std::future::pending::<()>(), || false).unwrap();
-        let fiber = Fiber::new(&crew.arena, crew.stage.current(), deaf).unwrap();
-        guard(&crew, part, &life, Turn::new(&crew.stage, &life.vu, fiber)).await;
-        let books = part.books.get();
-        assert_eq!((crew.leaked.get(), books.interrupted), (1, 1));
-        assert!(books.balance() && crew.bugs().is_empty());
-    });
+    let band = ramping("3s", "5s");
+    assert_eq!(hold(10).deadline_ns(&band), 15 * SECOND_NS, "the scenario is over");
+    assert_eq!(hold(4).deadline_ns(&band), 7 * SECOND_NS, "ramped down");
+    assert_eq!(hold(9).deadline_ns(&band), 12 * SECOND_NS);
+    let band = ramping("30s", "5s");
+    assert_eq!(hold(4).deadline_ns(&band), 15 * SECOND_NS, "never past the scenario's own stop");
+    let band = ramping("0s", "0s");
+    assert_eq!((hold(4).deadline_ns(&band), hold(10).deadline_ns(&band)), (4 * SECOND_NS, 10 * SECOND_NS));
 }

@@ -455,7 +455,7 @@ fn the_stop_is_a_level_that_no_script_can_swallow() {
 fn a_worker_whose_thread_ends_early_is_reported() {
     // More users than there is address space for stacks.
     let mut job = job("fn flow() {}", 2);
-    let crate::plan::Demand::Users(users) = &mut job.plan.scenarios[0].demand;
+    let crate::plan::Demand::Users(users) = &mut job.plan.scenarios[0].demand else { panic!("no users") };
     users.curve = crate::plan::Curve::constant(1 << 40, Duration::from_secs(1));
     let error = run(job, &Control::default(), &mut Recording::default()).unwrap_err();
     assert!(matches!(error, EngineError::Stacks(_)), "{error}");

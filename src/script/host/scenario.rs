@@ -9,7 +9,7 @@ use super::super::error::HostError;
 use super::super::registry::Registry;
 use super::super::stage::Stage;
 use super::super::vu::{Course, Vu};
-use crate::plan::Bound;
+use crate::plan::{Bound, Demand, Users};
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
@@ -87,12 +87,12 @@ pub(super) fn register(registry: &mut Registry<'_>) {
     registry
         .define(
             "scenario::users()",
-            "how many virtual users its schedule wants now, on all workers together",
+            "how many virtual users its schedule wants now, on all workers together; where iterations arrive at a rate, the most there may be",
             move || -> Outcome<INT> {
                 let now_ns = stage.clock().now_ns();
                 with(&stage, "scenario::users", |_, course| {
                     let into_ns = now_ns.saturating_sub(course.start_ns);
-                    INT::try_from(course.users.curve.users_at(into_ns)).unwrap_or(INT::MAX)
+                    INT::try_from(users_at(&course.demand, into_ns)).unwrap_or(INT::MAX)
                 })
             },
         )
@@ -118,11 +118,24 @@ fn with<R>(stage: &Stage, function: &str, read: impl FnOnce(&Vu, &Course) -> R) 
     Ok(read(&vu, course))
 }
 
+/// The users that a schedule wants; arrivals want as many as they need, up to a number.
+fn users_at(demand: &Demand, into_ns: u64) -> u64 {
+    match demand {
+        Demand::Users(users) => users.curve.users_at(into_ns),
+        Demand::Arrivals(arrivals) if into_ns < arrivals.rate.duration_ns() => arrivals.vus_max,
+        Demand::Arrivals(_) => 0,
+    }
+}
+
 fn progress(vu: &Vu, course: &Course, now_ns: u64) -> f64 {
-    let (done, all) = match course.users.bound {
-        Some(Bound::Shared(total)) => (vu.scenario_iteration.get().unwrap_or(0), total),
-        Some(Bound::PerUser(each)) => (vu.iteration.get(), each),
-        None => (now_ns.saturating_sub(course.start_ns), course.users.curve.duration_ns()),
+    let elapsed_ns = now_ns.saturating_sub(course.start_ns);
+    let (done, all) = match &course.demand {
+        Demand::Users(Users { bound: Some(Bound::Shared(total)), .. }) => {
+            (vu.scenario_iteration.get().unwrap_or(0), *total)
+        }
+        Demand::Users(Users { bound: Some(Bound::PerUser(each)), .. }) => (vu.iteration.get(), *each),
+        Demand::Users(Users { curve, bound: None, .. }) => (elapsed_ns, curve.duration_ns()),
+        Demand::Arrivals(arrivals) => (elapsed_ns, arrivals.rate.duration_ns()),
     };
     if all == 0 { 1.0 } else { (done as f64 / all as f64).min(1.0) }
 }

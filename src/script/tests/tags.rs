@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Cast, Failure, Play, Symbol, TagSet, flow, refusal};
 use crate::metrics::Value;
-use crate::plan::{Bound, Curve, Users};
+use crate::plan::{Bound, Curve, Demand, Users};
 use crate::script::Course;
 
 fn total(play: &Play, selector: &str) -> Option<u64> {
@@ -106,7 +106,7 @@ fn cast(bound: Option<Bound>) -> std::rc::Rc<Cast> {
         executor: "constant-vus".into(),
         run_start_ns: 0,
         start_ns: 1_000_000_000,
-        users,
+        demand: Demand::Users(users),
         first_id: 1,
         seed: 7,
     };

@@ -1,0 +1,214 @@
+//! What a user does on its fiber, as blocking code, whichever driver wants it: `on_start`, iterations, `on_stop`.
+//!
+//! Around it [`live`] holds the deadline, see [`Life`]; a fiber that won't end is leaked, which is a bug to
+//! report.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+
+use rand::RngExt;
+use rhai::{Dynamic, Scope};
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::fiber::Fiber;
+use crate::http::Alarm;
+use crate::plan::Flow;
+use crate::script::{Entry, Failure, Turn, Vu};
+
+use super::crew::{Crew, Part, Span};
+use super::event::FailureKind;
+use super::life::Life;
+
+/// Which user of its scenario.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct User {
+    /// From 1.
+    pub(super) number: u64,
+    /// Which of its lives, from 0: one for each time that it is wanted.
+    pub(super) life: u64,
+}
+
+/// A user's life on its fiber.
+pub(super) struct Act<'a> {
+    pub(super) crew: &'a Crew,
+    pub(super) part: &'a Part,
+    pub(super) life: &'a Life,
+    scope: Scope<'a>,
+}
+
+/// One life of a user, from `on_start` to `on_stop`, on a fiber of its own. `work` is what it does in between;
+/// it is told how long `on_start` took, and left out if that failed.
+pub(super) async fn live(
+    crew: &Rc<Crew>,
+    part: &Rc<Part>,
+    user: User,
+    deadline: (&Rc<dyn Alarm>, u64),
+    work: impl FnOnce(&mut Act<'_>, u64) + 'static,
+) {
+    let life = crew.hire(part, user, (Rc::clone(deadline.0), deadline.1));
+    let body = {
+        let (crew, part, life) = (Rc::clone(crew), Rc::clone(part), Rc::clone(&life));
+        move || Act { crew: &crew, part: &part, life: &life, scope: Scope::new() }.play(work)
+    };
+    match Fiber::new(&crew.arena, crew.stage.current(), body) {
+        Ok(fiber) => guard(crew, part, &life, Turn::new(&crew.stage, &life.vu, fiber)).await,
+        Err(error) => crew.report_bug(Diagnostic::new(
+            Code::Other,
+            format!("no stack for a virtual user of scenario `{}`: {error}", part.scenario.name),
+        )),
+    }
+    deadline.0.clear();
+    crew.dismiss(&life.vu);
+}
+
+/// Polls a user's fiber to its end; a deadline or a stop makes it end.
+pub(super) async fn guard(crew: &Crew, part: &Part, life: &Life, turn: Turn<Fiber<()>>) {
+    let mut turn = pin!(turn);
+    let ended = poll_fn(|context| {
+        loop {
+            life.resumed.set(life.resumed.get() + 1);
+            if let Poll::Ready(ended) = turn.as_mut().poll(context) {
+                return Poll::Ready(Some(ended));
+            }
+            if crew.is_leaving() {
+                return Poll::Ready(None);
+            }
+            let due = life.deadline.poll_due(context).is_ready();
+            let stop = crew.is_stopping() && life.is_playing();
+            if !due && !stop {
+                return Poll::Pending;
+            }
+            if !life.cut(crew.stage.clock().now_ns()) {
+                crew.leaked.set(crew.leaked.get() + 1);
+                return Poll::Ready(None);
+            }
+        }
+    })
+    .await;
+    // What began is booked, whatever became of the fiber.
+    let cut_short = life.in_iteration.replace(false);
+    match ended {
+        Some(Ok(())) => {}
+        Some(Err(panic)) => {
+            part.book(|books| books.failed += u64::from(cut_short));
+            crew.report_bug(panicked(&*panic));
+        }
+        None => part.book(|books| books.interrupted += u64::from(cut_short)),
+    }
+}
+
+/// What a panic says, as a bug to report.
+pub(super) fn panicked(panic: &(dyn std::any::Any + Send)) -> Diagnostic {
+    let text = panic_text(panic);
+    Diagnostic::new(Code::Bug, format!("runner {} panicked: {text}", env!("CARGO_PKG_VERSION")))
+        .hint("this is a bug: please report it with the script")
+}
+
+/// The words of a panic.
+pub(super) fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic without words")
+}
+
+impl Act<'_> {
+    fn play(mut self, work: impl FnOnce(&mut Self, u64)) {
+        let (crew, vu) = (self.crew, &self.life.vu);
+        let mut took_ns = 0;
+        let mut is_started = true;
+        if let Some(on_start) = &crew.on_start {
+            let start_ns = self.now_ns();
+            if let Err(failure) = crew.program.call(vu, on_start, &crew.data, &mut self.scope) {
+                is_started = false;
+                if crew.note(self.part, failure) == Some(FailureKind::Threw) {
+                    self.part.threw.set(self.part.threw.get() + 1);
+                }
+            }
+            took_ns = self.now_ns().saturating_sub(start_ns);
+        }
+        if is_started {
+            work(&mut self, took_ns);
+        }
+        let _ = vu.take_ending();
+        if let Some(on_stop) = crew.on_stop.as_ref().filter(|_| !crew.is_leaving()) {
+            let graceful_ns = nanoseconds(self.part.scenario.graceful_stop);
+            self.life.begin_on_stop(self.now_ns(), graceful_ns, crew.is_stopping());
+            if let Err(failure) = crew.program.call(vu, on_stop, &crew.data, &mut self.scope) {
+                crew.note(self.part, failure);
+            }
+        }
+    }
+
+    pub(super) fn now_ns(&self) -> u64 {
+        self.crew.stage.clock().now_ns()
+    }
+
+    /// Runs iteration `number` of the scenario, which was due at `due_ns` and is booked as scheduled, and gives
+    /// the time of its end; `None` when the user ends with it.
+    pub(super) fn iterate(&mut self, number: u64, due_ns: u64, start_ns: u64) -> Option<u64> {
+        let (crew, part, vu) = (self.crew, self.part, &self.life.vu);
+        vu.scenario_iteration.set(Some(number));
+        vu.lateness_ns.set(start_ns.saturating_sub(due_ns));
+        part.book(|books| books.started += 1);
+        self.life.in_iteration.set(true);
+        let result = crew.program.call(vu, entry(part, vu), &crew.data, &mut self.scope);
+        let end_ns = self.now_ns();
+        vu.iteration.set(vu.iteration.get() + 1);
+        self.life.in_iteration.set(false);
+        settle(crew, part, result, Span { due_ns, start_ns, end_ns }).then_some(end_ns)
+    }
+
+    /// Between two iterations: lets the others run, and gives the time after that.
+    pub(super) fn breathe(&self, now_ns: u64) -> u64 {
+        let resumed = self.life.resumed.get();
+        self.crew.stage.breathe();
+        // Where others ran meanwhile the next iteration starts late, and doesn't last longer.
+        if self.life.resumed.get() == resumed { now_ns } else { self.now_ns() }
+    }
+
+    /// Waits until `at_ns`; false when the user was told to end meanwhile.
+    pub(super) fn pause(&self, at_ns: u64) -> bool {
+        let vu = &self.life.vu;
+        vu.alarm.set(at_ns);
+        let due = poll_fn(|context| vu.alarm.poll_due(context));
+        let waited = self.crew.stage.current().wait(due, || vu.is_ending());
+        vu.alarm.clear();
+        waited.is_ok()
+    }
+}
+
+/// What an iteration calls.
+fn entry<'a>(part: &'a Part, vu: &Vu) -> &'a Entry {
+    match &part.scenario.flow {
+        Flow::Weighted(weighted) => &part.entries[weighted.pick_index(vu.rng.borrow_mut().random())],
+        _ => &part.entries[0],
+    }
+}
+
+/// Books an iteration that ended; false when the user ends with it.
+fn settle(crew: &Crew, part: &Part, result: Result<Dynamic, Failure>, span: Span) -> bool {
+    let Err(failure) = result else {
+        crew.record(part, span);
+        part.book(|books| books.ok += 1);
+        return true;
+    };
+    let Some(kind) = crew.note(part, failure) else {
+        part.book(|books| books.interrupted += 1);
+        return false;
+    };
+    crew.record(part, span);
+    part.book(|books| books.failed += 1);
+    if kind == FailureKind::Threw {
+        part.threw.set(part.threw.get() + 1);
+    }
+    true
+}
+
+/// A duration on the worker's clock.
+pub(super) fn nanoseconds(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+pub(super) mod tests;
