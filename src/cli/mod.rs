@@ -3,6 +3,7 @@
 //! stdout is data, stderr is talk. A subcommand is a variant of `Command`, its arm in
 //! `Command::run`, and a file. `runner SCRIPT` is `runner run SCRIPT`.
 
+mod calibrate;
 mod check;
 mod demo;
 mod doctor;
@@ -13,6 +14,7 @@ mod functions;
 mod inspect;
 mod new;
 mod progress;
+mod results;
 mod run;
 mod script;
 mod signals;
@@ -53,6 +55,8 @@ enum Command {
     New(new::Arguments),
     /// List what a script can call: all, a module, or a function
     Functions(functions::Arguments),
+    /// Measure what this machine gives as a load generator: its top rate and its noise floor
+    Calibrate(calibrate::Arguments),
     /// Look at this machine as a load generator: what stands in the way, and the command that changes it
     Doctor(doctor::Arguments),
     /// Serve the sample service (or, with `--null`, a bare server for benches) until interrupted
@@ -67,6 +71,7 @@ impl Command {
             Self::Inspect(arguments) => inspect::run(&arguments, terminal),
             Self::New(arguments) => new::run(&arguments, terminal),
             Self::Functions(arguments) => functions::run(&arguments, terminal),
+            Self::Calibrate(arguments) => calibrate::run(&arguments, terminal),
             Self::Doctor(arguments) => doctor::run(&arguments, terminal),
             Self::Demo(arguments) => demo::run(&arguments, terminal),
         }

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use super::CliError;
 use super::exit;
 use super::progress::{Progress, print_header};
+use super::results::ResultsArguments;
 use super::script::{LoadArguments, Script, ScriptArguments};
 use super::signals::Signals;
 use super::terminal::{self, Terminal};
@@ -25,14 +26,31 @@ pub(super) struct Arguments {
     /// No progress, no heading: the summary alone
     #[arg(short, long)]
     quiet: bool,
-    /// Worker threads; one a core by default
-    #[arg(long, env = "RUNNER_WORKERS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    workers: Option<u16>,
+    #[command(flatten)]
+    workers: WorkersArgument,
+    #[command(flatten)]
+    results: ResultsArguments,
     /// Start the load without looking whether the hosts are there
     #[arg(long)]
     no_preflight: bool,
     #[command(flatten)]
     load: LoadArguments,
+}
+
+/// How many worker threads.
+#[derive(Debug, clap::Args)]
+pub(super) struct WorkersArgument {
+    /// Worker threads; one a core by default
+    #[arg(long, env = "RUNNER_WORKERS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    workers: Option<u16>,
+}
+
+impl WorkersArgument {
+    /// As the command line says, else the configuration, else one a core that this process may use.
+    pub(super) fn count(&self, config: Option<u16>) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        self.workers.or(config).map_or_else(cores, usize::from)
+    }
 }
 
 pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliError> {
@@ -47,10 +65,12 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
     let (stopper, told) = (control.clone(), terminal.clone());
     std::thread::spawn(move || stop_by(signals, &stopper, &told));
     let name = source.name.clone();
+    let workers = arguments.workers.count(config.workers);
+    arguments.results.advise(&declared.plan, workers, quiet, terminal);
     let settings = Settings {
         source,
         outside,
-        workers: workers(arguments.workers.or(config.workers)),
+        workers,
         preflight: !(arguments.no_preflight || config.is_on("no_preflight")),
     };
     let mut progress = Progress::new(quiet, terminal);
@@ -92,7 +112,7 @@ fn print_failures(terminal: &Terminal, summary: &Summary) {
 }
 
 /// Hands signals on. Left alone at the end: it waits for as long as the process lives.
-fn stop_by(mut signals: Signals, control: &Control, terminal: &Terminal) {
+pub(super) fn stop_by(mut signals: Signals, control: &Control, terminal: &Terminal) {
     for count in 0u64.. {
         signals.wait();
         control.stop();
@@ -101,9 +121,4 @@ fn stop_by(mut signals: Signals, control: &Control, terminal: &Terminal) {
             terminal.say(format_args!("{clear}stopping: once more ends it at once\n"));
         }
     }
-}
-
-/// One worker a core that this process may use.
-fn workers(asked: Option<u16>) -> usize {
-    asked.map_or_else(|| std::thread::available_parallelism().map_or(1, NonZeroUsize::get), usize::from)
 }

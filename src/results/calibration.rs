@@ -141,11 +141,17 @@ impl TopRate {
         sorted.sort_unstable();
         let (low, high) = (*sorted.first()?, *sorted.last()?);
         let middle = sorted.len() / 2;
-        let median = if sorted.len() % 2 == 1 { sorted[middle] } else { sorted[middle - 1].midpoint(sorted[middle]) };
+        let median =
+            if sorted.len() % 2 == 1 { sorted[middle] } else { sorted[middle - 1].midpoint(sorted[middle]) };
         let outside = 0.5f64.powi(i32::try_from(sorted.len()).unwrap_or(i32::MAX) - 1);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within 0..=1000")]
         let confidence = ((1.0 - outside) * 1_000.0).floor() as u64;
-        Some(Self { median_per_s: median, low_per_s: low, high_per_s: high, confidence_thousandths: confidence })
+        Some(Self {
+            median_per_s: median,
+            low_per_s: low,
+            high_per_s: high,
+            confidence_thousandths: confidence,
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! One script from end to end: read, declare, set by a configuration file and flags, start the demo if asked, look whether the
 //! hosts are there, play, sum up. Beside it what a machine is good for as a load generator ([`doctor`]).
 
+mod calibrate;
 mod config;
 mod declare;
 pub mod doctor;
@@ -9,6 +10,7 @@ mod preflight;
 mod run;
 mod syntax;
 
+pub use calibrate::{CALIBRATION_ROUNDS, CalibrateSettings, calibrate};
 pub use config::{CONFIG_FILES, Config, is_variable};
 pub use declare::{Declared, check, declare, read};
 pub use error::SessionError;

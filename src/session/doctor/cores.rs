@@ -19,9 +19,10 @@ fn look(machine: &Machine, _: &Planned) -> Seen {
             format!("{usable} of {count} usable"),
             format!("taskset -pc {online} $$   # this shell; a container: --cpuset-cpus"),
         ),
-        _ if usable < 2 => {
-            Seen::look("a single one", "lscpu   # a machine with two or more keeps the system off the load's core")
-        }
+        _ if usable < 2 => Seen::look(
+            "a single one",
+            "lscpu   # a machine with two or more keeps the system off the load's core",
+        ),
         _ => Seen::good(format!("{usable}, all usable")),
     }
 }
