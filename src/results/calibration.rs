@@ -77,7 +77,6 @@ pub struct Floor {
 
 /// A distribution in three figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(clippy::struct_field_names, reason = "a unit ends a name")]
 pub struct Spread {
     /// The median.
     pub p50_us: u64,

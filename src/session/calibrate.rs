@@ -30,10 +30,13 @@ const USERS: u64 = 64;
 const ROUNDS: u32 = 7;
 
 /// The shares of the top rate at which the noise floor is looked at, in thousandths: calm, and half busy.
-const SHARES: [u64; 2] = [100, 500];
+const SHARES: [u64; PACED as usize] = [100, 500];
+
+/// Paced rounds.
+const PACED: u32 = 2;
 
 /// All rounds, the warm-up included.
-pub const CALIBRATION_ROUNDS: u32 = 1 + ROUNDS + SHARES.len() as u32;
+pub const CALIBRATION_ROUNDS: u32 = 1 + ROUNDS + PACED;
 
 /// The parts of the whole time: the warm-up, each closed round, each paced one. A paced one is longer, since
 /// its p99 and its maximum come from what is rare.
@@ -56,7 +59,7 @@ pub fn calibrate(
 ) -> Result<Calibration, SessionError> {
     let workers = settings.workers.max(1);
     let server = NullServer::start(0).map_err(SessionError::Null)?;
-    let unit = settings.duration / (PARTS[0] + ROUNDS * PARTS[1] + SHARES.len() as u32 * PARTS[2]);
+    let unit = settings.duration / (PARTS[0] + ROUNDS * PARTS[1] + PACED * PARTS[2]);
     let range = Range { url: server.url(), workers, control };
     let mut number = 0;
     let mut next = || {

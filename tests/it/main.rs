@@ -5,11 +5,13 @@
 //! name steer the Makefile: `full_` marks what takes longer than a few seconds and `needs_` what wants a
 //! server installed (`make install-test-servers`). `make quick` leaves both out, `make test` runs all.
 
+mod calibrate;
 mod check;
 mod config;
 mod data;
 mod demo;
 mod docs;
+mod doctor;
 mod engine;
 mod fixture;
 mod functions;

@@ -1,8 +1,8 @@
 //! Address space: each user's stack reserves 1 MiB of it, which costs no memory unless the system says so.
 
-use super::{Check, Machine, ORDINARY_USERS, Planned, Seen};
+use super::{Check, Machine, Planned, Seen, Verdict};
 use crate::fiber::STACK_BYTES;
-use crate::units::{format_count, format_size};
+use crate::units::format_size;
 
 pub(super) const CHECK: Check = Check {
     name: "address space",
@@ -17,25 +17,21 @@ const STRICT: u64 = 2;
 
 fn look(machine: &Machine, planned: &Planned) -> Seen {
     let Some(mode) = machine.number(OVERCOMMIT) else { return Seen::unread(OVERCOMMIT) };
-    let wanted = planned.users.unwrap_or(ORDINARY_USERS);
-    let refuse = |saw: String, change: &str| match planned.users {
-        Some(_) => Seen::in_the_way(saw, change),
-        None => Seen::look(saw, change),
-    };
     let fits = |bytes: u64| bytes / STACK_BYTES as u64;
-    if let Some((soft, _)) = machine.limit("Max address space")
-        && fits(soft) < wanted
+    if let Some((soft, _)) = machine.limit("Max address space").filter(|(soft, _)| *soft != u64::MAX)
+        && planned.verdict(fits(soft)) != Verdict::Good
     {
-        let saw = format!("limited to {}: {} users", format_size(soft as f64), format_count(fits(soft)));
-        return refuse(saw, "ulimit -v unlimited   # in the shell that starts runner");
+        let saw = format!("limited to {}", format_size(soft as f64));
+        let change = "ulimit -v unlimited   # in the shell that starts runner";
+        return Seen::enough_for(fits(soft), planned, saw, change);
     }
     if mode != STRICT {
-        return Seen::good(format!("overcommit_memory {mode}: reserving costs nothing"));
+        return Seen::good(format!("overcommit_memory {mode}, reserving costs nothing"));
     }
     let room = machine.memory("CommitLimit").zip(machine.memory("Committed_AS"));
     let Some(room) = room.map(|(limit, used)| limit.saturating_sub(used)) else {
         return Seen::unread("/proc/meminfo");
     };
-    let saw = format!("overcommit_memory {STRICT} (strict): room for {} users", format_count(fits(room)));
-    if fits(room) >= wanted { Seen::good(saw) } else { refuse(saw, "sudo sysctl -w vm.overcommit_memory=0") }
+    let saw = format!("overcommit_memory {STRICT} (strict), {} left to promise", format_size(room as f64));
+    Seen::enough_for(fits(room), planned, saw, "sudo sysctl -w vm.overcommit_memory=0")
 }

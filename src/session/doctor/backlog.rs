@@ -16,7 +16,7 @@ const ORDINARY: u64 = 4_096;
 
 fn look(machine: &Machine, planned: &Planned) -> Seen {
     let Some(length) = machine.number(PATH) else { return Seen::unread(PATH) };
-    // Users of a plan seldom start within one round trip, but nothing stops a script from it.
+    // Users that a plan is sure to have may start within one round trip; those hired by need come one by one.
     let wanted = planned.users.unwrap_or(ORDINARY).min(u64::from(u16::MAX));
     let saw = format!("{} (of a service on this machine)", format_count(length));
     if length >= wanted {

@@ -1,6 +1,6 @@
 //! Connection tracking: a full table drops new connections in silence.
 
-use super::{Check, Machine, ORDINARY_USERS, Planned, Seen, rounded_up};
+use super::{Check, Machine, Planned, Seen, Verdict, rounded_up};
 use crate::units::format_count;
 
 pub(super) const CHECK: Check = Check {
@@ -12,8 +12,8 @@ pub(super) const CHECK: Check = Check {
 const MAX: &str = "/proc/sys/net/netfilter/nf_conntrack_max";
 const COUNT: &str = "/proc/sys/net/netfilter/nf_conntrack_count";
 
-/// The system's default allowance for a connection that was closed is two minutes: the table holds twice as
-/// many as are open where they are opened anew.
+/// Of a connection that was closed the table keeps the entry for two minutes: it should hold twice as many as are
+/// open at once.
 const SPARE: u64 = 2;
 
 fn look(machine: &Machine, planned: &Planned) -> Seen {
@@ -22,18 +22,12 @@ fn look(machine: &Machine, planned: &Planned) -> Seen {
     };
     let used = machine.number(COUNT).unwrap_or(0);
     let free = max.saturating_sub(used);
+    let size = rounded_up(used.saturating_add(planned.wanted().saturating_mul(SPARE)));
     let saw = format!("{} of {} entries free", format_count(free), format_count(max));
-    let wanted = planned.users.unwrap_or(ORDINARY_USERS).saturating_mul(planned.connections());
-    let change = |wanted: u64| {
-        let size = used.saturating_add(wanted.saturating_mul(SPARE));
-        let size = rounded_up(size);
-        format!("sudo sysctl -w net.netfilter.nf_conntrack_max={size}")
-    };
-    match planned.users {
-        Some(users) if free < wanted => {
-            Seen::in_the_way(format!("{saw} for {} users", format_count(users)), change(wanted))
-        }
-        _ if free < wanted.saturating_mul(SPARE) => Seen::look(saw, change(wanted)),
-        _ => Seen::good(saw),
+    let change = format!("sudo sysctl -w net.netfilter.nf_conntrack_max={size}");
+    match planned.verdict(free / SPARE) {
+        // Too few to spare, but each connection has its entry.
+        Verdict::InTheWay if planned.verdict(free) != Verdict::InTheWay => Seen::look(saw, change),
+        _ => Seen::enough_for(free / SPARE, planned, saw, change),
     }
 }

@@ -1,6 +1,6 @@
 //! Open files: each connection is one.
 
-use super::{Check, Machine, ORDINARY_USERS, Planned, Seen};
+use super::{Check, Machine, Planned, Seen};
 use crate::units::format_count;
 
 pub(super) const CHECK: Check = Check {
@@ -9,34 +9,23 @@ pub(super) const CHECK: Check = Check {
     look,
 };
 
+/// What a process has open beside its users: streams, files, timers and pollers of the workers.
+const OTHERS: u64 = 64;
+
 fn look(machine: &Machine, planned: &Planned) -> Seen {
     let Some((soft, hard)) = machine.limit("Max open files") else {
         return Seen::unread("/proc/self/limits");
     };
-    let needed = planned.descriptors(planned.users.unwrap_or(ORDINARY_USERS));
-    let saw = format!("{} (hard limit {})", count(soft), count(hard));
-    if soft >= needed {
-        return Seen::good(saw);
-    }
+    let each = planned.descriptors_per_user();
+    let needed = planned.wanted().saturating_mul(each).saturating_add(OTHERS);
     let change = match hard {
         _ if hard >= needed => format!("ulimit -n {needed}   # in the shell that starts runner"),
         _ => format!(
             "sudo prlimit --pid $$ --nofile={needed}:{needed}   # this shell; a container: --ulimit nofile={needed}"
         ),
     };
-    match planned.users {
-        Some(users) => {
-            let (users, needed) = (format_count(users), format_count(needed));
-            Seen::in_the_way(format!("{saw}, {users} users take {needed}"), change)
-        }
-        None => {
-            let users = format_count(
-                soft.saturating_sub(planned.descriptors(0))
-                    / (planned.descriptors(1) - planned.descriptors(0)),
-            );
-            Seen::look(format!("{saw}, enough for {users} users"), change)
-        }
-    }
+    let saw = format!("{} (hard limit {})", count(soft), count(hard));
+    Seen::enough_for(soft.saturating_sub(OTHERS) / each, planned, saw, change)
 }
 
 fn count(limit: u64) -> String {

@@ -13,9 +13,12 @@ const CLOCK_ROUNDS: u32 = 20;
 /// The longest file that is read: `/proc/self/mountinfo` of a busy container host has some 100 KB.
 const BYTES_MAX: u64 = 1 << 20;
 
+/// From a path to the file's text; none when it can't be read.
+type Read = dyn Fn(&str) -> Option<String>;
+
 /// Where checks look.
 pub struct Machine {
-    pub(super) read: Box<dyn Fn(&str) -> Option<String>>,
+    pub(super) read: Box<Read>,
     /// What one reading of the monotonic clock costs.
     pub(super) clock_reading_ns: u64,
 }

@@ -1,8 +1,8 @@
 //! Memory: what users touch, and what a control group allows.
 
 use super::cgroup::groups;
-use super::{Check, Machine, ORDINARY_USERS, Planned, Seen};
-use crate::units::{format_count, format_size};
+use super::{Check, Machine, Planned, Seen, Verdict};
+use crate::units::format_size;
 
 pub(super) const CHECK: Check = Check {
     name: "memory",
@@ -46,24 +46,16 @@ fn look(machine: &Machine, planned: &Planned) -> Seen {
         }
         None => format!("{} available", format_size(free as f64)),
     };
-    let wanted = planned.users.unwrap_or(ORDINARY_USERS);
-    let needs = |each: u64| wanted.saturating_mul(each).saturating_add(PROCESS_BYTES);
+    let roomy = planned.wanted().saturating_mul(ROOMY_USER_BYTES).saturating_add(PROCESS_BYTES);
     let change = match &tightest {
         Some((group_free, _, path)) if *group_free < available => {
-            format!("echo {} | sudo tee {path}   # a container: --memory", needs(ROOMY_USER_BYTES))
+            format!("echo {roomy} | sudo tee {path}   # a container: --memory")
         }
         _ => "ps aux --sort=-rss | head   # who else takes memory".to_owned(),
     };
-    match planned.users {
-        Some(users) if free < needs(USER_BYTES) => Seen::in_the_way(
-            format!(
-                "{saw}, {} users take at least {}",
-                format_count(users),
-                format_size(needs(USER_BYTES) as f64)
-            ),
-            change,
-        ),
-        _ if free < needs(ROOMY_USER_BYTES) => Seen::look(saw, change),
-        _ => Seen::good(saw),
+    let capacity = free.saturating_sub(PROCESS_BYTES) / USER_BYTES;
+    if planned.verdict(capacity) == Verdict::Good && roomy > free {
+        return Seen::look(format!("{saw}: little for users that keep something"), change);
     }
+    Seen::enough_for(capacity, planned, saw, change)
 }

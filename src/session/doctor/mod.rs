@@ -30,6 +30,8 @@ use serde::Serialize;
 pub use machine::Machine;
 pub use planned::Planned;
 
+use crate::units::format_count;
+
 /// All checks, in the order that users see: what can refuse a load first, then what blurs it.
 pub const CHECKS: &[Check] = &[
     descriptors::CHECK,
@@ -49,9 +51,6 @@ pub const CHECKS: &[Check] = &[
     clock::CHECK,
     perf::CHECK,
 ];
-
-/// Users that a load generator should be ready for where nobody says how many are planned.
-const ORDINARY_USERS: u64 = 10_000;
 
 /// The power of two that a setting is raised to: a round figure with some room.
 fn rounded_up(number: u64) -> u64 {
@@ -102,8 +101,15 @@ impl Seen {
         Self { verdict: Verdict::Look, saw: saw.into(), change: Some(change.into()) }
     }
 
-    fn in_the_way(saw: impl Into<String>, change: impl Into<String>) -> Self {
-        Self { verdict: Verdict::InTheWay, ..Self::look(saw, change) }
+    /// By what it means that the machine can take so many users.
+    fn enough_for(capacity: u64, planned: &Planned, saw: String, change: impl Into<String>) -> Self {
+        match planned.verdict(capacity) {
+            Verdict::Good => Self::good(saw),
+            verdict => {
+                let saw = format!("{saw}: enough for {} users", format_count(capacity));
+                Self { verdict, saw, change: Some(change.into()) }
+            }
+        }
     }
 
     /// That a file which should hold something can't be read, or holds something else.

@@ -1,21 +1,23 @@
 //! The load that a machine is judged against.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
-use crate::plan::Plan;
+use super::Verdict;
+use crate::plan::{Demand, Plan};
 use crate::script::DEMO_URL;
 
+/// Users that a load generator should be ready for where nobody says how many are planned.
+const ORDINARY_USERS: u64 = 10_000;
+
 /// A planned load, as far as it is known.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Planned {
-    /// Virtual users at once.
+    /// Virtual users that there will be at once.
     pub users: Option<u64>,
+    /// The most that there may be: arrivals hire users by need.
+    pub users_max: Option<u64>,
     /// Iterations that start in a second.
     pub rate_per_s: Option<f64>,
-    /// Connections that a user keeps: one to each host.
-    pub connections_per_user: u64,
     /// Whether the service is the embedded one, whose ends of the connections this process holds as well.
     pub is_embedded: bool,
 }
@@ -23,31 +25,37 @@ pub struct Planned {
 impl Planned {
     /// What a script's plan asks for.
     pub fn of(plan: &Plan) -> Self {
-        let scenarios = plan.scenarios.iter().map(|scenario| scenario.base_url.as_ref());
-        let hosts: BTreeSet<&String> = scenarios
-            .map(|url| url.or(plan.base_url.as_ref()))
-            .chain([plan.base_url.as_ref()])
-            .flatten()
-            .collect();
+        let certain = plan.scenarios.iter().map(|scenario| match &scenario.demand {
+            Demand::Users(users) => users.curve.peak(),
+            Demand::Arrivals(arrivals) => arrivals.pre_allocated_vus,
+        });
+        let mut urls = plan.scenarios.iter().map(|scenario| &scenario.base_url).chain([&plan.base_url]);
         Self {
-            users: Some(plan.vus_max()),
-            rate_per_s: None,
-            // A user belongs to one scenario, which has one host, unless its flow names others.
-            connections_per_user: 1,
-            is_embedded: hosts.iter().any(|url| *url == DEMO_URL),
+            users: Some(certain.fold(0, u64::saturating_add)),
+            users_max: Some(plan.vus_max()),
+            rate_per_s: plan.peak_rate(),
+            is_embedded: urls.any(|url| url.as_deref() == Some(DEMO_URL)),
         }
     }
 
-    /// Descriptors that so many users take.
-    pub(super) fn descriptors(&self, users: u64) -> u64 {
-        /// What a process has open beside its users: streams, files, timers and pollers of the workers.
-        const OTHERS: u64 = 64;
-        let ends = if self.is_embedded { 2 } else { 1 };
-        users.saturating_mul(self.connections()).saturating_mul(ends).saturating_add(OTHERS)
+    /// What it means that the machine can take so many users.
+    pub(super) fn verdict(&self, capacity: u64) -> Verdict {
+        if self.users.is_some_and(|users| users > capacity) {
+            Verdict::InTheWay
+        } else if self.wanted() > capacity {
+            Verdict::Look
+        } else {
+            Verdict::Good
+        }
     }
 
-    /// Connections that a user keeps.
-    pub(super) fn connections(&self) -> u64 {
-        self.connections_per_user.max(1)
+    /// Users that the machine should be made ready for.
+    pub(super) fn wanted(&self) -> u64 {
+        self.users_max.or(self.users).unwrap_or(ORDINARY_USERS)
+    }
+
+    /// Descriptors that a user takes: its connection to one host, and the other end if that is here too.
+    pub(super) fn descriptors_per_user(&self) -> u64 {
+        if self.is_embedded { 2 } else { 1 }
     }
 }

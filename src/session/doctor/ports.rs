@@ -1,7 +1,7 @@
 //! Local ports: each connection to one address takes one.
 
 use super::machine::list;
-use super::{Check, Machine, ORDINARY_USERS, Planned, Seen};
+use super::{Check, Machine, Planned, Seen};
 use crate::units::format_count;
 
 pub(super) const CHECK: Check = Check {
@@ -18,21 +18,13 @@ const PORTS_MAX: u64 = 64_512;
 
 fn look(machine: &Machine, planned: &Planned) -> Seen {
     let Some(Ports { first, last, count }) = ports(machine) else { return Seen::unread(RANGE) };
-    let saw = format!("{} ({first} to {last})", format_count(count));
     // Another address of the service has all ports again.
-    let change = match planned.users {
-        Some(users) if users > PORTS_MAX => {
-            "runner run   # on several machines, or against several addresses"
-        }
+    let change = match planned.wanted() {
+        users if users > PORTS_MAX => "runner run   # on several machines, or against several addresses",
         _ => "sudo sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"",
     };
-    match planned.users {
-        Some(users) if users > count => {
-            Seen::in_the_way(format!("{saw} for {} users of one address", format_count(users)), change)
-        }
-        None if count < ORDINARY_USERS => Seen::look(saw, change),
-        _ => Seen::good(saw),
-    }
+    let saw = format!("{} ({first} to {last}) to one address", format_count(count));
+    Seen::enough_for(count, planned, saw, change)
 }
 
 /// The ports that the system gives to connections.

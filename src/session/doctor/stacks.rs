@@ -1,6 +1,6 @@
 //! Guards below the users' stacks: older kernels split a mapping for each.
 
-use super::{Check, Machine, ORDINARY_USERS, Planned, Seen, rounded_up};
+use super::{Check, Machine, Planned, Seen, rounded_up};
 use crate::units::format_count;
 
 pub(super) const CHECK: Check = Check {
@@ -25,22 +25,10 @@ fn look(machine: &Machine, planned: &Planned) -> Seen {
         return Seen::good(format!("Linux {release}: guards take no mappings"));
     }
     let Some(maps) = machine.number(MAPS) else { return Seen::unread(MAPS) };
-    let users_max = maps.saturating_sub(OTHERS) / 2;
-    let saw = format!(
-        "Linux {release}, max_map_count {}: at most some {} users",
-        format_count(maps),
-        format_count(users_max)
-    );
-    let wanted = planned.users.unwrap_or(ORDINARY_USERS);
-    let change = format!(
-        "sudo sysctl -w vm.max_map_count={}",
-        rounded_up(wanted.saturating_mul(2).saturating_add(OTHERS))
-    );
-    match planned.users {
-        _ if wanted <= users_max => Seen::good(saw),
-        Some(_) => Seen::in_the_way(saw, change),
-        None => Seen::look(saw, change),
-    }
+    let saw = format!("Linux {release}, max_map_count {}", format_count(maps));
+    let size = rounded_up(planned.wanted().saturating_mul(2).saturating_add(OTHERS));
+    let change = format!("sudo sysctl -w vm.max_map_count={size}");
+    Seen::enough_for(maps.saturating_sub(OTHERS) / 2, planned, saw, change)
 }
 
 /// `6.18.44-generic` is (6, 18).

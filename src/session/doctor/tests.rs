@@ -28,8 +28,7 @@ fn expect(check: &Check, files: Files, planned: &Planned, expected: &str) {
     assert!(said.starts_with(expected), "expected {expected:?}\n     got {said:?}");
 }
 
-const NOBODY: &Planned =
-    &Planned { users: None, rate_per_s: None, connections_per_user: 1, is_embedded: false };
+const NOBODY: &Planned = &Planned { users: None, users_max: None, rate_per_s: None, is_embedded: false };
 
 #[test]
 fn an_empty_machine_is_unknown_and_never_an_error() {
@@ -73,31 +72,35 @@ fn names_are_distinct_and_reasons_fit_a_line() {
 #[test]
 fn descriptors_are_held_against_the_users() {
     const FILES: Files = &[("/proc/self/limits", LIMITS)];
-    expect(&descriptors::CHECK, FILES, &users(960), "Good: 1,024 (hard limit 524,288)");
+    let check = &descriptors::CHECK;
+    expect(check, FILES, &users(960), "Good: 1,024 (hard limit 524,288)");
     expect(
-        &descriptors::CHECK,
+        check,
         FILES,
         &users(961),
-        "InTheWay: 1,024 (hard limit 524,288), 961 users take 1,025 | ulimit -n 1025 ",
+        "InTheWay: 1,024 (hard limit 524,288): enough for 960 users | ulimit -n 1025 ",
     );
+    expect(check, FILES, NOBODY, "Look: 1,024 (hard limit 524,288): enough for 960 users | ulimit -n 10064 ");
     expect(
-        &descriptors::CHECK,
-        FILES,
-        NOBODY,
-        "Look: 1,024 (hard limit 524,288), enough for 960 users | ulimit -n 10064 ",
-    );
-    expect(
-        &descriptors::CHECK,
+        check,
         FILES,
         &users(600_000),
-        "InTheWay: 1,024 (hard limit 524,288), 600,000 users take 600,064 | sudo prlimit",
+        "InTheWay: 1,024 (hard limit 524,288): enough for 960 users | sudo prlimit",
     );
     let embedded = Planned { is_embedded: true, ..users(500) };
     expect(
-        &descriptors::CHECK,
+        check,
         FILES,
         &embedded,
-        "InTheWay: 1,024 (hard limit 524,288), 500 users take 1,064",
+        "InTheWay: 1,024 (hard limit 524,288): enough for 480 users | ulimit -n 1064",
+    );
+    // Users that are hired by need may never come.
+    let by_need = Planned { users_max: Some(10_000), ..users(5) };
+    expect(
+        check,
+        FILES,
+        &by_need,
+        "Look: 1,024 (hard limit 524,288): enough for 960 users | ulimit -n 10064 ",
     );
 }
 
@@ -109,36 +112,21 @@ fn ports_leave_out_the_reserved_ones() {
         ("/proc/sys/net/ipv4/tcp_tw_reuse", "2\n"),
         ("/proc/sys/net/ipv4/tcp_fin_timeout", "30\n"),
     ];
-    expect(&ports::CHECK, FILES, &users(60), "Good: 60 (32768 to 32831)");
-    expect(
-        &ports::CHECK,
-        FILES,
-        &users(61),
-        "InTheWay: 60 (32768 to 32831) for 61 users of one address | sudo sysctl",
-    );
-    expect(
-        &ports::CHECK,
-        FILES,
-        &users(100_000),
-        "InTheWay: 60 (32768 to 32831) for 100,000 users of one address | runner run",
-    );
-    expect(&ports::CHECK, FILES, NOBODY, "Look: 60");
-    let rate = |rate| Planned { rate_per_s: Some(rate), ..Planned::default() };
-    expect(
-        &time_wait::CHECK,
-        FILES,
-        &rate(1.0),
-        "Good: tcp_tw_reuse 2 (on within this machine alone), tcp_fin_timeout 30s: 1 new",
-    );
-    expect(
-        &time_wait::CHECK,
-        FILES,
-        &rate(1.5),
-        "Look: tcp_tw_reuse 2 (on within this machine alone), tcp_fin_timeout 30s: 1 new",
-    );
     const REUSED: Files =
         &[("/proc/sys/net/ipv4/ip_local_port_range", "1 2"), ("/proc/sys/net/ipv4/tcp_tw_reuse", "1\n")];
-    expect(&time_wait::CHECK, REUSED, &rate(1e6), "Good: tcp_tw_reuse 1 (on)");
+    const SAW: &str = "60 (32768 to 32831) to one address";
+    const WAIT: &str = "tcp_tw_reuse 2 (on within this machine alone), tcp_fin_timeout 30s: 1 new";
+    let check = &ports::CHECK;
+    expect(check, FILES, &users(60), &format!("Good: {SAW}"));
+    expect(check, FILES, &users(61), &format!("InTheWay: {SAW}: enough for 60 users | sudo sysctl"));
+    expect(check, FILES, &users(100_000), &format!("InTheWay: {SAW}: enough for 60 users | runner run"));
+    expect(check, FILES, NOBODY, &format!("Look: {SAW}: enough for 60 users"));
+    let rate = |rate| Planned { rate_per_s: Some(rate), ..Planned::default() };
+    let check = &time_wait::CHECK;
+    expect(check, FILES, &rate(1.0), &format!("Good: {WAIT}"));
+    expect(check, FILES, &rate(1.5), &format!("Look: {WAIT}"));
+    expect(check, FILES, NOBODY, &format!("Look: {WAIT}"));
+    expect(check, REUSED, &rate(1e6), "Good: tcp_tw_reuse 1 (on)");
 }
 
 #[test]
@@ -147,14 +135,12 @@ fn a_table_of_connections_that_is_full_is_in_the_way() {
         ("/proc/sys/net/netfilter/nf_conntrack_max", "1000\n"),
         ("/proc/sys/net/netfilter/nf_conntrack_count", "400\n"),
     ];
-    expect(&conntrack::CHECK, FILES, &users(300), "Good: 600 of 1,000 entries free");
-    expect(
-        &conntrack::CHECK,
-        FILES,
-        &users(301),
-        "Look: 600 of 1,000 entries free | sudo sysctl -w net.netfilter.nf_conntrack_max=1024",
-    );
-    expect(&conntrack::CHECK, FILES, &users(601), "InTheWay: 600 of 1,000 entries free for 601 users");
+    const CHANGE: &str = "| sudo sysctl -w net.netfilter.nf_conntrack_max=";
+    let check = &conntrack::CHECK;
+    expect(check, FILES, &users(300), "Good: 600 of 1,000 entries free");
+    expect(check, FILES, &users(301), &format!("Look: 600 of 1,000 entries free {CHANGE}1024"));
+    let expected = format!("InTheWay: 600 of 1,000 entries free: enough for 300 users {CHANGE}2048");
+    expect(check, FILES, &users(601), &expected);
 }
 
 #[test]
@@ -181,20 +167,14 @@ fn guards_cost_mappings_on_older_kernels_alone() {
         &[("/proc/sys/kernel/osrelease", "6.12.9-amd64\n"), ("/proc/sys/vm/max_map_count", "65530\n")];
     const NEW: Files =
         &[("/proc/sys/kernel/osrelease", "6.13.0\n"), ("/proc/sys/vm/max_map_count", "65530\n")];
-    expect(
-        &stacks::CHECK,
-        OLD,
-        &users(32_000),
-        "Good: Linux 6.12.9-amd64, max_map_count 65,530: at most some 32,265 users",
-    );
-    expect(
-        &stacks::CHECK,
-        OLD,
-        &users(40_000),
-        "InTheWay: Linux 6.12.9-amd64, max_map_count 65,530: at most some 32,265 users | sudo sysctl -w vm.max_map_count=131072",
-    );
-    expect(&stacks::CHECK, OLD, NOBODY, "Good");
-    expect(&stacks::CHECK, NEW, &users(1_000_000), "Good: Linux 6.13.0: guards take no mappings");
+    const SAW: &str = "Linux 6.12.9-amd64, max_map_count 65,530";
+    let check = &stacks::CHECK;
+    expect(check, OLD, &users(32_000), &format!("Good: {SAW}"));
+    let expected =
+        format!("InTheWay: {SAW}: enough for 32,265 users | sudo sysctl -w vm.max_map_count=131072");
+    expect(check, OLD, &users(40_000), &expected);
+    expect(check, OLD, NOBODY, "Good");
+    expect(check, NEW, &users(1_000_000), "Good: Linux 6.13.0: guards take no mappings");
 }
 
 #[test]
@@ -204,18 +184,6 @@ fn strict_overcommit_counts_stacks_as_memory() {
         ("/proc/sys/vm/overcommit_memory", "2\n"),
         ("/proc/meminfo", "CommitLimit:     2048000 kB\nCommitted_AS:    1024000 kB\n"),
     ];
-    expect(
-        &address_space::CHECK,
-        FILES,
-        &users(1_000),
-        "Good: overcommit_memory 2 (strict): room for 1,000 users",
-    );
-    expect(
-        &address_space::CHECK,
-        FILES,
-        &users(1_001),
-        "InTheWay: overcommit_memory 2 (strict): room for 1,000 users | sudo sysctl -w vm.overcommit_memory=0",
-    );
     const LIMITED: Files = &[
         (
             "/proc/self/limits",
@@ -223,12 +191,13 @@ fn strict_overcommit_counts_stacks_as_memory() {
         ),
         ("/proc/sys/vm/overcommit_memory", "0\n"),
     ];
-    expect(
-        &address_space::CHECK,
-        LIMITED,
-        &users(1_025),
-        "InTheWay: limited to 1.07 GB: 1,024 users | ulimit -v",
-    );
+    const SAW: &str = "overcommit_memory 2 (strict), 1.05 GB left to promise";
+    let check = &address_space::CHECK;
+    expect(check, FILES, &users(1_000), &format!("Good: {SAW}"));
+    let expected = format!("InTheWay: {SAW}: enough for 1,000 users | sudo sysctl -w vm.overcommit_memory=0");
+    expect(check, FILES, &users(1_001), &expected);
+    expect(check, LIMITED, &users(1_025), "InTheWay: limited to 1.07 GB: enough for 1,024 users | ulimit -v");
+    expect(check, LIMITED, &users(1_024), "Good: overcommit_memory 0");
 }
 
 #[test]
@@ -241,25 +210,15 @@ fn the_tightest_control_group_says_how_much_memory_there_is() {
         ("/cg/outer/memory.max", "300000000\n"),
         ("/cg/outer/memory.current", "100000000\n"),
     ];
-    expect(&memory::CHECK, FILES, &users(1_000), "Good: 200 MB free, the control group allows 300 MB");
-    expect(
-        &memory::CHECK,
-        FILES,
-        &users(2_000),
-        "Look: 200 MB free, the control group allows 300 MB | echo 264000000 | sudo tee /cg/outer/memory.max",
+    const SAW: &str = "200 MB free, the control group allows 300 MB";
+    let check = &memory::CHECK;
+    expect(check, FILES, &users(1_000), &format!("Good: {SAW}"));
+    let expected = format!(
+        "Look: {SAW}: little for users that keep something | echo 264000000 | sudo tee /cg/outer/memory.max"
     );
-    expect(
-        &memory::CHECK,
-        FILES,
-        &users(10_000),
-        "InTheWay: 200 MB free, the control group allows 300 MB, 10,000 users take at least 284 MB",
-    );
-    expect(
-        &memory::CHECK,
-        &[("/proc/meminfo", "MemAvailable:   8000000 kB\n")],
-        NOBODY,
-        "Good: 8.19 GB available",
-    );
+    expect(check, FILES, &users(2_000), &expected);
+    expect(check, FILES, &users(10_000), &format!("InTheWay: {SAW}: enough for 6,181 users"));
+    expect(check, &[("/proc/meminfo", "MemAvailable:   8000000 kB\n")], NOBODY, "Good: 8.19 GB available");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! TIME_WAIT: a port whose connection was closed here is not given again for a minute.
+//! `TIME_WAIT`: a port whose connection was closed here is not given again for a minute.
 
 use super::ports::ports;
 use super::{Check, Machine, Planned, Seen};
