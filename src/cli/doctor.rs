@@ -5,12 +5,14 @@ use std::path::PathBuf;
 
 use super::CliError;
 use super::progress::print_log;
+use super::results::ResultsArguments;
+use super::run::WorkersArgument;
 use super::script::OutsideArguments;
 use super::terminal::Terminal;
 use crate::diagnostic::Code;
 use crate::plan::Overrides;
 use crate::session::doctor::{Finding, Machine, Planned, Verdict, examine};
-use crate::session::{declare, read};
+use crate::session::{Config, declare, read};
 use crate::units::{format_count, format_significant};
 
 #[derive(Debug, clap::Args)]
@@ -25,6 +27,10 @@ pub(super) struct Arguments {
     /// Judge against so many iterations a second
     #[arg(long, value_name = "PER_SECOND", value_parser = per_second)]
     rate: Option<f64>,
+    #[command(flatten)]
+    workers: WorkersArgument,
+    #[command(flatten)]
+    results: ResultsArguments,
     /// All of it as JSON
     #[arg(long)]
     json: bool,
@@ -38,10 +44,15 @@ fn per_second(text: &str) -> Result<f64, String> {
 }
 
 pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliError> {
-    let mut planned = planned(arguments, terminal)?;
-    planned.users = arguments.users.or(planned.users);
+    let config = arguments.outside.config()?;
+    let mut planned = planned(arguments, &config, terminal)?;
+    if arguments.users.is_some() {
+        planned.users = arguments.users;
+        planned.users_max = arguments.users;
+    }
     planned.rate_per_s = arguments.rate.or(planned.rate_per_s);
-    let findings = examine(&Machine::here(), &planned);
+    let workers = arguments.workers.count(config.workers);
+    let findings = examine(&Machine::here(&arguments.results.results, workers), &planned);
     if arguments.json {
         terminal.print_json(&serde_json::json!({
             "schema": 1,
@@ -57,10 +68,9 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
 }
 
 /// What the script plans; nothing where none is named.
-fn planned(arguments: &Arguments, terminal: &Terminal) -> Result<Planned, CliError> {
+fn planned(arguments: &Arguments, config: &Config, terminal: &Terminal) -> Result<Planned, CliError> {
     let Some(script) = &arguments.script else { return Ok(Planned::default()) };
-    let config = arguments.outside.config()?;
-    let outside = arguments.outside.of(script, &config, terminal)?;
+    let outside = arguments.outside.of(script, config, terminal)?;
     let overrides = Overrides { base_url: arguments.outside.base_url().cloned(), ..Overrides::default() };
     let declared = declare(&read(script)?, &outside, &overrides, {
         let terminal = terminal.clone();

@@ -224,7 +224,7 @@ impl Fingerprint {
     }
 
     /// What differs from another one, in words; nothing when they are equal.
-    fn differs(&self, now: &Self) -> Vec<String> {
+    pub fn differs(&self, now: &Self) -> Vec<String> {
         let numbers = [("cores", self.cores, now.cores), ("workers", self.workers, now.workers)];
         let numbers = numbers.into_iter().map(|(name, then, now)| (name, then.to_string(), now.to_string()));
         let texts = [

@@ -28,8 +28,8 @@ fn every_check_has_its_line_and_nothing_planned_is_in_nobodys_way() {
     let finished = runner(["doctor"]).run().expect_code(0).expect_said("this machine as a load generator\n");
     assert_eq!(
         shape(&finished.stdout),
-        "descriptors, local ports, TIME_WAIT, connection tracking, somaxconn, stacks, address space, memory, cores, \
-         CPU quota, other work, steal, governor, turbo, clock, perf rights"
+        "descriptors, local ports, TIME_WAIT, connection tracking, somaxconn, stacks, address space, memory, top rate, \
+         cores, CPU quota, other work, steal, governor, turbo, clock, perf rights"
     );
     let last = finished.stdout.lines().last().expect("a last line");
     assert!(last.contains(" good") && !last.contains("in the way"), "{last}");

@@ -2,7 +2,10 @@
 
 use std::fmt;
 use std::hint::black_box;
+use std::path::Path;
 use std::time::Instant;
+
+use super::top_rate::Calibrated;
 
 /// Readings of the clock that are timed together: some 5 µs where reading is cheap.
 const CLOCK_READINGS: u32 = 200;
@@ -21,6 +24,8 @@ pub struct Machine {
     pub(super) read: Box<Read>,
     /// What one reading of the monotonic clock costs.
     pub(super) clock_reading_ns: u64,
+    /// Its rate, as far as that was measured.
+    pub(super) calibrated: Calibrated,
 }
 
 impl fmt::Debug for Machine {
@@ -30,9 +35,10 @@ impl fmt::Debug for Machine {
 }
 
 impl Machine {
-    /// The one that this process runs on.
-    pub fn here() -> Self {
-        Self { read: Box::new(read), clock_reading_ns: clock_reading_ns() }
+    /// The one that this process runs on; its calibration, for so many workers, lies in a folder of results.
+    pub fn here(results: &Path, workers: usize) -> Self {
+        let calibrated = Calibrated::read(results, workers);
+        Self { read: Box::new(read), clock_reading_ns: clock_reading_ns(), calibrated }
     }
 
     /// One that is made of files.
@@ -41,7 +47,7 @@ impl Machine {
         let read = move |path: &str| {
             files.iter().find(|(name, _)| *name == path).map(|(_, text)| (*text).to_owned())
         };
-        Self { read: Box::new(read), clock_reading_ns: 25 }
+        Self { read: Box::new(read), clock_reading_ns: 25, calibrated: Calibrated::Never }
     }
 
     /// A file's text; none when it can't be read.

@@ -23,6 +23,7 @@ mod steal;
 #[cfg(test)]
 mod tests;
 mod time_wait;
+mod top_rate;
 mod turbo;
 
 use serde::Serialize;
@@ -42,6 +43,7 @@ pub const CHECKS: &[Check] = &[
     stacks::CHECK,
     address_space::CHECK,
     memory::CHECK,
+    top_rate::CHECK,
     cores::CHECK,
     quota::CHECK,
     busy::CHECK,

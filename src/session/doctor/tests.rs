@@ -1,5 +1,6 @@
 //! Each check on texts of machines that it should praise, question and refuse.
 
+use super::top_rate::Calibrated;
 use super::*;
 
 const LIMITS: &str = "Limit                     Soft Limit           Hard Limit           Units     \n\
@@ -53,7 +54,8 @@ fn garbage_is_unknown_and_never_a_panic() {
         "max 0",
         "4:cpu:/\n0::/",
     ] {
-        let machine = Machine { read: Box::new(move |_| Some(text.to_owned())), clock_reading_ns: u64::MAX };
+        let read = Box::new(move |_: &str| Some(text.to_owned()));
+        let machine = Machine { read, clock_reading_ns: u64::MAX, ..Machine::of(&[]) };
         for planned in [NOBODY, &users(u64::MAX), &Planned { rate_per_s: Some(1e300), ..users(1) }] {
             assert_eq!(examine(&machine, planned).len(), CHECKS.len(), "{text:?}");
         }
@@ -304,7 +306,30 @@ fn a_clock_is_judged_by_what_a_reading_costs() {
     assert_eq!(seen.verdict, Verdict::Look);
     assert!(seen.change.unwrap().starts_with("echo tsc | sudo tee "));
     // How dear the true one is differs; that it is measured at all doesn't.
-    assert!(Machine::here().clock_reading_ns > 0);
+    assert!(Machine::here(std::path::Path::new("/nowhere"), 1).clock_reading_ns > 0);
+}
+
+#[test]
+fn a_rate_is_held_against_the_one_that_was_measured() {
+    let says = |calibrated: Calibrated, rate_per_s: Option<f64>| {
+        let machine = Machine { calibrated, ..Machine::of(&[]) };
+        let Seen { verdict, saw, change } =
+            (top_rate::CHECK.look)(&machine, &Planned { rate_per_s, ..Planned::default() });
+        format!("{verdict:?}: {saw} | {}", change.unwrap_or_default())
+    };
+    let good = "Good: 1,000 requests a second against the null server | ";
+    assert_eq!(says(Calibrated::At(1_000), None), good);
+    assert_eq!(says(Calibrated::At(1_000), Some(1_000.0)), good);
+    assert!(says(Calibrated::At(1_000), Some(1_001.0)).starts_with("Look: 1,000 requests"));
+    assert_eq!(says(Calibrated::Never, Some(1e9)), "Unknown: not measured yet: `runner calibrate` does | ");
+    assert_eq!(
+        says(Calibrated::Stale("cores 2, now 4".to_owned()), None),
+        "Look: measured otherwise: cores 2, now 4 | runner calibrate"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(Calibrated::read(folder.path(), 1), Calibrated::Never);
+    std::fs::write(folder.path().join(crate::results::CALIBRATION_FILE), "{}").unwrap();
+    assert!(matches!(Calibrated::read(folder.path(), 1), Calibrated::Unreadable(_)));
 }
 
 #[test]
