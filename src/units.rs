@@ -198,10 +198,15 @@ pub fn format_size(bytes: f64) -> String {
 
 /// Reads a rate and returns it per second: `200/s`, `12000/m`, `1.5/h`, `50/30s`.
 pub fn parse_rate(text: &str) -> Result<f64, UnitError> {
+    parse_rate_per(text).map(|(count, period)| count / period.as_secs_f64())
+}
+
+/// Reads a rate and returns it as it is written, a number and what that is per: `50/30s` is 50 and 30 s.
+pub fn parse_rate_per(text: &str) -> Result<(f64, Duration), UnitError> {
     parse(text, read_rate, &["/s", "/m"], "a rate such as \"200/s\" or \"12000/m\"")
 }
 
-fn read_rate(text: &str) -> Result<f64, Fault> {
+fn read_rate(text: &str) -> Result<(f64, Duration), Fault> {
     let (count, period) = text.split_once('/').ok_or(Fault::NoPeriod)?;
     let count = plain_number(count.trim_end())?;
     let period = period.trim_start();
@@ -210,8 +215,8 @@ fn read_rate(text: &str) -> Result<f64, Fault> {
         Some(first) if first.is_ascii_digit() => read_duration(period),
         Some(_) => read_duration(&format!("1{period}")),
     };
-    let rate = count / period.map_err(|_| Fault::UnknownUnit)?.as_secs_f64();
-    if rate.is_finite() { Ok(rate) } else { Err(Fault::TooLarge) }
+    let period = period.map_err(|_| Fault::UnknownUnit)?;
+    if (count / period.as_secs_f64()).is_finite() { Ok((count, period)) } else { Err(Fault::TooLarge) }
 }
 
 /// Prints a rate, given per second, with three significant digits: `4.17/s`.

@@ -12,7 +12,7 @@ use rand::RngExt;
 use rhai::{Dynamic, Scope};
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::fiber::Fiber;
+use crate::fiber::{ArenaError, Fiber};
 use crate::http::Alarm;
 use crate::plan::Flow;
 use crate::script::{Entry, Failure, Turn, Vu};
@@ -38,6 +38,15 @@ pub(super) struct Act<'a> {
     scope: Scope<'a>,
 }
 
+/// What became of a life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lived {
+    /// It came to its end, or had to be left behind.
+    Ended,
+    /// There was no stack for its fiber, which is reported.
+    NoStack,
+}
+
 /// One life of a user, from `on_start` to `on_stop`, on a fiber of its own. `work` is what it does in between;
 /// it is told how long `on_start` took, and left out if that failed.
 pub(super) async fn live(
@@ -46,21 +55,30 @@ pub(super) async fn live(
     user: User,
     deadline: (&Rc<dyn Alarm>, u64),
     work: impl FnOnce(&mut Act<'_>, u64) + 'static,
-) {
+) -> Lived {
     let life = crew.hire(part, user, (Rc::clone(deadline.0), deadline.1));
     let body = {
         let (crew, part, life) = (Rc::clone(crew), Rc::clone(part), Rc::clone(&life));
         move || Act { crew: &crew, part: &part, life: &life, scope: Scope::new() }.play(work)
     };
-    match Fiber::new(&crew.arena, crew.stage.current(), body) {
-        Ok(fiber) => guard(crew, part, &life, Turn::new(&crew.stage, &life.vu, fiber)).await,
-        Err(error) => crew.report_bug(Diagnostic::new(
-            Code::Other,
-            format!("no stack for a virtual user of scenario `{}`: {error}", part.scenario.name),
-        )),
-    }
+    let lived = match Fiber::new(&crew.arena, crew.stage.current(), body) {
+        Ok(fiber) => {
+            guard(crew, part, &life, Turn::new(&crew.stage, &life.vu, fiber)).await;
+            Lived::Ended
+        }
+        Err(error) => {
+            crew.report_bug(no_stack(part, &error));
+            Lived::NoStack
+        }
+    };
     deadline.0.clear();
     crew.dismiss(&life.vu);
+    lived
+}
+
+fn no_stack(part: &Part, error: &ArenaError) -> Diagnostic {
+    let text = format!("no stack for a virtual user of scenario `{}`: {error}", part.scenario.name);
+    Diagnostic::new(Code::Other, text)
 }
 
 /// Polls a user's fiber to its end; a deadline or a stop makes it end.

@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use crate::plan::Demand;
 
-use super::closed;
 use super::crew::Crew;
+use super::{closed, open};
 
 /// Starts the tasks of this worker's share of all scenarios.
 pub(super) fn start(crew: &Rc<Crew>) {
@@ -14,7 +14,7 @@ pub(super) fn start(crew: &Rc<Crew>) {
     for part in &crew.parts {
         match &part.scenario.demand {
             Demand::Users(users) => closed::start(crew, part, users),
-            Demand::Arrivals(_) => {}
+            Demand::Arrivals(arrivals) => open::start(crew, part, arrivals),
         }
     }
     drop(starting);

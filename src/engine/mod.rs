@@ -1,4 +1,4 @@
-//! Plays a plan: workers, life cycle, the closed driver, the aggregator.
+//! Plays a plan: workers, life cycle, the two drivers, the aggregator.
 //!
 //! Thread per core, a fiber per virtual user. The control thread ([`run`]) tells the workers what to do
 //! and joins what they record; a worker shares nothing hot with another. Whoever watches is an
@@ -15,6 +15,7 @@ mod event;
 mod life;
 mod lifecycle;
 mod message;
+mod open;
 mod run;
 mod timer;
 mod worker;

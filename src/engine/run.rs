@@ -453,4 +453,4 @@ fn leaked(count: u64) -> Diagnostic {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -355,7 +355,7 @@ impl Drop for Entry {
 
 /// Keeps a waker that would wake the same task: cloning one is an atomic write.
 #[inline]
-fn store(slot: &Cell<Option<Waker>>, waker: &Waker) {
+pub(super) fn store(slot: &Cell<Option<Waker>>, waker: &Waker) {
     let kept = slot.take().filter(|kept| kept.will_wake(waker));
     slot.set(Some(kept.unwrap_or_else(|| waker.clone())));
 }

@@ -131,6 +131,46 @@ pub enum PlanError {
     /// Stages that never reach one user.
     #[error("the stages never reach one virtual user")]
     NoUsers,
+    /// Stages of a rate in which nothing is due.
+    #[error("the stages never start an iteration")]
+    NoArrivals,
+    /// Fewer users than are there from the start.
+    #[error("`max_vus` is {vus_max}, but {pre_allocated_vus} are pre-allocated")]
+    FewerUsersThanAllocated {
+        /// The users that are there from the start.
+        pre_allocated_vus: u64,
+        /// The most there may be.
+        vus_max: u64,
+    },
+    /// The length of a queue where nothing waits.
+    #[error("`queue_max` is the length of a queue, and iterations that find no free user are dropped")]
+    QueueWithoutQueueing,
+    /// A rate with its own unit, and a time unit beside it.
+    #[error("`{option}` is {rate:?}, and `time_unit` is given too")]
+    RateWithTwoUnits {
+        /// The option's name.
+        option: String,
+        /// The rate as written.
+        rate: String,
+    },
+    /// A pause between iterations whose starts are given.
+    #[error("`think` makes no sense in scenario `{scenario}`, whose iterations start at a rate")]
+    ThinkWithArrivals {
+        /// The scenario's name.
+        scenario: String,
+    },
+    /// A word that an option doesn't know.
+    #[error("`{option}` can't be {got:?}")]
+    UnknownWord {
+        /// The option's name.
+        option: String,
+        /// The word.
+        got: String,
+        /// One like it.
+        near: Option<String>,
+        /// All that there are.
+        known: Vec<String>,
+    },
     /// Flows by weight, and none of them.
     #[error("`weighted` got no flow")]
     NoChoice,
@@ -214,6 +254,12 @@ pub enum PlanError {
         /// The scenario's name.
         scenario: String,
     },
+    /// Only `--vus`, where iterations start at a rate.
+    #[error("`--vus` alone cannot change scenario `{scenario}`, whose iterations start at a rate")]
+    VusOfArrivals {
+        /// The scenario's name.
+        scenario: String,
+    },
     /// A target that is wrong in itself.
     #[error(transparent)]
     Target(#[from] TargetError),
@@ -275,6 +321,27 @@ impl PlanError {
                 "a ramp ends before it reaches its target: add a stage that holds it, such as \"30s:1\""
                     .to_string()
             }
+            PlanError::NoArrivals => {
+                "give a stage a rate above 0, and time for it: \"30s:50\"".to_string()
+            }
+            PlanError::FewerUsersThanAllocated { pre_allocated_vus, .. } => {
+                format!("write `max_vus: {pre_allocated_vus}` or more, or leave it out")
+            }
+            PlanError::QueueWithoutQueueing => {
+                "write `when_busy: \"queue\"` beside it, or leave it out".to_string()
+            }
+            PlanError::RateWithTwoUnits { .. } => {
+                "leave `time_unit` out, or write the rate as a number".to_string()
+            }
+            PlanError::ThinkWithArrivals { .. } => {
+                "leave it out: users wait for the next arrival anyway; `sleep` in the flow makes an iteration longer"
+                    .to_string()
+            }
+            PlanError::UnknownWord { near: Some(near), .. } => format!("did you mean {near:?}?"),
+            PlanError::UnknownWord { known, .. } => {
+                let known: Vec<String> = known.iter().map(|word| format!("{word:?}")).collect();
+                format!("write {}", known.join(" or "))
+            }
             PlanError::NoChoice => "write `weighted(#{ price: 80, analysis: 20 })`".to_string(),
             PlanError::Weight { .. } => "leave a flow out that should never run".to_string(),
             PlanError::ThinkOrder { min, max } => {
@@ -295,7 +362,7 @@ impl PlanError {
                 "only one scenario can be replaced: change the script instead, or read the value from `env`"
                     .to_string()
             }
-            PlanError::VusAlone { .. } => {
+            PlanError::VusAlone { .. } | PlanError::VusOfArrivals { .. } => {
                 "give `--duration` or `--stage` too, which replaces the script's load".to_string()
             }
             PlanError::Target(error) => return error.hint(),
@@ -312,6 +379,11 @@ impl PlanError {
             | PlanError::Unit { option, .. }
             | PlanError::OutOfRange { option, .. } => Some(option),
             PlanError::GivenTwice { second, .. } => Some(second),
+            PlanError::UnknownWord { got, .. } => Some(got),
+            PlanError::RateWithTwoUnits { .. } => Some("time_unit"),
+            PlanError::QueueWithoutQueueing => Some("queue_max"),
+            PlanError::FewerUsersThanAllocated { .. } => Some("max_vus"),
+            PlanError::ThinkWithArrivals { .. } => Some("think"),
             PlanError::Stage { text } => Some(text),
             PlanError::Name { name, .. }
             | PlanError::UnknownExecutor { name, .. }

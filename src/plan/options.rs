@@ -251,41 +251,55 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Stages, each `#{ duration, target }` or `"30s:50"`; at least one, and not 0 s long in all.
+    /// Stages of users, each `#{ duration, target }` or `"30s:50"`; at least one, and not 0 s long in all.
     pub fn stages(&self, name: &str) -> Result<Vec<Stage>, PlanError> {
-        let Some((written, value)) = self.find(name) else { return Err(self.missing(name)) };
+        self.stages_of(
+            name,
+            |map| {
+                let reader = Reader::new("a stage", map, &[STAGE_OPTIONS]);
+                reader.check_names()?;
+                Ok(Stage {
+                    duration: reader.duration("duration")?,
+                    target: reader.count("target", 0..=VUS_MAX)?,
+                })
+            },
+            |text| {
+                let stage = Stage::parse(text)?;
+                if stage.target > VUS_MAX {
+                    return Err(out_of_range("target", format_count(stage.target), range(&(0..=VUS_MAX))));
+                }
+                Ok(stage)
+            },
+            |stage| stage.duration,
+        )
+    }
+
+    /// A list of stages, read as maps and as texts by the caller.
+    pub(super) fn stages_of<T>(
+        &self,
+        name: &str,
+        of_map: impl Fn(&Options) -> Result<T, PlanError>,
+        of_text: impl Fn(&str) -> Result<T, PlanError>,
+        length: impl Fn(&T) -> Duration,
+    ) -> Result<Vec<T>, PlanError> {
+        let (written, value) = self.given(name)?;
         let Value::List(list) = value else { return Err(self.wrong_type(name, written, value)) };
         if list.is_empty() || list.len() > STAGES_MAX {
             let allowed = format!("a list of 1 to {} stages", format_count(STAGES_MAX as u64));
             return Err(out_of_range(written, format!("a list of {}", list.len()), allowed));
         }
-        let stages: Vec<Stage> = list
-            .iter()
-            .map(|item| match item {
-                Value::Map(map) => {
-                    let reader = Reader::new("a stage", map, &[STAGE_OPTIONS]);
-                    reader.check_names()?;
-                    Ok(Stage {
-                        duration: reader.duration("duration")?,
-                        target: reader.count("target", 0..=VUS_MAX)?,
-                    })
-                }
-                Value::Text(text) => {
-                    let stage = Stage::parse(text)?;
-                    limited(written, stage.duration)?;
-                    if stage.target > VUS_MAX {
-                        return Err(out_of_range(
-                            "target",
-                            format_count(stage.target),
-                            range(&(0..=VUS_MAX)),
-                        ));
-                    }
-                    Ok(stage)
-                }
-                other => Err(self.wrong_type(name, written, other)),
-            })
-            .collect::<Result<_, _>>()?;
-        let total = stages.iter().fold(Duration::ZERO, |sum, stage| sum.saturating_add(stage.duration));
+        let mut total = Duration::ZERO;
+        let mut stages = Vec::with_capacity(list.len());
+        for item in list {
+            let stage = match item {
+                Value::Map(map) => of_map(map)?,
+                Value::Text(text) => of_text(text)?,
+                other => return Err(self.wrong_type(name, written, other)),
+            };
+            limited(written, length(&stage))?;
+            total = total.saturating_add(length(&stage));
+            stages.push(stage);
+        }
         if total.is_zero() {
             return Err(out_of_range(written, "0s in all", "longer than 0s"));
         }
@@ -293,8 +307,32 @@ impl<'a> Reader<'a> {
         Ok(stages)
     }
 
+    /// One of a few words; the default is written with its quotes.
+    pub fn word(&self, name: &str, known: &[&'static str]) -> Result<&'static str, PlanError> {
+        let (written, text) = match self.find(name) {
+            None => (name, self.default(name)?.trim_matches('"')),
+            Some((written, Value::Text(text))) => (written, text.as_str()),
+            Some((written, value)) => return Err(self.wrong_type(name, written, value)),
+        };
+        known.iter().find(|known| **known == text).copied().ok_or_else(|| PlanError::UnknownWord {
+            option: written.to_string(),
+            got: text.to_string(),
+            near: suggest(text, known.iter().copied()).first().map(|near| (*near).to_string()),
+            known: known.iter().map(|known| (*known).to_string()).collect(),
+        })
+    }
+
+    /// The option as written and its value, or that it is missing.
+    pub(super) fn given(&self, name: &str) -> Result<(&'a str, &'a Value), PlanError> {
+        self.find(name).ok_or_else(|| self.missing(name))
+    }
+
+    pub(super) fn has_default(&self, name: &str) -> bool {
+        self.spec(name).default.is_some()
+    }
+
     /// The option as written and its value.
-    fn find(&self, name: &str) -> Option<(&'a str, &'a Value)> {
+    pub(super) fn find(&self, name: &str) -> Option<(&'a str, &'a Value)> {
         let same = |(written, _): &(&'a String, &'a Value)| canonical(written) == name;
         self.options.iter().find(same).map(|(written, value)| (written.as_str(), value))
     }
@@ -312,7 +350,7 @@ impl<'a> Reader<'a> {
         PlanError::MissingOption { owner: self.owner.clone(), option: name.to_string(), takes }
     }
 
-    fn wrong_type(&self, name: &str, written: &str, got: &Value) -> PlanError {
+    pub(super) fn wrong_type(&self, name: &str, written: &str, got: &Value) -> PlanError {
         let takes = self.spec(name).takes.to_string();
         PlanError::WrongType { option: written.to_string(), takes, got: got.describe() }
     }
@@ -340,7 +378,7 @@ fn duration(option: &str, value: &Value) -> Result<Duration, PlanError> {
     limited(option, parse_duration(&text).map_err(unit)?)
 }
 
-fn limited(option: &str, duration: Duration) -> Result<Duration, PlanError> {
+pub(super) fn limited(option: &str, duration: Duration) -> Result<Duration, PlanError> {
     if duration > DURATION_MAX {
         let allowed = format!("at most {}", format_duration(DURATION_MAX));
         return Err(out_of_range(option, format_duration(duration), allowed));
@@ -359,7 +397,7 @@ fn range(allowed: &RangeInclusive<u64>) -> String {
     format!("from {} to {}", format_count(*allowed.start()), format_count(*allowed.end()))
 }
 
-fn out_of_range(option: &str, got: impl Into<String>, allowed: impl Into<String>) -> PlanError {
+pub(super) fn out_of_range(option: &str, got: impl Into<String>, allowed: impl Into<String>) -> PlanError {
     PlanError::OutOfRange { option: option.to_string(), got: got.into(), allowed: allowed.into() }
 }
 

@@ -222,10 +222,12 @@ impl Overrides {
 
 /// Another number of users, where it is constant anyway: all else stays as the script says.
 fn change_users(scenario: &mut Scenario, vus: u64) -> Result<(), PlanError> {
-    let alone = || PlanError::VusAlone { scenario: scenario.name.clone() };
-    let Demand::Users(users) = &mut scenario.demand else { return Err(alone()) };
+    let name = || scenario.name.clone();
+    let Demand::Users(users) = &mut scenario.demand else {
+        return Err(PlanError::VusOfArrivals { scenario: name() });
+    };
     if !users.curve.is_constant() {
-        return Err(alone());
+        return Err(PlanError::VusAlone { scenario: name() });
     }
     // The executors know the limits: `constant-vus` checks the number of users, as all do.
     let checked = Shortcut { vus: Some(vus), ..Shortcut::default() }.options(Spelling::Flag)?;

@@ -64,10 +64,14 @@ impl Scenario {
         let names = Reader::new(owner, options, &[executor.options, COMMON_OPTIONS]).check_names();
         names.map_err(|error| foreign(executor, error))?;
         let reader = Reader::new(format!("scenario `{name}`"), options, &[COMMON_OPTIONS]);
+        let demand = (executor.demand)(options)?;
+        if matches!(demand, Demand::Arrivals(_)) && reader.is_given("think") {
+            return Err(PlanError::ThinkWithArrivals { scenario: name.to_string() });
+        }
         Ok(Scenario {
             name: name.to_string(),
             executor: executor.name.to_string(),
-            demand: (executor.demand)(options)?,
+            demand,
             flow: reader.flow("flow")?,
             think: reader.think("think")?,
             start_time: reader.duration("start_time")?,

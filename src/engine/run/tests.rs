@@ -15,13 +15,13 @@ use crate::script::{Level, LogLine, Outside, Program, Stage, StillClock};
 
 /// What an observer saw.
 #[derive(Default)]
-struct Recording {
+pub(in super::super) struct Recording {
     sum: Snapshot,
     numbers: Vec<u64>,
     elapsed: Vec<Duration>,
     books: Vec<Books>,
     totals: Vec<Snapshot>,
-    lines: Vec<String>,
+    pub(in super::super) lines: Vec<String>,
 }
 
 impl Observer for Recording {
@@ -52,11 +52,11 @@ fn job(script: &str, workers: usize) -> Job {
     Job { source, plan: declared.clone(), declared, outside, workers }
 }
 
-fn play(script: &str, workers: usize) -> (Outcome, Recording) {
+pub(in super::super) fn play(script: &str, workers: usize) -> (Outcome, Recording) {
     play_with(script, workers, &Control::default())
 }
 
-fn play_with(script: &str, workers: usize, control: &Control) -> (Outcome, Recording) {
+pub(in super::super) fn play_with(script: &str, workers: usize, control: &Control) -> (Outcome, Recording) {
     let mut seen = Recording::default();
     let outcome = run(job(script, workers), control, &mut seen).unwrap();
     let books = outcome.books();

@@ -2,8 +2,11 @@
 //!
 //! An executor is pure data and a function; the engine never sees its name.
 
+mod arrivals;
+mod constant_arrival_rate;
 mod constant_vus;
 mod per_vu_iterations;
+mod ramping_arrival_rate;
 mod ramping_vus;
 mod shared_iterations;
 
@@ -29,10 +32,12 @@ pub const EXECUTORS: &[&Executor] = &[
     &per_vu_iterations::EXECUTOR,
     &constant_vus::EXECUTOR,
     &ramping_vus::EXECUTOR,
+    &constant_arrival_rate::EXECUTOR,
+    &ramping_arrival_rate::EXECUTOR,
 ];
 
 /// Executors of k6 that are known and not built yet.
-const NOT_BUILT: &[&str] = &["constant-arrival-rate", "ramping-arrival-rate", "externally-controlled"];
+const NOT_BUILT: &[&str] = &["externally-controlled"];
 
 /// The options that every scenario has.
 pub const COMMON_OPTIONS: &[OptionSpec] = &[
@@ -52,7 +57,7 @@ pub const COMMON_OPTIONS: &[OptionSpec] = &[
         name: "think",
         takes: "a duration, `between`, `constant`, `pacing` or `throughput`",
         default: Some("0s"),
-        about: "the pause between two iterations",
+        about: "the pause between two iterations of a user; not with a rate of arrivals",
     },
     OptionSpec {
         name: "start_time",
@@ -107,6 +112,13 @@ pub(super) fn names() -> Vec<String> {
 /// The executor that is meant by options that name none.
 pub(super) fn meant(options: &Options) -> Option<&'static str> {
     let given = |name: &str| options.keys().any(|written| super::canonical(written) == name);
+    if given("rate") {
+        return Some("constant-arrival-rate");
+    }
+    let arrives = ["start_rate", "time_unit", "pre_allocated_vus", "max_vus", "when_busy", "jitter"];
+    if given("stages") && arrives.iter().any(|name| given(name)) {
+        return Some("ramping-arrival-rate");
+    }
     match (given("stages"), given("iterations"), given("duration")) {
         (true, _, _) => Some("ramping-vus"),
         (_, true, _) => Some("shared-iterations"),

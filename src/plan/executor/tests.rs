@@ -32,6 +32,93 @@ fn options_become_a_demand() {
         described(json!({"executor": "ramping-vus", "stages": ["10s:20", "1m:20"]})),
         "up to 20 VUs for 1m10s"
     );
+    assert_eq!(
+        described(json!({"executor": "constant-arrival-rate", "rate": 200, "duration": "60s"})),
+        "200/s for 1m, up to 10,000 VUs"
+    );
+    assert_eq!(
+        described(json!({"executor": "ramping-arrival-rate", "stages": ["10s:20.5", "1m:2/s"], "maxVUs": 5})),
+        "up to 20.5/s for 1m10s, up to 5 VUs"
+    );
+}
+
+fn arrivals(json: serde_json::Value) -> super::super::Arrivals {
+    match demand(json) {
+        Ok(Demand::Arrivals(arrivals)) => arrivals,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_rate_is_a_number_per_time_unit_or_a_text_with_its_own() {
+    let arrivals = |rate: serde_json::Value, unit: Option<&str>| {
+        let mut json = json!({"executor": "constant-arrival-rate", "rate": rate, "duration": "30m"});
+        if let Some(unit) = unit {
+            json["timeUnit"] = unit.into();
+        }
+        arrivals(json).rate
+    };
+    assert_eq!(arrivals(json!(1), Some("3m")).arrivals(), 10);
+    assert_eq!(arrivals(json!("1/3m"), None), arrivals(json!(1), Some("3m")));
+    assert_eq!(arrivals(json!("12000/m"), None).arrivals(), 360_000);
+    assert_eq!(arrivals(json!(0.5), None).arrivals(), 900);
+    assert_eq!(arrivals(json!("12/m"), None).describe(), "12/m");
+    assert_eq!(arrivals(json!("50/30s"), None).describe(), "50/30s");
+    assert_eq!(arrivals(json!(1000), None).describe(), "1,000/s");
+}
+
+#[test]
+fn stages_of_a_rate_take_numbers_and_rates() {
+    let json = json!({"executor": "ramping-arrival-rate", "startRate": 60, "timeUnit": "1m",
+        "stages": ["10s:60", {"duration": "10s", "target": "4/s"}, "0s:0.6", {"duration": "100s", "target": 0.6}]});
+    // 10 at 1/s, 25 on the way from 1/s to 4/s, 1 at 0.6 a minute.
+    assert_eq!(arrivals(json).rate.arrivals(), 10 + 25 + 1);
+}
+
+#[test]
+fn users_of_arrivals_come_by_need_unless_they_are_given() {
+    let users = |more: serde_json::Value| {
+        let mut json = json!({"executor": "constant-arrival-rate", "rate": 1, "duration": "1s"});
+        json.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let arrivals = arrivals(json);
+        (arrivals.pre_allocated_vus, arrivals.vus_max)
+    };
+    assert_eq!(users(json!({})), (0, 10_000));
+    assert_eq!(users(json!({"preAllocatedVUs": 5})), (5, 5), "as in k6");
+    assert_eq!(users(json!({"preAllocatedVUs": 5, "maxVUs": 9})), (5, 9));
+    assert_eq!(users(json!({"max_vus": 9})), (0, 9));
+}
+
+#[test]
+fn arrivals_that_make_no_sense_are_refused() {
+    let error = |more: serde_json::Value| {
+        let mut json = json!({"executor": "constant-arrival-rate", "rate": 1, "duration": "1s"});
+        json.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        demand(json).unwrap_err().message()
+    };
+    assert_eq!(error(json!({"rate": 0})), "`rate` is 0, but must be above 0");
+    assert_eq!(error(json!({"rate": -1})), "`rate` is -1, but must be from 0 to 10,000,000 a second");
+    assert_eq!(error(json!({"rate": 1e8})), "`rate` is 100000000, but must be from 0 to 10,000,000 a second");
+    assert_eq!(
+        error(json!({"rate": "1/s", "time_unit": "1m"})),
+        "`rate` is \"1/s\", and `time_unit` is given too"
+    );
+    assert_eq!(error(json!({"rate": "1/0s"})), "`rate`: `1/0s` is too large");
+    assert_eq!(error(json!({"rate": true})), "`rate` takes a number, or a rate such as \"200/s\", not true");
+    assert_eq!(
+        error(json!({"max_vus": 2, "pre_allocated_vus": 3})),
+        "`max_vus` is 2, but 3 are pre-allocated"
+    );
+    assert_eq!(error(json!({"jitter": "poison"})), "`jitter` can't be \"poison\"");
+    assert_eq!(error(json!({"when_busy": 3})), "`when_busy` takes \"drop\" or \"queue\", not the number 3");
+    assert!(error(json!({"queue_max": 3})).starts_with("`queue_max` is the length of a queue"));
+    let none = demand(json!({"executor": "ramping-arrival-rate", "stages": ["10s:0"]})).unwrap_err();
+    assert_eq!(none, PlanError::NoArrivals);
+    let many = json!({"executor": "constant-arrival-rate", "rate": 10_000_000, "duration": "30d"});
+    assert_eq!(
+        demand(many).unwrap_err().message(),
+        "`rate` is 25,920,000,000,000 iterations, but must be at most 1,000,000,000,000 iterations in all"
+    );
 }
 
 #[test]
@@ -42,6 +129,8 @@ fn a_bound_knows_its_iterations() {
     assert_eq!(shared.iterations(), Some(3));
     let endless = demand(json!({"executor": "constant-vus", "duration": "1s"})).unwrap();
     assert_eq!(endless.iterations(), None);
+    let arrivals = demand(json!({"executor": "constant-arrival-rate", "rate": 5, "duration": "3s"})).unwrap();
+    assert_eq!(arrivals.iterations(), Some(15));
 }
 
 #[test]

@@ -200,3 +200,19 @@ fn targets_can_be_left_out() {
     Overrides { no_targets: true, ..Overrides::default() }.apply(&mut plan).unwrap();
     assert!(plan.targets.is_empty());
 }
+
+#[test]
+fn users_alone_do_not_change_arrivals() {
+    let mut plan = plan(&[(
+        "s",
+        json!({"executor": "constant-arrival-rate", "rate": 5, "duration": "3s", "flow": "f"}),
+    )]);
+    let error = Overrides { vus: Some(3), ..Overrides::default() }.apply(&mut plan).unwrap_err();
+    insta::assert_snapshot!(shown(&error), @r"
+    `--vus` alone cannot change scenario `s`, whose iterations start at a rate
+    hint: give `--duration` or `--stage` too, which replaces the script's load
+    ");
+    let flags = Overrides { vus: Some(3), duration: Some(SECOND), ..Overrides::default() };
+    let notes = flags.apply(&mut plan).unwrap();
+    insta::assert_snapshot!(notes.join("\n"), @"`--vus`, `--duration` replace the load of scenario `s`: 3 VUs for 1s, not 5/s for 3s, up to 10,000 VUs");
+}

@@ -54,7 +54,7 @@ fn an_unknown_option_finds_its_neighbours() {
     ");
     insta::assert_snapshot!(complaint(json!({"executor": "constant-vus", "stages": [], "flow": "a"})), @r"
     executor `constant-vus` has no option `stages`
-    hint: `ramping-vus` has `stages`; `constant-vus` has `vus`, `duration`, `executor`, `flow`, `think`, `start_time`, `graceful_stop`, `base_url`, `env` and `tags`
+    hint: `ramping-vus` and `ramping-arrival-rate` have `stages`; `constant-vus` has `vus`, `duration`, `executor`, `flow`, `think`, `start_time`, `graceful_stop`, `base_url`, `env` and `tags`
     ");
 }
 
@@ -110,17 +110,20 @@ fn a_scenario_needs_an_executor_that_exists() {
     scenario `traffic` names no executor
     hint: write `executor: "ramping-vus"`, which takes these options
     "#);
+    let arrivals = [json!({"rate": 5, "duration": "1s"}), json!({"stages": ["1s:1"], "maxVUs": 5})];
+    let meant = arrivals.map(|options| complaint(options).contains("-arrival-rate\"`, which"));
+    assert_eq!(meant, [true, true]);
     insta::assert_snapshot!(complaint(json!({"flow": "a"})), @r#"
     scenario `traffic` names no executor
-    hint: write `executor: "constant-vus"`, or one of `shared-iterations`, `per-vu-iterations`, `constant-vus` and `ramping-vus`
+    hint: write `executor: "constant-vus"`, or one of `shared-iterations`, `per-vu-iterations`, `constant-vus`, `ramping-vus`, `constant-arrival-rate` and `ramping-arrival-rate`
     "#);
     insta::assert_snapshot!(complaint(json!({"executor": "constant-vu", "flow": "a"})), @r"
     no executor is named `constant-vu`
-    hint: did you mean `constant-vus`? there are `shared-iterations`, `per-vu-iterations`, `constant-vus` and `ramping-vus`
+    hint: did you mean `constant-vus`? there are `shared-iterations`, `per-vu-iterations`, `constant-vus`, `ramping-vus`, `constant-arrival-rate` and `ramping-arrival-rate`
     ");
-    insta::assert_snapshot!(complaint(json!({"executor": "constant-arrival-rate", "flow": "a"})), @r"
-    the executor `constant-arrival-rate` is not built yet
-    hint: there are `shared-iterations`, `per-vu-iterations`, `constant-vus` and `ramping-vus`
+    insta::assert_snapshot!(complaint(json!({"executor": "externally-controlled", "flow": "a"})), @r"
+    the executor `externally-controlled` is not built yet
+    hint: there are `shared-iterations`, `per-vu-iterations`, `constant-vus`, `ramping-vus`, `constant-arrival-rate` and `ramping-arrival-rate`
     ");
 }
 
