@@ -1,7 +1,7 @@
 //! `runner calibrate`: what this machine gives as a load generator, measured against the null server.
 //!
 //! Each round is a run through the real engine: script, fibers, client, workers as a run has them. Closed rounds
-//! give the top rate; two paced ones, well below it, the noise floor. The null server takes its share of the same
+//! give the top rate; two with arrivals, well below it, the noise floor. The null server takes its share of the same
 //! machine, which a service elsewhere would leave to the workers.
 
 use std::collections::BTreeMap;
@@ -30,16 +30,16 @@ const USERS: u64 = 64;
 const ROUNDS: u32 = 7;
 
 /// The shares of the top rate at which the noise floor is looked at, in thousandths: calm, and half busy.
-const SHARES: [u64; PACED as usize] = [100, 500];
+const SHARES: [u64; TIMED as usize] = [100, 500];
 
-/// Paced rounds.
-const PACED: u32 = 2;
+/// Rounds with arrivals.
+const TIMED: u32 = 2;
 
 /// All rounds, the warm-up included.
-pub const CALIBRATION_ROUNDS: u32 = 1 + ROUNDS + PACED;
+pub const CALIBRATION_ROUNDS: u32 = 1 + ROUNDS + TIMED;
 
-/// The parts of the whole time: the warm-up, each closed round, each paced one. A paced one is longer, since
-/// its p99 and its maximum come from what is rare.
+/// The parts of the whole time: the warm-up, each closed round, each with arrivals. Those are longer, since
+/// their p99 and their maximum come from what is rare.
 const PARTS: [u32; 3] = [1, 2, 6];
 
 /// How a calibration is made.
@@ -59,7 +59,7 @@ pub fn calibrate(
 ) -> Result<Calibration, SessionError> {
     let workers = settings.workers.max(1);
     let server = NullServer::start(0).map_err(SessionError::Null)?;
-    let unit = settings.duration / (PARTS[0] + ROUNDS * PARTS[1] + PACED * PARTS[2]);
+    let unit = settings.duration / (PARTS[0] + ROUNDS * PARTS[1] + TIMED * PARTS[2]);
     let range = Range { url: server.url(), workers, control };
     let mut number = 0;
     let mut next = || {
