@@ -94,7 +94,7 @@ fn text(calibration: &Calibration, elapsed: Duration, stored: &Path) -> String {
         let delivered = format!("  got {}/s", format_count(*delivered_per_s));
         let _ = writeln!(text, "{delivered:<24}{}", spread("lateness", lateness));
         if *dropped > 0 {
-            let _ = writeln!(text, "  {} could not start", counted(*dropped, "iteration"));
+            let _ = writeln!(text, "  {} could not start: no user was free", counted(*dropped, "iteration"));
         }
     }
     let took = calibration.server_cpu_thousandths.map_or_else(String::new, |thousandths| {
@@ -107,6 +107,12 @@ fn text(calibration: &Calibration, elapsed: Duration, stored: &Path) -> String {
         text,
         "\nthe null server shares this machine{took}; against a service elsewhere the workers can do more{more}"
     );
+    if calibration.is_disturbed() {
+        let _ = writeln!(
+            text,
+            "the rounds differ a lot: something else used the machine; calibrate again when it is calm (`runner doctor`)"
+        );
+    }
     if fingerprint.build == "debug" {
         let _ = writeln!(text, "this is a build for debugging, which is several times slower than a release");
     }

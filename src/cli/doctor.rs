@@ -13,7 +13,7 @@ use crate::diagnostic::Code;
 use crate::plan::Overrides;
 use crate::session::doctor::{Finding, Machine, Planned, Verdict, examine};
 use crate::session::{Config, declare, read};
-use crate::units::{format_count, format_significant};
+use crate::units::{format_amount, format_count};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -83,8 +83,13 @@ fn table(findings: &[Finding], planned: &Planned) -> String {
     let load = match (planned.users, planned.rate_per_s) {
         (None, None) => String::new(),
         (users, rate) => {
-            let users = users.map(|users| format!("{} virtual users", format_count(users)));
-            let rate = rate.map(|rate| format!("{} iterations a second", format_significant(rate)));
+            // Of users that arrivals hire by need only the most is known.
+            let users = match (users, planned.users_max) {
+                (Some(users), Some(most)) if most > users => Some(format!("up to {}", counted(most))),
+                (Some(users), _) => Some(counted(users)),
+                (None, _) => None,
+            };
+            let rate = rate.map(|rate| format!("{} iterations a second", format_amount(rate)));
             let parts: Vec<String> = users.into_iter().chain(rate).collect();
             format!(", for {}", parts.join(" and "))
         }
@@ -113,6 +118,10 @@ fn table(findings: &[Finding], planned: &Planned) -> String {
         .collect();
     let _ = writeln!(text, "\n{}", counted.join(", "));
     text
+}
+
+fn counted(users: u64) -> String {
+    format!("{} virtual user{}", format_count(users), if users == 1 { "" } else { "s" })
 }
 
 fn count(findings: &[Finding], verdict: Verdict) -> usize {

@@ -11,7 +11,7 @@ use std::{fmt, io};
 use serde::{Deserialize, Serialize};
 
 use crate::plan::Plan;
-use crate::units::{format_count, format_significant};
+use crate::units::{format_amount, format_count};
 
 /// The version of the file's form; raised when a reader of an older one would misread it.
 pub const CALIBRATION_SCHEMA: u32 = 1;
@@ -155,6 +155,13 @@ impl TopRate {
 }
 
 impl Calibration {
+    /// Whether the rounds differ so much that something else must have used the machine.
+    pub fn is_disturbed(&self) -> bool {
+        /// Rounds of a calm machine lie within a tenth.
+        const APART: f64 = 1.25;
+        self.top.high_per_s as f64 > self.top.low_per_s as f64 * APART
+    }
+
     /// The rate at which the workers' cores would be used up by requests alone, if the server ran elsewhere.
     pub fn cpu_bound_per_s(&self) -> Option<u64> {
         let each_ns = self.cpu_per_request_ns.filter(|ns| *ns > 0)?;
@@ -281,7 +288,7 @@ impl fmt::Display for Advice {
             Self::TooFast { peak_per_s, top_per_s } => write!(
                 f,
                 "the plan starts up to {} iterations a second; `runner calibrate` reached {} requests a second on this machine: expect late or dropped iterations",
-                format_rate_count(*peak_per_s),
+                format_amount(*peak_per_s),
                 format_count(*top_per_s)
             ),
             Self::Stale(differs) => write!(
@@ -291,13 +298,6 @@ impl fmt::Display for Advice {
             ),
         }
     }
-}
-
-/// Whole numbers with their thousands apart, others with three digits.
-fn format_rate_count(per_s: f64) -> String {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate; saturates")]
-    let whole = per_s.round() as u64;
-    if per_s >= 1_000.0 { format_count(whole) } else { format_significant(per_s) }
 }
 
 /// What a calibration says of a plan that is played with `now`; nothing if the plan has no rate to be held

@@ -75,6 +75,63 @@ fn the_text_says_rate_floor_and_whose_share_is_in_it() {
     }
 }
 
+/// A calibration of this machine, made once, with another top rate and, if asked, other workers.
+fn calibrated(top_per_s: u64, workers: u64) -> String {
+    let finished = runner([SHORT.as_slice(), &["--json", "--workers", "2"]].concat()).run().expect_code(0);
+    let mut calibration = json(&finished);
+    calibration["top"]["median_per_s"] = top_per_s.into();
+    calibration["fingerprint"]["workers"] = workers.into();
+    calibration.to_string()
+}
+
+const ARRIVALS: &str = "base_url(\"demo\");\n\
+    scenario(\"steady\", #{ executor: \"constant-arrival-rate\", rate: 50, duration: \"1s\", flow: \"price\" });\n\
+    fn price() { http::get(\"/health\"); }\n";
+
+#[test]
+fn a_plan_above_the_top_rate_is_warned_of_before_it_starts() {
+    let calibration = calibrated(40, 2);
+    let ask = |command: &str, more: &[&str]| {
+        runner([&[command, "steady.rhai", "--workers", "2"], more].concat())
+            .file("steady.rhai", ARRIVALS)
+            .file(".runner/calibration.json", &calibration)
+            .run()
+            .expect_code(0)
+    };
+    let warning = "warning: the plan starts up to 50 iterations a second; `runner calibrate` reached 40 requests a second on this machine";
+    ask("inspect", &[]).expect_said(warning);
+    // It warns, and the load is played all the same.
+    let finished = ask("run", &["-q"]).expect_said(warning);
+    assert!((finished.figure("iterations") - 50.0).abs() < 0.5, "{}", finished.printed());
+    let silent = ask("inspect", &["--results", "elsewhere"]);
+    assert!(silent.stderr.is_empty(), "{}", silent.stderr);
+    let finished =
+        ask("doctor", &[]).expect_said("for up to 10,000 virtual users and 50 iterations a second");
+    assert!(finished.stdout.contains("! top rate             40 requests a second"), "{}", finished.stdout);
+}
+
+#[test]
+fn a_stale_or_broken_calibration_is_a_note_and_only_for_plans_with_a_rate() {
+    let stale = calibrated(40, 7);
+    let looping = "scenario(\"s\", #{ executor: \"constant-vus\", vus: 5, duration: \"1s\", flow: || {} });";
+    let ask = |script: &str, calibration: &str| {
+        let finished = runner(["inspect", "a.rhai", "--workers", "2"])
+            .file("a.rhai", script)
+            .file(".runner/calibration.json", calibration)
+            .run()
+            .expect_code(0);
+        finished.stderr
+    };
+    assert_eq!(
+        ask(ARRIVALS, &stale),
+        "note: the calibration of this machine is stale (workers 7, now 2): run `runner calibrate` again\n"
+    );
+    let broken = ask(ARRIVALS, "{");
+    assert!(broken.starts_with("note: .runner/calibration.json holds no calibration: "), "{broken}");
+    assert!(broken.ends_with(": run `runner calibrate` again\n"), "{broken}");
+    assert_eq!(ask(looping, &stale) + &ask(looping, "{"), "");
+}
+
 #[test]
 fn ctrl_c_ends_it_without_a_file() {
     let run = runner(["calibrate", "-d", "1m"]);

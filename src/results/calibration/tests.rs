@@ -131,6 +131,14 @@ fn a_plan_above_the_top_rate_is_warned_of_and_one_below_it_is_not() {
 }
 
 #[test]
+fn rounds_that_differ_a_lot_show_that_the_machine_was_not_calm() {
+    let of =
+        |rounds: &[u64]| Calibration { top: TopRate::of(rounds).unwrap(), ..calibration() }.is_disturbed();
+    assert!(!of(&[1_000, 1_100, 1_250]));
+    assert!(of(&[1_000, 1_100, 1_251]));
+}
+
+#[test]
 fn users_that_loop_have_no_rate_to_be_held_against() {
     let users = Users {
         curve: Curve::constant(1_000_000, Duration::from_secs(1)),

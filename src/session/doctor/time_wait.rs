@@ -2,7 +2,7 @@
 
 use super::ports::ports;
 use super::{Check, Machine, Planned, Seen};
-use crate::units::{format_count, format_significant};
+use crate::units::{format_amount, format_count};
 
 pub(super) const CHECK: Check = Check {
     name: "TIME_WAIT",
@@ -38,7 +38,7 @@ fn look(machine: &Machine, planned: &Planned) -> Seen {
         Some(rate) if rate <= per_s as f64 => Seen::good(format!("{saw}: {new}")),
         Some(rate) => {
             // A user keeps its connection from one iteration to the next: only a service that closes it is hurt.
-            let rate = format_significant(rate);
+            let rate = format_amount(rate);
             Seen::look(format!("{saw}: {new}, fewer than {rate} iterations that each open one"), change)
         }
         None => Seen::look(format!("{saw}: {new}"), change),
