@@ -94,7 +94,7 @@ fn text(calibration: &Calibration, elapsed: Duration, stored: &Path) -> String {
         let delivered = format!("  got {}/s", format_count(*delivered_per_s));
         let _ = writeln!(text, "{delivered:<24}{}", spread("lateness", lateness));
         if *dropped > 0 {
-            let _ = writeln!(text, "  {} could not start: no user was free", counted(*dropped, "iteration"));
+            let _ = writeln!(text, "  {} could not start", counted(*dropped, "iteration"));
         }
     }
     let took = calibration.server_cpu_thousandths.map_or_else(String::new, |thousandths| {

@@ -13,7 +13,7 @@ use crate::diagnostic::Code;
 use crate::plan::Overrides;
 use crate::session::doctor::{Finding, Machine, Planned, Verdict, examine};
 use crate::session::{Config, declare, read};
-use crate::units::{format_amount, format_count};
+use crate::units::{format_amount, format_count, parse_rate};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -37,9 +37,9 @@ pub(super) struct Arguments {
 }
 
 fn per_second(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(rate) if f64::is_finite(rate) && rate > 0.0 => Ok(rate),
-        _ => Err("write iterations per second, such as 500".to_owned()),
+    match text.parse().ok().or_else(|| parse_rate(text).ok()) {
+        Some(rate) if f64::is_finite(rate) && rate > 0.0 => Ok(rate),
+        _ => Err("write iterations per second, such as 500, or with a unit, such as 3000/m".to_owned()),
     }
 }
 

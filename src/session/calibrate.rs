@@ -191,8 +191,11 @@ fn round(outcome: &Outcome) -> Result<Round, SessionError> {
 }
 
 fn failed(why: &str) -> Diagnostic {
-    Diagnostic::new(Code::Inconclusive, format!("nothing was calibrated: {why}"))
-        .hint(format!("`runner doctor --users {USERS}` looks for what is in the way"))
+    Diagnostic::new(Code::Inconclusive, format!("nothing was calibrated: {why}")).hint(format!(
+        // Both ends of a connection are in this process.
+        "`runner doctor --users {}` looks for what is in the way",
+        2 * USERS
+    ))
 }
 
 fn spread(value: Option<Value>) -> Spread {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::fixture::{Finished, pause, runner, wait_until};
+use super::fixture::{Finished, folder, pause, runner, wait_until};
 use super::redact::redact;
 use std::time::Duration;
 
@@ -151,6 +151,24 @@ fn a_folder_that_can_not_be_written_is_112() {
         .run()
         .expect_code(112)
         .expect_said("failed to store the calibration: taken/calibration.json");
+}
+
+#[test]
+fn requests_that_failed_here_are_no_calibration() {
+    let folder = folder();
+    // 64 users have 128 ends of connections in this process.
+    let command = format!("ulimit -n 100 && exec {} calibrate -d 1s", env!("CARGO_BIN_EXE_runner"));
+    let output = std::process::Command::new("sh")
+        .args(["-c", &command])
+        .env("NO_COLOR", "1")
+        .current_dir(folder.path())
+        .output()
+        .expect("a shell");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(111), "{said}");
+    assert!(said.starts_with("error: nothing was calibrated: "), "{said}");
+    assert!(said.contains("hint: `runner doctor --users 128` looks for what is in the way"), "{said}");
+    assert!(!folder.path().join(".runner").exists());
 }
 
 #[test]

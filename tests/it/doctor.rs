@@ -88,5 +88,7 @@ fn a_script_that_does_not_load_and_a_rate_of_nothing_are_told() {
         .expect_code(104)
         .expect_said("failed to read the script `none.rhai`");
     runner(["doctor", "--rate", "0"]).run().expect_code(2).expect_said("write iterations per second");
+    let finished = runner(["doctor", "--rate", "3000/m"]).run().expect_code(0);
+    finished.expect_said("this machine as a load generator, for 50 iterations a second\n");
     runner(["doctor", "--users", "0"]).run().expect_code(2);
 }

@@ -16,8 +16,11 @@ fn look(machine: &Machine, _: &Planned) -> Seen {
     let load = machine.text("/proc/loadavg").and_then(|text| text.split(' ').next()?.parse::<f64>().ok());
     let Some(load) = load else { return Seen::unread("/proc/loadavg") };
     let cores = machine.cores().map_or(1, |cores| cores.len().max(1));
-    let saw =
-        format!("{} tasks ran or waited over the last minute, on {cores} cores", format_significant(load));
+    let saw = format!(
+        "{} tasks ran or waited over the last minute, on {cores} core{}",
+        format_significant(load),
+        if cores == 1 { "" } else { "s" }
+    );
     if load / cores as f64 <= BUSY {
         Seen::good(saw)
     } else {
