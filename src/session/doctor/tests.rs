@@ -243,12 +243,6 @@ fn a_quota_below_the_cores_or_one_that_was_felt_is_worth_a_look() {
         ("/cg/job/cpu.max", "50000 100000\n"),
         ("/cg/job/cpu.stat", "usage_usec 5\nnr_periods 9\nnr_throttled 3\nthrottled_usec 7\n"),
     ];
-    expect(
-        &quota::CHECK,
-        HALF,
-        NOBODY,
-        "Look: 0.500 cores, stopped 3 times so far | echo max | sudo tee /cg/job/cpu.max",
-    );
     const WHOLE: Files = &[
         ("/proc/self/status", STATUS),
         ("/proc/self/cgroup", CGROUP),
@@ -256,7 +250,6 @@ fn a_quota_below_the_cores_or_one_that_was_felt_is_worth_a_look() {
         ("/cg/job/cpu.max", "max 100000\n"),
         ("/cg/cpu.max", "200000 100000\n"),
     ];
-    expect(&quota::CHECK, WHOLE, NOBODY, "Good: 2.00 cores");
     const FIRST: Files = &[
         ("/proc/self/status", STATUS),
         ("/proc/self/cgroup", "2:cpu,cpuacct:/\n"),
@@ -264,6 +257,13 @@ fn a_quota_below_the_cores_or_one_that_was_felt_is_worth_a_look() {
         ("/cg/cpu/cpu.cfs_quota_us", "150000\n"),
         ("/cg/cpu/cpu.cfs_period_us", "100000\n"),
     ];
+    expect(
+        &quota::CHECK,
+        HALF,
+        NOBODY,
+        "Look: 0.500 cores, stopped 3 times so far | echo max | sudo tee /cg/job/cpu.max",
+    );
+    expect(&quota::CHECK, WHOLE, NOBODY, "Good: 2.00 cores");
     expect(&quota::CHECK, FIRST, NOBODY, "Look: 1.50 cores | echo -1 | sudo tee /cg/cpu/cpu.cfs_quota_us");
     expect(&quota::CHECK, &[("/proc/self/cgroup", "0::/\n")], NOBODY, "Good: none");
 }
@@ -272,18 +272,18 @@ fn a_quota_below_the_cores_or_one_that_was_felt_is_worth_a_look() {
 fn what_blurs_a_load_is_worth_a_look() {
     const BUSY: Files = &[("/proc/self/status", STATUS), ("/proc/loadavg", "1.02 0.5 0.1 1/99 1\n")];
     const CALM: Files = &[("/proc/self/status", STATUS), ("/proc/loadavg", "0.99 9 9 1/99 1\n")];
-    expect(&busy::CHECK, BUSY, NOBODY, "Look: 1.02 tasks");
-    expect(&busy::CHECK, CALM, NOBODY, "Good: 0.990 tasks");
     const STOLEN: Files = &[("/proc/stat", "cpu  50 10 20 9000 100 3 2 15 0 0\ncpu0 1 1 1\n")];
     const OWN: Files = &[("/proc/stat", "cpu  500 10 480 9000 100 3 2 5 0 0\n")];
-    expect(&steal::CHECK, STOLEN, NOBODY, "Look: 15.00% of the time since boot");
-    expect(&steal::CHECK, OWN, NOBODY, "Good: 0.50% of the time since boot");
     const SAVING: Files = &[
         ("/proc/self/status", STATUS),
         ("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "performance\n"),
         ("/sys/devices/system/cpu/cpu1/cpufreq/scaling_governor", "powersave\n"),
         ("/sys/devices/system/cpu/intel_pstate/no_turbo", "0\n"),
     ];
+    expect(&busy::CHECK, BUSY, NOBODY, "Look: 1.02 tasks");
+    expect(&busy::CHECK, CALM, NOBODY, "Good: 0.990 tasks");
+    expect(&steal::CHECK, STOLEN, NOBODY, "Look: 15.00% of the time since boot");
+    expect(&steal::CHECK, OWN, NOBODY, "Good: 0.50% of the time since boot");
     expect(&governor::CHECK, SAVING, NOBODY, "Look: performance, powersave | sudo cpupower");
     expect(
         &turbo::CHECK,
