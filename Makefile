@@ -10,7 +10,7 @@ TEST_SERVERS :=
 
 FUZZ_RUNS ?= 500000
 
-.PHONY: help quick test install-test-servers fmt clippy docs audit main-job fuzz bench bench-http bench-memory bench-script clean
+.PHONY: help quick test install-test-servers fmt clippy docs audit main-job fuzz bench bench-http bench-load bench-memory bench-script clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -54,11 +54,15 @@ fuzz: ## odd scripts at the parser and at every function: FUZZ_RUNS (500000) eac
 
 ##@ Measuring (leave the machine alone meanwhile)
 
-bench: bench-http bench-memory bench-script ## all of the below
+bench: bench-http bench-load bench-memory bench-script ## all of the below
 
 bench-http: ## CPU per request beside wrk's: BENCH_ROUNDS (9), BENCH_SECONDS (3)
 	@tests/install.sh wrk
 	cargo bench --locked --bench http
+
+bench-load: ## how a rate is kept and what it costs, beside a bare timer and oha: BENCH_ROUNDS (5), BENCH_SECONDS (5), BENCH_COUNT_SECONDS (600)
+	@command -v oha >/dev/null || cargo install --locked oha
+	cargo bench --locked --bench load
 
 bench-memory: ## memory per virtual user, and the time from start to first request
 	cargo bench --locked --bench memory

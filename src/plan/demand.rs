@@ -141,7 +141,9 @@ impl Users {
 impl Arrivals {
     fn describe(&self) -> String {
         let (rate, duration) = (self.rate.describe(), format_duration(self.rate.duration()));
-        format!("{rate} for {duration}, up to {}", count(self.vus_max, "VU"))
+        let jitter = if self.jitter == Jitter::Poisson { " (poisson)" } else { "" };
+        let queue = if self.when_busy == WhenBusy::Drop { "" } else { ", then a queue" };
+        format!("{rate}{jitter} for {duration}, up to {}{queue}", count(self.vus_max, "VU"))
     }
 }
 

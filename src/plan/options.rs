@@ -36,6 +36,8 @@ pub const ALIASES: &[(&str, &str)] = &[
     ("maxVUs", "max_vus"),
     ("timeUnit", "time_unit"),
     ("startRate", "start_rate"),
+    ("whenBusy", "when_busy"),
+    ("queueMax", "queue_max"),
     ("baseUrl", "base_url"),
     ("baseURL", "base_url"),
     ("userAgent", "user_agent"),

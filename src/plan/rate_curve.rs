@@ -135,7 +135,7 @@ impl RateCurve {
         let unit_ns = nanoseconds(self.time_unit) as f64;
         let mut before = 0.0;
         self.slopes().map(move |slope| {
-            let after = before + (slope.from + slope.to) / 2.0 * slope.length_ns() as f64 / unit_ns;
+            let after = before + slope.from.midpoint(slope.to) * slope.length_ns() as f64 / unit_ns;
             let stretch = Stretch { slope, unit_ns, before: snap(before), after: snap(after) };
             before = after;
             stretch
@@ -223,7 +223,7 @@ impl Stretch {
         let Slope { start_ns, end_ns, from, to } = self.slope;
         let passed = ns.clamp(start_ns, end_ns) - start_ns;
         let now = from + (to - from) * passed as f64 / self.slope.length_ns() as f64;
-        (from + now) / 2.0 * passed as f64 / self.unit_ns
+        from.midpoint(now) * passed as f64 / self.unit_ns
     }
 }
 

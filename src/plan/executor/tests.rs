@@ -40,6 +40,11 @@ fn options_become_a_demand() {
         described(json!({"executor": "ramping-arrival-rate", "stages": ["10s:20.5", "1m:2/s"], "maxVUs": 5})),
         "up to 20.5/s for 1m10s, up to 5 VUs"
     );
+    assert_eq!(
+        described(json!({"executor": "constant-arrival-rate", "rate": "30/m", "duration": "5m", "maxVUs": 1,
+            "jitter": "poisson", "when_busy": "queue"})),
+        "30/m (poisson) for 5m, up to 1 VU, then a queue"
+    );
 }
 
 fn arrivals(json: serde_json::Value) -> super::super::Arrivals {

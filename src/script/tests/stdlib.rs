@@ -35,6 +35,19 @@ fn phases_give_exact_stages() {
 }
 
 #[test]
+fn a_table_makes_stages() {
+    let rows =
+        "[#{ time: 5, rate: 10 }, #{ time: \"7\", rate: \" 20 \" }, #{ time: \"7.25\", rate: \"5.5\" }]";
+    assert_eq!(stages(&format!("curve({rows})")), "0s:10 2000000us:20 250000us:5.5");
+    assert_eq!(
+        stages(&format!("replay({rows})")),
+        "0s:10 2000000us:10 0s:20 250000us:20 0s:5.5 250000us:5.5"
+    );
+    let users = "[#{ time: \"0s\", users: \"3\" }, #{ time: \"1m30s\", users: 4 }]";
+    assert_eq!(stages(&format!("curve({users})")), "0s:3 90000000us:4");
+}
+
+#[test]
 fn a_sine_is_low_at_its_ends_and_high_in_the_middle() {
     let wave = stages("sine(10, 110, \"100s\", 2)");
     let pieces: Vec<&str> = wave.split(' ').collect();
@@ -75,6 +88,13 @@ fn phases_refuse_what_makes_no_sense_at_the_authors_line() {
         ("ramp(1, 5.5, \"1m\")", "`to` is a whole number of users, not 5.5"),
         ("soak(5, \"0s\")", "longer than 0s"),
         ("sine(5, 5, \"1m\", 1)", "not above"),
+        ("curve([#{ time: 0, rate: 1 }])", "two rows are the least, not 1"),
+        ("curve([#{ time: 0, rate: 1 }, #{ at: 1, rate: 1 }])", "row 2 has no `time`"),
+        ("curve([#{ time: 0, rate: 1 }, #{ time: 1, load: 1 }])", "row 2 has no `users`"),
+        ("curve([#{ time: 0, rate: 1 }, #{ time: 1, rate: \"x\" }])", "`rate` in row 2 is a number, not x"),
+        ("replay([#{ time: 3, rate: 1 }, #{ time: 3, rate: 2 }])", "`time` in row 2 is 3, and not after"),
+        ("replay([#{ time: 3, rate: -1 }, #{ time: 4, rate: 2 }])", "`rate` in row 1 is -1"),
+        ("replay([#{ time: \"1x\", rate: 1 }, #{ time: 4, rate: 2 }])", "unit"),
     ] {
         let error = refusal(&format!("import \"std/phases\" as phases;\nconst S = phases::{call};"));
         assert!(error.message.contains(why), "{call}: {}", shown(&error));

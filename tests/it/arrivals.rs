@@ -1,0 +1,188 @@
+//! Iterations that start at given times, as the service sees them: how many, when, and what becomes of them while
+//! it stalls. The counts are those of the test's own server.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::fixture::{Finished, figure, pause, root, runner};
+use crate::server::{Reply, Server};
+
+/// A server that notes when requests come, and answers none from `stall.0` until `stall.1` after the first.
+struct Witness {
+    server: Server,
+    seen: Arc<Mutex<Vec<Instant>>>,
+}
+
+impl Witness {
+    fn start(stall: Option<(Duration, Duration)>) -> Self {
+        let seen: Arc<Mutex<Vec<Instant>>> = Arc::default();
+        let noted = Arc::clone(&seen);
+        let server = Server::start(move |request| {
+            if request.path() != "/" {
+                return Reply::ok("ok");
+            }
+            let now = Instant::now();
+            let first = {
+                let mut noted = noted.lock().unwrap_or_else(PoisonError::into_inner);
+                noted.push(now);
+                noted[0]
+            };
+            if let Some((from, until)) = stall
+                && (first + from..first + until).contains(&now)
+            {
+                pause(first + until - now);
+            }
+            Reply::ok("ok")
+        });
+        Self { server, seen }
+    }
+
+    fn play(&self, scenario: &str, workers: &str) -> Finished {
+        let script = format!(
+            "import \"std/phases\" as phases;\nbase_url(\"{}\");\n\
+             scenario(\"s\", #{{ {scenario}, flow: || http::get(\"/\") }});\n",
+            self.server.url()
+        );
+        let args = ["run", "--workers", workers, "test.rhai"];
+        runner(args).file("test.rhai", &script).run().expect_code(0)
+    }
+
+    /// Requests in each second since the first.
+    fn seconds(&self) -> Vec<u64> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seconds = Vec::new();
+        for at in seen.iter() {
+            let second = usize::try_from((*at - seen[0]).as_secs()).expect("a short test");
+            seconds.resize(seconds.len().max(second + 1), 0);
+            seconds[second] += 1;
+        }
+        seconds
+    }
+}
+
+/// The first figure of a line, as a count.
+fn count(finished: &Finished, metric: &str) -> u64 {
+    format!("{}", finished.figure(metric)).parse().expect("a count")
+}
+
+fn dropped(finished: &Finished) -> u64 {
+    figure(&finished.stdout, "dropped_iterations").map_or(0, |_| count(finished, "dropped_iterations"))
+}
+
+const STALL: (Duration, Duration) = (Duration::from_millis(500), Duration::from_millis(1500));
+
+#[test]
+fn a_rate_is_delivered_to_the_last_request() {
+    for workers in ["1", "2"] {
+        let witness = Witness::start(None);
+        let finished =
+            witness.play("executor: \"constant-arrival-rate\", rate: 200, duration: \"2s\"", workers);
+        let requests = witness.seconds().iter().sum::<u64>();
+        assert_eq!((requests, count(&finished, "iterations"), dropped(&finished)), (400, 400, 0));
+        finished.expect_said("s  200/s for 2s, up to 10,000 VUs");
+    }
+}
+
+#[test]
+fn users_by_need_hide_no_stall() {
+    let witness = Witness::start(Some(STALL));
+    let finished = witness.play("executor: \"constant-arrival-rate\", rate: 100, duration: \"2s\"", "1");
+    assert_eq!((count(&finished, "iterations"), dropped(&finished)), (200, 0));
+    // As many users as came in the second of the stall, and each second of the plan has its requests.
+    assert!(witness.server.connections() > 80, "{}", finished.printed());
+    assert!(witness.seconds()[0] > 90, "{:?}", witness.seconds());
+}
+
+#[test]
+fn five_users_that_drop_lose_what_comes_in_a_stall_and_say_so() {
+    let witness = Witness::start(Some(STALL));
+    let scenario = "executor: \"constant-arrival-rate\", rate: 100, duration: \"2s\", max_vus: 5";
+    let finished = witness.play(scenario, "1");
+    let (ran, dropped) = (count(&finished, "iterations"), dropped(&finished));
+    assert_eq!(ran + dropped, 200);
+    assert_eq!(witness.seconds().iter().sum::<u64>(), ran);
+    // 100 come in the stall, and five of them have a user.
+    assert!((85..=96).contains(&dropped), "{dropped} dropped\n{}", finished.printed());
+}
+
+#[test]
+fn five_users_with_a_queue_lose_nothing_and_are_late() {
+    let witness = Witness::start(Some(STALL));
+    let scenario = "executor: \"constant-arrival-rate\", rate: 100, duration: \"2s\", max_vus: 5, when_busy: \"queue\", queue_max: 600";
+    let finished = witness.play(scenario, "1");
+    assert_eq!((count(&finished, "iterations"), dropped(&finished)), (200, 0));
+    assert!(witness.server.connections() <= 6, "five users, and the preflight");
+    let line = |metric: &str| {
+        let line = finished.stdout.lines().find(|line| line.trim_start().starts_with(metric));
+        line.unwrap_or_else(|| panic!("no {metric}\n{}", finished.printed())).to_owned()
+    };
+    // Five requests saw the stall, but half of the iterations did.
+    assert!(line("http_req_duration").contains("med ") && line("iteration_lateness").contains("max "));
+    let median = |metric: &str| line(metric).split("med ").nth(1).unwrap_or_default().to_owned();
+    assert!(!median("iteration_lateness").starts_with('0'), "{}", finished.printed());
+}
+
+/// A plan and what it delivers in each second.
+struct Shape {
+    scenario: &'static str,
+    seconds: &'static [u64],
+}
+
+const SHAPES: &[Shape] = &[
+    Shape {
+        scenario: "executor: \"constant-arrival-rate\", rate: 1000, duration: \"3s\"",
+        seconds: &[1000, 1000, 1000],
+    },
+    Shape {
+        scenario: "executor: \"ramping-arrival-rate\", stages: [\"4s:1600\"]",
+        seconds: &[200, 600, 1000, 1400],
+    },
+    Shape {
+        scenario: "executor: \"ramping-arrival-rate\", start_rate: 1200, stages: [\"3s:0\"]",
+        seconds: &[1000, 600, 200],
+    },
+    Shape {
+        scenario: "executor: \"ramping-arrival-rate\", stages: phases::steps(300, 900, 3, \"1s\")",
+        seconds: &[300, 600, 900],
+    },
+    Shape {
+        scenario: "executor: \"ramping-arrival-rate\", stages: phases::replay([#{ time: 0, rate: 800 }, #{ time: 1, rate: 200 }, #{ time: 2, rate: 1000 }])",
+        seconds: &[800, 200, 1000],
+    },
+    // Each stage keeps its count; within it they come at random.
+    Shape {
+        scenario: "executor: \"ramping-arrival-rate\", jitter: \"poisson\", stages: phases::steps(400, 800, 2, \"1s\")",
+        seconds: &[400, 800],
+    },
+];
+
+#[test]
+fn full_every_second_of_every_shape_is_delivered_within_one_per_cent() {
+    for Shape { scenario, seconds } in SHAPES {
+        let total = seconds.iter().sum::<u64>();
+        // A busy machine delays what lies at a second's edge; a wrong schedule is wrong each time.
+        let attempt = || {
+            let witness = Witness::start(None);
+            witness.play(scenario, "1");
+            let mut delivered = witness.seconds();
+            // What crossed the plan's end on its way.
+            let beyond = delivered.split_off(seconds.len().min(delivered.len()));
+            assert_eq!(delivered.iter().chain(&beyond).sum::<u64>(), total, "{scenario}");
+            let near = |(got, planned): (&u64, &u64)| {
+                got.abs_diff(*planned) as f64 <= (*planned as f64 * 0.01).max(2.0)
+            };
+            (delivered.iter().zip(*seconds).all(near), delivered)
+        };
+        let attempts: Vec<(bool, Vec<u64>)> = (0..5).map(|_| attempt()).take(5).collect();
+        assert!(attempts.iter().any(|(near, _)| *near), "{scenario}: {seconds:?} planned, {attempts:?}");
+    }
+}
+
+#[test]
+fn full_the_example_runs() {
+    let script = root().join("scripts/arrivals.rhai");
+    let args = [std::ffi::OsStr::new("run"), script.as_os_str()];
+    let finished = runner(args).run();
+    assert!(matches!(finished.code, Some(0 | 99)), "{}", finished.printed());
+    finished.expect_said("600 ok").expect_said("500 ok").expect_said("3 ok");
+}
