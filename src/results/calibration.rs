@@ -267,6 +267,8 @@ pub enum Advice {
         peak_per_s: f64,
         /// What the machine gave.
         top_per_s: u64,
+        /// Whether something else used the machine meanwhile, so that it can do more.
+        is_disturbed: bool,
     },
     /// The calibration was made on another machine, or by another version.
     Stale(
@@ -285,12 +287,14 @@ impl Advice {
 impl fmt::Display for Advice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooFast { peak_per_s, top_per_s } => write!(
-                f,
-                "the plan starts up to {} iterations a second; `runner calibrate` reached {} requests a second on this machine: expect late or dropped iterations",
-                format_amount(*peak_per_s),
-                format_count(*top_per_s)
-            ),
+            Self::TooFast { peak_per_s, top_per_s, is_disturbed } => {
+                let (peak, top) = (format_amount(*peak_per_s), format_count(*top_per_s));
+                let while_busy = if *is_disturbed { " while something else used it" } else { "" };
+                write!(
+                    f,
+                    "the plan starts up to {peak} iterations a second; `runner calibrate` reached {top} requests a second on this machine{while_busy}: expect late or dropped iterations"
+                )
+            }
             Self::Stale(differs) => write!(
                 f,
                 "the calibration of this machine is stale ({}): run `runner calibrate` again",
@@ -309,7 +313,8 @@ pub fn advise(plan: &Plan, calibration: &Calibration, now: &Fingerprint) -> Opti
         return Some(Advice::Stale(differs));
     }
     let top_per_s = calibration.top.median_per_s;
-    (peak_per_s > top_per_s as f64).then_some(Advice::TooFast { peak_per_s, top_per_s })
+    let is_disturbed = calibration.is_disturbed();
+    (peak_per_s > top_per_s as f64).then_some(Advice::TooFast { peak_per_s, top_per_s, is_disturbed })
 }
 
 #[cfg(test)]

@@ -128,6 +128,10 @@ fn a_plan_above_the_top_rate_is_warned_of_and_one_below_it_is_not() {
         warned.to_string(),
         "the plan starts up to 1,001 iterations a second; `runner calibrate` reached 1,000 requests a second on this machine: expect late or dropped iterations"
     );
+    let disturbed = Calibration { top: TopRate::of(&[100, 200]).unwrap(), ..calibration() };
+    let warned = advise(&plan(vec![scenario(0, arrivals(151.0, 10))]), &disturbed, &fingerprint()).unwrap();
+    let expected = "reached 150 requests a second on this machine while something else used it: expect";
+    assert!(warned.to_string().contains(expected), "{warned}");
 }
 
 #[test]
