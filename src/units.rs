@@ -224,6 +224,17 @@ pub fn format_rate(per_second: f64) -> String {
     format!("{}/s", format_significant(per_second))
 }
 
+/// Prints an amount that need not be whole, such as a planned rate: whole ones, and all from a thousand on, as a count
+/// with the thousands apart, others with three significant digits.
+pub fn format_amount(amount: f64) -> String {
+    let is_count = amount.fract() == 0.0 || amount >= 1_000.0;
+    if !is_count || !(0.0..1e18).contains(&amount) {
+        return format_significant(amount);
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within 0 and 1e18")]
+    format_count(amount.round() as u64)
+}
+
 /// Reads a percentage as a share: `80%` is 0.8. More than 100 % is allowed.
 pub fn parse_percent(text: &str) -> Result<f64, UnitError> {
     parse(text, read_percent, &["%"], "a percentage such as \"80%\"")

@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::diagnostic::{Code, Diagnostic};
+use crate::results::CalibrationError;
 use crate::session::SessionError;
 
 /// A failed subcommand.
@@ -34,6 +35,9 @@ pub enum CliError {
     /// A session without an outcome.
     #[error(transparent)]
     Session(#[from] SessionError),
+    /// The calibration could not be kept.
+    #[error("failed to store the calibration: {0}")]
+    Calibration(CalibrationError),
     /// A run that came to its end and did not pass; the summary has said why.
     #[error("the run did not pass")]
     NotPassed(Vec<Code>),

@@ -125,8 +125,8 @@ fn code_of(error: &CliError) -> u8 {
         CliError::Listen { .. }
         | CliError::Serve(_)
         | CliError::Signal(_)
-        | CliError::Session(SessionError::Demo(_)) => exit_code(Code::Other),
-        CliError::Print(_) => exit_code(Code::Results),
+        | CliError::Session(SessionError::Demo(_) | SessionError::Null(_)) => exit_code(Code::Other),
+        CliError::Print(_) | CliError::Calibration(_) => exit_code(Code::Results),
         CliError::Session(SessionError::Engine(error)) if error.is_lack() => exit_code(Code::Inconclusive),
         CliError::Json(_) | CliError::Session(SessionError::Engine(_)) => exit_code(Code::Bug),
         CliError::NotPassed(codes) => worst(codes),
@@ -163,6 +163,7 @@ fn diagnostic(error: &CliError) -> Option<Diagnostic> {
         | CliError::Serve(_)
         | CliError::Signal(_)
         | CliError::Print(_)
+        | CliError::Calibration(_)
         | CliError::Json(_)
         | CliError::Session(_) => Some(plain(error)),
     }

@@ -1,6 +1,8 @@
 //! `runner inspect`: the plan that a script declares, flags applied, without a request.
 
 use super::CliError;
+use super::results::ResultsArguments;
+use super::run::WorkersArgument;
 use super::script::{LoadArguments, Script, ScriptArguments};
 use super::terminal::Terminal;
 use crate::diagnostic::clean;
@@ -13,6 +15,10 @@ pub(super) struct Arguments {
     script: ScriptArguments,
     #[command(flatten)]
     load: LoadArguments,
+    #[command(flatten)]
+    workers: WorkersArgument,
+    #[command(flatten)]
+    results: ResultsArguments,
     /// The whole plan as JSON
     #[arg(long)]
     json: bool,
@@ -22,11 +28,12 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliError> {
-    let Script { declared, .. } = arguments.script.declare(&arguments.load, terminal)?;
+    let Script { declared, config, .. } = arguments.script.declare(&arguments.load, terminal)?;
     for note in &declared.notes {
         terminal.say(format_args!("note: {note}\n"));
     }
     let plan = &declared.plan;
+    arguments.results.advise(plan, arguments.workers.count(config.workers), false, terminal);
     let text = match (arguments.requirements, arguments.json) {
         (true, true) => {
             return terminal.print_json(&serde_json::json!({

@@ -3,8 +3,10 @@
 //! stdout is data, stderr is talk. A subcommand is a variant of `Command`, its arm in
 //! `Command::run`, and a file. `runner SCRIPT` is `runner run SCRIPT`.
 
+mod calibrate;
 mod check;
 mod demo;
+mod doctor;
 mod editor;
 mod error;
 mod exit;
@@ -13,6 +15,7 @@ mod functions;
 mod inspect;
 mod new;
 mod progress;
+mod results;
 mod run;
 mod script;
 mod signals;
@@ -55,6 +58,10 @@ enum Command {
     Functions(functions::Arguments),
     /// Say what a code means: a rule of the generator's, an exit code, an error code, a lint
     Explain(explain::Arguments),
+    /// Measure what this machine gives as a load generator: its top rate and its noise floor
+    Calibrate(calibrate::Arguments),
+    /// Look at this machine as a load generator: what stands in the way, and the command that changes it
+    Doctor(doctor::Arguments),
     /// Serve the sample service (or, with `--null`, a bare server for benches) until interrupted
     Demo(demo::Arguments),
 }
@@ -68,6 +75,8 @@ impl Command {
             Self::New(arguments) => new::run(&arguments, terminal),
             Self::Functions(arguments) => functions::run(&arguments, terminal),
             Self::Explain(arguments) => explain::run(&arguments, terminal),
+            Self::Calibrate(arguments) => calibrate::run(&arguments, terminal),
+            Self::Doctor(arguments) => doctor::run(&arguments, terminal),
             Self::Demo(arguments) => demo::run(&arguments, terminal),
         }
     }

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use super::CliError;
 use super::exit;
 use super::progress::{Progress, print_header};
+use super::results::ResultsArguments;
 use super::script::{LoadArguments, Script, ScriptArguments};
 use super::signals::{Heard, Signals};
 use super::terminal::{self, Terminal};
@@ -25,9 +26,10 @@ pub(super) struct Arguments {
     /// No progress, no heading: the summary alone
     #[arg(short, long)]
     quiet: bool,
-    /// Worker threads; one a core by default
-    #[arg(long, env = "RUNNER_WORKERS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    workers: Option<u16>,
+    #[command(flatten)]
+    workers: WorkersArgument,
+    #[command(flatten)]
+    results: ResultsArguments,
     /// Start the load without looking whether the hosts are there
     #[arg(long)]
     no_preflight: bool,
@@ -36,6 +38,22 @@ pub(super) struct Arguments {
     paused: bool,
     #[command(flatten)]
     load: LoadArguments,
+}
+
+/// How many worker threads.
+#[derive(Debug, clap::Args)]
+pub(super) struct WorkersArgument {
+    /// Worker threads; one a core by default
+    #[arg(long, env = "RUNNER_WORKERS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    workers: Option<u16>,
+}
+
+impl WorkersArgument {
+    /// As the command line says, else the configuration, else one a core that this process may use.
+    pub(super) fn count(&self, config: Option<u16>) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        self.workers.or(config).map_or_else(cores, usize::from)
+    }
 }
 
 pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliError> {
@@ -54,10 +72,12 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
         terminal.say(format_args!("note: the load begins paused: `kill -USR1 {id}` lets it go on\n"));
     }
     let name = source.name.clone();
+    let workers = arguments.workers.count(config.workers);
+    arguments.results.advise(&declared.plan, workers, quiet, terminal);
     let settings = Settings {
         source,
         outside,
-        workers: workers(arguments.workers.or(config.workers)),
+        workers,
         preflight: !(arguments.no_preflight || config.is_on("no_preflight")),
     };
     let mut progress = Progress::new(quiet, terminal);
@@ -101,7 +121,7 @@ fn print_failures(terminal: &Terminal, summary: &Summary) {
 }
 
 /// Hands signals on. Left alone at the end: it waits for as long as the process lives.
-fn obey(mut signals: Signals, control: &Control, terminal: &Terminal) {
+pub(super) fn obey(mut signals: Signals, control: &Control, terminal: &Terminal) {
     let say = |what: &str| {
         let clear = if terminal::is_watched() { "\r\x1b[K" } else { "" };
         terminal.say(format_args!("{clear}{what}\n"));
@@ -128,9 +148,4 @@ fn obey(mut signals: Signals, control: &Control, terminal: &Terminal) {
             }
         }
     }
-}
-
-/// One worker a core that this process may use.
-fn workers(asked: Option<u16>) -> usize {
-    asked.map_or_else(|| std::thread::available_parallelism().map_or(1, NonZeroUsize::get), usize::from)
 }

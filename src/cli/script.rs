@@ -260,6 +260,11 @@ impl OutsideArguments {
         self.secret.iter().map(source).collect()
     }
 
+    /// Where relative URLs go, if the command line says so.
+    pub(super) fn base_url(&self) -> Option<&String> {
+        self.base_url.as_ref()
+    }
+
     /// What the command line changes of the plan.
     pub(super) fn overrides(&self, load: &LoadArguments, config: &Config) -> Result<Overrides, CliError> {
         let LoadArguments(load) = load;

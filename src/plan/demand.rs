@@ -96,6 +96,14 @@ impl Demand {
         }
     }
 
+    /// The most iterations that are to start in a second; users that loop take what they get.
+    pub fn peak_rate(&self) -> Option<f64> {
+        match self {
+            Demand::Users(_) => None,
+            Demand::Arrivals(arrivals) => Some(arrivals.rate.peak_per_second()),
+        }
+    }
+
     /// How many iterations it runs, where that is known beforehand.
     pub fn iterations(&self) -> Option<u64> {
         match self {

@@ -88,6 +88,26 @@ impl Plan {
         self.scenarios.iter().fold(0, |sum, scenario| sum.saturating_add(scenario.demand.peak()))
     }
 
+    /// The most iterations that are to start in a second; none where no scenario has a rate. Of scenarios whose
+    /// times overlap the peaks are added up, even if they don't fall together.
+    pub fn peak_rate(&self) -> Option<f64> {
+        let spans: Vec<(Duration, Duration, f64)> = self
+            .scenarios
+            .iter()
+            .filter_map(|scenario| {
+                let start = scenario.start_time;
+                let end = start.saturating_add(scenario.demand.duration());
+                Some((start, end, scenario.demand.peak_rate()?))
+            })
+            .collect();
+        // Where most overlap, one of them begins.
+        let at = |instant| {
+            let there = spans.iter().filter(|(start, end, _)| *start <= instant && instant < *end);
+            there.map(|(.., rate)| rate).sum::<f64>()
+        };
+        spans.iter().map(|(start, ..)| at(*start)).reduce(f64::max)
+    }
+
     /// When the last scenario is over at the latest, without graceful stops.
     pub fn duration(&self) -> Duration {
         let ends = self.scenarios.iter().enumerate();

@@ -5,9 +5,7 @@
 //! it. The curve lasts from 0 up to, and not including, its duration.
 
 use super::PlanError;
-use crate::units::{
-    duration_text, format_count, format_duration, format_significant, parse_duration, parse_rate,
-};
+use crate::units::{duration_text, format_amount, format_duration, parse_duration, parse_rate};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -151,7 +149,7 @@ impl RateCurve {
             _ => &period,
         };
         let up_to = if self.is_constant() { "" } else { "up to " };
-        format!("{up_to}{}/{period}", format_rate_count(rate))
+        format!("{up_to}{}/{period}", format_amount(rate))
     }
 
     /// The parts that take time, with the arrivals before and after each.
@@ -163,7 +161,7 @@ impl RateCurve {
     pub(super) fn stretches_from(&self, mut before: f64) -> impl Iterator<Item = Stretch> + '_ {
         let unit_ns = nanoseconds(self.time_unit) as f64;
         self.slopes().map(move |slope| {
-            let after = before + f64::midpoint(slope.from, slope.to) * slope.length_ns() as f64 / unit_ns;
+            let after = before + slope.from.midpoint(slope.to) * slope.length_ns() as f64 / unit_ns;
             let stretch = Stretch { slope, unit_ns, before: snap(before), after: snap(after) };
             before = after;
             stretch
@@ -259,11 +257,6 @@ impl Stretch {
 fn snap(value: f64) -> f64 {
     let near = value.round();
     if (value - near).abs() <= 1e-9 + 1e-13 * value { near } else { value }
-}
-
-/// A rate as text: whole ones with their thousands apart.
-fn format_rate_count(rate: f64) -> String {
-    if rate.fract() == 0.0 { format_count(whole(rate)) } else { format_significant(rate) }
 }
 
 #[expect(

@@ -14,6 +14,9 @@ pub enum SessionError {
     /// The embedded demo.
     #[error("failed to start the embedded demo: {0}")]
     Demo(io::Error),
+    /// The null server.
+    #[error("failed to serve on 127.0.0.1: {0}")]
+    Null(io::Error),
     /// The engine.
     #[error(transparent)]
     Engine(#[from] EngineError),

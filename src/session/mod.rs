@@ -1,13 +1,16 @@
 //! One script from end to end: read, declare, set by a configuration file and flags, start the demo if asked, look whether the
-//! hosts are there, play, sum up.
+//! hosts are there, play, sum up. Beside it what a machine is good for as a load generator ([`doctor`]).
 
+mod calibrate;
 mod config;
 mod declare;
+pub mod doctor;
 mod error;
 mod preflight;
 mod run;
 mod syntax;
 
+pub use calibrate::{CALIBRATION_ROUNDS, CalibrateSettings, calibrate};
 pub use config::{CONFIG_FILES, Config, is_variable};
 pub use declare::{Declared, check, declare, read};
 pub use error::SessionError;

@@ -208,3 +208,20 @@ fn a_unit_in_words_is_told_as_it_is_written() {
         "write a duration such as \"30s\", \"250ms\" or \"1h30m\""
     );
 }
+
+#[test]
+fn amounts_are_counts_where_they_are_whole_or_large() {
+    for (amount, text) in [
+        (0.0, "0"),
+        (0.05, "0.0500"),
+        (50.0, "50"),
+        (99.5, "99.5"),
+        (1_000.4, "1,000"),
+        (50_000.0, "50,000"),
+        (-2.0, "-2.00"),
+        (f64::NAN, "–"),
+    ] {
+        assert_eq!(format_amount(amount), text);
+    }
+    assert!(format_amount(1e300).starts_with('1'));
+}

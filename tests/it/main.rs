@@ -6,12 +6,14 @@
 //! server installed (`make install-test-servers`). `make quick` leaves both out, `make test` runs all.
 
 mod arrivals;
+mod calibrate;
 mod check;
 mod config;
 mod control;
 mod data;
 mod demo;
 mod docs;
+mod doctor;
 mod engine;
 mod fixture;
 mod functions;

@@ -26,7 +26,10 @@ const ROWS: &[Row] = &[
     ("engine", &["units", "diagnostic", "fiber", "metrics", "plan", "http", "script"]),
     ("results", &["units", "diagnostic", "metrics", "plan", "engine"]),
     ("report", &["units", "diagnostic", "metrics", "plan", "results"]),
-    ("session", &["units", "diagnostic", "fiber", "plan", "http", "demo", "script", "engine", "results"]),
+    (
+        "session",
+        &["units", "diagnostic", "fiber", "metrics", "plan", "http", "demo", "script", "engine", "results"],
+    ),
     (
         "cli",
         &[

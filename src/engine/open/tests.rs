@@ -212,8 +212,9 @@ fn without_a_stack_an_arrival_is_dropped_and_the_reason_told() {
         let (crew, timer) = crew(&script);
         tokio::task::spawn_local(std::rc::Rc::clone(&timer).run());
         // All stacks but two are in use; the arena has spare ones beside one for each user.
+        let arena = crew.arena().unwrap();
         let mut taken: Vec<_> =
-            std::iter::from_fn(|| Fiber::new(&crew.arena(), crew.stage.current(), || ()).ok()).collect();
+            std::iter::from_fn(|| Fiber::new(&arena, crew.stage.current(), || ()).ok()).collect();
         taken.truncate(taken.len() - 2);
         driver::start(&crew);
         let alarm = crew.stage.clock().alarm();
