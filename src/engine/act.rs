@@ -80,6 +80,7 @@ pub(super) async fn live(
 fn no_stack(part: &Part, error: &ArenaError) -> Diagnostic {
     let text = format!("no stack for a virtual user of scenario `{}`: {error}", part.scenario.name);
     Diagnostic::new(Code::Other, text)
+        .hint("give the scenario fewer users (`vus`, `max_vus`), or raise the limit that is named")
 }
 
 /// Polls a user's fiber to its end; a deadline or a stop makes it end.

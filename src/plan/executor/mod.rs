@@ -114,14 +114,10 @@ pub(super) fn names() -> Vec<String> {
 /// The executor that is meant by options that name none.
 pub(super) fn meant(options: &Options) -> Option<&'static str> {
     let given = |name: &str| options.keys().any(|written| super::canonical(written) == name);
-    if given("rate") {
-        return Some("constant-arrival-rate");
-    }
     let arrives = ["start_rate", "time_unit", "pre_allocated_vus", "max_vus", "when_busy", "jitter"];
-    if given("stages") && arrives.iter().any(|name| given(name)) {
-        return Some("ramping-arrival-rate");
-    }
     match (given("stages"), given("iterations"), given("duration")) {
+        _ if given("rate") => Some("constant-arrival-rate"),
+        (true, _, _) if arrives.into_iter().any(given) => Some("ramping-arrival-rate"),
         (true, _, _) => Some("ramping-vus"),
         (_, true, _) => Some("shared-iterations"),
         (_, _, true) => Some("constant-vus"),
