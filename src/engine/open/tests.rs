@@ -213,14 +213,15 @@ fn without_a_stack_an_arrival_is_dropped_and_the_reason_told() {
         tokio::task::spawn_local(std::rc::Rc::clone(&timer).run());
         // All stacks but two are in use; the arena has spare ones beside one for each user.
         let mut taken: Vec<_> =
-            std::iter::from_fn(|| Fiber::new(&crew.arena, crew.stage.current(), || ()).ok()).collect();
+            std::iter::from_fn(|| Fiber::new(&crew.arena().unwrap(), crew.stage.current(), || ()).ok())
+                .collect();
         taken.truncate(taken.len() - 2);
         driver::start(&crew);
         let alarm = crew.stage.clock().alarm();
         alarm.set(crew.stage.clock().now_ns() + 100_000_000);
         std::future::poll_fn(|context| alarm.poll_due(context)).await;
         crew.stop();
-        crew.all_done.notified().await;
+        crew.over.notified().await;
         let books = crew.books();
         assert_eq!((books.interrupted, books.dropped, books.balance()), (2, 18, true), "{books:?}");
         let bugs = crew.bugs();
