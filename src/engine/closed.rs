@@ -135,6 +135,9 @@ impl Drive for Band {
             let until_ns = now.map_or(at_ns, |interval| start_ns.saturating_add(interval.end_ns));
             life.hold.set(self.hold(until_ns));
         }
+        let owned = |users| crew.stripe.share(self.part.shard, users);
+        let beyond = owned(self.with_curve(Curve::peak)).saturating_sub(owned(self.part.peak));
+        self.part.beyond.set(self.part.beyond.get().max(beyond));
         self.man(crew);
     }
 

@@ -34,6 +34,8 @@ pub(super) struct Part {
     pub(super) is_first: bool,
     /// Where its schedule stands.
     pub(super) timetable: Rc<Timetable>,
+    /// Users of it that this worker has beyond those planned, at most.
+    pub(super) beyond: Cell<u64>,
     /// Tasks of its driver that have not come to their end.
     pub(super) tasks: Cell<usize>,
     /// The last change that concerned it, from 1.
@@ -226,7 +228,7 @@ impl Crew {
         }))
     }
 
-    /// Stacks of which one is free. Where more users are wanted than planned, as many again are reserved.
+    /// Stacks of which one is free, if there is one; where more users are wanted than planned, more are reserved.
     pub(super) fn arena(&self) -> Result<Rc<Arena>, ArenaError> {
         if !self.arena.is_full() {
             return Ok(Rc::clone(&self.arena));
@@ -235,8 +237,13 @@ impl Crew {
         if let Some(free) = more.iter().find(|arena| !arena.is_full()) {
             return Ok(Rc::clone(free));
         }
-        let so_far: usize = more.iter().chain([&self.arena]).map(|arena| arena.count()).sum();
-        let arena = Arena::new(so_far.max(STACKS_MORE))?;
+        let so_far: usize = more.iter().map(|arena| arena.count()).sum();
+        let beyond: u64 = self.parts.iter().map(|part| part.beyond.get()).sum();
+        let missing = usize::try_from(beyond).unwrap_or(usize::MAX).saturating_sub(so_far);
+        if missing == 0 {
+            return Ok(Rc::clone(&self.arena));
+        }
+        let arena = Arena::new(missing.max(STACKS_MORE))?;
         more.push(Rc::clone(&arena));
         Ok(arena)
     }
@@ -460,6 +467,7 @@ fn part(means: &Means, plan: &Plan, index: usize, shard: usize, pace: &Rc<RefCel
         scenario: scenario.clone(),
         is_first: plan.after(index).is_none(),
         timetable,
+        beyond: Cell::new(0),
         tasks: Cell::new(0),
         change: Cell::new(0),
         is_over: Cell::new(false),

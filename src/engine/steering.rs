@@ -253,6 +253,6 @@ mod tests {
         assert_eq!((status.state, status.vus), (State::Paused, 7));
         assert_eq!((status.scenarios[0].users, status.scenarios[1].users), (Some(10), Some(0)));
         assert_eq!(status.paused, Duration::from_nanos(60 * SECOND - at_ns));
-        assert_eq!(status.elapsed, Duration::from_secs(60));
+        assert_eq!(status.elapsed, Duration::from_mins(1));
     }
 }

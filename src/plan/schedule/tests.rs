@@ -177,7 +177,7 @@ proptest! {
         }
         let plain = even(curve);
         // An arrival at the very end or instant may fall to the other side by rounding.
-        prop_assert!((plain.len() as i64 - schedule.count() as i64).abs() <= 1);
+        prop_assert!((plain.len() as u64).abs_diff(schedule.count()) <= 1);
         for k in 0..schedule.count().min(plain.len() as u64) {
             let (due, plain) = (schedule.due_ns(k), plain[usize::try_from(k).unwrap()]);
             prop_assert!(due.abs_diff(plain) <= 2_000, "{} beside {}", due, plain);
