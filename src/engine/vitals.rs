@@ -89,12 +89,14 @@ pub struct HostUse {
 pub struct Seconds {
     /// Those with requests.
     pub judged: u64,
-    /// Those in which the generator's own delay was [`SHARE_MAX`] of the latency or more, by cause.
+    /// Those in which the generator's own delay was half of the latency or more, by cause.
     pub slow: Slow,
     /// The generator's mean delay of a request in the slow ones, summed, in microseconds.
     pub delay_us: f64,
     /// The mean latency in the slow ones, summed, in microseconds.
     pub latency_us: f64,
+    /// Response times of all seconds so far: their sum, in microseconds, and their count.
+    pub all: (f64, u64),
 }
 
 /// Slow seconds by what the generator lacked.
@@ -119,16 +121,22 @@ impl Seconds {
     /// Judges one whole second. The latency is the response time, which counts from the intended start: there
     /// the generator's delay shows wherever it struck, before a request or after its response.
     pub(super) fn judge(&mut self, delta: &Snapshot) {
-        let (Some(latency_us), Some(lag_us)) =
-            (mean_us(delta, "http_req_response_time"), mean_us(delta, "generator_loop_lag"))
-        else {
+        let (total_us, count) = sum_us(delta, "http_req_response_time");
+        let (late_us, probes) = sum_us(delta, "generator_loop_lag");
+        if count == 0 || probes == 0 {
             return;
-        };
+        }
         self.judged += 1;
+        self.all = (self.all.0 + total_us, self.all.1 + count);
+        let (latency_us, lag_us) = (total_us / count as f64, late_us / probes as f64);
+        // A second that happens to have only fast requests would be slow by a lag that matters to nobody.
+        let usual_us = self.all.0 / self.all.1 as f64;
         let delay_us = VISITS * lag_us;
         let (cpu, wait) = (gauge(delta, "generator_cpu"), gauge(delta, "generator_wait"));
         let (is_full, is_waiting) = (cpu >= CPU_FULL, wait >= WAIT_HIGH);
-        if delay_us < SHARE_MAX * latency_us || !(is_full || is_waiting || lag_us >= LAG_FLOOR_US) {
+        if delay_us < SHARE_MAX * latency_us.max(usual_us)
+            || !(is_full || is_waiting || lag_us >= LAG_FLOOR_US)
+        {
             return;
         }
         self.delay_us += delay_us;
@@ -148,8 +156,8 @@ impl Seconds {
     }
 }
 
-/// The mean of all series of a trend; nothing is copied.
-fn mean_us(delta: &Snapshot, metric: &str) -> Option<f64> {
+/// Sum and count of all series of a trend; nothing is copied.
+fn sum_us(delta: &Snapshot, metric: &str) -> (f64, u64) {
     let (mut sum, mut count) = (0.0, 0);
     for series in delta.of(metric) {
         if let Value::Trend(trend) = &series.value {
@@ -157,7 +165,7 @@ fn mean_us(delta: &Snapshot, metric: &str) -> Option<f64> {
             count += trend.count();
         }
     }
-    (count > 0).then(|| sum / count as f64)
+    (sum, count)
 }
 
 fn gauge(delta: &Snapshot, metric: &str) -> f64 {
@@ -224,6 +232,14 @@ mod tests {
         assert_eq!(judged(&[second(150, 120, 0.95, 0.0)]).slow, Slow { cpu: 1, ..Slow::default() });
         assert_eq!(judged(&[second(150, 120, 0.3, 0.2)]).slow, Slow { wait: 1, ..Slow::default() });
         assert_eq!(judged(&[second(1_000, 600, 0.2, 0.0)]).slow, Slow { other: 1, ..Slow::default() });
+    }
+
+    #[test]
+    fn a_second_of_fast_requests_only_is_held_against_what_is_usual() {
+        let usual = judged(&[second(9_000, 700, 0.1, 0.5), second(1_000, 700, 0.1, 0.5)]);
+        assert_eq!((usual.judged, usual.slow), (2, Slow::default()));
+        let slower = judged(&[second(1_000, 100, 0.1, 0.5), second(9_000, 2_300, 0.1, 0.5)]);
+        assert_eq!(slower.slow, Slow { wait: 1, ..Slow::default() });
     }
 
     #[test]

@@ -40,7 +40,7 @@ fn quiet() -> Evidence {
 
 fn slow(slow: Slow, judged: u64) -> Seconds {
     let count = slow.all() as f64;
-    Seconds { judged, slow, delay_us: 1_500.0 * count, latency_us: 2_000.0 * count }
+    Seconds { judged, slow, delay_us: 1_500.0 * count, latency_us: 2_000.0 * count, ..Seconds::default() }
 }
 
 fn trend(us: u64) -> Trend {
