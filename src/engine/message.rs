@@ -18,7 +18,7 @@ pub(super) enum Command {
     /// Run `setup`.
     SetUp,
     /// Play the load from `start_ns` on; `data` is what `setup` returned. It may begin with a pause.
-    Start { start_ns: u64, data: serde_json::Value, is_paused: bool },
+    Start { start_ns: u64, data: serde_json::Value, opening: Opening },
     /// Change the load at an instant, a little ahead; changes are numbered from 1.
     Change { number: u64, at_ns: u64, changes: Vec<Change> },
     /// Every scenario is over on all workers: hand in what there is.
@@ -49,6 +49,17 @@ pub(super) enum Change {
         part: usize,
         steer: Steer,
     },
+}
+
+/// How a load begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opening {
+    /// It plays.
+    Playing,
+    /// Its schedule stands until it is resumed.
+    Paused,
+    /// It was stopped before: nothing of it begins, and what was due is dropped.
+    Stopped,
 }
 
 /// From a worker to the control thread.

@@ -32,7 +32,7 @@ use super::control::{Control, Urgency};
 use super::event::{End, Observer, Outcome};
 use super::host::Host;
 use super::ledger::imbalances;
-use super::message::{Command, Ended, Recorded, Report};
+use super::message::{Command, Ended, Opening, Recorded, Report};
 use super::steering::Steering;
 use super::timer::Epoch;
 use super::vitals::{HostUse, Vitals};
@@ -152,7 +152,12 @@ impl Workers {
         self.control.begin(&job.plan);
         let is_paused = self.control.is_paused();
         let mut steering = Steering::new(&job.plan, job.workers, start_ns, is_paused);
-        self.tell_all(|| Command::Start { start_ns, data: data.clone(), is_paused }).await;
+        let opening = match (*self.urgency.borrow(), is_paused) {
+            (Urgency::Stop | Urgency::Now, _) => Opening::Stopped,
+            (Urgency::None, true) => Opening::Paused,
+            (Urgency::None, false) => Opening::Playing,
+        };
+        self.tell_all(|| Command::Start { start_ns, data: data.clone(), opening }).await;
         self.control.tell(steering.status(0, start_ns));
         let mut host = Host::start(self.epoch);
         let end = self.watch(&mut steering, &mut sums, &mut host, observer).await;

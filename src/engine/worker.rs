@@ -25,7 +25,7 @@ use super::act::panic_text;
 use super::crew::{Crew, Means};
 use super::driver;
 use super::lifecycle::Hook;
-use super::message::{Change, Command, Done, Ended, Recorded, Report};
+use super::message::{Change, Command, Done, Ended, Opening, Recorded, Report};
 use super::pulse::Pulse;
 use super::timer::{Epoch, Timer};
 use super::{EngineError, Job};
@@ -102,10 +102,12 @@ impl Worker {
                     };
                     self.report(Report::SetUp(result, recorded)).await;
                 }
-                Command::Start { start_ns, data, is_paused } => {
+                Command::Start { start_ns, data, opening } => {
                     let crew = Crew::new(&self.job.plan, self.means(&program, &stage, start_ns, &data))?;
-                    if is_paused {
-                        driver::announce(&crew, start_ns, Change::Pause);
+                    match opening {
+                        Opening::Playing => {}
+                        Opening::Paused => driver::announce(&crew, start_ns, Change::Pause),
+                        Opening::Stopped => crew.stop(),
                     }
                     let done = self.play(&crew, &timer, &log_lost).await;
                     self.report(Report::Done(Box::new(done))).await;
