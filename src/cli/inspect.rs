@@ -62,6 +62,13 @@ fn table(plan: &Plan) -> String {
     }
     let rows: Vec<[String; 5]> = plan.scenarios.iter().map(row).collect();
     lines.extend(columns(&["scenario", "executor", "load", "flow", "think"], &rows));
+    let settings = plan.options.play_settings();
+    if !settings.is_empty() {
+        lines.push(String::new());
+        let rows: Vec<[String; 2]> =
+            settings.into_iter().map(|(name, value)| [name.to_owned(), value]).collect();
+        lines.extend(columns(&["option", "value"], &rows));
+    }
     if !plan.targets.is_empty() {
         lines.push(String::new());
         let rows: Vec<[String; 3]> = plan
@@ -114,7 +121,7 @@ fn row(scenario: &Scenario) -> [String; 5] {
     [
         scenario.name.clone(),
         scenario.executor.clone(),
-        format!("{}{start}", scenario.demand.describe()),
+        format!("{}{start}{}", scenario.demand.describe(), scenario.describe_cap()),
         scenario.flow.to_string(),
         think,
     ]

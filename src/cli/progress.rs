@@ -106,12 +106,18 @@ pub(super) fn print_header(terminal: &Terminal, script: &str, plan: &Plan, confi
     if !given.is_empty() {
         terminal.say(format_args!("  {}\n", given.join(", ")));
     }
+    let settings: Vec<String> =
+        plan.options.play_settings().into_iter().map(|(name, value)| format!("{name} {value}")).collect();
+    if !settings.is_empty() {
+        terminal.say(format_args!("  {}\n", settings.join(", ")));
+    }
     let width = plan.scenarios.iter().map(|scenario| scenario.name.chars().count()).max().unwrap_or(0);
     for scenario in &plan.scenarios {
         let start = match scenario.start_time {
             Duration::ZERO => String::new(),
             start => format!(", starting at {}", format_duration(start)),
         };
-        terminal.say(format_args!("  {:<width$}  {}{start}\n", scenario.name, scenario.demand.describe()));
+        let (load, cap) = (scenario.demand.describe(), scenario.describe_cap());
+        terminal.say(format_args!("  {:<width$}  {load}{start}{cap}\n", scenario.name));
     }
 }

@@ -245,7 +245,7 @@ fn iterate(crew: &Crew, part: &Part, life: &Life, user: &User, hold: Hold, scope
         if !settle(crew, part, result, Span { due_ns, start_ns, end_ns: now_ns }) {
             break;
         }
-        due_ns = now_ns;
+        due_ns = crew.filled_ns(start_ns, now_ns);
         let resumed = life.resumed.get();
         crew.stage.breathe();
         if life.resumed.get() != resumed {
@@ -255,7 +255,9 @@ fn iterate(crew: &Crew, part: &Part, life: &Life, user: &User, hold: Hold, scope
         if part.scenario.think != crate::plan::Think::None {
             let draw = vu.rng.borrow_mut().random::<f64>();
             due_ns = due_ns.saturating_add(part.scenario.think.pause(start_ns, due_ns, draw));
-            if due_ns > now_ns && !pause(crew, vu, due_ns.min(hold.until_ns)) {
+        }
+        if due_ns > now_ns {
+            if !pause(crew, vu, due_ns.min(hold.until_ns)) {
                 break;
             }
             now_ns = clock.now_ns();
@@ -341,7 +343,7 @@ fn settle_bound(crew: &Crew, part: &Part) {
     }
 }
 
-fn nanoseconds(duration: std::time::Duration) -> u64 {
+pub(super) fn nanoseconds(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 

@@ -13,10 +13,10 @@ use crate::diagnostic::Diagnostic;
 use crate::fiber::Arena;
 use crate::http::{Alarm, Client, Options};
 use crate::metrics::{Kind, Recorder, SeriesId, TagSet};
-use crate::plan::{Demand, Plan, Scenario, Stripe, Users};
+use crate::plan::{Demand, Plan, Scenario, Slots, Stripe, Users};
 use crate::script::{Cast, Course, Entry, Failure, Phase, Program, Stage, Vu};
 
-use super::closed::User;
+use super::closed::{User, nanoseconds};
 use super::event::{Books, FAILURES_MAX, FailureKind, ScenarioOutcome, ScriptFailure};
 use super::life::Life;
 
@@ -90,6 +90,8 @@ pub(super) struct Crew {
     pub(super) on_stop: Option<Entry>,
     pub(super) seed: u64,
     client_options: Options,
+    /// What an iteration is filled up to that ends sooner.
+    iteration_min_ns: u64,
     /// Users that exist now, by id.
     roster: RefCell<BTreeMap<u64, Rc<Life>>>,
     /// Tasks of users that have not come to their end.
@@ -133,6 +135,7 @@ impl Crew {
     /// The crew that plays this worker's share of the plan.
     pub(super) fn new(plan: &Plan, means: Means) -> Result<Rc<Self>, crate::fiber::ArenaError> {
         let stripe = Stripe::equal(means.workers);
+        let run_cap = Slots::of_plan(plan, means.worker, &stripe).map(Rc::new);
         let mut parts = Vec::new();
         let mut first_id = 1;
         let mut users = 0;
@@ -140,7 +143,9 @@ impl Crew {
             // Turned by one a scenario, so that scenarios of one user don't all meet on one worker.
             let shard = (means.worker + index) % means.workers;
             users += stripe.share(shard, scenario.demand.peak());
-            parts.push(Rc::new(part(&means, plan, scenario, shard, first_id)));
+            let own_cap = Slots::of_scenario(scenario.rps, scenario.demand.peak(), shard, &stripe);
+            let caps = own_cap.map(Rc::new).into_iter().chain(run_cap.clone()).collect();
+            parts.push(Rc::new(part(&means, plan, scenario, shard, first_id, caps)));
             first_id += scenario.demand.peak();
         }
         let stacks = usize::try_from(users + STACKS_SPARE).unwrap_or(usize::MAX);
@@ -150,6 +155,7 @@ impl Crew {
             on_start: entry(plan.hooks.on_start, "on_start"),
             on_stop: entry(plan.hooks.on_stop, "on_stop"),
             client_options: client_options(plan),
+            iteration_min_ns: nanoseconds(plan.options.min_iteration_duration),
             program: means.program,
             stage: means.stage,
             stripe,
@@ -191,6 +197,11 @@ impl Crew {
     /// Takes a user off the roster.
     pub(super) fn dismiss(&self, vu: &Vu) {
         self.roster.borrow_mut().remove(&vu.id);
+    }
+
+    /// When an iteration is over for its user, filled up to the least that it is to last.
+    pub(super) fn filled_ns(&self, start_ns: u64, end_ns: u64) -> u64 {
+        end_ns.max(start_ns.saturating_add(self.iteration_min_ns))
     }
 
     /// Users that exist now.
@@ -328,7 +339,14 @@ pub(super) fn client_options(plan: &Plan) -> Options {
     Options { user_agent: plan.options.user_agent.as_deref().map(Rc::from), ..Options::default() }
 }
 
-fn part(means: &Means, plan: &Plan, scenario: &Scenario, shard: usize, first_id: u64) -> Part {
+fn part(
+    means: &Means,
+    plan: &Plan,
+    scenario: &Scenario,
+    shard: usize,
+    first_id: u64,
+    caps: Vec<Rc<Slots>>,
+) -> Part {
     // The scenario's own come last: they win.
     let tags = plan.options.tags.iter().chain(&scenario.tags);
     let tags = TagSet::from_pairs(tags.map(|(key, value)| (key.as_str(), value.as_str())));
@@ -346,6 +364,7 @@ fn part(means: &Means, plan: &Plan, scenario: &Scenario, shard: usize, first_id:
         users: users.clone(),
         first_id,
         seed: means.seed,
+        caps,
     };
     let cast = Cast::new(&scenario.name, tags, symbols, base_url, scenario.env.clone(), Some(course));
     Part {

@@ -14,6 +14,7 @@ mod overrides;
 mod param;
 mod run_options;
 mod scenario;
+mod slots;
 mod stripe;
 mod target;
 mod think;
@@ -25,7 +26,7 @@ pub use demand::{Bound, Demand, Users};
 pub use error::PlanError;
 pub use executor::{COMMON_OPTIONS, EXECUTORS, Executor};
 pub use flow::{Choice, Flow, WEIGHT_MAX, Weighted};
-pub use options::{OptionSpec, Options, Reader, Value, canonical};
+pub use options::{OptionSpec, Options, Reader, Value, canonical, parse_cap};
 pub use overrides::{DEFAULT_FLOW, DEFAULT_SCENARIO, Overrides, Shortcut};
 pub use param::{
     Given, GivenParams, PARAM_VARIABLE, Param, ParamError, ParamKind, ParamRules, ParamSource, ParamValue,
@@ -33,6 +34,7 @@ pub use param::{
 };
 pub use run_options::{RUN_OPTIONS, RunDefaults, RunOptions};
 pub use scenario::Scenario;
+pub use slots::Slots;
 pub use stripe::Stripe;
 pub use target::{Aggregate, Expression, Operator, Quantity, Target, TargetError, TargetOptions, WINDOW_MAX};
 pub use think::Think;

@@ -3,7 +3,7 @@
 use super::executor::{self, COMMON_OPTIONS, EXECUTORS, Executor};
 use super::{Demand, Flow, Options, PlanError, Reader, Think, Value, canonical};
 use crate::diagnostic::Position;
-use crate::units::duration_text;
+use crate::units::{duration_text, format_rate};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -30,6 +30,8 @@ pub struct Scenario {
     /// How long iterations may finish once it is over.
     #[serde(with = "duration_text")]
     pub graceful_stop: Duration,
+    /// The most requests a second that its users together send; nothing for no cap of its own.
+    pub rps: Option<f64>,
     /// Where relative URLs go, instead of the plan's.
     pub base_url: Option<String>,
     /// Variables that its flow sees.
@@ -72,11 +74,17 @@ impl Scenario {
             think: reader.think("think")?,
             start_time: reader.duration("start_time")?,
             graceful_stop: reader.duration("graceful_stop")?,
+            rps: reader.cap("rps")?,
             base_url: reader.optional_text("base_url")?,
             env: reader.texts("env")?,
             tags: reader.texts("tags")?,
             position,
         })
+    }
+
+    /// Its cap on requests behind its load, as text for people: `, at most 5/s requests`.
+    pub fn describe_cap(&self) -> String {
+        self.rps.map_or_else(String::new, |rps| format!(", at most {} requests", format_rate(rps)))
     }
 
     /// When it is over at the latest, its graceful stop included, from the start of the run.

@@ -18,7 +18,7 @@ use super::state::State;
 use crate::diagnostic::Position;
 use crate::http::{Alarm, Client, Endpoint};
 use crate::metrics::{Recorder, Symbol, TagSet};
-use crate::plan::Users;
+use crate::plan::{Slots, Users};
 
 /// Parsed URLs that a scenario keeps on one worker. URLs made of random numbers go past it and are
 /// parsed each time.
@@ -87,6 +87,8 @@ pub struct Course {
     pub first_id: u64,
     /// The run's seed, which the script itself may have set.
     pub seed: u64,
+    /// Caps on its requests: its own, then that of the whole run.
+    pub caps: Vec<Rc<Slots>>,
 }
 
 /// What a scenario gives to each of its users on one worker.

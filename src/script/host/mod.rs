@@ -47,7 +47,7 @@ use super::vu::{Ending, Limit, Vu};
 
 /// Options of a request.
 #[cfg(test)]
-pub(super) const REQUEST_OPTIONS: [&str; 10] = http::OPTIONS;
+pub(super) const REQUEST_OPTIONS: [&str; 11] = http::OPTIONS;
 
 pub(super) use response::{PROPERTIES as RESPONSE_PROPERTIES, TIMING_PROPERTIES};
 

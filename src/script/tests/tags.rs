@@ -109,6 +109,7 @@ fn cast(bound: Option<Bound>) -> std::rc::Rc<Cast> {
         users,
         first_id: 1,
         seed: 7,
+        caps: Vec::new(),
     };
     Cast::new("buy", TagSet::default(), [Symbol::NONE; 2], None, BTreeMap::new(), Some(course))
 }
