@@ -10,6 +10,7 @@ mod control;
 mod crew;
 mod error;
 mod event;
+mod gate;
 mod life;
 mod lifecycle;
 mod message;
@@ -24,7 +25,8 @@ pub use error::EngineError;
 pub use event::{
     Books, End, FAILURES_MAX, FailureKind, Observer, Outcome, ScenarioOutcome, ScriptFailure, Tick,
 };
-pub use run::run;
+pub use gate::Pass;
+pub use run::{run, run_together};
 pub use timer::{Epoch, Timer};
 
 use crate::diagnostic::Source;

@@ -4,8 +4,10 @@
 //! |----------|-------------------------------------------|----------|
 //! | loading  | every worker declared the same plan       | setup    |
 //! | loading  | one did not, or a stop                    | over     |
-//! | setup    | it returned                               | load     |
+//! | setup    | it returned                               | gate     |
 //! | setup    | it failed, timed out, was stopped         | over     |
+//! | gate     | every run that starts with it is there    | load     |
+//! | gate     | another ended before its load             | teardown |
 //! | load     | every worker is done                      | teardown |
 //! | load     | a second stop                             | over     |
 //! | teardown | it returned, failed, timed out            | over     |
@@ -30,6 +32,7 @@ use crate::metrics::Snapshot;
 use super::aggregator::Aggregator;
 use super::control::{Control, Urgency};
 use super::event::{End, Observer, Outcome};
+use super::gate::{Pass, START_DELAY_NS, State};
 use super::message::{Command, Ended, Report};
 use super::timer::Epoch;
 use super::worker::Worker;
@@ -41,8 +44,6 @@ const COMMANDS_MAX: usize = 16;
 const REPORTS_MAX: usize = 4_096;
 /// A worker's own stack. Scripts run on fibers; only the top level and the runtime use this.
 const WORKER_STACK_BYTES: usize = 4 << 20;
-/// From the command to start to the start: workers on busy cores need a moment to hear it.
-const START_DELAY_NS: u64 = 1_000_000;
 /// How long workers may take to end once they were told to: the users' own allowances, and then some.
 const STOP_MAX: Duration = Duration::from_secs(10);
 /// How long workers may take to say what they recorded once they were told to leave everything behind.
@@ -50,10 +51,20 @@ const LEAVE_MAX: Duration = Duration::from_secs(1);
 
 /// Plays the job to its end.
 pub fn run(job: Job, control: &Control, observer: &mut dyn Observer) -> Result<Outcome, EngineError> {
+    run_together(job, control, observer, Pass::alone())
+}
+
+/// Plays the job to its end; its load starts together with those of the other passes.
+pub fn run_together(
+    job: Job,
+    control: &Control,
+    observer: &mut dyn Observer,
+    pass: Pass,
+) -> Result<Outcome, EngineError> {
     let runtime = Builder::new_current_thread().enable_time().build().map_err(EngineError::Start)?;
     runtime.block_on(async {
-        let mut crew = Workers::start(Arc::new(job), control)?;
-        let outcome = crew.play(observer).await;
+        let mut crew = Workers::start(Arc::new(job), control, pass.epoch())?;
+        let outcome = crew.play(observer, pass).await;
         crew.end(&outcome);
         outcome
     })
@@ -105,8 +116,7 @@ enum Settled<T> {
 }
 
 impl Workers {
-    fn start(job: Arc<Job>, control: &Control) -> Result<Self, EngineError> {
-        let epoch = Epoch::now();
+    fn start(job: Arc<Job>, control: &Control, epoch: Epoch) -> Result<Self, EngineError> {
         let seed = job.plan.options.seed.unwrap_or(job.outside.seed);
         let (report, reports) = channel(REPORTS_MAX);
         let (mut commands, mut threads) = (Vec::new(), Vec::new());
@@ -130,17 +140,33 @@ impl Workers {
         Ok(Self { job, epoch, seed, commands, reports, threads, urgency, errors: Vec::new() })
     }
 
-    async fn play(&mut self, observer: &mut dyn Observer) -> Result<Outcome, EngineError> {
+    async fn play(&mut self, observer: &mut dyn Observer, mut pass: Pass) -> Result<Outcome, EngineError> {
         let job = Arc::clone(&self.job);
         let mut sums = Aggregator::new(&job.plan, job.workers);
-        if let Some(end) = self.load(observer).await? {
-            return Ok(sums.finish(self.outcome(end)));
-        }
-        let data = match self.set_up(&mut sums, observer).await? {
-            Ok(data) => data,
-            Err(end) => return Ok(sums.finish(self.outcome(end))),
+        let ready = match self.load(observer).await? {
+            Some(end) => Err(end),
+            None => self.set_up(&mut sums, observer).await?,
         };
-        let start_ns = self.epoch.now_ns() + START_DELAY_NS;
+        let data = match ready {
+            Ok(data) => data,
+            Err(end) => {
+                if end == End::Interrupted {
+                    // The others hear of the stop themselves.
+                    pass.arrive();
+                }
+                return Ok(sums.finish(self.outcome(end)));
+            }
+        };
+        let start_ns = match self.meet(pass, observer).await? {
+            Ok(start_ns) => start_ns,
+            Err(other) => {
+                self.errors.push(left_alone(&other));
+                if job.plan.hooks.teardown {
+                    self.tear_down(data, &mut sums, observer).await?;
+                }
+                return Ok(sums.finish(self.outcome(End::NoLoad)));
+            }
+        };
         self.tell_all(|| Command::Start { start_ns, data: data.clone() }).await;
         let mut end = self.watch(&mut sums, observer).await?;
         if sums.is_playing() {
@@ -215,6 +241,34 @@ impl Workers {
             Err(Ended::Aborted(reason)) => Err(End::Aborted(reason)),
             Err(Ended::Stopped) => Err(End::Interrupted),
         })
+    }
+
+    /// Waits for the runs that start together with this one, and gives the instant; or the name of one that
+    /// ended before its load.
+    async fn meet(
+        &mut self,
+        mut pass: Pass,
+        observer: &mut dyn Observer,
+    ) -> Result<Result<u64, String>, EngineError> {
+        let mut gate = pass.arrive();
+        loop {
+            match &*gate.borrow_and_update() {
+                State::Open { start_ns } => return Ok(Ok(*start_ns)),
+                State::Closed { by } => return Ok(Err(by.clone())),
+                State::Filling { .. } => {}
+            }
+            tokio::select! {
+                biased;
+                // Whoever watches the load hears of the stop again.
+                Ok(()) = self.urgency.changed() => return Ok(Ok(self.epoch.now_ns() + START_DELAY_NS)),
+                Ok(()) = gate.changed() => {}
+                report = self.reports.recv() => match report.ok_or(EngineError::Lost)?.1 {
+                    Report::Log(line) => observer.log(&line),
+                    Report::Gone(error) => return Err(error),
+                    _ => {}
+                },
+            }
+        }
     }
 
     /// True when a second stop ended it.
@@ -444,6 +498,12 @@ fn timed_out(hook: &Hook) -> Diagnostic {
     let (name, limit) = (hook.name, crate::units::format_duration(hook.limit));
     Diagnostic::new(hook.late, format!("`{name}` took longer than {limit}"))
         .hint(format!("allow more with `options(#{{ {name}_timeout: \"…\" }})`"))
+}
+
+/// There is no load, since another script that was to be played at the same time has none.
+fn left_alone(other: &str) -> Diagnostic {
+    Diagnostic::new(Code::Target, format!("`{other}` did not get as far as its load, so there was none here either"))
+        .hint("scripts that are played together start together; `--in-series` plays each for itself")
 }
 
 fn leaked(count: u64) -> Diagnostic {

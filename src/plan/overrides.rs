@@ -227,7 +227,7 @@ impl Overrides {
         let mut notes = Vec::new();
         if !left.is_empty() {
             let names: Vec<String> = left.iter().map(|scenario| format!("`{}`", scenario.name)).collect();
-            notes.push(format!("`--scenario` leaves out {}", names.join(", ")));
+            notes.push(format!("scenarios that are left out: {}", names.join(", ")));
         }
         plan.targets.retain(|target| {
             let foreign = target.selector.matchers.iter().find(|matcher| {

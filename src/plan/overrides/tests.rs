@@ -213,7 +213,11 @@ fn only_the_scenarios_that_are_named_are_played() {
     plan.targets = keys.iter().map(|key| target(key)).collect();
     let flags = Overrides { scenarios: vec!["browse".into()], vus: Some(2), ..Overrides::default() };
     let notes = flags.apply(&mut plan).unwrap();
-    insta::assert_snapshot!(notes.join("\n"), @"");
+    insta::assert_snapshot!(notes.join("\n"), @r"
+    scenarios that are left out: `buy`, `idle`
+    the target `http_reqs{scenario:buy}` count > 0 is left out: scenario `buy` isn't played
+    `--vus` replaces the load of scenario `browse`: 2 VUs for 30s, not 10 VUs for 30s
+    ");
     assert_eq!(plan.scenarios.len(), 1);
     assert_eq!(plan.vus_max(), 2, "a flag changes the one that is left");
     let kept: Vec<&str> = plan.targets.iter().map(|target| target.key.as_str()).collect();
@@ -228,10 +232,19 @@ fn a_scenario_that_is_not_there_is_named_with_those_like_it() {
         let flags = Overrides { scenarios: vec!["buy".into(), name.into()], ..Overrides::default() };
         shown(&flags.apply(plan).unwrap_err())
     };
-    insta::assert_snapshot!(refused("brwose", &mut plan), @"");
-    insta::assert_snapshot!(refused("other", &mut plan), @"");
+    insta::assert_snapshot!(refused("brwose", &mut plan), @r"
+    the script has no scenario `brwose`
+    hint: did you mean `browse`? it has `browse` and `buy`
+    ");
+    insta::assert_snapshot!(refused("other", &mut plan), @r"
+    the script has no scenario `other`
+    hint: it has `browse` and `buy`
+    ");
     assert_eq!(plan, before);
-    insta::assert_snapshot!(refused("buy", &mut Plan::default()), @"");
+    insta::assert_snapshot!(refused("buy", &mut Plan::default()), @r"
+    the script has no scenario `buy`
+    hint: it declares none
+    ");
 }
 
 #[test]
