@@ -54,16 +54,21 @@ fn worst(codes: &[Code]) -> u8 {
 }
 
 fn code_of(error: &CliError) -> u8 {
+    worst(&codes(error))
+}
+
+/// Every kind of failure that an error is made of.
+pub(super) fn codes(error: &CliError) -> Vec<Code> {
     match error {
         CliError::Listen { .. }
         | CliError::Serve(_)
         | CliError::Signal(_)
-        | CliError::Session(SessionError::Demo(_)) => exit_code(Code::Other),
-        CliError::Print(_) => exit_code(Code::Results),
-        CliError::Json(_) | CliError::Session(SessionError::Engine(_)) => exit_code(Code::Bug),
-        CliError::NotPassed(codes) => worst(codes),
+        | CliError::Session(SessionError::Demo(_)) => vec![Code::Other],
+        CliError::Print(_) => vec![Code::Results],
+        CliError::Json(_) | CliError::Session(SessionError::Engine(_)) => vec![Code::Bug],
+        CliError::NotPassed(codes) => codes.clone(),
         CliError::Refused(diagnostic) | CliError::Session(SessionError::Refused(diagnostic)) => {
-            exit_code(diagnostic.code)
+            vec![diagnostic.code]
         }
     }
 }

@@ -1,18 +1,24 @@
-//! `runner run`: plays a script, prints its summary, and says pass or fail.
+//! `runner run`: plays scripts, prints their summaries, and says pass or fail.
+//!
+//! Several scripts are played at the same time, or one after another. All are read before the first load; each
+//! has its summary, and a last line says how many passed. The exit code is the weightiest of all.
 
 use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use clap::builder::BoolishValueParser;
 
 use super::CliError;
 use super::exit;
 use super::progress::{Progress, print_header};
-use super::script::{LoadArguments, Script, ScriptArguments};
-use super::signals::Signals;
+use super::script::{LoadArguments, OutsideArguments, Script};
+use super::signals::Halt;
 use super::terminal::{self, Terminal};
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Diagnostic};
 use crate::engine::Control;
-use crate::report::{REPORTS, Style};
+use crate::report::{Ending, REPORTS, Style, tally};
 use crate::results::{Reason, Summary, Verdict};
-use crate::session::{self, Settings};
+use crate::session::{self, Config, Part, Played, Settings};
 use crate::units::format_count;
 
 /// Failures shown with their source; the summary lists more.
@@ -20,12 +26,18 @@ const FAILURES_SHOWN_MAX: usize = 5;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
+    /// The script; several are played at the same time. `-` reads standard input
+    #[arg(required = true, value_name = "SCRIPT")]
+    scripts: Vec<PathBuf>,
+    /// Play several scripts one after another
+    #[arg(long, env = "RUNNER_IN_SERIES", value_parser = BoolishValueParser::new())]
+    in_series: bool,
     #[command(flatten)]
-    script: ScriptArguments,
+    outside: OutsideArguments,
     /// No progress, no heading: the summary alone
     #[arg(short, long)]
     quiet: bool,
-    /// Worker threads; one a core by default
+    /// Worker threads of each script; by default the cores, divided among scripts that are played at the same time
     #[arg(long, env = "RUNNER_WORKERS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
     /// Start the load without looking whether the hosts are there
@@ -36,44 +48,189 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliError> {
-    let Script { source, outside, declared, config } = arguments.script.declare(&arguments.load, terminal)?;
-    let quiet = arguments.quiet || config.is_on("quiet");
-    for note in declared.notes.iter().filter(|_| !quiet) {
-        terminal.say(format_args!("note: {note}\n"));
-    }
-    let control = Control::default();
+    let config = arguments.outside.config()?;
+    let scripts = arguments.declare(&config, terminal)?;
+    let controls: Vec<Control> = scripts.iter().map(|_| Control::default()).collect();
     // From here on; reading and declaring a script end at once by the system's default.
-    let signals = Signals::watch()?;
-    let (stopper, told) = (control.clone(), terminal.clone());
-    std::thread::spawn(move || stop_by(signals, &stopper, &told));
-    let name = source.name.clone();
-    let settings = Settings {
-        source,
-        outside,
-        workers: workers(arguments.workers.or(config.workers)),
+    let halt = Halt::watch(controls.clone(), terminal)?;
+    let is_in_series = arguments.in_series || config.is_on("in_series");
+    let at_once = if is_in_series { 1 } else { scripts.len() };
+    let is_several = scripts.len() > 1;
+    let mut plays = Plays {
+        is_several,
+        quiet: arguments.quiet || config.is_on("quiet"),
         preflight: !(arguments.no_preflight || config.is_on("no_preflight")),
+        config: config.is_there().then_some(config.name.as_str()),
+        workers: workers(arguments.workers.or(config.workers), at_once),
+        terminal,
+        endings: Vec::new(),
+        codes: Vec::new(),
+        played: None,
     };
-    let mut progress = Progress::new(quiet, terminal);
-    let summary = session::run(declared, settings, &control, &mut progress, |plan| {
-        if !quiet {
-            print_header(terminal, &name, plan, config.is_there().then_some(config.name.as_str()));
+    let lingers = scripts.iter().any(|script| script.declared.plan.options.linger);
+    let mut pairs = scripts.into_iter().zip(&controls);
+    loop {
+        let group: Vec<(Script, &Control)> = pairs.by_ref().take(at_once).collect();
+        if group.is_empty() {
+            break;
         }
-    });
-    progress.clear();
-    let summary = summary?;
-    print_failures(terminal, &summary);
-    let style = Style { colour: terminal::stdout_has_colour(), width: terminal::width() };
-    let mut codes = match summary.verdict() {
-        Verdict::Passed => Vec::new(),
-        Verdict::Stopped => vec![Code::Interrupted],
-        Verdict::Failed(reasons) => reasons.iter().map(Reason::code).collect(),
-    };
-    // The first report is the one for people. That it can't be printed weighs less than some verdicts.
-    if let Err(error) = terminal.print(&(REPORTS[0].render)(&summary, &style)) {
-        exit::report(terminal, &error);
-        codes.push(Code::Results);
+        plays.play(group);
     }
-    if codes.is_empty() { Ok(()) } else { Err(CliError::NotPassed(codes)) }
+    if is_several {
+        plays.print(&(tally(&plays.endings, style()) + "\n"));
+    }
+    if lingers && plays.played.is_some() {
+        halt.linger(terminal);
+    }
+    plays.end_demo();
+    if plays.codes.is_empty() { Ok(()) } else { Err(CliError::NotPassed(plays.codes)) }
+}
+
+impl Arguments {
+    /// Reads all scripts; a mistake in one is told before any load.
+    fn declare(&self, config: &Config, terminal: &Terminal) -> Result<Vec<Script>, CliError> {
+        if self.scripts.iter().filter(|script| *script == Path::new("-")).count() > 1 {
+            return Err(Diagnostic::new(
+                Code::Usage,
+                "`-` is given twice, and standard input can be read once",
+            )
+            .hint("name a file for one of them")
+            .into());
+        }
+        let is_several = self.scripts.len() > 1;
+        let declare = |script: &PathBuf| {
+            let declared = self.outside.declare(script, config, &self.load, terminal);
+            declared.map_err(|error| if is_several { of_script(script, error) } else { error })
+        };
+        self.scripts.iter().map(declare).collect()
+    }
+}
+
+/// Says which script a mistake is of, where that isn't shown with its place.
+fn of_script(script: &Path, error: CliError) -> CliError {
+    match error {
+        CliError::Refused(diagnostic) if diagnostic.labels.is_empty() => {
+            let note = format!("in `{}`, one of several scripts that are played", script.display());
+            CliError::from(diagnostic.note(note))
+        }
+        error => error,
+    }
+}
+
+/// The runs so far, and how those to come are played.
+struct Plays<'a> {
+    /// More scripts than one in all.
+    is_several: bool,
+    quiet: bool,
+    preflight: bool,
+    /// The configuration file, where there is one.
+    config: Option<&'a str>,
+    /// Of each of the scripts that are played at the same time.
+    workers: Vec<usize>,
+    terminal: &'a Terminal,
+    /// What became of each script.
+    endings: Vec<(String, Ending)>,
+    /// All that went wrong.
+    codes: Vec<Code>,
+    /// What was played last; it holds the embedded demo while the process lingers.
+    played: Option<Played>,
+}
+
+impl Plays<'_> {
+    /// Plays scripts at the same time and prints their summaries. After a stop none is played any more.
+    fn play(&mut self, scripts: Vec<(Script, &Control)>) {
+        let names: Vec<String> = scripts.iter().map(|(script, _)| script.source.name.clone()).collect();
+        if !self.endings.is_empty() && scripts.iter().any(|(_, control)| control.is_stopping()) {
+            self.endings.extend(names.into_iter().map(|name| (name, Ending::NotPlayed)));
+            return;
+        }
+        self.end_demo();
+        let mut observers = Progress::of(&names, self.quiet, self.terminal);
+        let mut parts = Vec::new();
+        for (((script, control), observer), workers) in
+            scripts.into_iter().zip(&mut observers).zip(&self.workers)
+        {
+            let Script { source, outside, declared } = script;
+            self.print_notes(&source.name, &declared.notes);
+            let settings = Settings { source, outside, workers: *workers, preflight: self.preflight };
+            parts.push(Part { declared, settings, control, observer });
+        }
+        let played = session::run(parts, |plans| {
+            if !self.quiet {
+                for (name, plan) in names.iter().zip(plans) {
+                    print_header(self.terminal, name, plan, self.config);
+                }
+            }
+        });
+        observers[0].clear();
+        match played {
+            Ok(mut played) => {
+                for (name, summary) in names.into_iter().zip(played.summaries.drain(..)) {
+                    let ending = match summary {
+                        Ok(summary) => self.sum_up(&summary),
+                        Err(error) => self.fail(&error.into()),
+                    };
+                    self.endings.push((name, ending));
+                }
+                self.played = Some(played);
+            }
+            Err(error) => {
+                let ending = self.fail(&error.into());
+                self.endings.extend(names.into_iter().map(|name| (name, ending)));
+            }
+        }
+    }
+
+    fn print_notes(&self, name: &str, notes: &[String]) {
+        let of = if self.is_several { format!("{name}: ") } else { String::new() };
+        for note in notes.iter().filter(|_| !self.quiet) {
+            self.terminal.say(format_args!("note: {of}{note}\n"));
+        }
+    }
+
+    /// Prints a summary; the first report is the one for people.
+    fn sum_up(&mut self, summary: &Summary) -> Ending {
+        print_failures(self.terminal, summary);
+        let ending = match summary.verdict() {
+            Verdict::Passed => Ending::Passed,
+            Verdict::Stopped => {
+                self.codes.push(Code::Interrupted);
+                Ending::Stopped
+            }
+            Verdict::Failed(reasons) => {
+                self.codes.extend(reasons.iter().map(Reason::code));
+                Ending::Failed
+            }
+        };
+        let between = if self.endings.is_empty() { "" } else { "\n" };
+        self.print(&format!("{between}{}", (REPORTS[0].render)(summary, &style())));
+        ending
+    }
+
+    /// Prints to standard output. That it can't be printed weighs less than some verdicts.
+    fn print(&mut self, text: &str) {
+        if let Err(error) = self.terminal.print(text) {
+            self.fail(&error);
+        }
+    }
+
+    fn fail(&mut self, error: &CliError) -> Ending {
+        exit::report(self.terminal, error);
+        let codes = exit::codes(error);
+        let ending = if codes == [Code::Interrupted] { Ending::Stopped } else { Ending::Failed };
+        self.codes.extend(codes);
+        ending
+    }
+
+    fn end_demo(&mut self) {
+        if let Some(Err(error)) = self.played.take().map(Played::end) {
+            self.fail(&error.into());
+        }
+    }
+}
+
+fn style() -> Style {
+    Style { colour: terminal::stdout_has_colour(), width: terminal::width() }
 }
 
 /// Shows where the script failed, with its source: the summary, which is short, has the place alone.
@@ -91,19 +248,30 @@ fn print_failures(terminal: &Terminal, summary: &Summary) {
     }
 }
 
-/// Hands signals on. Left alone at the end: it waits for as long as the process lives.
-fn stop_by(mut signals: Signals, control: &Control, terminal: &Terminal) {
-    for count in 0u64.. {
-        signals.wait();
-        control.stop();
-        if count == 0 {
-            let clear = if terminal::is_watched() { "\r\x1b[K" } else { "" };
-            terminal.say(format_args!("{clear}stopping: once more ends it at once\n"));
-        }
+/// The worker threads of each of so many scripts at the same time: what is asked for, else the cores that this
+/// process may use, divided, since more threads than cores would delay each other.
+fn workers(asked: Option<u16>, scripts: usize) -> Vec<usize> {
+    let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    match asked {
+        Some(asked) => vec![usize::from(asked); scripts],
+        None => divided(cores(), scripts),
     }
 }
 
-/// One worker a core that this process may use.
-fn workers(asked: Option<u16>) -> usize {
-    asked.map_or_else(|| std::thread::available_parallelism().map_or(1, NonZeroUsize::get), usize::from)
+/// The cores of each script, one at least; the first ones get what is left over.
+fn divided(cores: usize, scripts: usize) -> Vec<usize> {
+    (0..scripts).map(|index| (cores / scripts + usize::from(index < cores % scripts)).max(1)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cores_are_divided_and_each_script_has_one() {
+        assert_eq!(divided(8, 1), [8]);
+        assert_eq!(divided(8, 3), [3, 3, 2]);
+        assert_eq!(divided(2, 3), [1, 1, 1]);
+        assert_eq!(workers(Some(4), 2), [4, 4], "what is asked for is for each");
+    }
 }

@@ -190,26 +190,35 @@ pub(super) struct Script {
     pub(super) source: Arc<Source>,
     pub(super) outside: Outside,
     pub(super) declared: Declared,
-    pub(super) config: Config,
 }
 
 impl ScriptArguments {
     /// Reads the configuration and the script, and runs its top level. What that logs is printed.
     pub(super) fn declare(&self, load: &LoadArguments, terminal: &Terminal) -> Result<Script, CliError> {
-        let config = self.outside.config()?;
-        let outside = self.outside.of(&self.script, &config, terminal)?;
-        let overrides = self.outside.overrides(load, &config)?;
-        let source = read(&self.script)?;
-        let mut declared = declare(&source, &outside, &overrides, {
-            let terminal = terminal.clone();
-            move |line| print_log(&terminal, &line)
-        })?;
-        declared.notes.extend(config.check(&declared.declared)?);
-        Ok(Script { source, outside, declared, config })
+        self.outside.declare(&self.script, &self.outside.config()?, load, terminal)
     }
 }
 
 impl OutsideArguments {
+    /// Reads a script, and runs its top level. What that logs is printed.
+    pub(super) fn declare(
+        &self,
+        script: &Path,
+        config: &Config,
+        load: &LoadArguments,
+        terminal: &Terminal,
+    ) -> Result<Script, CliError> {
+        let outside = self.of(script, config, terminal)?;
+        let overrides = self.overrides(load, config)?;
+        let source = read(script)?;
+        let mut declared = declare(&source, &outside, &overrides, {
+            let terminal = terminal.clone();
+            move |line| print_log(&terminal, "", &line)
+        })?;
+        declared.notes.extend(config.check(&declared.declared)?);
+        Ok(Script { source, outside, declared })
+    }
+
     /// The configuration that is named, or found.
     pub(super) fn config(&self) -> Result<Config, Box<Diagnostic>> {
         match &self.config {

@@ -502,8 +502,11 @@ fn timed_out(hook: &Hook) -> Diagnostic {
 
 /// There is no load, since another script that was to be played at the same time has none.
 fn left_alone(other: &str) -> Diagnostic {
-    Diagnostic::new(Code::Target, format!("`{other}` did not get as far as its load, so there was none here either"))
-        .hint("scripts that are played together start together; `--in-series` plays each for itself")
+    Diagnostic::new(
+        Code::Target,
+        format!("`{other}` did not get as far as its load, so there was none here either"),
+    )
+    .hint("scripts that are played together start together; `--in-series` plays each for itself")
 }
 
 fn leaked(count: u64) -> Diagnostic {

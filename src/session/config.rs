@@ -56,6 +56,7 @@ const OWN_OPTIONS: &[OptionSpec] = &[
     },
     switch("quiet", "no progress, no heading"),
     switch("verbose", "show the script's debug lines too"),
+    switch("in_series", "play several scripts one after another"),
     switch("no_preflight", "start without looking whether the hosts are there"),
     switch("no_setup", "leave `setup()` out"),
     switch("no_teardown", "leave `teardown(data)` out"),
@@ -77,7 +78,7 @@ pub struct Config {
     pub env: BTreeMap<String, String>,
     /// Values of parameters.
     pub params: BTreeMap<String, Given>,
-    /// Worker threads.
+    /// Worker threads for each script.
     pub workers: Option<u16>,
     /// The only scenarios that are played; empty: all.
     pub scenarios: Vec<String>,

@@ -12,4 +12,4 @@ pub use config::{CONFIG_FILES, Config, is_variable};
 pub use declare::{Declared, check, declare, read};
 pub use error::SessionError;
 pub use preflight::preflight;
-pub use run::{Settings, run};
+pub use run::{Part, Played, Settings, run};
