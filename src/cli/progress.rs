@@ -237,12 +237,12 @@ mod tests {
 
     #[test]
     fn one_run_shows_all_of_its_second() {
-        insta::assert_snapshot!(line(&[Some(second(2, 3))]), @"");
+        insta::assert_snapshot!(line(&[Some(second(2, 3))]), @"running (00m02.0s of at most 00m09.0s), 3/5 VUs, 10 complete and 0 interrupted iterations, 100/s p(95) 1.00ms failed 1.00%");
     }
 
     #[test]
     fn runs_at_the_same_time_share_a_line_and_one_that_is_over_has_no_users() {
-        insta::assert_snapshot!(line(&[Some(second(2, 3)), Some(second(1, 4))]), @"");
-        insta::assert_snapshot!(line(&[Some(second(5, 3)), Some(second(1, 4)), None]), @"");
+        insta::assert_snapshot!(line(&[Some(second(2, 3)), Some(second(1, 4))]), @"running (00m02.0s of at most 00m09.0s), 2 scripts, 7/10 VUs, 20 complete and 0 interrupted iterations, 200/s failed 1.00%");
+        insta::assert_snapshot!(line(&[Some(second(5, 3)), Some(second(1, 4)), None]), @"running (00m05.0s of at most 00m09.0s), 3 scripts, 3/10 VUs, 20 complete and 0 interrupted iterations, 100/s failed 1.00%");
     }
 }

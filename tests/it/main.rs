@@ -18,6 +18,8 @@ mod redact;
 mod script;
 mod secrets;
 mod server;
+mod settings;
+mod several;
 mod stdlib;
 mod tidy;
 mod ui;
