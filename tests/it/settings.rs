@@ -7,12 +7,26 @@ use std::time::{Duration, Instant};
 use crate::fixture::{Finished, closed_port, runner};
 use crate::server::{Reply, Server};
 
-/// A server that notes when it was asked for what.
-fn clocked() -> (Server, Arc<Mutex<Vec<(String, Instant)>>>) {
-    let times: Arc<Mutex<Vec<(String, Instant)>>> = Arc::default();
-    let seen = Arc::clone(&times);
+/// When a server was asked for what.
+#[derive(Clone, Default)]
+struct Times(Arc<Mutex<Vec<(String, Instant)>>>);
+
+impl Times {
+    fn note(&self, path: &str) {
+        self.0.lock().expect("no thread panics with it").push((path.to_owned(), Instant::now()));
+    }
+
+    fn of(&self, path: &str) -> Vec<Instant> {
+        let all = self.0.lock().expect("no thread panics with it");
+        all.iter().filter(|(seen, _)| seen == path).map(|(_, at)| *at).collect()
+    }
+}
+
+fn clocked() -> (Server, Times) {
+    let times = Times::default();
+    let seen = times.clone();
     let server = Server::start(move |request| {
-        seen.lock().unwrap().push((request.path().to_owned(), Instant::now()));
+        seen.note(request.path());
         Reply::ok("ok")
     });
     (server, times)
@@ -33,10 +47,6 @@ fn most_within(times: &[Instant], span: Duration) -> usize {
         .unwrap_or(0)
 }
 
-fn of(times: &Mutex<Vec<(String, Instant)>>, path: &str) -> Vec<Instant> {
-    times.lock().unwrap().iter().filter(|(seen, _)| seen == path).map(|(_, at)| *at).collect()
-}
-
 // ---------------------------------------------------------------- caps
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -47,7 +57,7 @@ fn a_cap_of_the_run_holds_for_all_users_on_all_workers_second_by_second() {
     // Five users on two workers: three and two fifths of the slots.
     let script = "scenario(\"a\", #{ executor: \"constant-vus\", vus: 5, duration: \"3s\", graceful_stop: \"0s\", flow: || http::get(\"/a\") });";
     let finished = play(script, &server, &["--workers", "2", "--rps", "100"]);
-    let all = of(&times, "/a");
+    let all = times.of("/a");
     // 300 slots in three seconds; a machine that is busy delays some, and none comes twice.
     assert!((270..=305).contains(&all.len()), "{} requests\n{}", all.len(), finished.printed());
     assert!(most_within(&all, SECOND) <= 112, "{} in a second", most_within(&all, SECOND));
@@ -59,7 +69,7 @@ fn idle_time_saves_no_requests_up() {
     let script = "options(#{ rps: 20 });
         fn flow() { sleep(2); for i in 0..20 { http::get(\"/a\"); } }";
     play(script, &server, &[]).expect_code(0);
-    let all = of(&times, "/a");
+    let all = times.of("/a");
     assert_eq!(all.len(), 20);
     // Nineteen gaps of 50 ms; one that was idle could have sent all at once.
     assert!(all[19] - all[0] > Duration::from_millis(19 * 50 - 100), "{:?}", all[19] - all[0]);
@@ -77,7 +87,7 @@ fn a_cap_of_a_scenario_holds_for_it_alone_and_the_runs_for_both() {
         scenario(\"slow\", #{ executor: \"constant-vus\", vus: 4, duration: \"2s\", graceful_stop: \"0s\", rps: 10, flow: || http::get(\"/slow\") });
         scenario(\"fast\", #{ executor: \"constant-vus\", vus: 4, duration: \"2s\", graceful_stop: \"0s\", flow: || http::get(\"/fast\") });";
     let finished = play(script, &server, &["--workers", "2"]);
-    let (slow, fast) = (of(&times, "/slow"), of(&times, "/fast"));
+    let (slow, fast) = (times.of("/slow"), times.of("/fast"));
     assert!(most_within(&slow, SECOND) <= 14, "{} in a second", most_within(&slow, SECOND));
     assert!((15..=23).contains(&slow.len()), "{} slow\n{}", slow.len(), finished.printed());
     let mut all = [slow, fast].concat();
@@ -160,7 +170,7 @@ fn an_iteration_that_ends_sooner_is_filled_up() {
         target(\"iteration_duration\", \"max < 190ms\");
         fn flow() { http::get(\"/a\"); }";
     play(script, &server, &["--min-iteration-duration", "200ms"]).expect_code(0);
-    let all = of(&times, "/a");
+    let all = times.of("/a");
     for pair in all.windows(2) {
         assert!(pair[1] - pair[0] > Duration::from_millis(195), "{:?}", pair[1] - pair[0]);
     }
@@ -171,7 +181,7 @@ fn an_iteration_that_ends_sooner_is_filled_up() {
         scenario(\"b\", #{ executor: \"per-vu-iterations\", vus: 1, iterations: 2, flow: || { http::get(\"/b\"); sleep(0.2); } });";
     play(script, &server, &[]).expect_code(0);
     let gap = |path: &str| {
-        let all = of(&times, path);
+        let all = times.of(path);
         all[1] - all[0]
     };
     assert!(gap("/a") > Duration::from_millis(295), "{:?}", gap("/a"));

@@ -33,12 +33,12 @@ fn loads_of_several_scripts_start_together_once_each_is_set_up() {
     let times: Arc<Mutex<Vec<(String, Instant)>>> = Arc::default();
     let seen = Arc::clone(&times);
     let server = Server::start(move |request| {
-        seen.lock().unwrap().push((request.path().to_owned(), Instant::now()));
+        seen.lock().expect("no thread panics with it").push((request.path().to_owned(), Instant::now()));
         Reply::ok("ok")
     });
     let slow = format!("{A}fn setup() {{ http::get(\"/setup\"); sleep(1); http::get(\"/ready\"); }}");
     let finished = both(&slow, B, &server, &[]).run().expect_code(0).expect_said("✓ passed: 2 of 2 scripts");
-    let times = times.lock().unwrap();
+    let times = times.lock().expect("no thread panics with it");
     let at = |path: &str| times.iter().find(|(seen, _)| seen == path).expect("it was asked for").1;
     let set_up = at("/ready") - at("/setup");
     let apart = at("/a").max(at("/b")) - at("/a").min(at("/b"));
@@ -270,8 +270,12 @@ fn the_demo_is_there_while_the_process_lingers() {
     let script = "options(#{ linger: true });\nbase_url(\"demo\");\nfn flow() { http::get(\"/health\"); }";
     let running = runner(["run", "a.rhai"]).file("a.rhai", script).start();
     wait_until("the wait", SOON, || running.stderr().contains("lingering"));
-    let url =
-        running.stdout().split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
+    let url = running
+        .stdout()
+        .split_whitespace()
+        .find(|word| word.starts_with("http://"))
+        .expect("the demo's address")
+        .to_owned();
     let address = url.trim_start_matches("http://").to_owned();
     assert!(std::net::TcpStream::connect(&address).is_ok(), "{address}");
     running.interrupt();
