@@ -8,17 +8,24 @@
 //!
 //! One clock and one instant for all: what they count since the start is the same time.
 
+use tokio::sync::mpsc::Receiver;
 use tokio::sync::watch;
 
+use crate::diagnostic::{Code, Diagnostic};
+
+use super::EngineError;
+use super::control::Urgency;
+use super::event::Observer;
+use super::message::Report;
 use super::timer::Epoch;
 
 /// From the last arrival to the start, for a run alone: workers on busy cores need a moment to hear it.
-pub(super) const START_DELAY_NS: u64 = 1_000_000;
+const START_DELAY_NS: u64 = 1_000_000;
 /// The same for several: first their control threads have to wake up, on the same cores.
 const START_TOGETHER_DELAY_NS: u64 = 5_000_000;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum State {
+enum State {
     /// So many have not arrived.
     Filling { missing: usize },
     /// The load starts at this instant of the common clock.
@@ -57,8 +64,13 @@ impl Pass {
         self.epoch
     }
 
-    /// The run is ready, or was stopped; the answer comes once all are.
-    pub(super) fn arrive(&mut self) -> watch::Receiver<State> {
+    /// The run was stopped: nobody has to wait for it.
+    pub(super) fn leave(&mut self) {
+        self.arrive();
+    }
+
+    /// The run is ready; the answer comes once all are.
+    fn arrive(&mut self) -> watch::Receiver<State> {
         if !std::mem::replace(&mut self.is_used, true) {
             let start_ns = self.epoch.now_ns() + self.delay_ns;
             self.gate.send_modify(|state| {
@@ -85,6 +97,41 @@ impl Drop for Pass {
             });
         }
     }
+}
+
+/// Waits for the runs that start together with this one, and gives the instant; or the name of one that ended
+/// before its load. Meanwhile the run hears of a stop, and of its workers.
+pub(super) async fn meet(
+    mut pass: Pass,
+    (urgency, reports): (&mut watch::Receiver<Urgency>, &mut Receiver<(usize, Report)>),
+    observer: &mut dyn Observer,
+) -> Result<Result<u64, String>, EngineError> {
+    let mut gate = pass.arrive();
+    loop {
+        match &*gate.borrow_and_update() {
+            State::Open { start_ns } => return Ok(Ok(*start_ns)),
+            State::Closed { by } => return Ok(Err(by.clone())),
+            State::Filling { .. } => {}
+        }
+        tokio::select! {
+            biased;
+            // Whoever watches the load hears of the stop again.
+            Ok(()) = urgency.changed() => return Ok(Ok(pass.epoch.now_ns() + START_DELAY_NS)),
+            Ok(()) = gate.changed() => {}
+            report = reports.recv() => match report.ok_or(EngineError::Lost)?.1 {
+                Report::Log(line) => observer.log(&line),
+                Report::Gone(error) => return Err(error),
+                _ => {}
+            },
+        }
+    }
+}
+
+/// There is no load, since another script that was to be played at the same time has none.
+pub(super) fn left_alone(other: &str) -> Diagnostic {
+    let text = format!("`{other}` did not get as far as its load, so there was none here either");
+    Diagnostic::new(Code::Target, text)
+        .hint("scripts that are played together start together; `--in-series` plays each for itself")
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ use crate::metrics::Snapshot;
 use super::aggregator::Aggregator;
 use super::control::{Control, Urgency};
 use super::event::{End, Observer, Outcome};
-use super::gate::{Pass, START_DELAY_NS, State};
+use super::gate::{Pass, left_alone, meet};
 use super::message::{Command, Ended, Report};
 use super::timer::Epoch;
 use super::worker::Worker;
@@ -152,12 +152,12 @@ impl Workers {
             Err(end) => {
                 if end == End::Interrupted {
                     // The others hear of the stop themselves.
-                    pass.arrive();
+                    pass.leave();
                 }
                 return Ok(sums.finish(self.outcome(end)));
             }
         };
-        let start_ns = match self.meet(pass, observer).await? {
+        let start_ns = match meet(pass, (&mut self.urgency, &mut self.reports), observer).await? {
             Ok(start_ns) => start_ns,
             Err(other) => {
                 self.errors.push(left_alone(&other));
@@ -241,34 +241,6 @@ impl Workers {
             Err(Ended::Aborted(reason)) => Err(End::Aborted(reason)),
             Err(Ended::Stopped) => Err(End::Interrupted),
         })
-    }
-
-    /// Waits for the runs that start together with this one, and gives the instant; or the name of one that
-    /// ended before its load.
-    async fn meet(
-        &mut self,
-        mut pass: Pass,
-        observer: &mut dyn Observer,
-    ) -> Result<Result<u64, String>, EngineError> {
-        let mut gate = pass.arrive();
-        loop {
-            match &*gate.borrow_and_update() {
-                State::Open { start_ns } => return Ok(Ok(*start_ns)),
-                State::Closed { by } => return Ok(Err(by.clone())),
-                State::Filling { .. } => {}
-            }
-            tokio::select! {
-                biased;
-                // Whoever watches the load hears of the stop again.
-                Ok(()) = self.urgency.changed() => return Ok(Ok(self.epoch.now_ns() + START_DELAY_NS)),
-                Ok(()) = gate.changed() => {}
-                report = self.reports.recv() => match report.ok_or(EngineError::Lost)?.1 {
-                    Report::Log(line) => observer.log(&line),
-                    Report::Gone(error) => return Err(error),
-                    _ => {}
-                },
-            }
-        }
     }
 
     /// True when a second stop ended it.
@@ -498,15 +470,6 @@ fn timed_out(hook: &Hook) -> Diagnostic {
     let (name, limit) = (hook.name, crate::units::format_duration(hook.limit));
     Diagnostic::new(hook.late, format!("`{name}` took longer than {limit}"))
         .hint(format!("allow more with `options(#{{ {name}_timeout: \"…\" }})`"))
-}
-
-/// There is no load, since another script that was to be played at the same time has none.
-fn left_alone(other: &str) -> Diagnostic {
-    Diagnostic::new(
-        Code::Target,
-        format!("`{other}` did not get as far as its load, so there was none here either"),
-    )
-    .hint("scripts that are played together start together; `--in-series` plays each for itself")
 }
 
 fn leaked(count: u64) -> Diagnostic {

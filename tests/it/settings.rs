@@ -59,7 +59,7 @@ fn a_cap_of_the_run_holds_for_all_users_on_all_workers_second_by_second() {
     let finished = play(script, &server, &["--workers", "2", "--rps", "100"]);
     let all = times.of("/a");
     // 300 slots in three seconds; a machine that is busy delays some, and none comes twice.
-    assert!((270..=305).contains(&all.len()), "{} requests\n{}", all.len(), finished.printed());
+    assert!((240..=305).contains(&all.len()), "{} requests\n{}", all.len(), finished.printed());
     assert!(most_within(&all, SECOND) <= 112, "{} in a second", most_within(&all, SECOND));
 }
 
@@ -89,11 +89,11 @@ fn a_cap_of_a_scenario_holds_for_it_alone_and_the_runs_for_both() {
     let finished = play(script, &server, &["--workers", "2"]);
     let (slow, fast) = (times.of("/slow"), times.of("/fast"));
     assert!(most_within(&slow, SECOND) <= 14, "{} in a second", most_within(&slow, SECOND));
-    assert!((15..=23).contains(&slow.len()), "{} slow\n{}", slow.len(), finished.printed());
+    assert!((13..=23).contains(&slow.len()), "{} slow\n{}", slow.len(), finished.printed());
     let mut all = [slow, fast].concat();
     all.sort_unstable();
     assert!(most_within(&all, SECOND) <= 68, "{} in a second", most_within(&all, SECOND));
-    assert!((95..=125).contains(&all.len()), "{} in all\n{}", all.len(), finished.printed());
+    assert!((80..=125).contains(&all.len()), "{} in all\n{}", all.len(), finished.printed());
 }
 
 #[test]
