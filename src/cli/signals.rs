@@ -1,4 +1,4 @@
-//! The signals that end a process in good order: Ctrl-C and SIGTERM.
+//! The signals that end a process in good order, Ctrl-C and SIGTERM, and what they do to runs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

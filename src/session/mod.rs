@@ -1,4 +1,4 @@
-//! One script from end to end: read, declare, set by a configuration file and flags, start the demo if asked, look whether the
+//! Scripts from end to end: read, declare, set by a configuration file and flags, start the demo if asked, look whether the
 //! hosts are there, play, sum up.
 
 mod config;
