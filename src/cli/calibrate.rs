@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::CliError;
 use super::results::ResultsArguments;
-use super::run::{WorkersArgument, obey};
-use super::signals::Signals;
+use super::run::WorkersArgument;
+use super::signals::Halt;
 use super::terminal::{self, Terminal};
 use crate::engine::Control;
 use crate::results::{Calibration, Floor, Spread};
@@ -44,9 +44,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliError> {
     let control = Control::default();
-    let signals = Signals::watch()?;
-    let (stopper, told) = (control.clone(), terminal.clone());
-    std::thread::spawn(move || obey(signals, &stopper, &told));
+    let _halt = Halt::watch(vec![control.clone()], terminal)?;
     let settings = CalibrateSettings { workers: arguments.workers.count(None), duration: arguments.duration };
     let start = Instant::now();
     let measured = calibrate(settings, &control, |number| {

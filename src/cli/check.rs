@@ -75,7 +75,7 @@ fn look(
     let (is_quiet, told) = (arguments.json, terminal.clone());
     let (declared, mut diagnostics) = check(&source, &outside, &overrides, move |line| {
         if !is_quiet {
-            print_log(&told, &line);
+            print_log(&told, "", &line);
         }
     });
     if let Some(declared) = &declared

@@ -74,7 +74,7 @@ fn planned(arguments: &Arguments, config: &Config, terminal: &Terminal) -> Resul
     let overrides = Overrides { base_url: arguments.outside.base_url().cloned(), ..Overrides::default() };
     let declared = declare(&read(script)?, &outside, &overrides, {
         let terminal = terminal.clone();
-        move |line| print_log(&terminal, &line)
+        move |line| print_log(&terminal, "", &line)
     })?;
     Ok(Planned::of(&declared.plan))
 }

@@ -121,17 +121,22 @@ fn worst(codes: &[Code]) -> u8 {
 }
 
 fn code_of(error: &CliError) -> u8 {
+    worst(&codes(error))
+}
+
+/// Every kind of failure that an error is made of.
+pub(super) fn codes(error: &CliError) -> Vec<Code> {
     match error {
         CliError::Listen { .. }
         | CliError::Serve(_)
         | CliError::Signal(_)
-        | CliError::Session(SessionError::Demo(_) | SessionError::Null(_)) => exit_code(Code::Other),
-        CliError::Print(_) | CliError::Calibration(_) => exit_code(Code::Results),
-        CliError::Session(SessionError::Engine(error)) if error.is_lack() => exit_code(Code::Inconclusive),
-        CliError::Json(_) | CliError::Session(SessionError::Engine(_)) => exit_code(Code::Bug),
-        CliError::NotPassed(codes) => worst(codes),
+        | CliError::Session(SessionError::Demo(_) | SessionError::Null(_)) => vec![Code::Other],
+        CliError::Print(_) | CliError::Calibration(_) => vec![Code::Results],
+        CliError::Session(SessionError::Engine(error)) if error.is_lack() => vec![Code::Inconclusive],
+        CliError::Json(_) | CliError::Session(SessionError::Engine(_)) => vec![Code::Bug],
+        CliError::NotPassed(codes) => codes.clone(),
         CliError::Refused(diagnostic) | CliError::Session(SessionError::Refused(diagnostic)) => {
-            exit_code(diagnostic.code)
+            vec![diagnostic.code]
         }
     }
 }

@@ -28,7 +28,9 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliError> {
-    let Script { declared, config, .. } = arguments.script.declare(&arguments.load, terminal)?;
+    let ScriptArguments { script, outside } = &arguments.script;
+    let config = outside.config()?;
+    let Script { declared, .. } = outside.declare(script, &config, &arguments.load, terminal)?;
     for note in &declared.notes {
         terminal.say(format_args!("note: {note}\n"));
     }
@@ -67,6 +69,13 @@ fn table(plan: &Plan) -> String {
     }
     let rows: Vec<[String; 5]> = plan.scenarios.iter().map(row).collect();
     lines.extend(columns(&["scenario", "executor", "load", "flow", "think"], &rows));
+    let settings = plan.options.play_settings();
+    if !settings.is_empty() {
+        lines.push(String::new());
+        let rows: Vec<[String; 2]> =
+            settings.into_iter().map(|(name, value)| [name.to_owned(), value]).collect();
+        lines.extend(columns(&["option", "value"], &rows));
+    }
     if !plan.targets.is_empty() {
         lines.push(String::new());
         let rows: Vec<[String; 3]> = plan

@@ -1,34 +1,83 @@
-//! What a person sees while a run goes on, on standard error: one line that changes, the script's own
-//! lines above it. Where standard error is no terminal only the script's lines are printed.
+//! What a person sees while runs go on, on standard error: one line that changes, the scripts' own lines above
+//! it. Where standard error is no terminal only those are printed. Runs at the same time share the line.
 
 use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::terminal::{self, Terminal};
 use crate::diagnostic::clean;
-use crate::engine::{Observer, Tick};
+use crate::engine::{Books, Observer, Tick};
 use crate::metrics::{Selector, Value};
 use crate::plan::Plan;
 use crate::script::LogLine;
 use crate::units::{format_count, format_latency_us, format_percent, format_rate};
 
-/// The line that changes.
+/// A run that says nothing for so long, beside others that do, is over.
+const SILENCE_MAX: Duration = Duration::from_millis(1_500);
+
+/// One run's part in the line.
 #[derive(Debug)]
 pub(super) struct Progress {
+    /// Its place among the runs.
+    index: usize,
+    board: Arc<Mutex<Board>>,
+}
+
+/// The line that changes.
+#[derive(Debug)]
+struct Board {
     is_shown: bool,
     /// Whether the cursor stands at the end of the line.
     is_open: bool,
     terminal: Terminal,
+    /// The scripts' names.
+    names: Vec<String>,
+    /// What each run told last.
+    latest: Vec<Option<Second>>,
+}
+
+/// What a run's last second showed.
+#[derive(Debug, Clone, Copy, Default)]
+struct Second {
+    elapsed: Duration,
+    end_max: Duration,
+    vus: u64,
+    vus_max: u64,
+    /// The schedule stands.
+    is_paused: bool,
+    books: Books,
+    requests: f64,
+    p95_us: Option<u64>,
+    failed: u64,
+    asked: u64,
 }
 
 impl Progress {
-    /// Shown on a terminal, unless the user wants quiet.
-    pub(super) fn new(quiet: bool, terminal: &Terminal) -> Self {
-        Self { is_shown: !quiet && terminal::is_watched(), is_open: false, terminal: terminal.clone() }
+    /// For runs at the same time, by their scripts' names. Shown on a terminal, unless the user wants quiet.
+    pub(super) fn of(names: &[String], quiet: bool, terminal: &Terminal) -> Vec<Self> {
+        let board = Arc::new(Mutex::new(Board {
+            is_shown: !quiet && terminal::is_watched(),
+            is_open: false,
+            terminal: terminal.clone(),
+            names: names.to_vec(),
+            latest: vec![None; names.len()],
+        }));
+        (0..names.len()).map(|index| Self { index, board: Arc::clone(&board) }).collect()
     }
 
     /// Removes the line, so that something else can be printed.
-    pub(super) fn clear(&mut self) {
+    pub(super) fn clear(&self) {
+        self.board().clear();
+    }
+
+    fn board(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Board {
+    fn clear(&mut self) {
         if std::mem::take(&mut self.is_open) {
             self.terminal.say(format_args!("\r\x1b[K"));
         }
@@ -37,44 +86,94 @@ impl Progress {
 
 impl Observer for Progress {
     fn tick(&mut self, tick: &Tick<'_>) {
-        if self.is_shown {
-            let line: String = line(tick).chars().take(terminal::width().saturating_sub(1)).collect();
-            self.terminal.say(format_args!("\r\x1b[K{line}"));
-            self.is_open = true;
+        let mut board = self.board();
+        if board.is_shown {
+            board.latest[self.index] = Some(Second::of(tick));
+            let line = line(&board.latest);
+            let line: String = line.chars().take(terminal::width().saturating_sub(1)).collect();
+            board.terminal.say(format_args!("\r\x1b[K{line}"));
+            board.is_open = true;
         }
     }
 
     fn log(&mut self, line: &LogLine) {
-        self.clear();
-        print_log(&self.terminal, line);
+        let mut board = self.board();
+        board.clear();
+        // Which script it was is clear where there is one.
+        let name = if board.names.len() > 1 { board.names[self.index].as_str() } else { "" };
+        print_log(&board.terminal, name, line);
+    }
+}
+
+impl Second {
+    fn of(tick: &Tick<'_>) -> Self {
+        let of = |metric: &str| tick.delta.select(&Selector::all(metric));
+        let mut second = Self {
+            elapsed: tick.elapsed,
+            end_max: tick.end_max,
+            vus: tick.vus,
+            vus_max: tick.vus_max,
+            is_paused: tick.is_paused,
+            books: tick.books,
+            ..Self::default()
+        };
+        if let Some(Value::Counter(requests)) = of("http_reqs") {
+            second.requests = requests;
+        }
+        if let Some(Value::Trend(trend)) = of("http_req_duration") {
+            second.p95_us = trend.quantile(0.95).map(|p95| p95.value_us);
+        }
+        if let Some(Value::Rate { hits, total }) = of("http_req_failed") {
+            (second.failed, second.asked) = (hits, total);
+        }
+        second
+    }
+
+    /// All runs in one. Their percentiles can't be joined, so there is none where several ran.
+    fn joined(seconds: &[Option<Self>]) -> Self {
+        let newest = seconds.iter().flatten().map(|second| second.elapsed).max().unwrap_or_default();
+        // Paused are they all, or it isn't said.
+        let is_paused = seconds.iter().flatten().all(|second| second.is_paused);
+        let mut all = Self { is_paused, ..Self::default() };
+        for second in seconds.iter().flatten() {
+            all.elapsed = newest;
+            all.end_max = all.end_max.max(second.end_max);
+            all.vus_max += second.vus_max;
+            all.books.add(second.books);
+            if newest.saturating_sub(second.elapsed) <= SILENCE_MAX {
+                all.vus += second.vus;
+                all.requests += second.requests;
+                all.failed += second.failed;
+                all.asked += second.asked;
+            }
+            all.p95_us = second.p95_us.filter(|_| seconds.len() == 1);
+        }
+        all
     }
 }
 
 /// `running (00m12.0s of 00m25.0s), 10/10 VUs, 1,204 complete and 0 interrupted iterations, …`
-fn line(tick: &Tick<'_>) -> String {
-    let of = |metric: &str| tick.delta.select(&Selector::all(metric));
+fn line(seconds: &[Option<Second>]) -> String {
+    let all = Second::joined(seconds);
+    let scripts = if seconds.len() > 1 { format!("{} scripts, ", seconds.len()) } else { String::new() };
     let mut line = format!(
-        "{} ({} of at most {}), {}/{} VUs, {} complete and {} interrupted iterations",
-        if tick.is_paused { "paused" } else { "running" },
-        clock(tick.elapsed),
-        clock(tick.end_max),
-        format_count(tick.vus),
-        format_count(tick.vus_max),
-        format_count(tick.books.ok + tick.books.failed),
-        format_count(tick.books.interrupted),
+        "{} ({} of at most {}), {scripts}{}/{} VUs, {} complete and {} interrupted iterations",
+        if all.is_paused { "paused" } else { "running" },
+        clock(all.elapsed),
+        clock(all.end_max),
+        format_count(all.vus),
+        format_count(all.vus_max),
+        format_count(all.books.ok + all.books.failed),
+        format_count(all.books.interrupted),
     );
-    if let Some(Value::Counter(requests)) = of("http_reqs") {
-        let _ = write!(line, ", {}", format_rate(requests));
+    if all.requests > 0.0 {
+        let _ = write!(line, ", {}", format_rate(all.requests));
     }
-    if let Some(Value::Trend(trend)) = of("http_req_duration")
-        && let Some(p95) = trend.quantile(0.95)
-    {
-        let _ = write!(line, " p(95) {}", format_latency_us(p95.value_us as f64));
+    if let Some(p95_us) = all.p95_us {
+        let _ = write!(line, " p(95) {}", format_latency_us(p95_us as f64));
     }
-    if let Some(Value::Rate { hits, total }) = of("http_req_failed")
-        && hits > 0
-    {
-        let _ = write!(line, " failed {}", format_percent(hits as f64 / total as f64));
+    if all.failed > 0 {
+        let _ = write!(line, " failed {}", format_percent(all.failed as f64 / all.asked as f64));
     }
     line
 }
@@ -85,12 +184,12 @@ fn clock(time: Duration) -> String {
     format!("{:02}m{:02}.{}s", tenths / 600, tenths / 10 % 60, tenths % 10)
 }
 
-/// Prints a line of the script's log.
-pub(super) fn print_log(terminal: &Terminal, line: &LogLine) {
-    let from = match (line.scenario.as_str(), line.vu) {
-        ("", _) => String::new(),
-        (scenario, vu) => format!(" [{scenario} #{vu}]"),
-    };
+/// Prints a line of a script's log; with the script's name, where there are several.
+pub(super) fn print_log(terminal: &Terminal, script: &str, line: &LogLine) {
+    let mut from = if script.is_empty() { String::new() } else { format!(" {}", clean(script)) };
+    if !line.scenario.is_empty() {
+        let _ = write!(from, " [{} #{}]", line.scenario, line.vu);
+    }
     // What a service sent may be in it.
     let text = clean(&terminal.mask().mask(&line.text));
     terminal.say(format_args!("{}{from} {text}\n", line.level.name()));
@@ -107,8 +206,45 @@ pub(super) fn print_header(terminal: &Terminal, script: &str, plan: &Plan, confi
     if !given.is_empty() {
         terminal.say(format_args!("  {}\n", given.join(", ")));
     }
+    let settings: Vec<String> =
+        plan.options.play_settings().into_iter().map(|(name, value)| format!("{name} {value}")).collect();
+    if !settings.is_empty() {
+        terminal.say(format_args!("  {}\n", settings.join(", ")));
+    }
     let width = plan.scenarios.iter().map(|scenario| scenario.name.chars().count()).max().unwrap_or(0);
     for scenario in &plan.scenarios {
         terminal.say(format_args!("  {:<width$}  {}\n", scenario.name, scenario.describe()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn second(elapsed_s: u64, vus: u64) -> Second {
+        let books = Books { ok: 10, ..Books::default() };
+        Second {
+            elapsed: Duration::from_secs(elapsed_s),
+            end_max: Duration::from_secs(9),
+            vus,
+            vus_max: 5,
+            is_paused: false,
+            books,
+            requests: 100.0,
+            p95_us: Some(1_000),
+            failed: 1,
+            asked: 100,
+        }
+    }
+
+    #[test]
+    fn one_run_shows_all_of_its_second() {
+        insta::assert_snapshot!(line(&[Some(second(2, 3))]), @"running (00m02.0s of at most 00m09.0s), 3/5 VUs, 10 complete and 0 interrupted iterations, 100/s p(95) 1.00ms failed 1.00%");
+    }
+
+    #[test]
+    fn runs_at_the_same_time_share_a_line_and_one_that_is_over_has_no_users() {
+        insta::assert_snapshot!(line(&[Some(second(2, 3)), Some(second(1, 4))]), @"running (00m02.0s of at most 00m09.0s), 2 scripts, 7/10 VUs, 20 complete and 0 interrupted iterations, 200/s failed 1.00%");
+        insta::assert_snapshot!(line(&[Some(second(5, 3)), Some(second(1, 4)), None]), @"running (00m05.0s of at most 00m09.0s), 3 scripts, 3/10 VUs, 20 complete and 0 interrupted iterations, 100/s failed 1.00%");
     }
 }

@@ -1,19 +1,25 @@
-//! `runner run`: plays a script, prints its summary, and says pass or fail.
+//! `runner run`: plays scripts, prints their summaries, and says pass or fail.
+//!
+//! Several scripts are played at the same time, or one after another. All are read before the first load; each
+//! has its summary, and a last line says how many passed. The exit code is the weightiest of all.
 
 use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use clap::builder::BoolishValueParser;
 
 use super::CliError;
 use super::exit;
 use super::progress::{Progress, print_header};
 use super::results::ResultsArguments;
-use super::script::{LoadArguments, Script, ScriptArguments};
-use super::signals::{Heard, Signals};
+use super::script::{LoadArguments, OutsideArguments, Script};
+use super::signals::Halt;
 use super::terminal::{self, Terminal};
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Diagnostic};
 use crate::engine::Control;
-use crate::report::{REPORTS, Style};
+use crate::report::{Ending, REPORTS, Style, tally};
 use crate::results::{Reason, Summary, Verdict};
-use crate::session::{self, Settings};
+use crate::session::{self, Config, Part, Played, Settings};
 use crate::units::format_count;
 
 /// Failures shown with their source; the summary lists more.
@@ -21,8 +27,14 @@ const FAILURES_SHOWN_MAX: usize = 5;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
+    /// The script; several are played at the same time. `-` reads standard input
+    #[arg(required = true, value_name = "SCRIPT")]
+    scripts: Vec<PathBuf>,
+    /// Play several scripts one after another
+    #[arg(long, env = "RUNNER_IN_SERIES", value_parser = BoolishValueParser::new())]
+    in_series: bool,
     #[command(flatten)]
-    script: ScriptArguments,
+    outside: OutsideArguments,
     /// No progress, no heading: the summary alone
     #[arg(short, long)]
     quiet: bool,
@@ -43,7 +55,7 @@ pub(super) struct Arguments {
 /// How many worker threads.
 #[derive(Debug, clap::Args)]
 pub(super) struct WorkersArgument {
-    /// Worker threads; one a core by default
+    /// Worker threads; by default one a core, which scripts that are played at the same time divide
     #[arg(long, env = "RUNNER_WORKERS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
 }
@@ -51,58 +63,220 @@ pub(super) struct WorkersArgument {
 impl WorkersArgument {
     /// As the command line says, else the configuration, else one a core that this process may use.
     pub(super) fn count(&self, config: Option<u16>) -> usize {
+        self.divided(config, 1)[0]
+    }
+
+    /// The same for each of so many scripts at the same time, who divide the cores: more threads than those
+    /// would delay each other.
+    fn divided(&self, config: Option<u16>, scripts: usize) -> Vec<usize> {
         let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        self.workers.or(config).map_or_else(cores, usize::from)
+        match self.workers.or(config) {
+            Some(asked) => vec![usize::from(asked); scripts],
+            None => divided(cores(), scripts),
+        }
     }
 }
 
 pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliError> {
-    let Script { source, outside, declared, config } = arguments.script.declare(&arguments.load, terminal)?;
-    let quiet = arguments.quiet || config.is_on("quiet");
-    for note in declared.notes.iter().filter(|_| !quiet) {
-        terminal.say(format_args!("note: {note}\n"));
-    }
-    let control = Control::default();
+    let config = arguments.outside.config()?;
+    let scripts = arguments.declare(&config, terminal)?;
+    let controls: Vec<Control> = scripts.iter().map(|_| Control::default()).collect();
     // From here on; reading and declaring a script end at once by the system's default.
-    let signals = Signals::watch()?;
-    let (stopper, told) = (control.clone(), terminal.clone());
-    std::thread::spawn(move || obey(signals, &stopper, &told));
-    if arguments.paused && control.pause().is_ok() && !quiet {
-        let id = std::process::id();
-        terminal.say(format_args!("note: the load begins paused: `kill -USR1 {id}` lets it go on\n"));
+    let halt = Halt::watch(controls.clone(), terminal)?;
+    let quiet = arguments.quiet || config.is_on("quiet");
+    if arguments.paused {
+        // What is about to begin can be paused.
+        let are_paused = controls.iter().all(|control| control.pause().is_ok());
+        if are_paused && !quiet {
+            let id = std::process::id();
+            terminal.say(format_args!("note: the load begins paused: `kill -USR1 {id}` lets it go on\n"));
+        }
     }
-    let name = source.name.clone();
-    let workers = arguments.workers.count(config.workers);
-    arguments.results.advise(&declared.plan, workers, quiet, terminal);
-    let settings = Settings {
-        source,
-        outside,
-        workers,
+    let is_in_series = arguments.in_series || config.is_on("in_series");
+    let at_once = if is_in_series { 1 } else { scripts.len() };
+    let is_several = scripts.len() > 1;
+    let mut plays = Plays {
+        is_several,
+        quiet,
         preflight: !(arguments.no_preflight || config.is_on("no_preflight")),
+        config: config.is_there().then_some(config.name.as_str()),
+        workers: arguments.workers.divided(config.workers, at_once),
+        results: &arguments.results,
+        terminal,
+        endings: Vec::new(),
+        codes: Vec::new(),
+        played: None,
     };
-    let mut progress = Progress::new(quiet, terminal);
-    let summary = session::run(declared, settings, &control, &mut progress, |plan| {
-        if !quiet {
-            print_header(terminal, &name, plan, config.is_there().then_some(config.name.as_str()));
+    let lingers = scripts.iter().any(|script| script.declared.plan.options.linger);
+    let mut pairs = scripts.into_iter().zip(&controls);
+    loop {
+        let group: Vec<(Script, &Control)> = pairs.by_ref().take(at_once).collect();
+        if group.is_empty() {
+            break;
         }
-    });
-    progress.clear();
-    let summary = summary?;
-    print_failures(terminal, &summary);
-    let style = Style { colour: terminal::stdout_has_colour(), width: terminal::width() };
-    let mut codes = match summary.verdict() {
-        Verdict::Passed => Vec::new(),
-        Verdict::Stopped => vec![Code::Interrupted],
-        Verdict::Failed(reasons) | Verdict::Inconclusive(reasons) => {
-            reasons.iter().map(Reason::code).collect()
-        }
-    };
-    // The first report is the one for people. That it can't be printed weighs less than some verdicts.
-    if let Err(error) = terminal.print(&(REPORTS[0].render)(&summary, &style)) {
-        exit::report(terminal, &error);
-        codes.push(Code::Results);
+        plays.play(group);
     }
-    if codes.is_empty() { Ok(()) } else { Err(CliError::NotPassed(codes)) }
+    if is_several {
+        plays.print(&(tally(&plays.endings, style()) + "\n"));
+    }
+    if lingers && plays.played.is_some() {
+        halt.linger(terminal);
+    }
+    plays.end_demo();
+    if plays.codes.is_empty() { Ok(()) } else { Err(CliError::NotPassed(plays.codes)) }
+}
+
+impl Arguments {
+    /// Reads all scripts; a mistake in one is told before any load.
+    fn declare(&self, config: &Config, terminal: &Terminal) -> Result<Vec<Script>, CliError> {
+        if self.scripts.iter().filter(|script| *script == Path::new("-")).count() > 1 {
+            return Err(Diagnostic::new(
+                Code::Usage,
+                "`-` is given twice, and standard input can be read once",
+            )
+            .hint("name a file for one of them")
+            .into());
+        }
+        let is_several = self.scripts.len() > 1;
+        let declare = |script: &PathBuf| {
+            let declared = self.outside.declare(script, config, &self.load, terminal);
+            declared.map_err(|error| if is_several { of_script(script, error) } else { error })
+        };
+        self.scripts.iter().map(declare).collect()
+    }
+}
+
+/// Says which script a mistake is of, where that isn't shown with its place.
+fn of_script(script: &Path, error: CliError) -> CliError {
+    match error {
+        CliError::Refused(diagnostic) if diagnostic.labels.is_empty() => {
+            let note = format!("in `{}`, one of several scripts that are played", script.display());
+            CliError::from(diagnostic.note(note))
+        }
+        error => error,
+    }
+}
+
+/// The runs so far, and how those to come are played.
+struct Plays<'a> {
+    /// More scripts than one in all.
+    is_several: bool,
+    quiet: bool,
+    preflight: bool,
+    /// The configuration file, where there is one.
+    config: Option<&'a str>,
+    /// Of each of the scripts that are played at the same time.
+    workers: Vec<usize>,
+    results: &'a ResultsArguments,
+    terminal: &'a Terminal,
+    /// What became of each script.
+    endings: Vec<(String, Ending)>,
+    /// All that went wrong.
+    codes: Vec<Code>,
+    /// What was played last; it holds the embedded demo while the process lingers.
+    played: Option<Played>,
+}
+
+impl Plays<'_> {
+    /// Plays scripts at the same time and prints their summaries. After a stop none is played any more.
+    fn play(&mut self, scripts: Vec<(Script, &Control)>) {
+        let names: Vec<String> = scripts.iter().map(|(script, _)| script.source.name.clone()).collect();
+        if !self.endings.is_empty() && scripts.iter().any(|(_, control)| control.is_stopping()) {
+            self.endings.extend(names.into_iter().map(|name| (name, Ending::NotPlayed)));
+            return;
+        }
+        self.end_demo();
+        let mut observers = Progress::of(&names, self.quiet, self.terminal);
+        let mut parts = Vec::new();
+        for (((script, control), observer), workers) in
+            scripts.into_iter().zip(&mut observers).zip(&self.workers)
+        {
+            let Script { source, outside, declared } = script;
+            self.print_notes(&source.name, &declared.notes);
+            self.results.advise(&declared.plan, *workers, self.quiet, self.terminal);
+            let settings = Settings { source, outside, workers: *workers, preflight: self.preflight };
+            parts.push(Part { declared, settings, control, observer });
+        }
+        let played = session::run(parts, |plans| {
+            if !self.quiet {
+                for (name, plan) in names.iter().zip(plans) {
+                    print_header(self.terminal, name, plan, self.config);
+                }
+            }
+        });
+        observers[0].clear();
+        match played {
+            Ok(mut played) => {
+                for (name, summary) in names.into_iter().zip(played.summaries.drain(..)) {
+                    let ending = match summary {
+                        Ok(summary) => self.sum_up(&summary),
+                        Err(error) => self.fail(&error.into()),
+                    };
+                    self.endings.push((name, ending));
+                }
+                self.played = Some(played);
+            }
+            Err(error) => {
+                let ending = self.fail(&error.into());
+                self.endings.extend(names.into_iter().map(|name| (name, ending)));
+            }
+        }
+    }
+
+    fn print_notes(&self, name: &str, notes: &[String]) {
+        let of = if self.is_several { format!("{name}: ") } else { String::new() };
+        for note in notes.iter().filter(|_| !self.quiet) {
+            self.terminal.say(format_args!("note: {of}{note}\n"));
+        }
+    }
+
+    /// Prints a summary; the first report is the one for people.
+    fn sum_up(&mut self, summary: &Summary) -> Ending {
+        print_failures(self.terminal, summary);
+        let ending = match summary.verdict() {
+            Verdict::Passed => Ending::Passed,
+            Verdict::Stopped => {
+                self.codes.push(Code::Interrupted);
+                Ending::Stopped
+            }
+            Verdict::Failed(reasons) => {
+                self.codes.extend(reasons.iter().map(Reason::code));
+                Ending::Failed
+            }
+            Verdict::Inconclusive(reasons) => {
+                self.codes.extend(reasons.iter().map(Reason::code));
+                Ending::Inconclusive
+            }
+        };
+        let between = if self.endings.is_empty() { "" } else { "\n" };
+        self.print(&format!("{between}{}", (REPORTS[0].render)(summary, &style())));
+        ending
+    }
+
+    /// Prints to standard output. That it can't be printed weighs less than some verdicts.
+    fn print(&mut self, text: &str) {
+        if let Err(error) = self.terminal.print(text) {
+            self.fail(&error);
+        }
+    }
+
+    fn fail(&mut self, error: &CliError) -> Ending {
+        exit::report(self.terminal, error);
+        let codes = exit::codes(error);
+        let ending = if codes == [Code::Interrupted] { Ending::Stopped } else { Ending::Failed };
+        self.codes.extend(codes);
+        ending
+    }
+
+    fn end_demo(&mut self) {
+        if let Some(Err(error)) = self.played.take().map(Played::end) {
+            self.fail(&error.into());
+        }
+    }
+}
+
+fn style() -> Style {
+    Style { colour: terminal::stdout_has_colour(), width: terminal::width() }
 }
 
 /// Shows where the script failed, with its source: the summary, which is short, has the place alone.
@@ -120,32 +294,22 @@ fn print_failures(terminal: &Terminal, summary: &Summary) {
     }
 }
 
-/// Hands signals on. Left alone at the end: it waits for as long as the process lives.
-pub(super) fn obey(mut signals: Signals, control: &Control, terminal: &Terminal) {
-    let say = |what: &str| {
-        let clear = if terminal::is_watched() { "\r\x1b[K" } else { "" };
-        terminal.say(format_args!("{clear}{what}\n"));
-    };
-    loop {
-        match signals.wait() {
-            Heard::Stop => {
-                let is_first = !control.is_stopping();
-                control.stop();
-                if is_first {
-                    say("stopping: once more ends it at once");
-                }
-            }
-            // A run that ends can't be paused, and says itself that it ends.
-            Heard::Pause if control.is_paused() => {
-                if control.resume().is_ok() {
-                    say("resumed");
-                }
-            }
-            Heard::Pause => {
-                if control.pause().is_ok() {
-                    say("paused: once more goes on");
-                }
-            }
-        }
+/// The cores of each script, one at least; the first ones get what is left over.
+fn divided(cores: usize, scripts: usize) -> Vec<usize> {
+    (0..scripts).map(|index| (cores / scripts + usize::from(index < cores % scripts)).max(1)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cores_are_divided_and_each_script_has_one() {
+        assert_eq!(divided(8, 1), [8]);
+        assert_eq!(divided(8, 3), [3, 3, 2]);
+        assert_eq!(divided(2, 3), [1, 1, 1]);
+        let asked = WorkersArgument { workers: Some(4) };
+        assert_eq!(asked.divided(None, 2), [4, 4], "what is asked for is for each");
+        assert_eq!(asked.count(Some(3)), 4, "the command line comes first");
     }
 }

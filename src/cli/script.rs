@@ -5,13 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::builder::BoolishValueParser;
 use clap::parser::ValueSource;
 
 use super::CliError;
 use super::progress::print_log;
 use super::terminal::Terminal;
 use crate::diagnostic::{Code, Diagnostic, Source};
-use crate::plan::{Given, GivenParams, Overrides, PARAM_VARIABLE, ParamSource, PlanError, Stage, Value};
+use crate::plan::{
+    Given, GivenParams, Overrides, PARAM_VARIABLE, ParamSource, PlanError, Stage, Value, parse_cap,
+};
 use crate::script::{BASE_URL_HINT, Level, Outside, SecretSource, Secrets};
 use crate::session::{Config, Declared, declare, is_variable, read};
 use crate::units::parse_duration;
@@ -117,6 +120,28 @@ struct LoadFlags {
     /// A stage TIME:USERS, such as 30s:50; repeatable
     #[arg(short, long, env = "RUNNER_STAGES", value_name = "TIME:USERS", value_delimiter = ',', value_parser = stage)]
     stage: Vec<Stage>,
+    /// Play only this scenario of the script; repeatable
+    #[arg(long, env = "RUNNER_SCENARIO", value_name = "NAME", value_delimiter = ',')]
+    scenario: Vec<String>,
+    /// Send at most so many requests a second, all users together: 100, or a rate such as 600/m; 0 lifts the
+    /// script's cap
+    #[arg(long, env = "RUNNER_RPS", value_name = "RATE", value_parser = cap)]
+    rps: Option<f64>,
+    /// Fill iterations that end sooner up to this, such as 1s
+    #[arg(long, env = "RUNNER_MIN_ITERATION_DURATION", value_name = "TIME", value_parser = duration)]
+    min_iteration_duration: Option<Duration>,
+    /// Let a request without an answer throw; `--throw=false` keeps a script's from it
+    #[arg(
+        short = 'w', long, env = "RUNNER_THROW", value_name = "BOOL", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true", value_parser = BoolishValueParser::new()
+    )]
+    throw: Option<bool>,
+    /// Stay, once the run is over, until a signal comes (Ctrl-C)
+    #[arg(
+        short, long, env = "RUNNER_LINGER", value_name = "BOOL", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true", value_parser = BoolishValueParser::new()
+    )]
+    linger: Option<bool>,
     /// Leave `setup()` out
     #[arg(long)]
     no_setup: bool,
@@ -146,6 +171,13 @@ fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+fn cap(text: &str) -> Result<f64, String> {
+    parse_cap(text).map_err(|error| match error {
+        PlanError::Unit { .. } => "write a number a second, such as 100, or a rate, such as 600/m".to_owned(),
+        error => error.to_string(),
+    })
+}
+
 fn stage(text: &str) -> Result<Stage, String> {
     Stage::parse(text).map_err(|error| match error {
         PlanError::Stage { .. } => "write a time and the users at its end, such as 30s:50".to_owned(),
@@ -158,26 +190,28 @@ pub(super) struct Script {
     pub(super) source: Arc<Source>,
     pub(super) outside: Outside,
     pub(super) declared: Declared,
-    pub(super) config: Config,
-}
-
-impl ScriptArguments {
-    /// Reads the configuration and the script, and runs its top level. What that logs is printed.
-    pub(super) fn declare(&self, load: &LoadArguments, terminal: &Terminal) -> Result<Script, CliError> {
-        let config = self.outside.config()?;
-        let outside = self.outside.of(&self.script, &config, terminal)?;
-        let overrides = self.outside.overrides(load, &config)?;
-        let source = read(&self.script)?;
-        let mut declared = declare(&source, &outside, &overrides, {
-            let terminal = terminal.clone();
-            move |line| print_log(&terminal, &line)
-        })?;
-        declared.notes.extend(config.check(&declared.declared)?);
-        Ok(Script { source, outside, declared, config })
-    }
 }
 
 impl OutsideArguments {
+    /// Reads a script, and runs its top level. What that logs is printed.
+    pub(super) fn declare(
+        &self,
+        script: &Path,
+        config: &Config,
+        load: &LoadArguments,
+        terminal: &Terminal,
+    ) -> Result<Script, CliError> {
+        let outside = self.of(script, config, terminal)?;
+        let overrides = self.overrides(load, config)?;
+        let source = read(script)?;
+        let mut declared = declare(&source, &outside, &overrides, {
+            let terminal = terminal.clone();
+            move |line| print_log(&terminal, "", &line)
+        })?;
+        declared.notes.extend(config.check(&declared.declared)?);
+        Ok(Script { source, outside, declared })
+    }
+
     /// The configuration that is named, or found.
     pub(super) fn config(&self) -> Result<Config, Box<Diagnostic>> {
         match &self.config {
@@ -285,6 +319,11 @@ impl OutsideArguments {
             duration: load.duration,
             iterations: load.iterations,
             stages: (!load.stage.is_empty()).then(|| load.stage.clone()),
+            scenarios: if load.scenario.is_empty() { &config.scenarios } else { &load.scenario }.clone(),
+            rps: load.rps,
+            throws: load.throw,
+            min_iteration_duration: load.min_iteration_duration,
+            linger: load.linger,
             base_url: self.base_url.clone(),
             user_agent: load.user_agent.clone(),
             seed: self.seed,

@@ -1,9 +1,16 @@
-//! The signals that a process hears: Ctrl-C and SIGTERM, which end it in good order, and SIGUSR1.
+//! The signals that a process hears: Ctrl-C and SIGTERM, which end it in good order, and SIGUSR1, which pauses
+//! runs and lets them go on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver};
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::CliError;
+use super::terminal::{self, Terminal};
+use crate::engine::Control;
 
 /// What a signal says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,4 +53,67 @@ impl Signals {
             }
         })
     }
+}
+
+/// Hands signals on to runs for as long as the process lives: the first stop stops them, a second ends them at
+/// once.
+pub(super) struct Halt {
+    /// A word for each stop.
+    told: Receiver<()>,
+    /// The runs are over, and the process only waits for a signal.
+    is_lingering: Arc<AtomicBool>,
+}
+
+impl Halt {
+    /// Takes signals over from the system's default, for these runs.
+    pub(super) fn watch(controls: Vec<Control>, terminal: &Terminal) -> Result<Self, CliError> {
+        let mut signals = Signals::watch()?;
+        let (tell, told) = mpsc::channel();
+        let is_lingering = Arc::new(AtomicBool::new(false));
+        let (lingers, terminal) = (Arc::clone(&is_lingering), terminal.clone());
+        std::thread::spawn(move || {
+            loop {
+                match signals.wait() {
+                    Heard::Stop => {
+                        let is_first = controls.iter().any(|control| !control.is_stopping());
+                        controls.iter().for_each(Control::stop);
+                        if is_first && !lingers.load(Ordering::SeqCst) {
+                            say(&terminal, "stopping: once more ends it at once");
+                        }
+                        // Nobody may be left to hear it.
+                        let _ = tell.send(());
+                    }
+                    Heard::Pause => toggle(&controls, &terminal),
+                }
+            }
+        });
+        Ok(Self { told, is_lingering })
+    }
+
+    /// Blocks until a signal comes; one that has stopped a run counts.
+    pub(super) fn linger(&self, terminal: &Terminal) {
+        self.is_lingering.store(true, Ordering::SeqCst);
+        if self.told.try_recv().is_err() {
+            let id = std::process::id();
+            terminal.say(format_args!("lingering: Ctrl-C, or `kill {id}`, ends it\n"));
+            // An error says that the thread is gone, and with it the way to end this.
+            let _ = self.told.recv();
+        }
+    }
+}
+
+/// Pauses all runs, or lets them go on. One that ends can't be paused, and says itself that it ends.
+fn toggle(controls: &[Control], terminal: &Terminal) {
+    if controls.iter().any(Control::is_paused) {
+        if controls.iter().filter(|control| control.resume().is_ok()).count() > 0 {
+            say(terminal, "resumed");
+        }
+    } else if controls.iter().filter(|control| control.pause().is_ok()).count() > 0 {
+        say(terminal, "paused: once more goes on");
+    }
+}
+
+fn say(terminal: &Terminal, what: &str) {
+    let clear = if terminal::is_watched() { "\r\x1b[K" } else { "" };
+    terminal.say(format_args!("{clear}{what}\n"));
 }

@@ -227,11 +227,14 @@ fn run(act: &mut Act<'_>, band: &Band, seat: &Seat, start_ns: u64) {
         part.book(|books| books.scheduled += 1);
         let late_ns = now_ns.saturating_sub(due_ns);
         let Some(end_ns) = act.iterate(iteration, real_ns.saturating_sub(late_ns), real_ns) else { break };
-        due_ns = crew.schedule_ns(end_ns);
+        let filled_ns = crew.filled_ns(real_ns, end_ns);
+        due_ns = crew.schedule_ns(end_ns).saturating_add(filled_ns - end_ns);
         real_ns = act.breathe(end_ns);
         if think != Think::None {
             let draw = act.life.vu.rng.borrow_mut().random::<f64>();
             due_ns = due_ns.saturating_add(think.pause(now_ns, due_ns, draw));
+        }
+        if think != Think::None || filled_ns > end_ns {
             if due_ns > crew.schedule_ns(real_ns) && !act.wait(due_ns) {
                 break;
             }

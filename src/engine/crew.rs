@@ -13,10 +13,10 @@ use crate::diagnostic::Diagnostic;
 use crate::fiber::{Arena, ArenaError};
 use crate::http::{Alarm, Client, Options};
 use crate::metrics::{Kind, Recorder, SeriesId, TagSet};
-use crate::plan::{Ids, Plan, Scenario, Stripe};
+use crate::plan::{Ids, Plan, Scenario, Slots, Stripe};
 use crate::script::{Agenda, Cast, Course, Entry, Failure, Phase, Program, Stage, Vu};
 
-use super::act::User;
+use super::act::{User, nanoseconds};
 use super::driver::Drive;
 use super::event::{Books, FAILURES_MAX, FailureKind, ScenarioOutcome, ScriptFailure};
 use super::life::{Hold, Life};
@@ -130,6 +130,8 @@ pub(super) struct Crew {
     pub(super) on_stop: Option<Entry>,
     pub(super) seed: u64,
     client_options: Options,
+    /// What an iteration is filled up to that ends sooner.
+    iteration_min_ns: u64,
     /// Users that exist now, by id.
     roster: RefCell<BTreeMap<u64, Rc<Life>>>,
     pub(super) pace: Rc<RefCell<Pace>>,
@@ -184,6 +186,7 @@ impl Crew {
     /// The crew that plays this worker's share of the plan.
     pub(super) fn new(plan: &Plan, means: Means) -> Result<Rc<Self>, ArenaError> {
         let stripe = Stripe::equal(means.workers);
+        let run_cap = Slots::of_plan(plan, means.worker, &stripe).map(Rc::new);
         let mut parts = Vec::new();
         let mut users = 0;
         let pace = Rc::new(RefCell::new(Pace::default()));
@@ -191,7 +194,9 @@ impl Crew {
             // Turned by one a scenario, so that scenarios of one user don't all meet on one worker.
             let shard = (means.worker + index) % means.workers;
             users += stripe.share(shard, scenario.demand.peak());
-            parts.push(Rc::new(part(&means, plan, index, shard, &pace)));
+            let own_cap = Slots::of_scenario(scenario.rps, scenario.demand.peak(), shard, &stripe);
+            let caps = own_cap.map(Rc::new).into_iter().chain(run_cap.clone()).collect();
+            parts.push(Rc::new(part(&means, plan, (index, shard), &pace, caps)));
         }
         let stacks = usize::try_from(users + STACKS_SPARE).unwrap_or(usize::MAX);
         let entry = |wanted: bool, name| if wanted { means.program.entry(name) } else { None };
@@ -201,6 +206,7 @@ impl Crew {
             on_start: entry(plan.hooks.on_start, "on_start"),
             on_stop: entry(plan.hooks.on_stop, "on_stop"),
             client_options: client_options(plan),
+            iteration_min_ns: nanoseconds(plan.options.min_iteration_duration),
             program: means.program,
             stage: means.stage,
             stripe,
@@ -306,6 +312,11 @@ impl Crew {
     /// Takes a user off the roster.
     pub(super) fn dismiss(&self, vu: &Vu) {
         self.roster.borrow_mut().remove(&vu.id);
+    }
+
+    /// When an iteration is over for its user, filled up to the least that it is to last.
+    pub(super) fn filled_ns(&self, start_ns: u64, end_ns: u64) -> u64 {
+        end_ns.max(start_ns.saturating_add(self.iteration_min_ns))
     }
 
     /// Users that exist now.
@@ -441,7 +452,13 @@ pub(super) fn client_options(plan: &Plan) -> Options {
     Options { user_agent: plan.options.user_agent.as_deref().map(Rc::from), ..Options::default() }
 }
 
-fn part(means: &Means, plan: &Plan, index: usize, shard: usize, pace: &Rc<RefCell<Pace>>) -> Part {
+fn part(
+    means: &Means,
+    plan: &Plan,
+    (index, shard): (usize, usize),
+    pace: &Rc<RefCell<Pace>>,
+    caps: Vec<Rc<Slots>>,
+) -> Part {
     let scenario = &plan.scenarios[index];
     // The scenario's own come last: they win.
     let tags = plan.options.tags.iter().chain(&scenario.tags);
@@ -459,6 +476,7 @@ fn part(means: &Means, plan: &Plan, index: usize, shard: usize, pace: &Rc<RefCel
         agenda: Rc::clone(&timetable) as Rc<dyn Agenda>,
         ids,
         seed: means.seed,
+        caps,
     };
     let cast = Cast::new(&scenario.name, tags, symbols, base_url, scenario.env.clone(), Some(course));
     Part {

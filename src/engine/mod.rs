@@ -12,6 +12,7 @@ mod crew;
 mod driver;
 mod error;
 mod event;
+mod gate;
 mod generator;
 mod host;
 mod ledger;
@@ -38,8 +39,9 @@ pub use error::EngineError;
 pub use event::{
     Books, End, FAILURES_MAX, FailureKind, Observer, Outcome, ScenarioOutcome, ScriptFailure, Tick,
 };
+pub use gate::Pass;
 pub use generator::{Accusation, RULES, Rule, Weight, accuse};
-pub use run::run;
+pub use run::{run, run_together};
 pub use timer::{Epoch, Timer};
 pub use vitals::{Gap, HostUse, Seconds, Slow, ThreadUse, Vitals};
 

@@ -402,7 +402,11 @@ async fn user(task: Task, desk: Rc<Desk>, number: u64, seat: Rc<Seat>) {
                     break;
                 };
                 let late_ns = act.crew.schedule_ns(start_ns).saturating_sub(arrival.due_ns);
-                if act.iterate(arrival.number, start_ns.saturating_sub(late_ns), start_ns).is_none() {
+                let due_ns = start_ns.saturating_sub(late_ns);
+                let Some(end_ns) = act.iterate(arrival.number, due_ns, start_ns) else { break };
+                // A user that is filling up its iteration is busy, as in k6.
+                let filled_ns = act.crew.filled_ns(start_ns, end_ns);
+                if filled_ns > end_ns && !act.wait(act.crew.schedule_ns(end_ns) + (filled_ns - end_ns)) {
                     break;
                 }
             }

@@ -4,8 +4,10 @@
 //! |----------|-------------------------------------------|----------|
 //! | loading  | every worker declared the same plan       | setup    |
 //! | loading  | one did not, or a stop                    | over     |
-//! | setup    | it returned                               | load     |
+//! | setup    | it returned                               | gate     |
 //! | setup    | it failed, timed out, was stopped         | over     |
+//! | gate     | every run that starts with it is there    | load     |
+//! | gate     | another ended before its load             | teardown |
 //! | load     | every worker is done                      | teardown |
 //! | load     | a second stop                             | over     |
 //! | teardown | it returned, failed, timed out            | over     |
@@ -30,6 +32,7 @@ use crate::metrics::Snapshot;
 use super::aggregator::Aggregator;
 use super::control::{Control, Urgency};
 use super::event::{End, Observer, Outcome};
+use super::gate::{Pass, left_alone, meet};
 use super::host::Host;
 use super::ledger::imbalances;
 use super::message::{Command, Ended, Opening, Recorded, Report};
@@ -45,8 +48,6 @@ const COMMANDS_MAX: usize = 16;
 const REPORTS_MAX: usize = 4_096;
 /// A worker's own stack. Scripts run on fibers; only the top level and the runtime use this.
 const WORKER_STACK_BYTES: usize = 4 << 20;
-/// From the command to start to the start: workers on busy cores need a moment to hear it.
-const START_DELAY_NS: u64 = 1_000_000;
 /// How long workers may take to end once they were told to: the users' own allowances, and then some.
 const STOP_MAX: Duration = Duration::from_secs(10);
 /// How long workers may take to say what they recorded once they were told to leave everything behind.
@@ -54,10 +55,20 @@ const LEAVE_MAX: Duration = Duration::from_secs(1);
 
 /// Plays the job to its end.
 pub fn run(job: Job, control: &Control, observer: &mut dyn Observer) -> Result<Outcome, EngineError> {
+    run_together(job, control, observer, Pass::alone())
+}
+
+/// Plays the job to its end; its load starts together with those of the other passes.
+pub fn run_together(
+    job: Job,
+    control: &Control,
+    observer: &mut dyn Observer,
+    pass: Pass,
+) -> Result<Outcome, EngineError> {
     let runtime = Builder::new_current_thread().enable_time().build().map_err(EngineError::Start)?;
     runtime.block_on(async {
-        let mut crew = Workers::start(Arc::new(job), control)?;
-        let outcome = crew.play(observer).await;
+        let mut crew = Workers::start(Arc::new(job), control, pass.epoch())?;
+        let outcome = crew.play(observer, pass).await;
         crew.end(&outcome);
         outcome
     })
@@ -112,8 +123,7 @@ enum Settled<T> {
 }
 
 impl Workers {
-    fn start(job: Arc<Job>, control: &Control) -> Result<Self, EngineError> {
-        let epoch = Epoch::now();
+    fn start(job: Arc<Job>, control: &Control, epoch: Epoch) -> Result<Self, EngineError> {
         let seed = job.plan.options.seed.unwrap_or(job.outside.seed);
         let (report, reports) = channel(REPORTS_MAX);
         let (mut commands, mut threads) = (Vec::new(), Vec::new());
@@ -138,17 +148,33 @@ impl Workers {
         Ok(Self { job, epoch, seed, commands, reports, threads, control, urgency, errors, host })
     }
 
-    async fn play(&mut self, observer: &mut dyn Observer) -> Result<Outcome, EngineError> {
+    async fn play(&mut self, observer: &mut dyn Observer, mut pass: Pass) -> Result<Outcome, EngineError> {
         let job = Arc::clone(&self.job);
         let mut sums = Aggregator::new(&job.plan, job.workers);
-        if let Some(end) = self.load(observer).await? {
-            return Ok(sums.finish(self.outcome(end)));
-        }
-        let data = match self.set_up(&mut sums, observer).await? {
-            Ok(data) => data,
-            Err(end) => return Ok(sums.finish(self.outcome(end))),
+        let ready = match self.load(observer).await? {
+            Some(end) => Err(end),
+            None => self.set_up(&mut sums, observer).await?,
         };
-        let start_ns = self.epoch.now_ns() + START_DELAY_NS;
+        let data = match ready {
+            Ok(data) => data,
+            Err(end) => {
+                if end == End::Interrupted {
+                    // The others hear of the stop themselves.
+                    pass.leave();
+                }
+                return Ok(sums.finish(self.outcome(end)));
+            }
+        };
+        let start_ns = match meet(pass, (&mut self.urgency, &mut self.reports), observer).await? {
+            Ok(start_ns) => start_ns,
+            Err(other) => {
+                self.errors.push(left_alone(&other));
+                if job.plan.hooks.teardown {
+                    self.tear_down(data, &mut sums, observer).await?;
+                }
+                return Ok(sums.finish(self.outcome(End::NoLoad)));
+            }
+        };
         self.control.begin(&job.plan);
         let is_paused = self.control.is_paused();
         let mut steering = Steering::new(&job.plan, job.workers, start_ns, is_paused);

@@ -161,6 +161,7 @@ impl Worker {
             total_ns: ns(options.timeout),
             connect_ns: ns(options.connect_timeout),
         });
+        stage.set_throws(options.throws);
         Ok(program)
     }
 

@@ -207,6 +207,16 @@ pub enum PlanError {
         /// The name.
         name: String,
     },
+    /// A scenario that is asked for and doesn't exist.
+    #[error("the script has no scenario `{name}`")]
+    UnknownScenario {
+        /// The name as written.
+        name: String,
+        /// Names like it, best first.
+        near: Vec<String>,
+        /// All that there are.
+        known: Vec<String>,
+    },
     /// More scenarios than a run can show.
     #[error("the plan has {count} scenarios, more than {count_max}")]
     TooManyScenarios {
@@ -367,6 +377,11 @@ impl PlanError {
             PlanError::StartAfterCircle { .. } => {
                 "`start_after` names the scenario that must be over before".to_string()
             }
+            PlanError::UnknownScenario { known, .. } if known.is_empty() => "it declares none".to_string(),
+            PlanError::UnknownScenario { near, known, .. } => match did_you_mean(near) {
+                Some(near) => format!("{near} it has {}", quoted(known)),
+                None => format!("it has {}", quoted(known)),
+            },
             PlanError::TargetsWithoutScenario => {
                 "a target without samples fails: declare a scenario, or give `--vus` and `--duration`"
                     .to_string()

@@ -18,6 +18,7 @@ mod rate_curve;
 mod run_options;
 mod scenario;
 mod schedule;
+mod slots;
 mod stripe;
 mod target;
 mod think;
@@ -30,7 +31,7 @@ pub use error::PlanError;
 pub use executor::{COMMON_OPTIONS, EXECUTORS, Executor};
 pub use flow::{Choice, Flow, WEIGHT_MAX, Weighted};
 pub use ids::Ids;
-pub use options::{OptionSpec, Options, Reader, VUS_MAX, Value, canonical};
+pub use options::{OptionSpec, Options, Reader, VUS_MAX, Value, canonical, parse_cap};
 pub use overrides::{DEFAULT_FLOW, DEFAULT_SCENARIO, Overrides, Shortcut};
 pub use param::{
     Given, GivenParams, PARAM_VARIABLE, Param, ParamError, ParamKind, ParamRules, ParamSource, ParamValue,
@@ -40,6 +41,7 @@ pub use rate_curve::{RateCurve, RateStage};
 pub use run_options::{RUN_OPTIONS, RunDefaults, RunOptions};
 pub use scenario::Scenario;
 pub use schedule::Schedule;
+pub use slots::Slots;
 pub use stripe::Stripe;
 pub use target::{Aggregate, Expression, Operator, Quantity, Target, TargetError, TargetOptions, WINDOW_MAX};
 pub use think::Think;

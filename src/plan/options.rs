@@ -6,7 +6,7 @@
 
 use super::{Flow, PlanError, Stage, Think, Weighted};
 use crate::diagnostic::suggest;
-use crate::units::{format_count, format_duration, parse_duration};
+use crate::units::{format_count, format_duration, parse_duration, parse_rate};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -21,6 +21,10 @@ pub const DURATION_MAX: Duration = Duration::from_hours(30 * 24);
 pub const VUS_MAX: u64 = 1_000_000;
 /// The most iterations of a bound: at a million a second still eleven days.
 pub const ITERATIONS_MAX: u64 = 1_000_000_000_000;
+/// The highest cap on requests, a second: far above what one machine sends, so more is a mistake.
+const CAP_MAX: f64 = 10_000_000.0;
+/// The lowest, one a day: less is a mistake in the unit.
+const CAP_MIN: f64 = 1.0 / 86_400.0;
 /// The most stages of a ramp; each user's intervals are computed from all of them.
 pub const STAGES_MAX: usize = 10_000;
 
@@ -45,6 +49,8 @@ pub const ALIASES: &[(&str, &str)] = &[
     ("setupTimeout", "setup_timeout"),
     ("teardownTimeout", "teardown_timeout"),
     ("connectTimeout", "connect_timeout"),
+    ("minIterationDuration", "min_iteration_duration"),
+    ("throw", "throws"),
     ("abortOnFail", "abort_on_fail"),
     ("delayAbortEval", "delay_abort_eval"),
     ("noSetup", "no_setup"),
@@ -187,6 +193,16 @@ impl<'a> Reader<'a> {
         Ok(duration)
     }
 
+    /// A cap on what happens a second, as a number or a rate; nothing, as in k6, for 0 or where none is given.
+    pub fn cap(&self, name: &str) -> Result<Option<f64>, PlanError> {
+        let Some((written, value)) = self.find(name) else { return Ok(None) };
+        match cap(written, value)? {
+            None => Err(self.wrong_type(name, written, value)),
+            Some(0.0) => Ok(None),
+            Some(number) => Ok(Some(number)),
+        }
+    }
+
     /// True or false.
     pub fn flag(&self, name: &str) -> Result<bool, PlanError> {
         match self.find(name) {
@@ -208,6 +224,20 @@ impl<'a> Reader<'a> {
             Some((_, Value::Text(text))) => Ok(Some(text.clone())),
             Some((written, value)) => Err(self.wrong_type(name, written, value)),
         }
+    }
+
+    /// A text, or a list of texts.
+    pub fn names(&self, name: &str) -> Result<Vec<String>, PlanError> {
+        let Some((written, value)) = self.find(name) else { return Ok(Vec::new()) };
+        let list = match value {
+            Value::List(list) => list.as_slice(),
+            one => std::slice::from_ref(one),
+        };
+        let text = |item: &Value| match item {
+            Value::Text(text) => Ok(text.clone()),
+            other => Err(self.wrong_type(name, written, other)),
+        };
+        list.iter().map(text).collect()
     }
 
     /// A map of texts; numbers and booleans become their text.
@@ -379,6 +409,35 @@ fn duration(option: &str, value: &Value) -> Result<Duration, PlanError> {
     };
     let unit = |source| PlanError::Unit { option: option.to_string(), source };
     limited(option, parse_duration(&text).map_err(unit)?)
+}
+
+/// A cap on requests as the command line has it, a second: `100`, `600/m`; 0 is none.
+pub fn parse_cap(text: &str) -> Result<f64, PlanError> {
+    Ok(cap("rps", &Value::Text(text.to_string()))?.expect("a text is a number or refused"))
+}
+
+/// A cap as a number a second or as a text such as `600/m`; 0 is none. Nothing for a value that is neither.
+fn cap(option: &str, value: &Value) -> Result<Option<f64>, PlanError> {
+    let number = match value {
+        Value::Int(number) => *number as f64,
+        Value::Float(number) => *number,
+        Value::Text(text) => match text.trim().parse() {
+            Ok(number) => number,
+            Err(_) => {
+                parse_rate(text).map_err(|source| PlanError::Unit { option: option.to_string(), source })?
+            }
+        },
+        _ => return Ok(None),
+    };
+    if number == 0.0 || (CAP_MIN..=CAP_MAX).contains(&number) {
+        return Ok(Some(number));
+    }
+    let got = match value {
+        Value::Text(text) => text.clone(),
+        _ => number.to_string(),
+    };
+    let allowed = format!("from one a day to {} a second, or 0 for no cap", format_count(10_000_000));
+    Err(out_of_range(option, got, allowed))
 }
 
 pub(super) fn limited(option: &str, duration: Duration) -> Result<Duration, PlanError> {

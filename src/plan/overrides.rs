@@ -5,7 +5,8 @@
 //! think time and tags, so that targets still find their samples.
 
 use super::executor;
-use super::{Bound, Curve, Demand, Options, Plan, PlanError, Scenario, Stage, Value};
+use super::{Bound, Curve, Demand, Options, Plan, PlanError, RunOptions, Scenario, Stage, Value};
+use crate::diagnostic::suggest;
 use crate::units::{format_count, format_duration};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -141,6 +142,16 @@ pub struct Overrides {
     pub iterations: Option<u64>,
     /// `--stage`, all of them.
     pub stages: Option<Vec<Stage>>,
+    /// `--scenario`, all of them: the only ones that are played. Empty: all.
+    pub scenarios: Vec<String>,
+    /// `--rps`; 0 lifts the script's cap.
+    pub rps: Option<f64>,
+    /// `--throw`.
+    pub throws: Option<bool>,
+    /// `--min-iteration-duration`.
+    pub min_iteration_duration: Option<Duration>,
+    /// `--linger`.
+    pub linger: Option<bool>,
     /// Where relative URLs go.
     pub base_url: Option<String>,
     /// `--user-agent`.
@@ -161,21 +172,78 @@ impl Overrides {
     /// Changes the plan and returns what a user should know about it.
     pub fn apply(&self, plan: &mut Plan) -> Result<Vec<String>, PlanError> {
         // First what can fail: a refused flag leaves the plan as it was.
-        let notes = self.replace_load(plan)?;
+        self.check_scenarios(plan)?;
+        let mut selected = plan.clone();
+        let mut notes = self.select_scenarios(&mut selected);
+        notes.extend(self.replace_load(&mut selected)?);
+        *plan = selected;
+        self.set_options(&mut plan.options);
         if let Some(base_url) = &self.base_url {
             plan.base_url = Some(base_url.clone());
         }
-        if let Some(user_agent) = &self.user_agent {
-            plan.options.user_agent = Some(user_agent.clone());
-        }
-        plan.options.seed = self.seed.or(plan.options.seed);
-        plan.options.tags.extend(self.tags.clone());
         plan.hooks.setup &= !self.no_setup;
         plan.hooks.teardown &= !self.no_teardown;
         if self.no_targets {
             plan.targets.clear();
         }
         Ok(notes)
+    }
+
+    fn set_options(&self, options: &mut RunOptions) {
+        if let Some(user_agent) = &self.user_agent {
+            options.user_agent = Some(user_agent.clone());
+        }
+        if let Some(rps) = self.rps {
+            options.rps = (rps > 0.0).then_some(rps);
+        }
+        options.throws = self.throws.unwrap_or(options.throws);
+        options.linger = self.linger.unwrap_or(options.linger);
+        options.min_iteration_duration =
+            self.min_iteration_duration.unwrap_or(options.min_iteration_duration);
+        options.seed = self.seed.or(options.seed);
+        options.tags.extend(self.tags.clone());
+    }
+
+    /// Whether the script has the scenarios that are asked for.
+    fn check_scenarios(&self, plan: &Plan) -> Result<(), PlanError> {
+        let names = || plan.scenarios.iter().map(|scenario| scenario.name.as_str());
+        let Some(name) = self.scenarios.iter().find(|name| !names().any(|known| known == *name)) else {
+            return Ok(());
+        };
+        let near = suggest(name, names()).into_iter().map(String::from).collect();
+        let known = names().map(String::from).collect();
+        Err(PlanError::UnknownScenario { name: name.clone(), near, known })
+    }
+
+    /// Leaves out the scenarios that are not asked for, and the targets on their samples: those would see none,
+    /// and fail.
+    fn select_scenarios(&self, plan: &mut Plan) -> Vec<String> {
+        if self.scenarios.is_empty() {
+            return Vec::new();
+        }
+        let is_wanted = |scenario: &Scenario| self.scenarios.contains(&scenario.name);
+        let (kept, left): (Vec<_>, Vec<_>) = plan.scenarios.drain(..).partition(is_wanted);
+        plan.scenarios = kept;
+        let mut notes = Vec::new();
+        if !left.is_empty() {
+            let names: Vec<String> = left.iter().map(|scenario| format!("`{}`", scenario.name)).collect();
+            notes.push(format!("scenarios that are left out: {}", names.join(", ")));
+        }
+        plan.targets.retain(|target| {
+            let foreign = target.selector.matchers.iter().find(|matcher| {
+                let is_left = left.iter().any(|scenario| scenario.name == matcher.value);
+                matcher.tag == "scenario" && !matcher.negated && is_left
+            });
+            if let Some(matcher) = foreign {
+                let (key, text) = (&target.key, &target.text);
+                let scenario = &matcher.value;
+                notes.push(format!(
+                    "the target `{key}` {text} is left out: scenario `{scenario}` isn't played"
+                ));
+            }
+            foreign.is_none()
+        });
+        notes
     }
 
     fn replace_load(&self, plan: &mut Plan) -> Result<Vec<String>, PlanError> {

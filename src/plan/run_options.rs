@@ -5,13 +5,13 @@
 
 use super::options::{ITERATIONS_MAX, VUS_MAX};
 use super::{OptionSpec, Options, PlanError, Reader, Shortcut, Value, canonical};
-use crate::units::duration_text;
+use crate::units::{duration_text, format_duration, format_rate};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Options of the whole run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunOptions {
     /// The header `user-agent` of each request; nothing stands for `runner`'s own.
     pub user_agent: Option<String>,
@@ -27,6 +27,15 @@ pub struct RunOptions {
     /// How long a connection may take to come up, TLS included.
     #[serde(with = "duration_text")]
     pub connect_timeout: Duration,
+    /// The most requests a second that all users together send during the load; nothing for no cap.
+    pub rps: Option<f64>,
+    /// Whether a request without an answer throws, unless it says otherwise.
+    pub throws: bool,
+    /// What an iteration is filled up to that ends sooner.
+    #[serde(with = "duration_text")]
+    pub min_iteration_duration: Duration,
+    /// Whether the process stays, once the run is over, until it gets a signal.
+    pub linger: bool,
     /// The seed of all random numbers; nothing stands for a fresh one each run.
     pub seed: Option<u64>,
     /// Tags on each sample of a user; a scenario's own win.
@@ -73,6 +82,30 @@ pub const RUN_OPTIONS: &[OptionSpec] = &[
         takes: "a duration",
         default: Some("30s"),
         about: "how long a connection may take to come up",
+    },
+    OptionSpec {
+        name: "rps",
+        takes: "a number a second, or a rate such as \"600/m\"",
+        default: Some("0"),
+        about: "the most requests that all users together send; 0 is no cap",
+    },
+    OptionSpec {
+        name: "throws",
+        takes: "true or false",
+        default: Some("false"),
+        about: "whether a request without an answer throws (k6's `throw`, a word that Rhai reserves)",
+    },
+    OptionSpec {
+        name: "min_iteration_duration",
+        takes: "a duration",
+        default: Some("0s"),
+        about: "what an iteration is filled up to that ends sooner",
+    },
+    OptionSpec {
+        name: "linger",
+        takes: "true or false",
+        default: Some("false"),
+        about: "whether the process stays, once the run is over, until it gets a signal",
     },
     OptionSpec {
         name: "seed",
@@ -132,6 +165,10 @@ impl RunOptions {
             teardown_timeout: reader.positive_duration("teardown_timeout")?,
             timeout: reader.positive_duration("timeout")?,
             connect_timeout: reader.positive_duration("connect_timeout")?,
+            rps: reader.cap("rps")?,
+            throws: reader.flag("throws")?,
+            min_iteration_duration: reader.duration("min_iteration_duration")?,
+            linger: reader.flag("linger")?,
             seed: reader.is_given("seed").then(|| reader.count("seed", 0..=seed_max)).transpose()?,
             tags: reader.texts("tags")?,
         };
@@ -145,6 +182,21 @@ impl RunOptions {
             stages: reader.is_given("stages").then(|| reader.stages("stages")).transpose()?,
         };
         Ok((run, shortcut))
+    }
+
+    /// What says how the load is played, where it differs from the defaults: name and value.
+    pub fn play_settings(&self) -> Vec<(&'static str, String)> {
+        let is_on = |name, is_on: bool| is_on.then(|| (name, "true".to_string()));
+        let least = Some(self.min_iteration_duration).filter(|least| !least.is_zero());
+        [
+            self.rps.map(|rps| ("rps", format_rate(rps))),
+            is_on("throws", self.throws),
+            least.map(|least| ("min_iteration_duration", format_duration(least))),
+            is_on("linger", self.linger),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 
     /// What holds of two sources, of which `above` wins: option by option, tags one by one. As in k6, who
@@ -203,6 +255,9 @@ mod tests {
 
     #[test]
     fn run_options_and_shortcuts_are_read_together() {
+        assert_eq!(read(&[("rps", Value::Text("600/m".into()))]).unwrap().0.rps, Some(10.0));
+        assert_eq!(read(&[("rps", Value::Int(0))]).unwrap().0.rps, None, "as in k6");
+        assert!(read(&[("throw", Value::Bool(true))]).unwrap().0.throws);
         let (run, shortcut) = read(&[
             ("seed", Value::Int(7)),
             ("setupTimeout", Value::Text("5s".into())),
@@ -251,6 +306,10 @@ mod tests {
         assert!(error.hint().unwrap().starts_with("did you mean `seed`?"), "{:?}", error.hint());
         insta::assert_snapshot!(read(&[("timeout", Value::Int(30))]).unwrap_err(), @"`timeout`: `30` has no unit");
         insta::assert_snapshot!(read(&[("timeout", Value::Text("0s".into()))]).unwrap_err(), @"`timeout` is 0s, but must be longer than 0s");
+        insta::assert_snapshot!(read(&[("rps", Value::Int(-5))]).unwrap_err(), @"`rps` is -5, but must be from one a day to 10,000,000 a second, or 0 for no cap");
+        insta::assert_snapshot!(read(&[("rps", Value::Text("many".into()))]).unwrap_err(), @"`rps`: `many` names no period");
+        insta::assert_snapshot!(read(&[("rps", Value::Bool(true))]).unwrap_err(), @r#"`rps` takes a number a second, or a rate such as "600/m", not true"#);
+        insta::assert_snapshot!(read(&[("throws", Value::Int(1))]).unwrap_err(), @"`throws` takes true or false, not the number 1");
         insta::assert_snapshot!(read(&[("seed", Value::Int(-1))]).unwrap_err(), @"`seed` is -1, but must be from 0 to 9,223,372,036,854,775,807");
     }
 }

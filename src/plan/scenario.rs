@@ -3,7 +3,7 @@
 use super::executor::{self, COMMON_OPTIONS, EXECUTORS, Executor};
 use super::{Demand, Flow, Options, PlanError, Reader, Think, Value, canonical};
 use crate::diagnostic::Position;
-use crate::units::{duration_text, format_duration};
+use crate::units::{duration_text, format_duration, format_rate};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -32,6 +32,8 @@ pub struct Scenario {
     /// How long iterations may finish once it is over.
     #[serde(with = "duration_text")]
     pub graceful_stop: Duration,
+    /// The most requests a second that its users together send; nothing for no cap of its own.
+    pub rps: Option<f64>,
     /// Where relative URLs go, instead of the plan's.
     pub base_url: Option<String>,
     /// Variables that its flow sees.
@@ -79,6 +81,7 @@ impl Scenario {
             start_time: reader.duration("start_time")?,
             start_after: reader.optional_text("start_after")?.filter(|name| !name.is_empty()),
             graceful_stop: reader.duration("graceful_stop")?,
+            rps: reader.cap("rps")?,
             base_url: reader.optional_text("base_url")?,
             env: reader.texts("env")?,
             tags: reader.texts("tags")?,
@@ -86,14 +89,18 @@ impl Scenario {
         })
     }
 
-    /// How much load and when, as text for people: ``10 VUs for 30s, after `warmup` ``.
+    /// How much load, when, and under which cap, as text for people: ``10 VUs for 30s, after `warmup` ``.
     pub fn describe(&self) -> String {
         let (load, time) = (self.demand.describe(), format_duration(self.start_time));
-        match (&self.start_after, self.start_time.is_zero()) {
+        let load = match (&self.start_after, self.start_time.is_zero()) {
             (None, true) => load,
             (None, false) => format!("{load}, from {time}"),
             (Some(name), true) => format!("{load}, after `{name}`"),
             (Some(name), false) => format!("{load}, {time} after `{name}`"),
+        };
+        match self.rps {
+            None => load,
+            Some(rps) => format!("{load}, at most {} requests", format_rate(rps)),
         }
     }
 }

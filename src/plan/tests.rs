@@ -136,6 +136,7 @@ fn the_json_of_a_scenario_reads_as_its_author_wrote_it() {
       "start_time": "0s",
       "start_after": null,
       "graceful_stop": "30s",
+      "rps": null,
       "base_url": "http://127.0.0.1:1",
       "env": {
         "DEPTH": "3"

@@ -6,7 +6,10 @@
 mod figure;
 mod headline;
 mod paint;
+mod tally;
 mod text;
+
+pub use tally::{Ending, tally};
 
 use crate::results::Summary;
 

@@ -18,7 +18,7 @@ use super::names::{self, Arities, Known, Unknown};
 use super::place::{end_of_path, find_in_call, position};
 use super::registry::Function;
 use super::stage::OPERATIONS_MAX;
-use super::syntax::{counted, explain, shortened};
+use super::syntax::{counted, explain, keyword_as_key, shortened};
 use super::value::DEPTH_MAX;
 use super::vu::Limit;
 use super::wording::{WHAT_IS_IT, plain, thrown};
@@ -53,9 +53,13 @@ pub(super) struct Context {
 impl Context {
     /// A script that doesn't compile.
     pub(super) fn parse_error(&self, error: &ParseError) -> Diagnostic {
-        let (message, hint) = explain(error.err_type());
         let mut place = position(error.position());
         let line = place.and_then(|place| self.source.line(place.line));
+        let rest: Option<String> = place
+            .zip(line)
+            .map(|(place, line)| line.chars().skip(place.column.saturating_sub(1) as usize).collect());
+        let as_key = rest.and_then(|rest| keyword_as_key(error.err_type(), &rest));
+        let (message, hint) = as_key.unwrap_or_else(|| explain(error.err_type()));
         // What is wrong at a place stands there or before it.
         if let (Some(found), Some(at)) = (line.and_then(foreign), &mut place)
             && found.column <= at.column

@@ -120,6 +120,7 @@ pub struct Stage {
     recorder: OnceCell<Shared<Recorder>>,
     words: OnceCell<Words>,
     timeouts: Cell<Timeouts>,
+    throws: Cell<bool>,
     series: RefCell<FxHashMap<SeriesKey, SeriesId>>,
     requests_cut: Cell<u64>,
     /// The wall clock at the clock's zero, in nanoseconds since 1970.
@@ -159,6 +160,7 @@ impl Stage {
                 total_ns: http::TIMEOUT_NS,
                 connect_ns: http::CONNECT_TIMEOUT_NS,
             }),
+            throws: Cell::new(false),
             series: RefCell::default(),
             requests_cut: Cell::new(0),
             wall_start_ns: Cell::new(0),
@@ -193,6 +195,15 @@ impl Stage {
 
     pub(super) fn timeouts(&self) -> Timeouts {
         self.timeouts.get()
+    }
+
+    /// Whether requests without an answer throw, unless they say otherwise.
+    pub fn set_throws(&self, throws: bool) {
+        self.throws.set(throws);
+    }
+
+    pub(super) fn throws(&self) -> bool {
+        self.throws.get()
     }
 
     /// Which fiber runs.

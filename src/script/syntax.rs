@@ -4,7 +4,7 @@
 use rhai::{LexError, ParseErrorType};
 
 /// Words that Rhai reserves without using them, and what an author of another language wants by them.
-const WORDS: [(&str, &str); 13] = [
+const WORDS: [(&str, &str); 14] = [
     ("var", "write `let`"),
     ("null", "nothing is written `()`"),
     ("nil", "nothing is written `()`"),
@@ -17,6 +17,7 @@ const WORDS: [(&str, &str); 13] = [
     ("new", "there are no classes: write `counter(\"name\")` for a metric"),
     ("static", "write `const`"),
     ("eval", "write what it should run as a function"),
+    ("throw", "the option of runs and requests is called `throws`"),
     ("exit", "write `fail(reason)` to end the iteration, `abort(reason)` to end the run"),
 ];
 
@@ -118,6 +119,14 @@ pub(super) fn explain(error: &ParseErrorType) -> (String, String) {
             "look at what stands just before this place, too".to_owned(),
         ),
     }
+}
+
+/// A keyword as a key of a map, `rest` being the line from what is wrong on: Rhai misses the map's end there.
+pub(super) fn keyword_as_key(error: &ParseErrorType, rest: &str) -> Option<(String, String)> {
+    let ParseErrorType::MissingToken(token, why) = error else { return None };
+    let (word, behind) = rest.split_at(rest.find(|c: char| !c.is_alphanumeric() && c != '_')?);
+    let is_key = !word.is_empty() && behind.trim_start().starts_with(':');
+    (token == "}" && why.contains("object map") && is_key).then(|| reserved(word))
 }
 
 fn reserved(word: &str) -> (String, String) {

@@ -18,7 +18,7 @@ use super::state::State;
 use crate::diagnostic::Position;
 use crate::http::{Alarm, Client, Endpoint};
 use crate::metrics::{Recorder, Symbol, TagSet};
-use crate::plan::{Demand, Ids};
+use crate::plan::{Demand, Ids, Slots};
 
 /// Parsed URLs that a scenario keeps on one worker. URLs made of random numbers go past it and are
 /// parsed each time.
@@ -97,6 +97,8 @@ pub struct Course {
     pub ids: Ids,
     /// The run's seed, which the script itself may have set.
     pub seed: u64,
+    /// Caps on its requests: its own, then that of the whole run.
+    pub caps: Vec<Rc<Slots>>,
 }
 
 /// What a scenario gives to each of its users on one worker.

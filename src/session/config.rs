@@ -48,8 +48,15 @@ const OWN_OPTIONS: &[OptionSpec] = &[
         default: Some("{}"),
         about: "the script's parameters",
     },
+    OptionSpec {
+        name: "scenario",
+        takes: "a scenario's name, or a list of names",
+        default: Some("all"),
+        about: "which scenarios are played",
+    },
     switch("quiet", "no progress, no heading"),
     switch("verbose", "show the script's debug lines too"),
+    switch("in_series", "play several scripts one after another"),
     switch("no_preflight", "start without looking whether the hosts are there"),
     switch("no_setup", "leave `setup()` out"),
     switch("no_teardown", "leave `teardown(data)` out"),
@@ -71,8 +78,10 @@ pub struct Config {
     pub env: BTreeMap<String, String>,
     /// Values of parameters.
     pub params: BTreeMap<String, Given>,
-    /// Worker threads.
+    /// Worker threads for each script.
     pub workers: Option<u16>,
+    /// The only scenarios that are played; empty: all.
+    pub scenarios: Vec<String>,
     /// Flags that are on, by their names in the file: `no_setup`.
     switches: BTreeSet<&'static str>,
     /// Whether the user named it; else it was found.
@@ -207,6 +216,7 @@ impl Config {
                 self.defaults.base_url = Some(url);
             }
             "workers" => self.workers = u16::try_from(reader.count("workers", 1..=WORKERS_MAX)?).ok(),
+            "scenario" => self.scenarios = reader.names("scenario")?,
             "env" => {
                 self.env = reader.texts("env")?;
                 if let Some(name) = self.env.keys().find(|name| !is_variable(name)) {

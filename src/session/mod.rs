@@ -1,4 +1,4 @@
-//! One script from end to end: read, declare, set by a configuration file and flags, start the demo if asked, look whether the
+//! Scripts from end to end: read, declare, set by a configuration file and flags, start the demo if asked, look whether the
 //! hosts are there, play, sum up. Beside it what a machine is good for as a load generator ([`doctor`]).
 
 mod calibrate;
@@ -15,4 +15,4 @@ pub use config::{CONFIG_FILES, Config, is_variable};
 pub use declare::{Declared, check, declare, read};
 pub use error::SessionError;
 pub use preflight::preflight;
-pub use run::{Settings, run};
+pub use run::{Part, Played, Settings, run};

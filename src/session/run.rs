@@ -1,12 +1,13 @@
-//! `runner run`: from a script to its summary.
+//! `runner run`: from scripts to their summaries.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use crate::demo::{Demo, DemoOptions};
 use crate::diagnostic::{Code, Diagnostic, Source};
-use crate::engine::{self, Control, Job, Observer};
+use crate::engine::{self, Control, EngineError, Job, Observer, Outcome, Pass};
 use crate::plan::Plan;
 use crate::results::Summary;
 use crate::script::{DEMO_URL, Outside};
@@ -28,50 +29,113 @@ pub struct Settings {
     pub preflight: bool,
 }
 
-/// Plays a declared plan. `begin` is told the plan with its real addresses, before the load.
-pub fn run(
-    declared: Declared,
-    settings: Settings,
-    control: &Control,
-    observer: &mut dyn Observer,
-    begin: impl FnOnce(&Plan),
-) -> Result<Summary, SessionError> {
-    let Declared { declared, mut plan, .. } = declared;
-    let demo = start_demo(&mut plan)?;
-    if settings.preflight {
-        preflight_unless_stopped(&plan, control)?;
+/// One of the scripts that are played at the same time.
+pub struct Part<'a> {
+    /// Its plan.
+    pub declared: Declared,
+    /// How that is played.
+    pub settings: Settings,
+    /// What stops it.
+    pub control: &'a Control,
+    /// Who is told how it goes.
+    pub observer: &'a mut (dyn Observer + Send),
+}
+
+/// What came of scripts that were played at the same time.
+pub struct Played {
+    /// A summary each, in the order of the scripts.
+    pub summaries: Vec<Result<Summary, SessionError>>,
+    /// The embedded demo, where a plan wants the process to stay after the run.
+    demo: Option<Demo>,
+}
+
+impl Played {
+    /// Ends the embedded demo, if there still is one.
+    pub fn end(self) -> Result<(), SessionError> {
+        self.demo.map_or(Ok(()), |demo| demo.stop().map_err(|error| demo_failed(&error).into()))
     }
-    begin(&plan);
-    let name = settings.source.name.clone();
-    let secrets = settings.outside.secrets.clone();
+}
+
+/// Plays declared plans at the same time: their loads start at one instant, once each is set up, and against one
+/// embedded demo, if they ask for it. If one can't start, none does. `begin` is told the plans with their
+/// real addresses, before the load.
+pub fn run(mut parts: Vec<Part<'_>>, begin: impl FnOnce(&[&Plan])) -> Result<Played, SessionError> {
+    let mut demo = start_demo(parts.iter_mut().map(|part| &mut part.declared.plan))?;
+    preflight_unless_stopped(&parts)?;
+    begin(&parts.iter().map(|part| &part.declared.plan).collect::<Vec<_>>());
+    let plans: Vec<Plan> = parts.iter().map(|part| part.declared.plan.clone()).collect();
+    let masks: Vec<_> = parts.iter().map(|part| part.settings.outside.secrets.mask().clone()).collect();
+    let names: Vec<String> = parts.iter().map(|part| part.settings.source.name.clone()).collect();
+    let mut outcomes = play(parts, &names);
+    let stays = plans.iter().any(|plan| plan.options.linger);
+    // The runs were played: that their service then failed is no reason to lose the summaries.
+    if let Some(Err(error)) = demo.take_if(|_| !stays).map(Demo::stop) {
+        for outcome in outcomes.iter_mut().flatten() {
+            outcome.errors.push(demo_failed(&error));
+        }
+    }
+    let sum_up = |(index, outcome): (usize, Result<Outcome, EngineError>)| {
+        let mut summary = Summary::new(&names[index], &plans[index], &outcome?);
+        summary.apply(&masks[index]);
+        Ok(summary)
+    };
+    let summaries = outcomes.into_iter().enumerate().map(sum_up).collect();
+    Ok(Played { summaries, demo })
+}
+
+fn demo_failed(error: &std::io::Error) -> Diagnostic {
+    Diagnostic::new(Code::Other, format!("the embedded demo failed: {error}"))
+}
+
+/// Plays each on a control thread of its own; one alone on this one.
+fn play(parts: Vec<Part<'_>>, names: &[String]) -> Vec<Result<Outcome, EngineError>> {
+    let passes = Pass::several(names.iter().cloned());
+    let is_alone = parts.len() == 1;
+    let mut pairs = parts.into_iter().zip(passes);
+    if is_alone {
+        return pairs.map(|(part, pass)| play_one(part, pass)).collect();
+    }
+    std::thread::scope(|scope| {
+        let start = |(index, (part, pass))| {
+            let thread = std::thread::Builder::new().name(format!("script {index}"));
+            thread.spawn_scoped(scope, move || play_one(part, pass))
+        };
+        let threads: Vec<_> = pairs.by_ref().enumerate().map(start).collect();
+        let end = |thread: std::io::Result<std::thread::ScopedJoinHandle<'_, _>>| match thread {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            Err(error) => Err(EngineError::Start(error)),
+        };
+        threads.into_iter().map(end).collect()
+    })
+}
+
+fn play_one(part: Part<'_>, pass: Pass) -> Result<Outcome, EngineError> {
+    let Part { declared, settings, control, observer } = part;
     let job = Job {
         source: settings.source,
-        declared,
-        plan: plan.clone(),
+        declared: declared.declared,
+        plan: declared.plan,
         outside: settings.outside,
         workers: settings.workers.max(1),
     };
-    let mut outcome = engine::run(job, control, observer)?;
-    // The run was played: that its service then failed is no reason to lose the summary.
-    if let Some(Err(error)) = demo.map(Demo::stop) {
-        outcome.errors.push(Diagnostic::new(Code::Other, format!("the embedded demo failed: {error}")));
-    }
-    let mut summary = Summary::new(&name, &plan, &outcome);
-    summary.apply(secrets.mask());
-    Ok(summary)
+    engine::run_together(job, control, observer, pass)
 }
 
 /// Looks for the hosts on a thread of its own: a host that is silent for seconds must not outlast a stop.
-fn preflight_unless_stopped(plan: &Plan, control: &Control) -> Result<(), SessionError> {
+fn preflight_unless_stopped(parts: &[Part<'_>]) -> Result<(), SessionError> {
     /// How soon a stop is noticed.
     const LOOK: Duration = Duration::from_millis(20);
+    let looked_for: Vec<Plan> =
+        parts.iter().filter(|part| part.settings.preflight).map(|part| part.declared.plan.clone()).collect();
+    if looked_for.is_empty() {
+        return Ok(());
+    }
     let (told, found) = mpsc::channel();
-    let looked_for = plan.clone();
-    std::thread::spawn(move || told.send(preflight(&looked_for)));
+    std::thread::spawn(move || told.send(looked_for.iter().try_for_each(preflight)));
     loop {
         match found.recv_timeout(LOOK) {
             Ok(found) => return Ok(found?),
-            Err(RecvTimeoutError::Timeout) if !control.is_stopping() => {}
+            Err(RecvTimeoutError::Timeout) if !parts.iter().any(|part| part.control.is_stopping()) => {}
             Err(RecvTimeoutError::Timeout) => {
                 return Err(Diagnostic::new(Code::Interrupted, "stopped by the user before the load").into());
             }
@@ -82,11 +146,15 @@ fn preflight_unless_stopped(plan: &Plan, control: &Control) -> Result<(), Sessio
     }
 }
 
-/// Starts the sample service if the plan asks for it, and gives the plan its address.
-fn start_demo(plan: &mut Plan) -> Result<Option<Demo>, SessionError> {
-    let scenarios = plan.scenarios.iter_mut().filter_map(|scenario| scenario.base_url.as_mut());
-    let urls: Vec<&mut String> =
-        scenarios.chain(plan.base_url.as_mut()).filter(|url| *url == DEMO_URL).collect();
+/// Starts the sample service if a plan asks for it, and gives those that do its address.
+fn start_demo<'a>(plans: impl Iterator<Item = &'a mut Plan>) -> Result<Option<Demo>, SessionError> {
+    let urls: Vec<&mut String> = plans
+        .flat_map(|plan| {
+            let scenarios = plan.scenarios.iter_mut().filter_map(|scenario| scenario.base_url.as_mut());
+            scenarios.chain(plan.base_url.as_mut())
+        })
+        .filter(|url| *url == DEMO_URL)
+        .collect();
     if urls.is_empty() {
         return Ok(None);
     }

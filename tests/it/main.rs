@@ -23,6 +23,8 @@ mod redact;
 mod script;
 mod secrets;
 mod server;
+mod settings;
+mod several;
 mod stall;
 mod stdlib;
 mod tidy;

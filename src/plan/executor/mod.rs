@@ -77,6 +77,12 @@ pub const COMMON_OPTIONS: &[OptionSpec] = &[
         about: "how long iterations may finish once the scenario is over",
     },
     OptionSpec {
+        name: "rps",
+        takes: "a number a second, or a rate such as \"600/m\"",
+        default: Some("0"),
+        about: "the most requests that its users together send; 0 is no cap",
+    },
+    OptionSpec {
         name: "base_url",
         takes: "a URL",
         default: Some("the script's"),

@@ -216,3 +216,72 @@ fn users_alone_do_not_change_arrivals() {
     let notes = flags.apply(&mut plan).unwrap();
     insta::assert_snapshot!(notes.join("\n"), @"`--vus`, `--duration` replace the load of scenario `s`: 3 VUs for 1s, not 5/s for 3s, up to 10,000 VUs");
 }
+
+fn target(key: &str) -> Target {
+    Target::parse(key, "count > 0", &TargetOptions::default(), &[], None).unwrap()
+}
+
+#[test]
+fn only_the_scenarios_that_are_named_are_played() {
+    let mut plan = plan(&[("browse", constant()), ("buy", ramp()), ("idle", constant())]);
+    let keys =
+        ["http_reqs", "http_reqs{scenario:buy}", "http_reqs{scenario:browse}", "http_reqs{scenario!:buy}"];
+    plan.targets = keys.iter().map(|key| target(key)).collect();
+    let flags = Overrides { scenarios: vec!["browse".into()], vus: Some(2), ..Overrides::default() };
+    let notes = flags.apply(&mut plan).unwrap();
+    insta::assert_snapshot!(notes.join("\n"), @r"
+    scenarios that are left out: `buy`, `idle`
+    the target `http_reqs{scenario:buy}` count > 0 is left out: scenario `buy` isn't played
+    `--vus` replaces the load of scenario `browse`: 2 VUs for 30s, not 10 VUs for 30s
+    ");
+    assert_eq!(plan.scenarios.len(), 1);
+    assert_eq!(plan.vus_max(), 2, "a flag changes the one that is left");
+    let kept: Vec<&str> = plan.targets.iter().map(|target| target.key.as_str()).collect();
+    assert_eq!(kept, ["http_reqs", "http_reqs{scenario:browse}", "http_reqs{scenario!:buy}"]);
+}
+
+#[test]
+fn a_scenario_that_is_not_there_is_named_with_those_like_it() {
+    let mut plan = plan(&[("browse", constant()), ("buy", ramp())]);
+    let before = plan.clone();
+    let refused = |name: &str, plan: &mut Plan| {
+        let flags = Overrides { scenarios: vec!["buy".into(), name.into()], ..Overrides::default() };
+        shown(&flags.apply(plan).unwrap_err())
+    };
+    insta::assert_snapshot!(refused("brwose", &mut plan), @r"
+    the script has no scenario `brwose`
+    hint: did you mean `browse`? it has `browse` and `buy`
+    ");
+    insta::assert_snapshot!(refused("other", &mut plan), @r"
+    the script has no scenario `other`
+    hint: it has `browse` and `buy`
+    ");
+    assert_eq!(plan, before);
+    insta::assert_snapshot!(refused("buy", &mut Plan::default()), @r"
+    the script has no scenario `buy`
+    hint: it declares none
+    ");
+}
+
+#[test]
+fn settings_of_the_command_line_win() {
+    let mut plan = plan(&[("browse", constant())]);
+    plan.options.rps = Some(5.0);
+    plan.options.throws = true;
+    let flags = Overrides {
+        rps: Some(0.0),
+        throws: Some(false),
+        min_iteration_duration: Some(SECOND),
+        linger: Some(true),
+        ..Overrides::default()
+    };
+    flags.apply(&mut plan).unwrap();
+    assert_eq!(
+        plan.options
+            .play_settings()
+            .iter()
+            .map(|(name, value)| format!("{name} {value}"))
+            .collect::<Vec<_>>(),
+        ["min_iteration_duration 1s", "linger true"]
+    );
+}

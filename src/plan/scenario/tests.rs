@@ -54,11 +54,11 @@ fn values_that_the_script_room_converted_are_taken_as_they_are() {
 fn an_unknown_option_finds_its_neighbours() {
     insta::assert_snapshot!(complaint(json!({"executor": "constant-vus", "duraton": "1s", "flow": "a"})), @r"
     executor `constant-vus` has no option `duraton`
-    hint: did you mean `duration`? its options are `duration`, `vus`, `executor`, `flow`, `think`, `start_time`, `start_after`, `graceful_stop`, `base_url`, `env` and `tags`
+    hint: did you mean `duration`? its options are `duration`, `vus`, `executor`, `flow`, `think`, `start_time`, `start_after`, `graceful_stop`, `rps`, `base_url`, `env` and `tags`
     ");
     insta::assert_snapshot!(complaint(json!({"executor": "constant-vus", "stages": [], "flow": "a"})), @r"
     executor `constant-vus` has no option `stages`
-    hint: `ramping-vus` and `ramping-arrival-rate` have `stages`; `constant-vus` has `vus`, `duration`, `executor`, `flow`, `think`, `start_time`, `start_after`, `graceful_stop`, `base_url`, `env` and `tags`
+    hint: `ramping-vus` and `ramping-arrival-rate` have `stages`; `constant-vus` has `vus`, `duration`, `executor`, `flow`, `think`, `start_time`, `start_after`, `graceful_stop`, `rps`, `base_url`, `env` and `tags`
     ");
 }
 

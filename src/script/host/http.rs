@@ -13,8 +13,9 @@ use super::super::vu::{Route, Vu};
 use super::argument::{misfit, to_map};
 use super::metric::to_tags;
 use super::response::Reply;
+use super::time::pause;
 use crate::diagnostic::suggest;
-use crate::http::{Endpoint, Exchange, Method, Protocol, Request, UrlError};
+use crate::http::{Endpoint, Exchange, Failure, Method, Protocol, Request, UrlError};
 use crate::metrics::{RequestKey, RequestSample, Symbol, TagSet};
 use crate::units::parse_duration;
 
@@ -61,7 +62,7 @@ const EXAMPLES: [[&str; 2]; 7] = [
 ];
 
 /// Options of a request.
-pub(super) const OPTIONS: [&str; 10] = [
+pub(super) const OPTIONS: [&str; 11] = [
     "json",
     "form",
     "body",
@@ -72,6 +73,7 @@ pub(super) const OPTIONS: [&str; 10] = [
     "timeout",
     "connect_timeout",
     "expected_statuses",
+    "throws",
 ];
 
 /// Options that other tools have and later versions will.
@@ -171,6 +173,8 @@ struct Call {
     connect_timeout_ns: Option<u64>,
     /// Statuses that don't count as failed; empty for [`EXPECTED`].
     expected: Vec<u16>,
+    /// Whether it throws without an answer; else as the run says.
+    throws: Option<bool>,
 }
 
 impl Call {
@@ -197,6 +201,7 @@ impl Call {
                     call.connect_timeout_ns = Some(nanoseconds(key, value)?);
                 }
                 "expected_statuses" | "expectedStatuses" => call.expected = statuses(key, value)?,
+                "throws" | "throw" => call.throws = Some(flag(key, value)?),
                 other => return Err(unknown_option(function, other).into()),
             }
         }
@@ -260,13 +265,41 @@ fn call(
         connect_timeout_ns: call.connect_timeout_ns.unwrap_or(timeouts.connect_ns),
         ..Request::new(method, &route.endpoint)
     };
+    // k6's place for it too: what a request waits for its slot is no part of what is measured of it.
+    wait_for_slots(stage, &vu)?;
     let mut client = vu.client.take().expect("a user's client is out only while it waits for a request");
     // Pinned here: moving the future into `wait` would copy it.
     let sent = stage.wait(&vu, std::pin::pin!(client.send(&request)));
     vu.client.set(Some(client));
     let exchange = sent.inspect_err(|_| stage.count_cut_request())?;
     record(stage, &vu, method_index, method, &route, call, &exchange);
+    if let Err(failure) = &exchange.result
+        && call.throws.unwrap_or_else(|| stage.throws())
+    {
+        return Err(no_answer(function, failure).into());
+    }
     Ok(Reply::new(exchange, Rc::clone(route.endpoint.url())))
+}
+
+/// Waits until the caps on requests let one more go: the scenario's, then the run's, so that who waits for
+/// the first takes nothing of the second from others. Outside of the load there is none.
+fn wait_for_slots(stage: &Stage, vu: &Vu) -> Outcome<()> {
+    let Some(course) = &vu.cast.course else { return Ok(()) };
+    for slots in &course.caps {
+        let now_ns = stage.clock().now_ns();
+        let due_ns = slots.take(now_ns.saturating_sub(course.run_start_ns));
+        let due_ns = due_ns.saturating_add(course.run_start_ns);
+        if due_ns > now_ns {
+            pause(stage, vu, due_ns - now_ns)?;
+        }
+    }
+    Ok(())
+}
+
+/// With `throws`, a request without an answer; the service's fault, as with an `assert`.
+fn no_answer(function: &str, failure: &Failure) -> HostError {
+    HostError::assertion(format!("`{function}` got no answer: {failure}"))
+        .hint("catch it with `try`; without `throws` the response has `status` 0, and `error` says why")
 }
 
 /// The parsed URL, from the scenario's earlier calls if it was called before.
@@ -395,6 +428,13 @@ fn statuses(option: &str, value: &Dynamic) -> Outcome<Vec<u16>> {
     let status = |item: &Dynamic| item.as_int().ok().and_then(|number| u16::try_from(number).ok());
     let statuses: Option<Vec<u16>> = items.iter().map(status).collect();
     Ok(statuses.filter(|list| !list.is_empty()).ok_or_else(refuse)?)
+}
+
+fn flag(option: &str, value: &Dynamic) -> Outcome<bool> {
+    value.as_bool().map_err(|_| {
+        let message = format!("`{option}` takes true or false, not {}", described(value));
+        HostError::new(message).word(option).into()
+    })
 }
 
 fn nanoseconds(option: &str, value: &Dynamic) -> Outcome<u64> {

@@ -48,7 +48,7 @@ use super::vu::{Ending, Limit, Vu};
 
 /// Options of a request.
 #[cfg(test)]
-pub(super) const REQUEST_OPTIONS: [&str; 10] = http::OPTIONS;
+pub(super) const REQUEST_OPTIONS: [&str; 11] = http::OPTIONS;
 
 #[cfg(test)]
 pub(super) use response::sample as sample_response;

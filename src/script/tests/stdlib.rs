@@ -32,6 +32,14 @@ fn phases_give_exact_stages() {
     assert_eq!(stages("steps(10, 50, 1, \"1m\")"), "0s:50 1m:50");
     assert_eq!(stages("steps(50, 10, 3, \"1m\")"), "0s:50 1m:50 0s:30 1m:30 0s:10 1m:10");
     assert_eq!(stages("breakpoint(1000, \"1h\")"), "0s:0 1h:1000");
+    assert_eq!(stages("stairs(10, 50, 3, \"1m\")"), stages("steps(10, 50, 3, \"1m\")"));
+    assert_eq!(stages("stairs(10, 50, 3, \"1m\", \"5s\")"), "0s:10 1m:10 5s:30 1m:30 5s:50 1m:50");
+    assert_eq!(stages("stairs(1, 2, 3, \"1m\")"), "0s:1 1m:1 0s:2 1m:2 0s:2 1m:2", "users are whole");
+    assert_eq!(
+        stages("stairs(1.0, 2, 3, \"1m\")"),
+        "0s:1.0 1m:1.0 0s:1.5 1m:1.5 0s:2.0 1m:2.0",
+        "rates are not"
+    );
 }
 
 #[test]
@@ -67,6 +75,8 @@ fn stages_of_phases_make_a_plan() {
         "spike(1, 5, \"30s\")",
         "soak(5, \"1h\")",
         "steps(1, 5, 3, \"10s\")",
+        "stairs(1, 5, 3, \"10s\")",
+        "stairs(5, 1, 2, \"10s\", \"1s\")",
         "breakpoint(9, \"1m\")",
         "sine(1, 9, \"1m\", 3)",
     ] {
@@ -84,6 +94,10 @@ fn phases_refuse_what_makes_no_sense_at_the_authors_line() {
         ("spike(10, 100, 30)", "`hold` is a duration with its unit, such as \"30s\", not 30"),
         ("spike(10, 100, \"30\")", "unit"),
         ("steps(1, 5, 0, \"1m\")", "`count` is a whole number from 1 to 1000, not 0"),
+        ("stairs(1, 5, 3, 30)", "phases::stairs: `each` is a duration with its unit"),
+        ("stairs(1, 5, 3, \"30s\", \"0s\")", "`rise` must be longer than 0s"),
+        ("stairs(\"1\", 5, 3, \"30s\")", "`from` is a number of users or a rate, not 1"),
+        ("stairs(5, 1, 1001, \"30s\")", "phases::stairs: `count` is a whole number from 1 to 1000, not 1001"),
         ("ramp(-1, 5, \"1m\")", "can't be below 0"),
         ("ramp(1, 5.5, \"1m\")", "`to` is a whole number of users, not 5.5"),
         ("soak(5, \"0s\")", "longer than 0s"),

@@ -128,6 +128,7 @@ pub(super) fn cast(bound: Option<Bound>) -> std::rc::Rc<Cast> {
         agenda: std::rc::Rc::new(SinceASecond(std::rc::Rc::new(Demand::Users(users)))),
         ids: Ids::default(),
         seed: 7,
+        caps: Vec::new(),
     };
     Cast::new("buy", TagSet::default(), [Symbol::NONE; 2], None, BTreeMap::new(), Some(course))
 }

@@ -35,6 +35,8 @@ fn every_option_of_a_run_is_a_key() {
         "a text" => "\"x\"",
         "a duration" => "\"5s\"",
         "an integer" => "5",
+        "true or false" => "true",
+        takes if takes.starts_with("a number a second") => "\"600/m\"",
         "a map of texts" => "{ a = \"b\" }",
         _ => "[\"30s:50\", { duration = \"10s\", target = 0 }]",
     };
@@ -46,7 +48,7 @@ fn every_option_of_a_run_is_a_key() {
 
 #[test]
 fn json_as_k6_writes_it_is_taken() {
-    let text = "{ \"vus\": 5, \"userAgent\": \"me\", \"duration\": null, \"noThresholds\": true,\n\
+    let text = "{ \"vus\": 5, \"throw\": true, \"rps\": 0, \"userAgent\": \"me\", \"duration\": null, \"noThresholds\": true,\n\
                 \"stages\": [{ \"duration\": \"30s\", \"target\": 50 }] }";
     let config = Config::parse("k6.json", text.to_owned()).unwrap();
     let (run, shortcut) = RunOptions::from_options(&config.defaults.options).unwrap();
@@ -77,7 +79,7 @@ fn what_is_wrong_is_shown_with_its_place() {
      2 | durration = "30s"
        | ^^^^^^^^^
 
-    hint: did you mean `duration`? its options are `duration`, `user_agent`, `setup_timeout`, `teardown_timeout`, `timeout`, `connect_timeout`, `seed`, `tags`, `vus`, `iterations`, `stages`, `base_url`, `workers`, `env`, `params`, `quiet`, `verbose`, `no_preflight`, `no_setup`, `no_teardown` and `no_targets`
+    hint: did you mean `duration`? its options are `duration`, `user_agent`, `setup_timeout`, `teardown_timeout`, `timeout`, `connect_timeout`, `rps`, `throws`, `min_iteration_duration`, `linger`, `seed`, `tags`, `vus`, `iterations`, `stages`, `base_url`, `workers`, `env`, `params`, `scenario`, `quiet`, `verbose`, `in_series`, `no_preflight`, `no_setup`, `no_teardown` and `no_targets`
     "#);
     insta::assert_snapshot!(refusal("vus = \"ten\""), @r#"
     error: `vus` takes an integer, not the text "ten"
