@@ -26,6 +26,7 @@ use crate::units::format_count;
 const FAILURES_SHOWN_MAX: usize = 5;
 
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(super) struct Arguments {
     /// The script; several are played at the same time. `-` reads standard input
     #[arg(required = true, value_name = "SCRIPT")]
