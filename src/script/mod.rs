@@ -23,6 +23,7 @@ mod later;
 mod link;
 mod lint;
 mod log;
+mod lookups;
 mod modules;
 mod names;
 mod place;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use rhai::{AST, ASTFlags, CallFnOptions, Dynamic, Engine, EvalAltResult, OptimizationLevel, Scope, Stmt};
+use rhai::{AST, ASTFlags, Dynamic, Engine, EvalAltResult, OptimizationLevel, Scope, Stmt};
 
 use super::declaration::Declaration;
 use super::diagnose::Context;
@@ -17,6 +17,7 @@ use super::error::HostError;
 use super::host;
 use super::link::{constants, link, top_level};
 use super::lint::lint;
+use super::lookups::Lookups;
 use super::place::position;
 use super::registry::Registry;
 use super::rename::unmarked;
@@ -74,6 +75,7 @@ pub struct Program {
     functions: AST,
     context: Context,
     closures: BTreeMap<(String, u32), String>,
+    lookups: Lookups,
 }
 
 impl std::fmt::Debug for Program {
@@ -164,6 +166,7 @@ impl Program {
             functions: linked.clone_functions_only(),
             context,
             closures: closure_names(&declaration),
+            lookups: Lookups::default(),
         };
         let mut errors = program.context.misspelt(&program.engine, &ast);
         match program.plan(declaration, has_flow, &stage.outside().defaults) {
@@ -308,13 +311,9 @@ impl Program {
         scope: &mut Scope<'_>,
     ) -> Result<Dynamic, Failure> {
         let mut this = vu.this.take();
-        let options = CallFnOptions::new().eval_ast(false).bind_this_ptr(&mut this);
-        let (engine, ast, name) = (&self.engine, &self.functions, &entry.name);
-        let result: Result<Dynamic, _> = if entry.takes_data {
-            engine.call_fn_with_options(options, scope, ast, name, (data.clone(),))
-        } else {
-            engine.call_fn_with_options(options, scope, ast, name, ())
-        };
+        let (engine, name) = (&self.engine, &entry.name);
+        let argument = entry.takes_data.then(|| data.clone());
+        let result = self.lookups.call(engine, &self.functions, name, &mut this, argument, scope);
         vu.this.set(this);
         let code = match vu.phase {
             Phase::Setup => Code::Setup,

@@ -20,6 +20,7 @@ use super::declaration::Declaration;
 use super::engine::CALL_LEVELS_MAX;
 use super::error::HostError;
 use super::log::{Level, LogLine};
+use super::lookups::LEVELS;
 use super::modules::ModuleFiles;
 use super::secrets::Secrets;
 use super::vu::{Ending, Limit, Phase, Vu};
@@ -361,13 +362,13 @@ impl Stage {
     /// Whether there is more to do where a variable is read; almost never.
     #[inline]
     pub(super) fn is_alert(&self, call_level: usize) -> bool {
-        self.looks_for_nesting.get() || self.seeks_place.get() || call_level > CALL_LEVELS_MAX
+        self.looks_for_nesting.get() || self.seeks_place.get() || call_level > CALL_LEVELS_MAX + LEVELS
     }
 
     /// Whether the script is to end where a variable is read, for a limit that was met: that is the only
     /// place that the interpreter knows while it ends a script.
     pub(super) fn ends_here(&self, call_level: usize) -> bool {
-        if call_level > CALL_LEVELS_MAX && !self.vu().is_ending() {
+        if call_level > CALL_LEVELS_MAX + LEVELS && !self.vu().is_ending() {
             self.vu().end(Ending::Limit(Limit::Stack));
             return true;
         }
