@@ -28,6 +28,7 @@ mod modules;
 mod names;
 mod place;
 mod program;
+mod properties;
 mod registry;
 mod rename;
 mod secrets;

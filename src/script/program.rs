@@ -19,6 +19,7 @@ use super::link::{constants, link, top_level};
 use super::lint::lint;
 use super::lookups::Lookups;
 use super::place::position;
+use super::properties;
 use super::registry::Registry;
 use super::rename::unmarked;
 use super::stage::Stage;
@@ -157,6 +158,7 @@ impl Program {
             }
         };
         context.know(&scope);
+        properties::register(&mut engine, &linked);
         engine.register_static_module("global", constants(&scope).into());
 
         let has_flow = context.own.contains_key(crate::plan::DEFAULT_FLOW);
