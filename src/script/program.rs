@@ -73,7 +73,6 @@ pub struct Checked {
 /// A loaded script.
 pub struct Program {
     engine: Engine,
-    functions: AST,
     context: Context,
     closures: BTreeMap<(String, u32), String>,
     lookups: Lookups,
@@ -143,7 +142,7 @@ impl Program {
             stage.clock().alarm(),
             None,
         ));
-        let linked = match link(&mut engine, stage, &vu, &mut context, &ast) {
+        let (linked, mut modules) = match link(&mut engine, stage, &vu, &mut context, &ast) {
             Ok(linked) => linked,
             Err(failure) => return (vec![*failure], None),
         };
@@ -159,16 +158,19 @@ impl Program {
         };
         context.know(&scope);
         properties::register(&mut engine, &linked);
-        engine.register_static_module("global", constants(&scope).into());
+        let mut globals = constants(&scope);
+        globals.build_index();
+        let globals = Rc::new(globals);
+        engine.register_static_module("global", Rc::clone(&globals));
+        modules.push(("global".into(), globals));
 
         let has_flow = context.own.contains_key(crate::plan::DEFAULT_FLOW);
         let declaration = stage.declaration.take();
         let program = Self {
             engine,
-            functions: linked.clone_functions_only(),
             context,
             closures: closure_names(&declaration),
-            lookups: Lookups::default(),
+            lookups: Lookups::new(linked.clone_functions_only(), modules),
         };
         let mut errors = program.context.misspelt(&program.engine, &ast);
         match program.plan(declaration, has_flow, &stage.outside().defaults) {
@@ -315,7 +317,7 @@ impl Program {
         let mut this = vu.this.take();
         let (engine, name) = (&self.engine, &entry.name);
         let argument = entry.takes_data.then(|| data.clone());
-        let result = self.lookups.call(engine, &self.functions, name, &mut this, argument, scope);
+        let result = self.lookups.call(engine, name, &mut this, argument, scope);
         vu.this.set(this);
         let code = match vu.phase {
             Phase::Setup => Code::Setup,
@@ -351,7 +353,7 @@ impl Program {
 
     /// Where a function of the script begins: at its name, or at a closure's body.
     fn place_of(&self, name: &str) -> Option<Position> {
-        let function = self.functions.iter_fn_def().find(|function| function.name == name)?;
+        let function = self.lookups.functions().iter_fn_def().find(|function| function.name == name)?;
         let body = position(function.body.start_position())?;
         let line = self.context.source.line(body.line)?;
         let Some(before) = line.find(&format!("fn {name}")) else { return Some(body) };

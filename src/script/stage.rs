@@ -249,6 +249,11 @@ impl Stage {
         Rc::clone(self.on.borrow().as_ref().expect("scripts run with a virtual user on"))
     }
 
+    /// The same for what is done at once: a draw shouldn't cost a count.
+    pub(super) fn with_vu<R>(&self, work: impl FnOnce(&Vu) -> R) -> R {
+        work(self.on.borrow().as_ref().expect("scripts run with a virtual user on"))
+    }
+
     /// Who is on, for a function that acts: not at the top level, and not once the script was told
     /// to end.
     pub(super) fn acting(&self, function: &str) -> Result<Rc<Vu>, Box<EvalAltResult>> {

@@ -24,11 +24,7 @@ impl State {
         self.0.borrow().get(&name).cloned().unwrap_or(Dynamic::UNIT)
     }
 
-    pub(super) fn set(
-        &mut self,
-        name: ImmutableString,
-        value: Dynamic,
-    ) -> Result<(), Box<EvalAltResult>> {
+    pub(super) fn set(&mut self, name: ImmutableString, value: Dynamic) -> Result<(), Box<EvalAltResult>> {
         if value.is::<FnPtr>() {
             return Err(HostError::new(format!("`this.{name}` can't hold a closure"))
                 .hint("a closure would dangle when the script is edited; call a function by name instead")
