@@ -6,6 +6,7 @@
 use rhai::module_resolvers::DummyModuleResolver;
 use rhai::{Engine, Token};
 
+use super::lookups::LEVELS;
 use super::{bounded, error, frozen, state};
 
 /// Nested calls. A level takes 9 to 22 KB of stack, and a fiber has 1 MiB.
@@ -31,7 +32,7 @@ pub(super) fn engine() -> Engine {
     engine
         .set_module_resolver(DummyModuleResolver::new())
         // One more than ours, which is told with the place; the interpreter's own has none.
-        .set_max_call_levels(CALL_LEVELS_MAX + 1)
+        .set_max_call_levels(CALL_LEVELS_MAX + LEVELS + 1)
         .set_max_expr_depths(EXPRESSION_DEPTH_MAX, EXPRESSION_DEPTH_MAX)
         .set_max_string_size(TEXT_BYTES_MAX)
         .set_max_array_size(LIST_ITEMS_MAX)

@@ -220,12 +220,17 @@ impl FrozenMap {
     }
 
     /// The same as a script reads it: what isn't there is nothing, but a table's column that isn't is misspelt.
-    fn read(&self, key: &str) -> Result<Dynamic, Box<EvalAltResult>> {
+    pub(super) fn read(&self, key: &str) -> Result<Dynamic, Box<EvalAltResult>> {
         match (self.find(key), &self.0) {
             (Some(value), _) => Ok(value),
             (None, Pairs::Row(table, _)) => Err(table.no_column(key).word(key).into()),
             (None, _) => Ok(Dynamic::UNIT),
         }
+    }
+
+    /// What a script gets that writes a value under a key.
+    pub(super) fn keep(&self, key: &str, value: &Dynamic) -> Result<(), Box<EvalAltResult>> {
+        keep("map", self.find(key), value)
     }
 
     /// A plain map of the same items, which stay frozen.
@@ -413,7 +418,7 @@ fn register_map(engine: &mut Engine) {
     FuncRegistration::new_index_setter()
         .with_purity(true)
         .register_into_engine(engine, |map: &mut FrozenMap, key: ImmutableString, value: Dynamic| {
-            keep("map", map.find(&key), &value)
+            map.keep(&key, &value)
         });
     reads(engine, "len", |map: &mut FrozenMap| count(map.len()));
     reads(engine, "is_empty", |map: &mut FrozenMap| map.is_empty());

@@ -10,13 +10,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use rhai::{
-    AST, ASTFlags, ASTNode, Engine, EvalAltResult, Expr, FnAccess, Module, ModuleResolver, Scope, Stmt,
+    AST, ASTFlags, ASTNode, Engine, EvalAltResult, Expr, FnAccess, ImmutableString, Module, ModuleResolver,
+    Scope, Stmt,
 };
 
 use super::diagnose::Context;
 use super::engine::MODULES_MAX;
 use super::error::HostError;
 use super::frozen::freeze;
+use super::lookups::ByAlias;
 use super::modules::module_name;
 use super::names::Arities;
 use super::place::position;
@@ -105,17 +107,18 @@ fn plain(name: &str) -> &str {
     unmarked(name).map_or(name, |(_, name)| name)
 }
 
-/// Loads what the script imports, and gives its tree with the functions of all modules.
+/// Loads what the script imports, and gives its tree with the functions of all modules, and the modules
+/// by the script's aliases.
 pub(super) fn link(
     engine: &mut Engine,
     stage: &Rc<Stage>,
     vu: &Rc<Vu>,
     context: &mut Context,
     ast: &AST,
-) -> Result<AST, Box<Diagnostic>> {
+) -> Result<(AST, ByAlias), Box<Diagnostic>> {
     let found = imports(context, ast)?;
     if found.is_empty() {
-        return Ok(ast.clone());
+        return Ok((ast.clone(), Vec::new()));
     }
     let resolver = Resolver::default();
     engine.set_module_resolver(resolver.clone());
@@ -136,12 +139,15 @@ pub(super) fn link(
     };
     linker.import(0, found)?;
     let Linker { engine, context, library, loaded, .. } = linker;
-    for (alias, name) in &context.imports.aliases {
-        engine.register_static_module(alias.as_str(), loaded[name].module.clone());
+    let aliases = context.imports.aliases.iter();
+    let modules: ByAlias =
+        aliases.map(|(alias, name)| (alias.into(), Rc::clone(&loaded[name].module))).collect();
+    for (alias, module) in &modules {
+        engine.register_static_module(ImmutableString::as_str(alias), Rc::clone(module));
     }
     let mut linked = ast.merge(&library);
     linked.set_source("");
-    Ok(linked)
+    Ok((linked, modules))
 }
 
 /// An `import` as it is written.

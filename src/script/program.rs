@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, OptimizationLevel, Scope};
+use rhai::{AST, Dynamic, Engine, EvalAltResult, OptimizationLevel, Scope};
 
 use super::declaration::Declaration;
 use super::diagnose::Context;
@@ -17,7 +17,9 @@ use super::error::HostError;
 use super::host;
 use super::link::{constants, link, top_level};
 use super::lint::lint;
+use super::lookups::Lookups;
 use super::place::position;
+use super::properties;
 use super::registry::Registry;
 use super::rename::unmarked;
 use super::stage::Stage;
@@ -71,9 +73,9 @@ pub struct Checked {
 /// A loaded script.
 pub struct Program {
     engine: Engine,
-    functions: AST,
     context: Context,
     closures: BTreeMap<(String, u32), String>,
+    lookups: Lookups,
 }
 
 impl std::fmt::Debug for Program {
@@ -140,7 +142,7 @@ impl Program {
             stage.clock().alarm(),
             None,
         ));
-        let linked = match link(&mut engine, stage, &vu, &mut context, &ast) {
+        let (linked, mut modules) = match link(&mut engine, stage, &vu, &mut context, &ast) {
             Ok(linked) => linked,
             Err(failure) => return (vec![*failure], None),
         };
@@ -155,15 +157,20 @@ impl Program {
             }
         };
         context.know(&scope);
-        engine.register_static_module("global", constants(&scope).into());
+        properties::register(&mut engine, &linked);
+        let mut globals = constants(&scope);
+        globals.build_index();
+        let globals = Rc::new(globals);
+        engine.register_static_module("global", Rc::clone(&globals));
+        modules.push(("global".into(), globals));
 
         let has_flow = context.own.contains_key(crate::plan::DEFAULT_FLOW);
         let declaration = stage.declaration.take();
         let program = Self {
             engine,
-            functions: linked.clone_functions_only(),
             context,
             closures: closure_names(&declaration),
+            lookups: Lookups::new(linked.clone_functions_only(), modules),
         };
         let mut errors = program.context.misspelt(&program.engine, &ast);
         match program.plan(declaration, has_flow, &stage.outside().defaults) {
@@ -322,13 +329,9 @@ impl Program {
         scope: &mut Scope<'_>,
     ) -> Result<Dynamic, Failure> {
         let mut this = vu.this.take();
-        let options = CallFnOptions::new().eval_ast(false).bind_this_ptr(&mut this);
-        let (engine, ast, name) = (&self.engine, &self.functions, &entry.name);
-        let result: Result<Dynamic, _> = if entry.takes_data {
-            engine.call_fn_with_options(options, scope, ast, name, (data.clone(),))
-        } else {
-            engine.call_fn_with_options(options, scope, ast, name, ())
-        };
+        let (engine, name) = (&self.engine, &entry.name);
+        let argument = entry.takes_data.then(|| data.clone());
+        let result = self.lookups.call(engine, name, &mut this, argument, scope);
         vu.this.set(this);
         let code = match vu.phase {
             Phase::Setup => Code::Setup,
@@ -364,7 +367,7 @@ impl Program {
 
     /// Where a function of the script begins: at its name, or at a closure's body.
     fn place_of(&self, name: &str) -> Option<Position> {
-        let function = self.functions.iter_fn_def().find(|function| function.name == name)?;
+        let function = self.lookups.functions().iter_fn_def().find(|function| function.name == name)?;
         let body = position(function.body.start_position())?;
         let line = self.context.source.line(body.line)?;
         let Some(before) = line.find(&format!("fn {name}")) else { return Some(body) };

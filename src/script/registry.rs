@@ -229,12 +229,14 @@ impl<'a> Registry<'a> {
     {
         self.arities.entry(name.to_owned()).or_default().insert(N);
         // Volatile: every function here has an effect or reads one, so none is folded at compile time.
+        // Pure: none changes an argument, so one that looks at it in place may be given a constant.
         if let Some((module, name)) = name.split_once("::") {
             let module = self.modules.entry(module).or_default();
-            let function = placed(call.into_rhai_function(false, true));
+            let function = placed(call.into_rhai_function(true, true));
             FuncRegistration::new(name).set_into_module_raw(module, FUNC::param_types(), function);
         } else {
-            FuncRegistration::new(name).with_volatility(true).register_into_engine(self.engine, call);
+            let function = FuncRegistration::new(name).with_volatility(true).with_purity(true);
+            function.register_into_engine(self.engine, call);
         }
         self
     }
@@ -340,7 +342,7 @@ fn placed(function: RhaiFunc) -> RhaiFunc {
             error
         })
     });
-    let (has_context, is_pure, is_volatile) = (true, false, true);
+    let (has_context, is_pure, is_volatile) = (true, true, true);
     if is_method {
         RhaiFunc::Method { func, has_context, is_pure, is_volatile }
     } else {

@@ -20,6 +20,7 @@ use super::declaration::Declaration;
 use super::engine::CALL_LEVELS_MAX;
 use super::error::HostError;
 use super::log::{Level, LogLine};
+use super::lookups::LEVELS;
 use super::modules::ModuleFiles;
 use super::secrets::Secrets;
 use super::vu::{Ending, Limit, Phase, Vu};
@@ -259,6 +260,11 @@ impl Stage {
         Rc::clone(self.on.borrow().as_ref().expect("scripts run with a virtual user on"))
     }
 
+    /// The same for what is done at once: a draw shouldn't cost a count.
+    pub(super) fn with_vu<R>(&self, work: impl FnOnce(&Vu) -> R) -> R {
+        work(self.on.borrow().as_ref().expect("scripts run with a virtual user on"))
+    }
+
     /// Who is on, for a function that acts: not at the top level, and not once the script was told
     /// to end.
     pub(super) fn acting(&self, function: &str) -> Result<Rc<Vu>, Box<EvalAltResult>> {
@@ -372,13 +378,13 @@ impl Stage {
     /// Whether there is more to do where a variable is read; almost never.
     #[inline]
     pub(super) fn is_alert(&self, call_level: usize) -> bool {
-        self.looks_for_nesting.get() || self.seeks_place.get() || call_level > CALL_LEVELS_MAX
+        self.looks_for_nesting.get() || self.seeks_place.get() || call_level > CALL_LEVELS_MAX + LEVELS
     }
 
     /// Whether the script is to end where a variable is read, for a limit that was met: that is the only
     /// place that the interpreter knows while it ends a script.
     pub(super) fn ends_here(&self, call_level: usize) -> bool {
-        if call_level > CALL_LEVELS_MAX && !self.vu().is_ending() {
+        if call_level > CALL_LEVELS_MAX + LEVELS && !self.vu().is_ending() {
             self.vu().end(Ending::Limit(Limit::Stack));
             return true;
         }

@@ -20,11 +20,11 @@ const NAMES_MAX: usize = 10_000;
 pub struct State(Rc<RefCell<BTreeMap<ImmutableString, Dynamic>>>);
 
 impl State {
-    fn get(&mut self, name: ImmutableString) -> Dynamic {
+    pub(super) fn get(&mut self, name: ImmutableString) -> Dynamic {
         self.0.borrow().get(&name).cloned().unwrap_or(Dynamic::UNIT)
     }
 
-    fn set(&mut self, name: ImmutableString, value: Dynamic) -> Result<(), Box<EvalAltResult>> {
+    pub(super) fn set(&mut self, name: ImmutableString, value: Dynamic) -> Result<(), Box<EvalAltResult>> {
         if value.is::<FnPtr>() {
             return Err(HostError::new(format!("`this.{name}` can't hold a closure"))
                 .hint("a closure would dangle when the script is edited; call a function by name instead")

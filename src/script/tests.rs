@@ -11,6 +11,7 @@ mod limits;
 mod lints;
 mod modules;
 mod params;
+mod reads;
 mod registered;
 mod stdlib;
 mod tags;

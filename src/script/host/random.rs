@@ -31,15 +31,15 @@ fn picks(registry: &mut Registry<'_>) {
         ("random::pick(list)", "random::pick", "the same as `pick`", "random::pick([7]) // 7"),
     ] {
         let stage = Rc::clone(&registry.stage);
-        registry.define(signature, about, move |list: FrozenList| -> Outcome<Dynamic> {
+        registry.define(signature, about, move |list: &mut FrozenList| -> Outcome<Dynamic> {
             let index = draw_index(&stage, name, list.len())?;
-            Ok(list.at(index).unwrap_or(Dynamic::UNIT))
+            Ok(list.nth(index).unwrap_or(Dynamic::UNIT))
         });
         registry.example(example);
         let stage = Rc::clone(&registry.stage);
         registry.overload(name, move |mut list: Array| -> Outcome<Dynamic> {
             let index = draw_index(&stage, name, list.len())?;
-            Ok(usize::try_from(index).map_or(Dynamic::UNIT, |index| list.swap_remove(index)))
+            Ok(list.swap_remove(index))
         });
     }
     let stage = Rc::clone(&registry.stage);
@@ -155,17 +155,16 @@ fn texts(registry: &mut Registry<'_>) {
 }
 
 fn draw<R>(stage: &Stage, with: impl FnOnce(&mut rand_pcg::Pcg64Mcg) -> R) -> R {
-    with(&mut stage.vu().rng.borrow_mut())
+    stage.with_vu(|vu| with(&mut vu.rng.borrow_mut()))
 }
 
-fn draw_index(stage: &Stage, name: &str, length: usize) -> Outcome<INT> {
+fn draw_index(stage: &Stage, name: &str, length: usize) -> Outcome<usize> {
     if length == 0 {
         return Err(HostError::new(format!("`{name}` got an empty list"))
             .hint("look at the list first: `if !list.is_empty() { … }`")
             .into());
     }
-    let index = draw(stage, |rng| rng.random_range(0..length));
-    Ok(INT::try_from(index).unwrap_or(0))
+    Ok(draw(stage, |rng| rng.random_range(0..length)))
 }
 
 fn weighted(stage: &Stage, weights: Dynamic) -> Outcome<ImmutableString> {
