@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use rhai::{AST, Dynamic, Engine, EvalAltResult, OptimizationLevel, Scope};
+use rhai::{Dynamic, Engine, EvalAltResult, OptimizationLevel, Scope};
 
 use super::declaration::Declaration;
 use super::diagnose::Context;
