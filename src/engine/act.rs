@@ -17,9 +17,10 @@ use crate::http::Alarm;
 use crate::plan::Flow;
 use crate::script::{Entry, Failure, Turn, Vu};
 
-use super::crew::{Crew, Part, Span};
+use super::crew::Crew;
 use super::event::FailureKind;
 use super::life::{Hold, Life};
+use super::part::{Part, Span};
 
 /// Which user of its scenario.
 #[derive(Debug, Clone, Copy)]
@@ -224,7 +225,7 @@ fn entry<'a>(part: &'a Part, vu: &Vu) -> &'a Entry {
 /// Books an iteration that ended; false when the user ends with it.
 fn settle(crew: &Crew, part: &Part, result: Result<Dynamic, Failure>, span: Span) -> bool {
     let Err(failure) = result else {
-        crew.record(part, span);
+        part.record(&crew.stage, span);
         part.book(|books| books.ok += 1);
         return true;
     };
@@ -232,7 +233,7 @@ fn settle(crew: &Crew, part: &Part, result: Result<Dynamic, Failure>, span: Span
         part.book(|books| books.interrupted += 1);
         return false;
     };
-    crew.record(part, span);
+    part.record(&crew.stage, span);
     part.book(|books| books.failed += 1);
     if kind == FailureKind::Threw {
         part.threw.set(part.threw.get() + 1);

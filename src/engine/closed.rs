@@ -23,9 +23,10 @@ use rand::RngExt;
 use crate::plan::{Bound, Curve, Demand, Interval, Stripe, Think, Users, VUS_MAX};
 
 use super::act::{Act, Lived, User, live, nanoseconds};
-use super::crew::{Crew, Part, Reason};
+use super::crew::Crew;
 use super::driver::{Drive, Task, Woken, wait};
 use super::life::Hold;
+use super::part::{Part, Reason};
 
 /// Numbers of iterations of users beyond the plan's begin here: more than any run gives the others, and as
 /// a script's integer still far from its end.
@@ -152,7 +153,7 @@ impl Drive for Band {
         let missed = share.saturating_sub(part.books.get().started);
         if missed > 0 {
             part.book(|books| books.scheduled += missed);
-            crew.drop_iterations(part, missed, Reason::NotStarted);
+            part.drop_iterations(&crew.stage, missed, Reason::NotStarted);
         }
     }
 }

@@ -10,8 +10,9 @@ use std::rc::Rc;
 use crate::http::Alarm;
 use crate::plan::Demand;
 
-use super::crew::{Crew, Part};
+use super::crew::Crew;
 use super::message::Change;
+use super::part::Part;
 use super::{closed, open};
 
 /// A driver's share of a scenario that has begun.

@@ -42,9 +42,10 @@ use std::task::{Context, Poll, Waker};
 use crate::plan::{Arrivals, Demand, Schedule, WhenBusy};
 
 use super::act::{Act, Lived, User, live, nanoseconds};
-use super::crew::{Crew, Part, Reason};
+use super::crew::Crew;
 use super::driver::{Drive, Task};
 use super::life::Hold;
+use super::part::{Part, Reason};
 use super::timer::store;
 
 /// How long before its scenario a pre-allocated user is hired, where there is so much time: a login behind a
@@ -289,7 +290,7 @@ impl Desk {
     fn hand(self: &Rc<Self>, crew: &Rc<Crew>, arrival: Arrival, now_ns: u64) {
         self.part.book(|books| books.scheduled += 1);
         if now_ns >= self.deadline_ns {
-            crew.drop_iterations(&self.part, 1, Reason::NotStarted);
+            self.part.drop_iterations(&crew.stage, 1, Reason::NotStarted);
         } else if let Some(seat) = self.free_seat() {
             seat.give(arrival);
         } else if self.hired.get() < self.hired_max.get() {
@@ -297,11 +298,11 @@ impl Desk {
             self.hire(crew, Rc::new(seat));
         } else {
             match self.waiting_max {
-                None => crew.drop_iterations(&self.part, 1, Reason::NoFreeVu),
+                None => self.part.drop_iterations(&crew.stage, 1, Reason::NoFreeVu),
                 Some(most) if self.waiting.borrow().len() < most => {
                     self.waiting.borrow_mut().push_back(arrival);
                 }
-                Some(_) => crew.drop_iterations(&self.part, 1, Reason::QueueFull),
+                Some(_) => self.part.drop_iterations(&crew.stage, 1, Reason::QueueFull),
             }
         }
     }
@@ -359,7 +360,7 @@ impl Desk {
         if self.left.get() == 0 {
             let missed = self.waiting.take().len() as u64;
             if missed > 0 {
-                crew.drop_iterations(&self.part, missed, Reason::NotStarted);
+                self.part.drop_iterations(&crew.stage, missed, Reason::NotStarted);
             }
         }
     }
@@ -424,7 +425,7 @@ async fn user(task: Task, desk: Rc<Desk>, number: u64, seat: Rc<Seat>) {
             Lived::Ended(_) if was_starting && !is_over => Reason::OnStartFailed,
             Lived::Ended(_) => Reason::NotStarted,
         };
-        crew.drop_iterations(&desk.part, 1, reason);
+        desk.part.drop_iterations(&crew.stage, 1, reason);
     }
     if lived == Lived::NoStack {
         // The next one would not get one either.
