@@ -36,7 +36,11 @@ pub(super) struct Lookups {
     functions: AST,
     /// The engine has them too, among all modules of the host, where to find one takes 25 ns more.
     modules: ByAlias,
-    kept: RefCell<Vec<CallState>>,
+    #[expect(
+        clippy::vec_box,
+        reason = "by value it would be moved over, and lie on, each waiting user's stack"
+    )]
+    kept: RefCell<Vec<Box<CallState>>>,
 }
 
 impl Lookups {
@@ -61,7 +65,8 @@ impl Lookups {
     ) -> Result<Dynamic, Box<EvalAltResult>> {
         let kept = self.kept.borrow_mut().pop();
         let mut state = kept.unwrap_or_else(|| self.fresh(engine));
-        let mut context = EvalContext::new(engine, &mut state.global, &mut state.answers, scope, None);
+        let CallState { global, answers } = &mut *state;
+        let mut context = EvalContext::new(engine, global, answers, scope, None);
         let result = match argument {
             Some(mut argument) => context.call_fn_raw(name, true, true, &mut [this, &mut argument]),
             None => context.call_fn_raw(name, true, true, &mut [this]),
@@ -80,16 +85,17 @@ impl Lookups {
         }
     }
 
-    fn fresh(&self, engine: &Engine) -> CallState {
+    #[inline(never)]
+    fn fresh(&self, engine: &Engine) -> Box<CallState> {
         let mut global = engine.new_global_runtime_state();
         global.lib.push(self.functions.shared_lib().clone());
         for (alias, module) in &self.modules {
             global.push_import(alias.clone(), Rc::clone(module));
         }
-        CallState { global, answers: Caches::new() }
+        Box::new(CallState { global, answers: Caches::new() })
     }
 
-    fn keep(&self, mut state: CallState) {
+    fn keep(&self, mut state: Box<CallState>) {
         let mut kept = self.kept.borrow_mut();
         if kept.len() < KEPT_MAX && state.answers.fn_resolution_cache_mut().dict.len() <= ANSWERS_MAX {
             kept.push(state);
