@@ -16,7 +16,7 @@ pub(super) const RULE: Rule = Rule {
     about: "a worker had no CPU left: the rate is the generator's limit, and the latencies hold its own delay",
     threshold: || {
         format!(
-            "a warning from {} of a core on, in any second; inconclusive when in {SECONDS_MIN} seconds and {} of them the loop's lag, met twice by a request, was {} of its response time or more",
+            "a warning from {} of a core on, in any second; inconclusive when in {SECONDS_MIN} seconds and {} of them the loop's lag, met twice by a request, was {} of its response time or more, and one probe in ten was as late",
             format_percent(CPU_FULL),
             format_percent(SHARE_SECONDS),
             format_percent(SHARE_MAX)

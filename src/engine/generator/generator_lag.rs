@@ -23,7 +23,7 @@ pub(super) const RULE: Rule = Rule {
     about: "the generator's loop ran late: what was ready waited, and the wait was measured as latency",
     threshold: || {
         format!(
-            "a warning from a p(99) of {} on; inconclusive when in {SECONDS_MIN} seconds and {} of them the mean lag was {} or more and, met twice by a request, {} of its response time",
+            "a warning from a p(99) of {} on; inconclusive when in {SECONDS_MIN} seconds and {} of them the mean lag was {} or more and, met twice by a request, {} of its response time, and one probe in ten was as late",
             format_latency_us(LAG_HIGH_US as f64),
             format_percent(SHARE_SECONDS),
             format_latency_us(LAG_FLOOR_US),

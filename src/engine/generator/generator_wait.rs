@@ -15,7 +15,7 @@ pub(super) const RULE: Rule = Rule {
     about: "others had the generator's cores: it was ready to run and waited",
     threshold: || {
         format!(
-            "a warning from {} of the time on; inconclusive when in {SECONDS_MIN} seconds and {} of them the loop's lag, met twice by a request, was {} of its response time or more",
+            "a warning from {} of the time on; inconclusive when in {SECONDS_MIN} seconds and {} of them the loop's lag, met twice by a request, was {} of its response time or more, and one probe in ten was as late",
             format_percent(WAIT_HIGH),
             format_percent(SHARE_SECONDS),
             format_percent(SHARE_MAX)
