@@ -39,7 +39,7 @@ pub fn tally(scripts: &[(String, Ending)], style: Style) -> String {
     let head = if of(Ending::Failed).next().is_some() {
         style.bad("✗ failed:")
     } else if of(Ending::Stopped).next().is_none() {
-        style.note("? inconclusive:")
+        style.bad("✗ inconclusive:")
     } else {
         style.note("✗ stopped by the user:")
     };
@@ -66,7 +66,7 @@ mod tests {
         );
         assert_eq!(
             told(&[Passed, Inconclusive, Passed]),
-            "? inconclusive: 2 of 3 scripts passed; inconclusive: b.rhai"
+            "✗ inconclusive: 2 of 3 scripts passed; inconclusive: b.rhai"
         );
         assert_eq!(
             told(&[Inconclusive, Failed, Passed]),
