@@ -10,7 +10,7 @@ TEST_SERVERS := iproute2
 
 FUZZ_RUNS ?= 500000
 
-.PHONY: help quick test install-test-servers fmt clippy docs audit main-job fuzz bench bench-http bench-load bench-memory bench-script bench-honesty clean
+.PHONY: help quick test install-test-servers fmt clippy docs audit main-job fuzz bench bench-http bench-load bench-memory bench-script bench-honesty prove-load clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -72,6 +72,9 @@ bench-script: ## what checking, shared data, modules and draws cost
 
 bench-honesty: ## does the generator accuse itself beside a busy loop, and only then: BENCH_ROUNDS (20) each, BENCH_SECONDS (5)
 	cargo bench --locked --bench honesty
+
+prove-load: ## a stall of the service against arithmetic, in its full minute: three runs of 60 s, within 2 %
+	PROOF=full cargo test --locked --test it -- stall:: --nocapture --test-threads 1
 
 ##@ Housekeeping
 

@@ -98,13 +98,13 @@ fn text(calibration: &Calibration, elapsed: Duration, stored: &Path) -> String {
     let took = calibration.server_cpu_thousandths.map_or_else(String::new, |thousandths| {
         format!(" and took {}.{:02} of a core of it", thousandths / 1_000, thousandths % 1_000 / 10)
     });
-    let more = calibration.cpu_bound_per_s().map_or_else(String::new, |per_s| {
-        format!(": by CPU alone up to some {}/s", format_count(rounded(per_s)))
+    // Where the workers had all the CPU that they could use, a service elsewhere would change nothing.
+    let more = calibration.cpu_bound_per_s().filter(|per_s| *per_s > calibration.top.median_per_s);
+    let more = more.map_or_else(String::new, |per_s| {
+        let bound = format_count(rounded(per_s));
+        format!("; against a service elsewhere the workers can do more: by CPU alone up to some {bound}/s")
     });
-    let _ = writeln!(
-        text,
-        "\nthe null server shares this machine{took}; against a service elsewhere the workers can do more{more}"
-    );
+    let _ = writeln!(text, "\nthe null server shares this machine{took}{more}");
     if calibration.is_disturbed() {
         let _ = writeln!(
             text,

@@ -166,6 +166,9 @@ fn line(seconds: &[Option<Second>]) -> String {
         format_count(all.books.ok + all.books.failed),
         format_count(all.books.interrupted),
     );
+    if all.books.dropped > 0 {
+        let _ = write!(line, ", {} dropped", format_count(all.books.dropped));
+    }
     if all.requests > 0.0 {
         let _ = write!(line, ", {}", format_rate(all.requests));
     }

@@ -88,7 +88,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
     if arguments.paused {
         // What is about to begin can be paused.
         let are_paused = controls.iter().all(|control| control.pause().is_ok());
-        if are_paused && !quiet {
+        if are_paused {
             let id = std::process::id();
             terminal.say(format_args!("note: the load begins paused: `kill -USR1 {id}` lets it go on\n"));
         }
@@ -226,7 +226,7 @@ impl Plays<'_> {
 
     fn print_notes(&self, name: &str, notes: &[String]) {
         let of = if self.is_several { format!("{name}: ") } else { String::new() };
-        for note in notes.iter().filter(|_| !self.quiet) {
+        for note in notes {
             self.terminal.say(format_args!("note: {of}{note}\n"));
         }
     }

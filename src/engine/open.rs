@@ -69,7 +69,11 @@ struct Arrival {
 /// Starts the dispatcher of a scenario's share.
 pub(super) fn start(crew: &Rc<Crew>, part: &Rc<Part>, arrivals: &Arrivals) -> Rc<dyn Drive> {
     let desk = Rc::new(Desk::new(crew, part, arrivals));
-    let agenda = Agenda::new(crew, part, arrivals);
+    let mut agenda = Agenda::new(crew, part, arrivals);
+    if crew.is_stopping() {
+        // It begins with the stop, so that it can end: nothing of it was ever due.
+        agenda.share = 0;
+    }
     tokio::task::spawn_local(dispatch(Task::new(crew, part), Rc::clone(&desk), agenda));
     desk
 }
@@ -244,7 +248,8 @@ async fn dispatch(task: Task, desk: Rc<Desk>, mut agenda: Agenda) {
     .await;
     // A stop cuts the schedule too; what was due until then is dropped, and said to be.
     let now_ns = crew.schedule_ns(crew.stage.clock().now_ns());
-    while let Some(arrival) = next.filter(|arrival| arrival.due_ns <= now_ns) {
+    // What is due at this very instant is of a schedule that stands.
+    while let Some(arrival) = next.filter(|arrival| arrival.due_ns < now_ns) {
         desk.hand(crew, arrival, u64::MAX);
         next = agenda.next(crew, &desk.part);
     }

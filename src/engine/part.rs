@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::metrics::{Kind, Recorder, SeriesId, TagSet};
-use crate::plan::{Ids, Plan, Scenario, Slots};
+use crate::plan::{Demand, Ids, Plan, Scenario, Slots};
 use crate::script::{Agenda, Cast, Course, Entry, Stage};
 
 use super::crew::Means;
@@ -76,6 +76,15 @@ pub(super) enum Reason {
 impl Reason {
     const ALL: [Reason; 4] = [Reason::NoFreeVu, Reason::QueueFull, Reason::NotStarted, Reason::OnStartFailed];
 
+    /// Those for which iterations of a demand can be dropped.
+    fn of(demand: &Demand) -> &'static [Reason] {
+        match demand {
+            Demand::Arrivals(_) => &Self::ALL,
+            Demand::Users(users) if users.bound.is_some() => &[Reason::NotStarted],
+            Demand::Users(_) => &[],
+        }
+    }
+
     fn tag(self) -> &'static str {
         match self {
             Reason::NoFreeVu => "no_free_vu",
@@ -110,7 +119,7 @@ impl Part {
         let tags = TagSet::from_pairs(tags.map(|(key, value)| (key.as_str(), value.as_str())));
         let (symbols, series) = means.stage.recorder().with(|recorder| {
             let symbols = [recorder.intern(&scenario.name), recorder.intern_tags(&tags)];
-            (symbols, iteration_series(recorder, &tags.with("scenario", &scenario.name)))
+            (symbols, iteration_series(recorder, &tags.with("scenario", &scenario.name), &scenario.demand))
         });
         let base_url = scenario.base_url.as_deref().or(plan.base_url.as_deref());
         let timetable = Timetable::new(scenario, pace);
@@ -171,18 +180,23 @@ impl Part {
     }
 }
 
-fn iteration_series(recorder: &mut Recorder, tags: &TagSet) -> IterationSeries {
+fn iteration_series(recorder: &mut Recorder, tags: &TagSet, demand: &Demand) -> IterationSeries {
     let mut tagged = |name: &str, tags: &TagSet| {
         let (metric, _): (_, Kind) = recorder.metric(name).expect("a built-in metric");
         recorder.series(metric, tags)
     };
     let dropped = Reason::ALL.map(|reason| tagged("dropped_iterations", &tags.with("reason", reason.tag())));
     let mut series = |name: &str| tagged(name, tags);
-    IterationSeries {
+    let series = IterationSeries {
         dropped,
         iterations: series("iterations"),
         duration: series("iteration_duration"),
         response_time: series("iteration_response_time"),
         lateness: series("iteration_lateness"),
+    };
+    // A target on one reason has its samples even when nothing was dropped for it.
+    for reason in Reason::of(demand) {
+        recorder.add(series.dropped[*reason as usize], 0.0);
     }
+    series
 }

@@ -130,6 +130,11 @@ impl Curve {
             .unwrap_or(0)
     }
 
+    /// The highest point that it reaches, if only at its very end; as its author wrote it.
+    pub fn highest(&self) -> u64 {
+        self.points.iter().map(|point| point.users).max().unwrap_or(0)
+    }
+
     /// Whether the number of users never changes.
     pub fn is_constant(&self) -> bool {
         self.points.windows(2).all(|pair| pair[0].users == pair[1].users)

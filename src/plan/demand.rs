@@ -139,7 +139,7 @@ impl Users {
                 format!("{vus}, steered up to {}, for {duration}", format_count(max))
             }
             None if self.curve.is_constant() => format!("{vus} for {duration}"),
-            None => format!("up to {vus} for {duration}"),
+            None => format!("up to {} for {duration}", count(self.curve.highest(), "VU")),
         }
     }
 }

@@ -31,6 +31,9 @@ const DOTS_MIN: usize = 3;
 /// A text longer than this doesn't set its column's width.
 const CELL_COLUMNS_MAX: usize = 48;
 
+/// Loads in words are longer than names: a cap, a queue, a start after another scenario.
+const DEMAND_COLUMNS_MAX: usize = 80;
+
 /// An endpoint's name gets at least this much, however narrow the terminal.
 const ENDPOINT_COLUMNS_MIN: usize = 16;
 
@@ -446,7 +449,7 @@ fn outcome(books: Books) -> Vec<String> {
 
 fn scenario_lines(scenarios: &[ScenarioLine]) -> Vec<String> {
     let name = widest(scenarios.iter().map(|line| &*line.name), CELL_COLUMNS_MAX);
-    let demand = widest(scenarios.iter().map(|line| &*line.demand), CELL_COLUMNS_MAX);
+    let demand = widest(scenarios.iter().map(|line| &*line.demand), DEMAND_COLUMNS_MAX);
     let line = |line: &ScenarioLine| {
         let threw = match line.threw {
             0 => String::new(),

@@ -129,7 +129,8 @@ impl fmt::Display for Finding {
             Self::RequestsCut(count) => {
                 let verb = if *count == 1 { "was" } else { "were" };
                 let requests = counted(*count, "request");
-                write!(f, "{requests} {verb} under way at the stop: the service saw them, no metric did")
+                let them = if *count == 1 { "it" } else { "them" };
+                write!(f, "{requests} {verb} under way at the stop: the service saw {them}, no metric did")
             }
             Self::LogLost(count) => {
                 write!(f, "{} of the log lost: they came too fast", counted(*count, "line"))

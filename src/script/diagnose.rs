@@ -182,6 +182,8 @@ impl Context {
         let diagnostic = self.at(Diagnostic::new(code, message), place, error.word.as_deref());
         match &error.hint {
             Some(hint) => diagnostic.hint(hint.clone()),
+            // An option may have a function's name; its error is of the plan.
+            None if matches!(error.fault, Fault::Plan) => diagnostic,
             None => match takes_what(&error.message).filter(|name| self.lists(name)) {
                 Some(name) => self.forms(diagnostic, name, None),
                 None => diagnostic,

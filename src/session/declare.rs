@@ -8,8 +8,9 @@ use std::sync::Arc;
 use super::config::near;
 use crate::diagnostic::{Code, Diagnostic, Source, suggest};
 use crate::fiber::Current;
-use crate::plan::{Overrides, Param, Plan};
+use crate::plan::{Overrides, Param, Plan, Scenario};
 use crate::script::{Checked, LogLine, Outside, Program, Stage, StillClock};
+use crate::units::format_rate;
 
 /// The largest script that is read: a thousand times what one should be.
 const SCRIPT_BYTES_MAX: u64 = 16 << 20;
@@ -23,6 +24,18 @@ pub struct Declared {
     pub plan: Plan,
     /// What a user should know about the flags.
     pub notes: Vec<String>,
+}
+
+/// Arrivals that a cap on requests won't let through: they wait, and nobody sees it in a request's time.
+fn held_back(scenario: &Scenario, run_cap: Option<f64>) -> Option<String> {
+    let rate = scenario.demand.peak_rate()?;
+    let cap = [scenario.rps, run_cap].into_iter().flatten().reduce(f64::min).filter(|cap| rate > *cap)?;
+    Some(format!(
+        "scenario `{}` starts up to {} iterations, and `rps` lets {} requests through: they will queue before it",
+        scenario.name,
+        format_rate(rate),
+        format_rate(cap)
+    ))
 }
 
 /// Reads a script; `-` is standard input.
@@ -144,6 +157,7 @@ fn complete(
             .hint("declare `scenario(\"name\", #{ executor: …, flow: … })`, or write `fn flow() { … }`"),
         ));
     }
+    notes.extend(plan.scenarios.iter().filter_map(|scenario| held_back(scenario, plan.options.rps)));
     Ok(Declared { declared, plan, notes })
 }
 

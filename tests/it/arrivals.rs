@@ -198,3 +198,52 @@ fn full_the_example_runs() {
     assert!(matches!(finished.code, Some(0 | 99)), "{}", finished.printed());
     finished.expect_said("600 ok").expect_said("500 ok").expect_said("3 ok");
 }
+
+#[test]
+fn a_target_on_a_reason_holds_when_nothing_was_dropped_for_it() {
+    let server = Server::plain();
+    let script = format!(
+        "base_url(\"{}\");
+        scenario(\"s\", #{{ executor: \"constant-arrival-rate\", rate: 50, duration: \"1s\", flow: || http::get(\"/\") }});
+        target(\"dropped_iterations{{reason:no_free_vu}}\", \"count == 0\");
+        target(\"dropped_iterations{{scenario:s}}\", \"count == 0\");",
+        server.url()
+    );
+    let finished = runner(["run", "-q", "test.rhai"]).file("test.rhai", &script).run();
+    finished.expect_code(0).expect_counted(server.count()).expect_said("2 of 2 targets hold");
+}
+
+#[test]
+fn each_scenario_is_told_its_own_reasons() {
+    let script = "scenario(\"a\", #{ executor: \"constant-arrival-rate\", rate: 10, duration: \"1s\", max_vus: 1, flow: || sleep(0.5) });
+        scenario(\"b\", #{ executor: \"shared-iterations\", iterations: 100, max_duration: \"1s\", graceful_stop: \"0s\", flow: || sleep(0.5) });";
+    let finished = runner(["run", "-q", "test.rhai"]).file("test.rhai", script).run().expect_code(111);
+    let first = finished.stdout.lines().next().unwrap_or_default();
+    assert!(first.contains("no_free_vu") && !first.contains("not_started"), "{}", finished.printed());
+    let rest = finished.stdout.lines().find(|line| line.contains("could not start")).unwrap_or_default();
+    assert!(rest.contains("not_started") && !rest.contains("no_free_vu"), "{}", finished.printed());
+}
+
+#[test]
+fn arrivals_whose_turn_never_came_are_not_missed() {
+    let script = "scenario(\"a\", #{ executor: \"constant-vus\", duration: \"5m\", flow: || { sleep(0.2); abort(\"enough\") } });
+        scenario(\"b\", #{ executor: \"constant-arrival-rate\", rate: 10, duration: \"2s\", start_after: \"a\", flow: || sleep(0.5) });";
+    let finished = runner(["run", "-q", "test.rhai"]).file("test.rhai", script).run().expect_code(108);
+    assert!(!finished.stdout.contains("load-not-delivered"), "{}", finished.printed());
+    assert_eq!(dropped(&finished), 0);
+}
+
+#[test]
+fn a_cap_below_the_rate_is_told_before_and_after() {
+    let server = Server::plain();
+    let script = format!(
+        "base_url(\"{}\");
+        scenario(\"s\", #{{ executor: \"constant-arrival-rate\", rate: 50, duration: \"1s\", rps: 5, graceful_stop: \"0s\",
+            flow: || http::get(\"/\") }});",
+        server.url()
+    );
+    let finished = runner(["run", "-q", "test.rhai"]).file("test.rhai", &script).run().expect_code(111);
+    let finished =
+        finished.expect_said("starts up to 50.0/s iterations, and `rps` lets 5.00/s requests through");
+    assert!(finished.stdout.contains("load-not-delivered"), "{}", finished.printed());
+}

@@ -3,6 +3,7 @@
 //! Of closed users these are what a bound (`iterations`) asked for and the time did not allow; of a rate,
 //! less than one in a hundred.
 
+use super::super::event::Books;
 use super::evidence::Evidence;
 use super::not_delivered::reasons;
 use super::{DELIVERED_MIN, Rule, Weight};
@@ -18,13 +19,15 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn look(evidence: &Evidence) -> Option<(Weight, String)> {
-    let few = evidence
-        .arrivals
-        .iter()
-        .filter(|(_, books)| books.started as f64 >= DELIVERED_MIN * books.scheduled as f64);
+    let is_short = |books: &Books| (books.started as f64) < DELIVERED_MIN * books.scheduled as f64;
+    let few = evidence.arrivals.iter().filter(|(_, books)| !is_short(books));
     let count = evidence.dropped + few.map(|(_, books)| books.dropped).sum::<u64>();
+    // The others' are told by `load-not-delivered`.
+    let is_meant =
+        |name: &str| !evidence.arrivals.iter().any(|(other, books)| other == name && is_short(books));
     let noun = if count == 1 { "iteration" } else { "iterations" };
     (count > 0).then(|| {
-        (Weight::Warning, format!("{} {noun} could not start{}", format_count(count), reasons(evidence)))
+        let reasons = reasons(evidence, is_meant);
+        (Weight::Warning, format!("{} {noun} could not start{reasons}", format_count(count)))
     })
 }

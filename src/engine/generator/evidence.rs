@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::http::{DESCRIPTORS, Endpoint, MEMORY, PORTS, RESOLVER};
-use crate::metrics::{Selector, Snapshot, Trend, Value};
+use crate::metrics::{Selector, Snapshot, TagSet, Trend, Value};
 use crate::plan::{Demand, Plan, Verdict};
 
 use super::super::event::{Books, Outcome};
@@ -35,8 +35,8 @@ pub(super) struct Evidence {
     pub(super) arrivals: Vec<(String, Books)>,
     /// Iterations of the others that nobody began.
     pub(super) dropped: u64,
-    /// Dropped iterations of all scenarios by their reason, most first.
-    pub(super) reasons: Vec<(String, u64)>,
+    /// Dropped iterations by scenario and reason, most first.
+    pub(super) reasons: Vec<((String, String), u64)>,
     pub(super) requests: u64,
     pub(super) faults: Faults,
     /// Samples out of range, by metric.
@@ -65,7 +65,12 @@ impl Evidence {
             if matches!(scenario.demand, Demand::Users(_)) {
                 dropped += became.books.dropped;
             } else {
-                arrivals.push((scenario.name.clone(), became.books));
+                let mut books = became.books;
+                if scenario.rps.or(plan.options.rps).is_some() {
+                    // They waited for a slot of the cap until they were cut: that is no load.
+                    books.started -= books.interrupted;
+                }
+                arrivals.push((scenario.name.clone(), books));
             }
         }
         let waits = outcome.vitals.workers.iter().filter_map(|worker| {
@@ -84,7 +89,7 @@ impl Evidence {
             iteration: trend(total, "iteration_response_time"),
             arrivals,
             dropped,
-            reasons: counts(total, "dropped_iterations", "reason"),
+            reasons: dropped_by_reason(total),
             requests: counts(total, "http_reqs", "").iter().map(|(_, count)| count).sum(),
             faults: Faults::of(total),
             clamped: counts(total, "clamped_values", "metric"),
@@ -134,17 +139,30 @@ fn trend(total: &Snapshot, metric: &str) -> Trend {
     }
 }
 
+/// Dropped iterations by their scenario and reason, most first.
+fn dropped_by_reason(total: &Snapshot) -> Vec<((String, String), u64)> {
+    counts_by(total, "dropped_iterations", |tags| {
+        let of = |tag| tags.get(tag).unwrap_or_default().to_owned();
+        (of("scenario"), of("reason"))
+    })
+}
+
 /// A counter by the value of one tag, largest first; series without the tag are counted under no name.
 fn counts(total: &Snapshot, metric: &str, tag: &str) -> Vec<(String, u64)> {
-    let mut counts: Vec<(String, u64)> = Vec::new();
+    counts_by(total, metric, |tags| tags.get(tag).unwrap_or_default().to_owned())
+}
+
+/// A counter by what its series' tags say, largest first.
+fn counts_by<K: PartialEq>(total: &Snapshot, metric: &str, key: impl Fn(&TagSet) -> K) -> Vec<(K, u64)> {
+    let mut counts: Vec<(K, u64)> = Vec::new();
     for series in total.of(metric) {
         let Value::Counter(sum) = series.value else { continue };
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count; saturates")]
         let sum = sum as u64;
-        let name = series.tags.get(tag).unwrap_or_default();
-        match counts.iter_mut().find(|(known, _)| known == name) {
+        let key = key(&series.tags);
+        match counts.iter_mut().find(|(known, _)| *known == key) {
             Some((_, known)) => *known += sum,
-            None => counts.push((name.to_owned(), sum)),
+            None => counts.push((key, sum)),
         }
     }
     counts.retain(|(_, count)| *count > 0);

@@ -33,21 +33,32 @@ fn look(evidence: &Evidence) -> Option<(Weight, String)> {
     let texts: Vec<String> = short
         .map(|(name, books)| {
             format!(
-                "scenario `{name}` started {} of {} iterations",
+                "scenario `{name}` started {} of {} iterations{}",
                 format_count(books.started),
-                format_count(books.scheduled)
+                format_count(books.scheduled),
+                reasons(evidence, |scenario| scenario == name)
             )
         })
         .collect();
-    (!texts.is_empty()).then(|| (Weight::Inconclusive, format!("{}{}", texts.join(", "), reasons(evidence))))
+    (!texts.is_empty()).then(|| (Weight::Inconclusive, texts.join(", ")))
 }
 
-/// ` (no_free_vu × 1,204)`; nothing where no reason was given.
-pub(super) fn reasons(evidence: &Evidence) -> String {
-    let named = evidence.reasons.iter().filter(|(reason, _)| !reason.is_empty());
+/// ` (no_free_vu × 1,204)` of those scenarios; nothing where no reason was given.
+pub(super) fn reasons(evidence: &Evidence, is_meant: impl Fn(&str) -> bool) -> String {
+    let mut named: Vec<(&str, u64)> = Vec::new();
+    for ((scenario, reason), count) in &evidence.reasons {
+        if reason.is_empty() || !is_meant(scenario) {
+            continue;
+        }
+        match named.iter_mut().find(|(known, _)| known == reason) {
+            Some((_, known)) => *known += count,
+            None => named.push((reason, *count)),
+        }
+    }
     let named: Vec<String> = named
+        .into_iter()
         .take(REASONS_MAX)
-        .map(|(reason, count)| format!("{reason} × {}", format_count(*count)))
+        .map(|(reason, count)| format!("{reason} × {}", format_count(count)))
         .collect();
     if named.is_empty() { String::new() } else { format!(" ({})", named.join(", ")) }
 }

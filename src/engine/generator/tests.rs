@@ -130,7 +130,10 @@ fn of_a_rate_99_in_100_must_have_started() {
     let books = |started| Books { scheduled: 1_000, started, dropped: 1_000 - started, ..Books::default() };
     let with = |started| Evidence {
         arrivals: vec![("api".into(), books(started))],
-        reasons: vec![("no_free_vu".into(), 1_000 - started)],
+        reasons: vec![
+            (("api".into(), "no_free_vu".into()), 1_000 - started),
+            (("other".into(), "not_started".into()), 7),
+        ],
         ..quiet()
     };
     assert_eq!(said(&with(1_000)), []);
