@@ -161,6 +161,28 @@ const SHAPES: &[Shape] = &[
         scenario: "executor: \"ramping-arrival-rate\", jitter: \"poisson\", stages: phases::steps(400, 800, 2, \"1s\")",
         seconds: &[400, 800],
     },
+    // Users that loop, at a pace of which no start lies within 20 ms of a second's edge.
+    Shape {
+        scenario: "executor: \"constant-vus\", vus: 20, duration: \"2970ms\", think: pacing(\"70ms\")",
+        seconds: &[300, 280, 280],
+    },
+    Shape {
+        scenario: "executor: \"externally-controlled\", vus: 20, max_vus: 30, duration: \"2970ms\", think: pacing(\"70ms\")",
+        seconds: &[300, 280, 280],
+    },
+    // User g of 20 begins after 120 ms times g; seconds are counted from the first.
+    Shape {
+        scenario: "executor: \"ramping-vus\", start_vus: 0, stages: [\"2400ms:20\", \"630ms:20\"], think: pacing(\"119ms\")",
+        seconds: &[45, 108, 157],
+    },
+    Shape {
+        scenario: "executor: \"per-vu-iterations\", vus: 20, iterations: 40, think: pacing(\"70ms\")",
+        seconds: &[300, 280, 220],
+    },
+    Shape {
+        scenario: "executor: \"shared-iterations\", vus: 20, iterations: 800, think: pacing(\"70ms\")",
+        seconds: &[300, 280, 220],
+    },
 ];
 
 #[test]

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::fixture::{Finished, closed_port, pause, root, runner, scripts, wait_until};
+use crate::fixture::{Finished, closed_port, conclusive, pause, root, runner, scripts, wait_until};
 use crate::server::{Reply, Request, Server};
 
 /// A server or a first request is there in far less, also on a busy machine.
@@ -40,7 +40,8 @@ fn place_of(summary: &str, metric: &str) -> Option<usize> {
 #[test]
 fn full_main_job_passes_on_the_embedded_demo() {
     let script = root().join("scripts/targets.rhai");
-    let finished = runner([script.as_os_str()]).timeout(Duration::from_mins(3)).run().expect_code(0);
+    let play = || runner([script.as_os_str()]).timeout(Duration::from_mins(3)).run();
+    let finished = conclusive(play).expect_code(0);
     let summary = &finished.stdout;
     assert!(!summary.contains('✗'), "a passed run shows a failure\n{}", finished.printed());
     assert!(summary.contains('✓'), "no target is shown as passed\n{}", finished.printed());

@@ -9,7 +9,7 @@
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use crate::fixture::{Finished, pause, runner};
+use crate::fixture::{Finished, conclusive, pause, runner};
 use crate::server::{Reply, Server};
 
 const PER_SECOND: f64 = 200.0;
@@ -54,8 +54,12 @@ impl Form {
         assert!(off <= self.tolerance, "{what}: {got} s is not {due:.3} s");
     }
 
-    /// Plays the load with those options beside the rate.
-    fn play(&self, options: &str) -> (Finished, usize) {
+    /// Plays the load with those options beside the rate, and holds its requests against the server's count.
+    fn conclude(&self, options: &str) -> Finished {
+        conclusive(|| self.play(options))
+    }
+
+    fn play(&self, options: &str) -> Finished {
         let begin = OnceLock::new();
         let (from, length) = (self.seconds / 2.0, self.stall());
         let server = Server::start(move |_| {
@@ -76,7 +80,7 @@ impl Form {
         );
         let runner = runner(["run", "-q", "--no-preflight", "steady.rhai"]).file("steady.rhai", &script);
         let finished = runner.timeout(Duration::from_secs_f64(self.seconds + 60.0)).run();
-        (finished, server.count())
+        finished.expect_counted(server.count())
     }
 }
 
@@ -107,8 +111,7 @@ fn iterations(form: &Form) -> f64 {
 #[test]
 fn full_users_by_need_see_the_stall_in_service_and_response_time() {
     let form = Form::asked();
-    let (finished, count) = form.play("");
-    let finished = finished.expect_code(0).expect_counted(count);
+    let finished = form.conclude("").expect_code(0);
     assert!((finished.figure("iterations") - iterations(&form)).abs() <= 1.0, "{}", finished.printed());
     for side in ["service", "response"] {
         form.near(&format!("{side} p(99) by need"), time(&finished, side, "p(99)"), form.tail(0.01));
@@ -122,8 +125,8 @@ fn full_users_by_need_see_the_stall_in_service_and_response_time() {
 fn full_five_users_and_a_queue_see_it_in_the_response_time_alone() {
     let form = Form::asked();
     let bound = 2.0 * PER_SECOND * form.stall();
-    let (finished, count) = form.play(&format!("max_vus: 5, when_busy: \"queue\", queue_max: {bound}"));
-    let finished = finished.expect_code(0).expect_counted(count);
+    let options = format!("max_vus: 5, when_busy: \"queue\", queue_max: {bound}");
+    let finished = form.conclude(&options).expect_code(0);
     assert!((finished.figure("iterations") - iterations(&form)).abs() <= 1.0, "{}", finished.printed());
     // Five users of 2 ms each; what the client and the server add shows within the tolerance.
     let drain = 5.0 / SERVICE.as_secs_f64();
@@ -139,8 +142,7 @@ fn full_five_users_and_a_queue_see_it_in_the_response_time_alone() {
 #[test]
 fn full_five_users_that_drop_make_the_run_inconclusive() {
     let form = Form::asked();
-    let (finished, count) = form.play("max_vus: 5");
-    let finished = finished.expect_code(111).expect_counted(count);
+    let finished = form.play("max_vus: 5").expect_code(111);
     let due = PER_SECOND * form.stall() - 5.0;
     let dropped = finished.figure("dropped_iterations");
     println!("dropped {dropped}, arithmetic says {due}");

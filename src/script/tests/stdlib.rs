@@ -114,7 +114,10 @@ fn phases_refuse_what_makes_no_sense_at_the_authors_line() {
         ),
         ("replay([#{ time: 3, rate: 1 }, #{ time: 3, rate: 2 }])", "`time` in row 2 is 3, and not after"),
         ("replay([#{ time: 3, rate: -1 }, #{ time: 4, rate: 2 }])", "`rate` in row 1 is -1"),
-        ("replay([#{ time: \"1x\", rate: 1 }, #{ time: 4, rate: 2 }])", "unit"),
+        (
+            "replay([#{ time: \"1x\", rate: 1 }, #{ time: 4, rate: 2 }])",
+            "must be seconds since the start, or a duration such as \"1m30s\", not \"1x\"",
+        ),
     ] {
         let error = refusal(&format!("import \"std/phases\" as phases;\nconst S = phases::{call};"));
         assert!(error.message.contains(why), "{call}: {}", shown(&error));
