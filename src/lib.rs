@@ -7,6 +7,10 @@
 //! Start reading at [`session`] (one script from end to end), then [`engine`] (who plays the plan)
 //! and [`script`] (what an author can say).
 
+// Files of `fuzz/` are compiled into the tests too, and call the library by its name.
+#[cfg(test)]
+extern crate self as runner;
+
 pub mod units;
 pub mod diagnostic;
 pub mod fiber;

@@ -1,6 +1,8 @@
 //! Calls of registered functions with odd arguments, within a flow that is played.
 #![no_main]
 
+#[path = "../dream.rs"]
+mod dream;
 #[path = "../generate.rs"]
 #[allow(dead_code, reason = "targets differ in what they generate")]
 mod generate;
@@ -14,5 +16,5 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let functions = FUNCTIONS.get_or_init(|| {
         runner::script::functions().iter().map(|function| (function.name(), function.arity())).collect()
     });
-    play::play(&generate::flow(data, functions));
+    let _ = play::play(&generate::flow(data, functions));
 });

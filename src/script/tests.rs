@@ -3,6 +3,8 @@
 mod callbacks;
 mod data;
 mod declaring;
+#[path = "../../fuzz/dream.rs"]
+mod dream;
 mod errors;
 mod functions;
 mod generated;
@@ -16,7 +18,7 @@ mod registered;
 mod stdlib;
 mod tags;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future as _;
 use std::pin::Pin;
@@ -29,44 +31,9 @@ use rhai::{Dynamic, Scope};
 use super::{Cast, Failure, Level, LogLine, Outside, Phase, Program, Stage, Turn, Vu};
 use crate::diagnostic::{Diagnostic, Source, render};
 use crate::fiber::{Arena, Current, Fiber};
-use crate::http::{Alarm, Clock};
 use crate::metrics::{Recorder, Selector, Snapshot, Symbol, TagSet, Value};
 use crate::plan::Plan;
-
-/// Time that passes only where somebody sleeps.
-#[derive(Debug, Default)]
-struct DreamClock(Rc<Cell<u64>>);
-
-impl Clock for DreamClock {
-    fn now_ns(&self) -> u64 {
-        self.0.get()
-    }
-
-    fn alarm(&self) -> Rc<dyn Alarm> {
-        Rc::new(DreamAlarm { now: Rc::clone(&self.0), due: Cell::new(None) })
-    }
-}
-
-struct DreamAlarm {
-    now: Rc<Cell<u64>>,
-    due: Cell<Option<u64>>,
-}
-
-impl Alarm for DreamAlarm {
-    fn set(&self, at_ns: u64) {
-        self.due.set(Some(at_ns));
-    }
-
-    fn clear(&self) {
-        self.due.set(None);
-    }
-
-    fn poll_due(&self, _context: &mut Context<'_>) -> Poll<()> {
-        let Some(due) = self.due.get() else { return Poll::Pending };
-        self.now.set(self.now.get().max(due));
-        Poll::Ready(())
-    }
-}
+use dream::DreamClock;
 
 fn source(text: &str) -> Arc<Source> {
     Arc::new(Source { name: "test.rhai".to_owned(), text: text.to_owned() })

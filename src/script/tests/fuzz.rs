@@ -2,12 +2,13 @@
 
 use rand::{RngExt as _, SeedableRng as _};
 
-use super::tags::cast;
-use super::{Failure, Play, load, shown};
+use super::{dream, load, shown};
 use crate::script::functions;
 
 #[path = "../../../fuzz/generate.rs"]
 mod generate;
+#[path = "../../../fuzz/play.rs"]
+mod play;
 
 /// Some three seconds in a debug build.
 const SCRIPTS: u64 = 2_000;
@@ -33,9 +34,6 @@ fn no_call_of_a_registered_function_panics_or_hangs() {
 /// Fewer: a flow plays all of its statements, some of which take their time.
 const FLOWS: u64 = 300;
 
-/// Polls before a flow is told to stop.
-const POLLS_MAX: u64 = 200;
-
 #[test]
 fn no_call_within_a_flow_panics_or_hangs() {
     let functions: Vec<(&str, usize)> =
@@ -46,17 +44,9 @@ fn no_call_within_a_flow_panics_or_hangs() {
         let mut data = vec![0; rng.random_range(4..120)];
         rng.fill(&mut data[..]);
         let script = generate::flow(&data, &functions);
-        if load(&script).is_err() {
-            continue;
-        }
-        played += 1;
-        let play = Play::new(&script);
-        match play.call_until(&play.vu_in(1, cast(None)), "flow", POLLS_MAX) {
-            Ok(_) => sound += 1,
-            Err(Failure::Threw(told) | Failure::Asserted(told) | Failure::Failed(told)) => {
-                assert!(!shown(&told).is_empty());
-            }
-            Err(Failure::Stopped | Failure::Aborted(_)) => {}
+        if let Some(ended) = play::play(&script) {
+            played += 1;
+            sound += u64::from(ended);
         }
     }
     assert!(played > FLOWS / 4 && sound > FLOWS / 8, "{played} of {FLOWS} played, {sound} to the end");

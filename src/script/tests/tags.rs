@@ -1,12 +1,9 @@
 //! Tags of groups and users, and what a flow knows of where it stands.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
-use super::{Cast, Failure, Play, Symbol, TagSet, flow, refusal};
+use super::dream::cast;
+use super::{Cast, Failure, Play, flow, refusal};
 use crate::metrics::Value;
-use crate::plan::{Bound, Curve, Demand, Ids, Users};
-use crate::script::{Agenda, Course};
+use crate::plan::Bound;
 
 fn total(play: &Play, selector: &str) -> Option<u64> {
     match play.snapshot().select(&super::Selector::parse(selector).unwrap())? {
@@ -94,43 +91,6 @@ fn a_tag_that_is_wrong_is_named() {
         let Err(Failure::Threw(told)) = flow(body).call("flow") else { panic!("{body}") };
         assert_eq!(told.message, said, "{body}");
     }
-}
-
-/// A scenario that starts a second after the run.
-#[derive(Debug)]
-struct SinceASecond(std::rc::Rc<Demand>);
-
-impl Agenda for SinceASecond {
-    fn demand(&self) -> std::rc::Rc<Demand> {
-        std::rc::Rc::clone(&self.0)
-    }
-
-    fn start_ns(&self) -> u64 {
-        1_000_000_000
-    }
-
-    fn elapsed_ns(&self, now_ns: u64) -> u64 {
-        now_ns.saturating_sub(self.start_ns())
-    }
-}
-
-/// A scenario `buy` of four users for ten seconds.
-pub(super) fn cast(bound: Option<Bound>) -> std::rc::Rc<Cast> {
-    let users = Users {
-        curve: Curve::constant(4, Duration::from_secs(10)),
-        bound,
-        graceful_ramp_down: Duration::ZERO,
-        max: None,
-    };
-    let course = Course {
-        executor: "constant-vus".into(),
-        run_start_ns: 0,
-        agenda: std::rc::Rc::new(SinceASecond(std::rc::Rc::new(Demand::Users(users)))),
-        ids: Ids::default(),
-        seed: 7,
-        caps: Vec::new(),
-    };
-    Cast::new("buy", TagSet::default(), [Symbol::NONE; 2], None, BTreeMap::new(), Some(course))
 }
 
 #[test]
