@@ -9,7 +9,7 @@
 //! | suspended | dropped                            | leaked    |
 
 use std::any::Any;
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
@@ -31,13 +31,15 @@ const STACK_RESERVE_BYTES: usize = 256 << 10;
 pub struct Cancelled;
 
 /// Which fiber runs on this worker now. One a worker; host functions hold it by `Rc`.
-#[derive(Debug)]
 pub struct Current {
     frame: Cell<*const Frame>,
     /// Lowest usable address of the stack that runs now.
     stack_limit: Cell<usize>,
     /// Open loans of [`super::Shared`] values.
     loans: Cell<u32>,
+    /// The stack of work that doesn't wait, out while it runs; none where it could not be had.
+    still: Cell<Option<Slot>>,
+    still_arena: OnceCell<Option<Rc<Arena>>>,
 }
 
 /// What a running fiber needs in order to suspend.
@@ -55,9 +57,37 @@ impl Drop for Loan<'_> {
     }
 }
 
+impl std::fmt::Debug for Current {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Current").field("frame", &self.frame).finish_non_exhaustive()
+    }
+}
+
 impl Default for Current {
     fn default() -> Self {
-        Self { frame: Cell::new(ptr::null()), stack_limit: Cell::new(0), loans: Cell::new(0) }
+        Self {
+            frame: Cell::new(ptr::null()),
+            stack_limit: Cell::new(0),
+            loans: Cell::new(0),
+            still: Cell::new(None),
+            still_arena: OnceCell::new(),
+        }
+    }
+}
+
+/// Brings a fiber's own stack back, also when what ran on the shared one panicked.
+struct Still<'a> {
+    current: &'a Current,
+    slot: Option<Slot>,
+    frame: *const Frame,
+    stack_limit: usize,
+}
+
+impl Drop for Still<'_> {
+    fn drop(&mut self) {
+        self.current.still.set(self.slot.take());
+        self.current.frame.set(self.frame);
+        self.current.stack_limit.set(self.stack_limit);
     }
 }
 
@@ -119,6 +149,32 @@ impl Current {
         let result = work();
         self.stack_limit.set(outer);
         result
+    }
+
+    /// Runs work that doesn't wait on one stack that all fibers of the worker share: it is warm, however
+    /// many fibers there are, and theirs stay small. Work that waits all the same panics, since
+    /// [`Current::in_fiber`] is false meanwhile. Within itself, outside of fibers and where no stack could be
+    /// had, the work runs where it is.
+    pub fn run_still<R>(&self, work: impl FnOnce() -> R) -> R {
+        if !self.in_fiber() {
+            return work();
+        }
+        let Some(slot) = self.still.take().or_else(|| self.still_slot()) else { return work() };
+        let limit = slot.usable_limit();
+        let mut still = Still {
+            current: self,
+            slot: Some(slot),
+            frame: self.frame.replace(ptr::null()),
+            stack_limit: self.stack_limit.replace(limit),
+        };
+        let slot = still.slot.as_mut().expect("just put there");
+        corosensei::on_stack(&mut *slot, work)
+    }
+
+    #[cold]
+    fn still_slot(&self) -> Option<Slot> {
+        let arena = self.still_arena.get_or_init(|| Arena::new(1).ok());
+        arena.as_ref()?.take().ok()
     }
 
     /// True when less stack is left than a native call may need.

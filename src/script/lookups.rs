@@ -8,8 +8,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use rhai::{
-    AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, GlobalRuntimeState, ImmutableString, Module,
-    Scope,
+    AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, Expr, GlobalRuntimeState, ImmutableString,
+    Module, Scope,
 };
 
 /// States that are kept. More flows run at once only where they wait, and what these look up again costs
@@ -83,6 +83,30 @@ impl Lookups {
                 _ => Err(error),
             },
         }
+    }
+
+    /// Evaluates a part of a function's body, as if within it.
+    pub(super) fn evaluate(
+        &self,
+        engine: &Engine,
+        expression: &Expr,
+        this: &mut Dynamic,
+        scope: &mut Scope<'_>,
+    ) -> Result<Dynamic, Box<EvalAltResult>> {
+        let kept = self.kept.borrow_mut().pop();
+        let mut state = kept.unwrap_or_else(|| self.fresh(engine));
+        let CallState { global, answers } = &mut *state;
+        // Where a function's body is, with its variables: limits count from there, and a constant is its own.
+        (global.level, global.scope_level) = (LEVELS, 1);
+        let mut context = EvalContext::new(engine, global, answers, scope, Some(this));
+        #[expect(deprecated, reason = "not deprecated but marked as volatile: a change would not compile")]
+        let result = context.eval_expression_tree_raw(&expression.into(), false);
+        (global.level, global.scope_level) = (0, 0);
+        let is_sound = result.as_ref().err().is_none_or(|error| matches!(**error, EvalAltResult::Return(..)));
+        if is_sound {
+            self.keep(state);
+        }
+        result
     }
 
     #[inline(never)]

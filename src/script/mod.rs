@@ -34,6 +34,7 @@ mod rename;
 mod secrets;
 mod stage;
 mod state;
+mod steps;
 mod stdlib;
 mod syntax;
 #[cfg(test)]

@@ -23,16 +23,19 @@ use super::properties;
 use super::registry::Registry;
 use super::rename::unmarked;
 use super::stage::Stage;
+use super::steps::{Play, Steps, Stillness};
 use super::vu::{Cast, Ending, Phase, Vu};
 use crate::diagnostic::{Code, Diagnostic, Position, Source, suggest};
 use crate::http::{Alarm, Clock};
 use crate::plan::{Flow, Hooks, Plan, RunDefaults, Scenario};
 
 /// A function of the script that the engine calls.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Entry {
     name: String,
     takes_data: bool,
+    /// Of a flow, what it is played by.
+    steps: Option<Rc<Steps>>,
 }
 
 /// The functions of the host modules, in the order of the reference.
@@ -76,6 +79,7 @@ pub struct Program {
     context: Context,
     closures: BTreeMap<(String, u32), String>,
     lookups: Lookups,
+    stage: Rc<Stage>,
 }
 
 impl std::fmt::Debug for Program {
@@ -171,6 +175,7 @@ impl Program {
             context,
             closures: closure_names(&declaration),
             lookups: Lookups::new(linked.clone_functions_only(), modules),
+            stage: Rc::clone(stage),
         };
         let mut errors = program.context.misspelt(&program.engine, &ast);
         match program.plan(declaration, has_flow, &stage.outside().defaults) {
@@ -302,7 +307,8 @@ impl Program {
             }
             flow => {
                 let name = self.function_of(scenario, flow).expect("loading checked that the flow exists");
-                vec![self.entry(name).expect("it has an arity, since it exists")]
+                let entry = self.entry(name).expect("it has an arity, since it exists");
+                vec![Entry { steps: self.steps(&entry), ..entry }]
             }
         }
     }
@@ -310,7 +316,13 @@ impl Program {
     /// A function by name: a hook of the life cycle.
     pub fn entry(&self, name: &str) -> Option<Entry> {
         let parameters = self.parameters(name)?;
-        Some(Entry { name: name.to_owned(), takes_data: parameters == 1 })
+        Some(Entry { name: name.to_owned(), takes_data: parameters == 1, steps: None })
+    }
+
+    fn steps(&self, entry: &Entry) -> Option<Rc<Steps>> {
+        let functions = self.lookups.functions();
+        let still = Stillness::new(functions, &self.context.functions);
+        Steps::of(functions, &entry.name, usize::from(entry.takes_data), &still).map(Rc::new)
     }
 
     /// Whether a function that the engine calls takes what `setup` returns.
@@ -331,7 +343,13 @@ impl Program {
         let mut this = vu.this.take();
         let (engine, name) = (&self.engine, &entry.name);
         let argument = entry.takes_data.then(|| data.clone());
-        let result = self.lookups.call(engine, name, &mut this, argument, scope);
+        let result = match &entry.steps {
+            Some(steps) => {
+                let (lookups, stage) = (&self.lookups, &*self.stage);
+                steps.play(Play { engine, lookups, stage, vu, this: &mut this, scope }, argument)
+            }
+            None => self.lookups.call(engine, name, &mut this, argument, scope),
+        };
         vu.this.set(this);
         let code = match vu.phase {
             Phase::Setup => Code::Setup,

@@ -65,6 +65,8 @@ pub struct Function {
     pub example: &'static str,
     /// Whether the example stands at the top level, not in a flow.
     pub declares: bool,
+    /// Whether its user may have to wait, by itself or in a closure that it takes.
+    pub waits: bool,
 }
 
 impl Function {
@@ -179,6 +181,12 @@ impl<'a> Registry<'a> {
         self.example(example)
     }
 
+    /// Says of the function defined last that it waits by itself; that it calls a closure is seen.
+    pub(super) fn waits(&mut self) -> &mut Self {
+        self.last().waits = true;
+        self
+    }
+
     /// Says what a parameter takes, where its Rust type is wider: `takes("data", "text or bytes")`.
     pub(super) fn takes(&mut self, name: &str, takes: &'static str) -> &mut Self {
         let function = self.last();
@@ -253,6 +261,7 @@ impl<'a> Registry<'a> {
         let parameters = names.into_iter().zip(types);
         let parameters = parameters.map(|(name, kind)| Parameter { name, takes: word_of(kind) }).collect();
         let gives = word_of(type_name::<R>());
+        let waits = types.iter().any(|kind| word_of(kind) == "closure");
         self.functions.push(Function {
             signature,
             about,
@@ -261,6 +270,7 @@ impl<'a> Registry<'a> {
             gives,
             example: "",
             declares: false,
+            waits,
         });
     }
 

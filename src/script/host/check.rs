@@ -1,5 +1,6 @@
 //! `check`: records whether something holds, and goes on.
 
+use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
 use rhai::{Dynamic, EvalAltResult, FnPtr, ImmutableString, Map, NativeCallContext};
@@ -7,12 +8,12 @@ use rhai::{Dynamic, EvalAltResult, FnPtr, ImmutableString, Map, NativeCallContex
 use super::super::error::HostError;
 use super::super::frozen::FrozenMap;
 use super::super::registry::Registry;
-use super::super::stage::Stage;
+use super::super::stage::{SeriesKey, Stage};
 use super::super::value::type_name;
 use super::super::vu::Vu;
 use super::call_back;
 use super::metric::{key, to_tags};
-use crate::metrics::TagSet;
+use crate::metrics::{SeriesId, Symbol, TagSet};
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
@@ -136,6 +137,34 @@ fn holds(
             .word(name)
             .into()
     })
+}
+
+/// A check's series, remembered: the name's symbol, and what the last sample's key led to.
+#[derive(Debug, Default)]
+pub(in super::super) struct CheckSeries {
+    name: OnceCell<Symbol>,
+    last: Cell<Option<(SeriesKey, SeriesId)>>,
+}
+
+impl CheckSeries {
+    /// Counts the check, whose name is always the same.
+    pub(in super::super) fn record(&self, stage: &Stage, vu: &Vu, name: &str, holds: bool) {
+        stage.recorder().with(|recorder| {
+            let check = *self.name.get_or_init(|| recorder.intern(name));
+            let tags = vu.tags_symbol();
+            let (scenario, group) = (vu.cast.scenario_symbol, vu.group_symbol.get());
+            let key = SeriesKey { metric: stage.words().checks, check, scenario, group, tags };
+            let series = match self.last.get() {
+                Some((last, series)) if last == key => series,
+                _ => {
+                    let series = stage.series(recorder, key);
+                    self.last.set(Some((key, series)));
+                    series
+                }
+            };
+            recorder.rate(series, u64::from(holds), 1);
+        });
+    }
 }
 
 /// Counts a check.

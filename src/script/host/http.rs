@@ -22,7 +22,7 @@ use crate::units::parse_duration;
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
 /// The methods with a function of their own; [`Stage::words`] has their symbols in this order.
-const METHODS: [(&str, &str, &str, Method); 7] = [
+static METHODS: [(&str, &str, &str, Method); 7] = [
     ("http::get(url)", "http::get(url, options)", "sends a GET", Method::Get),
     ("http::head(url)", "http::head(url, options)", "sends a HEAD", Method::Head),
     ("http::post(url)", "http::post(url, options)", "sends a POST", Method::Post),
@@ -97,14 +97,14 @@ const LATER: [&str; 13] = [
 const EXPECTED: std::ops::Range<u16> = 200..400;
 
 pub(super) fn register(registry: &mut Registry<'_>) {
-    for (index, (plain, with_options, about, method)) in METHODS.into_iter().enumerate() {
+    for (index, (plain, with_options, about, method)) in METHODS.clone().into_iter().enumerate() {
         let [example, example_with_options] = EXAMPLES[index];
         let name = plain.split('(').next().unwrap_or(plain);
         let (stage, verb, nothing) = (Rc::clone(&registry.stage), method.clone(), Call::default());
         registry.define(plain, about, move |url: ImmutableString| {
             call(&stage, name, Some(index), &verb, url, &nothing)
         });
-        registry.example(example);
+        registry.waits().example(example);
         let verb_of_constant = method.clone();
         let (stage, verb) = (Rc::clone(&registry.stage), method);
         registry.define(
@@ -114,7 +114,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
                 call(&stage, name, Some(index), &verb, url, &Call::read(name, &options)?)
             },
         );
-        registry.example(example_with_options);
+        registry.waits().example(example_with_options);
         let (stage, verb) = (Rc::clone(&registry.stage), verb_of_constant);
         registry.overload(name, move |url: ImmutableString, options: FrozenMap| {
             call(&stage, name, Some(index), &verb, url, &Call::read(name, &options.to_map())?)
@@ -133,7 +133,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
         "sends a request with any method",
         move |method: ImmutableString, url: ImmutableString| request(&stage, &method, url, &Map::new()),
     );
-    registry.example("http::request(\"GET\", \"/health\").status // 200");
+    registry.waits().example("http::request(\"GET\", \"/health\").status // 200");
     let stage = Rc::clone(&registry.stage);
     registry.define(
         "http::request(method, url, options)",
@@ -142,7 +142,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
             request(&stage, &method, url, &to_map("http::request", options)?)
         },
     );
-    registry.takes("options", "map");
+    registry.waits().takes("options", "map");
     registry.example("http::request(\"POST\", \"/dsl/execute\", #{ json: #{ query: \"GET PRICE FOR AAPL\" } }).status // 200");
     registry.mistake("http::request", |_: Dynamic, _: Dynamic, _: Dynamic, _: Dynamic| -> Outcome<Reply> {
         Err(as_in_k6("http::request").into())
@@ -160,9 +160,53 @@ fn request(stage: &Stage, method: &str, url: ImmutableString, options: &Map) -> 
     call(stage, "http::request", index, &method, url, &Call::read("http::request", options)?)
 }
 
+/// One of [`METHODS`], for whoever calls it without the interpreter.
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) struct Verb(usize);
+
+impl Verb {
+    /// By the function's name: `http::get`.
+    pub(in super::super) fn of_function(name: &str) -> Option<Self> {
+        METHODS.iter().position(|(plain, ..)| plain.split('(').next() == Some(name)).map(Self)
+    }
+
+    fn function(self) -> &'static str {
+        METHODS[self.0].0.split('(').next().unwrap_or_default()
+    }
+
+    /// A URL that a script gives.
+    pub(in super::super) fn url(self, url: Dynamic) -> Outcome<ImmutableString> {
+        match url.as_immutable_string_ref() {
+            Ok(text) => Ok(text.clone()),
+            Err(_) => Err(misfit(self.function(), "a text as its URL", &url).into()),
+        }
+    }
+
+    /// Options that a script gives.
+    pub(in super::super) fn options(self, options: &Dynamic) -> Outcome<Call> {
+        if let Some(map) = options.read_lock::<FrozenMap>() {
+            return Call::read(self.function(), &map.to_map());
+        }
+        match options.as_map_ref() {
+            Ok(map) => Call::read(self.function(), &map),
+            Err(_) => Err(no_map(self.function(), options).into()),
+        }
+    }
+
+    /// Sends it.
+    pub(in super::super) fn send(
+        self,
+        stage: &Stage,
+        url: ImmutableString,
+        options: &Call,
+    ) -> Outcome<Reply> {
+        call(stage, self.function(), Some(self.0), &METHODS[self.0].3, url, options)
+    }
+}
+
 /// What a call says besides method and URL.
-#[derive(Default)]
-struct Call {
+#[derive(Debug, Default)]
+pub(in super::super) struct Call {
     body: Vec<u8>,
     content_type: Option<&'static str>,
     headers: Vec<(String, String)>,

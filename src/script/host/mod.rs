@@ -50,9 +50,12 @@ use super::vu::{Ending, Limit, Vu};
 #[cfg(test)]
 pub(super) const REQUEST_OPTIONS: [&str; 11] = http::OPTIONS;
 
+pub(super) use check::CheckSeries;
+pub(super) use http::{Call as RequestOptions, Verb};
 #[cfg(test)]
 pub(super) use response::sample as sample_response;
-pub(super) use response::{PROPERTIES as RESPONSE_PROPERTIES, TIMING_PROPERTIES};
+pub(super) use response::{PROPERTIES as RESPONSE_PROPERTIES, Reply, TIMING_PROPERTIES, Timing};
+pub(super) use time::sleep_by;
 
 /// What one file brings into the language.
 pub(super) struct HostModule {

@@ -32,6 +32,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
                 paginate(&context, &stage, url, &options, &closure)
             },
         )
+        .waits()
         .example("let pages = paginate(\"/health\", #{ next: \"next_page\" }, |r| check(r.status == 200, \"a page\"));");
 }
 

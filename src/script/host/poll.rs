@@ -30,6 +30,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
                 poll(&context, &stage, &options, &closure)
             },
         )
+        .waits()
         .example("poll(#{ every: \"10ms\", timeout: \"5s\" }, || \"done\") // \"done\"");
 }
 

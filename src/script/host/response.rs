@@ -15,7 +15,7 @@ type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
 /// An exchange, shared: a script's copies cost a counter.
 #[derive(Debug, Clone)]
-pub(super) struct Reply(Rc<Inner>);
+pub(in super::super) struct Reply(Rc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -75,8 +75,18 @@ impl Reply {
         }
     }
 
+    /// Whether a text stands in the body, as a text.
+    pub(in super::super) fn body_contains(&self, text: &str) -> bool {
+        String::from_utf8_lossy(self.body()).contains(text)
+    }
+
+    /// k6's number of the error.
+    pub(in super::super) fn error_code(&self) -> u16 {
+        self.0.exchange.error_code()
+    }
+
     /// The status; 0 without a response.
-    pub(super) fn status(&self) -> u16 {
+    pub(in super::super) fn status(&self) -> u16 {
         self.0.exchange.status()
     }
 
@@ -93,7 +103,7 @@ impl Reply {
         }
     }
 
-    pub(super) fn json_at(&self, path: &str) -> Outcome<Dynamic> {
+    pub(in super::super) fn json_at(&self, path: &str) -> Outcome<Dynamic> {
         let path = JsonPath::parse(path)?;
         Ok(self.json()?.map_or(Dynamic::UNIT, |json| path.of(json)))
     }
@@ -256,6 +266,23 @@ fn about(registry: &mut Registry<'_>) {
         reply.0.exchange.remote.map_or(0, |remote| i64::from(remote.port()))
     });
     registry.example("http::get(\"/health\").remote_port > 0 // true");
+}
+
+/// A phase by its name.
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) struct Timing(Nanoseconds);
+
+impl Timing {
+    /// By the property's name: `duration`.
+    pub(in super::super) fn of(property: &str) -> Option<Self> {
+        let known = TIMINGS.iter().find(|(name, ..)| name.strip_prefix("timings.") == Some(property))?;
+        Some(Self(known.3))
+    }
+
+    /// How long it took.
+    pub(in super::super) fn milliseconds(self, reply: &Reply) -> f64 {
+        milliseconds((self.0)(&reply.0.exchange.timings))
+    }
 }
 
 /// How a phase is read from the timings.

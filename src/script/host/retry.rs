@@ -34,6 +34,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
                 retry(&context, &stage, &options, &closure)
             },
         )
+        .waits()
         .example("retry(#{ attempts: 5, delay: \"200ms\" }, || 42) // 42");
 }
 

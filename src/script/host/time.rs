@@ -39,7 +39,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
             sleep(&stage, to_duration("`sleep`", &text)?.as_secs_f64())
         },
     );
-    registry.example("sleep(\"5ms\");\nsleep(0.005);");
+    registry.waits().example("sleep(\"5ms\");\nsleep(0.005);");
     let stage = Rc::clone(&registry.stage);
     registry.overload("sleep", move |seconds: f64| sleep(&stage, seconds));
     let stage = Rc::clone(&registry.stage);
@@ -197,6 +197,16 @@ fn check_format(function: &str, format: &str) -> Outcome<()> {
     ))
     .hint(FORMATS)
     .into())
+}
+
+/// `sleep` for whoever calls it without the interpreter; nothing where the argument is none of its.
+pub(in super::super) fn sleep_by(stage: &Stage, time: &Dynamic) -> Option<Outcome<()>> {
+    if let Ok(text) = time.as_immutable_string_ref() {
+        let duration = to_duration("`sleep`", &text);
+        return Some(duration.map_err(Into::into).and_then(|duration| sleep(stage, duration.as_secs_f64())));
+    }
+    let seconds = time.as_float().or_else(|_| time.as_int().map(|seconds| seconds as f64)).ok()?;
+    Some(sleep(stage, seconds))
 }
 
 fn sleep(stage: &Stage, seconds: f64) -> Outcome<()> {
