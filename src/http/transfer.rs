@@ -166,7 +166,7 @@ impl Transfer {
             }
         };
         if let Some(outbox) = wire.outbox.filter(|_| copies) {
-            outbox.post(socket, cx, write_down);
+            outbox.post(socket, cx, wire.clock, write_down);
             self.sending = Sending::Posted { head_len };
             return;
         }
