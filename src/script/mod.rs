@@ -31,6 +31,7 @@ mod program;
 mod properties;
 mod registry;
 mod rename;
+mod request;
 mod secrets;
 mod stage;
 mod state;
