@@ -164,6 +164,26 @@ pub fn format_latency_us(us: f64) -> String {
     }
 }
 
+/// Prints ascending latencies of one column, given in microseconds: in the unit of the largest, with as many
+/// decimals as tell neighbours apart by two digits.
+pub fn format_latencies_us(us: &[f64]) -> Vec<String> {
+    let largest = us.last().copied().unwrap_or(0.0);
+    let step = us.windows(2).map(|pair| pair[1] - pair[0]).fold(largest, f64::min);
+    // A microsecond is the finest that is measured.
+    let (factor, unit, finest) = match largest {
+        _ if largest < 1e3 => (1.0, "µs", 0),
+        _ if largest < 1e6 => (1e3, "ms", 3),
+        _ => (1e6, "s", 6),
+    };
+    let mut shown = step / factor;
+    let mut decimals = 0;
+    while decimals < finest && shown < 10.0 {
+        shown *= 10.0;
+        decimals += 1;
+    }
+    us.iter().map(|us| format!("{:.decimals$}{unit}", us / factor)).collect()
+}
+
 /// Reads a size in bytes, SI or binary: `512B`, `10MB`, `1.5GiB`.
 pub fn parse_size(text: &str) -> Result<u64, UnitError> {
     parse(text, read_size, &["B", "MB"], "a size such as \"512B\", \"10MB\" or \"10MiB\"")

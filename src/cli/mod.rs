@@ -12,6 +12,7 @@ mod error;
 mod exit;
 mod explain;
 mod functions;
+mod hit;
 mod inspect;
 mod new;
 mod progress;
@@ -48,6 +49,8 @@ struct Arguments {
 enum Command {
     /// Play a script, print its summary, say pass or fail
     Run(run::Arguments),
+    /// Put load on a URL, without a script
+    Hit(hit::Arguments),
     /// Look whether a script would run, without a request
     Check(check::Arguments),
     /// Print the plan that a script declares, without a request
@@ -70,6 +73,7 @@ impl Command {
     fn run(self, terminal: &Terminal) -> Result<(), CliError> {
         match self {
             Self::Run(arguments) => run::run(&arguments, terminal),
+            Self::Hit(arguments) => hit::run(&arguments, terminal),
             Self::Check(arguments) => check::run(&arguments, terminal),
             Self::Inspect(arguments) => inspect::run(&arguments, terminal),
             Self::New(arguments) => new::run(&arguments, terminal),

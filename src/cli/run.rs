@@ -195,7 +195,8 @@ impl Plays<'_> {
             let Script { source, outside, declared } = script;
             self.print_notes(&source.name, &declared.notes);
             self.results.advise(&declared.plan, *workers, self.quiet, self.terminal);
-            let settings = Settings { source, outside, workers: *workers, preflight: self.preflight };
+            let (name, source) = (source.name.clone(), Some(source));
+            let settings = Settings { name, source, outside, workers: *workers, preflight: self.preflight };
             parts.push(Part { declared, settings, control, observer });
         }
         let played = session::run(parts, |plans| {
@@ -276,12 +277,12 @@ impl Plays<'_> {
     }
 }
 
-fn style() -> Style {
+pub(super) fn style() -> Style {
     Style { colour: terminal::stdout_has_colour(), width: terminal::width() }
 }
 
 /// Shows where the script failed, with its source: the summary, which is short, has the place alone.
-fn print_failures(terminal: &Terminal, summary: &Summary) {
+pub(super) fn print_failures(terminal: &Terminal, summary: &Summary) {
     for error in &summary.errors {
         terminal.print_diagnostic(error);
     }

@@ -163,7 +163,7 @@ fn count(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| "write a whole number, such as 10".to_owned())
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     match parse_duration(text) {
         Ok(duration) if duration.is_zero() => Err("it must be longer than 0s".to_owned()),
         Ok(duration) => Ok(duration),

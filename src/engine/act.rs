@@ -8,14 +8,12 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 
-use rand::RngExt;
-use rhai::{Dynamic, Scope};
+use rhai::Scope;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::fiber::{ArenaError, Fiber};
 use crate::http::Alarm;
-use crate::plan::Flow;
-use crate::script::{Entry, Failure, Turn, Vu};
+use crate::script::{Failure, Turn};
 
 use super::crew::Crew;
 use super::event::FailureKind;
@@ -140,7 +138,7 @@ impl Act<'_> {
         let mut is_started = true;
         if let Some(on_start) = &crew.on_start {
             let start_ns = self.now_ns();
-            if let Err(failure) = crew.program.call(vu, on_start, &crew.data, &mut self.scope) {
+            if let Err(failure) = on_start.run(&crew.stage, vu, &crew.data, &mut self.scope) {
                 is_started = false;
                 if crew.note(self.part, failure) == Some(FailureKind::Threw) {
                     self.part.threw.set(self.part.threw.get() + 1);
@@ -155,7 +153,7 @@ impl Act<'_> {
         if let Some(on_stop) = crew.on_stop.as_ref().filter(|_| !crew.is_leaving()) {
             let graceful_ns = nanoseconds(self.part.scenario.graceful_stop);
             self.life.begin_on_stop(self.now_ns(), graceful_ns, crew.is_stopping());
-            if let Err(failure) = crew.program.call(vu, on_stop, &crew.data, &mut self.scope) {
+            if let Err(failure) = on_stop.run(&crew.stage, vu, &crew.data, &mut self.scope) {
                 crew.note(self.part, failure);
             }
         }
@@ -173,7 +171,7 @@ impl Act<'_> {
         vu.lateness_ns.set(start_ns.saturating_sub(due_ns));
         part.book(|books| books.started += 1);
         self.life.in_iteration.set(true);
-        let result = crew.program.call(vu, entry(part, vu), &crew.data, &mut self.scope);
+        let result = part.play.run(&crew.stage, vu, &crew.data, &mut self.scope);
         let end_ns = self.now_ns();
         vu.iteration.set(vu.iteration.get() + 1);
         self.life.in_iteration.set(false);
@@ -214,30 +212,21 @@ impl Act<'_> {
     }
 }
 
-/// What an iteration calls.
-fn entry<'a>(part: &'a Part, vu: &Vu) -> &'a Entry {
-    match &part.scenario.flow {
-        Flow::Weighted(weighted) => &part.entries[weighted.pick_index(vu.rng.borrow_mut().random())],
-        _ => &part.entries[0],
-    }
-}
-
 /// Books an iteration that ended; false when the user ends with it.
-fn settle(crew: &Crew, part: &Part, result: Result<Dynamic, Failure>, span: Span) -> bool {
-    let Err(failure) = result else {
-        part.record(&crew.stage, span);
-        part.book(|books| books.ok += 1);
-        return true;
-    };
-    let Some(kind) = crew.note(part, failure) else {
-        part.book(|books| books.interrupted += 1);
-        return false;
+fn settle(crew: &Crew, part: &Part, result: Result<bool, Failure>, span: Span) -> bool {
+    let is_ok = match result {
+        Ok(is_ok) => is_ok,
+        Err(failure) => {
+            let Some(kind) = crew.note(part, failure) else {
+                part.book(|books| books.interrupted += 1);
+                return false;
+            };
+            part.threw.set(part.threw.get() + u64::from(kind == FailureKind::Threw));
+            false
+        }
     };
     part.record(&crew.stage, span);
-    part.book(|books| books.failed += 1);
-    if kind == FailureKind::Threw {
-        part.threw.set(part.threw.get() + 1);
-    }
+    part.book(|books| if is_ok { books.ok += 1 } else { books.failed += 1 });
     true
 }
 

@@ -13,7 +13,7 @@ use crate::diagnostic::Diagnostic;
 use crate::fiber::{Arena, ArenaError};
 use crate::http::{Alarm, Client, Options};
 use crate::plan::{Plan, Slots, Stripe};
-use crate::script::{Entry, Failure, Phase, Program, Stage, Vu};
+use crate::script::{Failure, Phase, Program, Stage, Vu};
 
 use super::act::{User, nanoseconds};
 use super::driver::Drive;
@@ -21,10 +21,10 @@ use super::event::{Books, FAILURES_MAX, FailureKind, ScenarioOutcome, ScriptFail
 use super::life::{Hold, Life};
 use super::pace::Pace;
 use super::part::Part;
+use super::play::Play;
 
 /// The users of one worker.
 pub(super) struct Crew {
-    pub(super) program: Rc<Program>,
     pub(super) stage: Rc<Stage>,
     /// Stacks of the users that the plan asks for.
     arena: Rc<Arena>,
@@ -35,8 +35,8 @@ pub(super) struct Crew {
     pub(super) start_ns: u64,
     /// What `setup` returned, frozen.
     pub(super) data: Dynamic,
-    pub(super) on_start: Option<Entry>,
-    pub(super) on_stop: Option<Entry>,
+    pub(super) on_start: Option<Play>,
+    pub(super) on_stop: Option<Play>,
     pub(super) seed: u64,
     client_options: Options,
     /// What an iteration is filled up to that ends sooner.
@@ -72,7 +72,8 @@ pub(super) struct Crew {
 
 /// What a crew is made of besides the plan.
 pub(super) struct Means {
-    pub(super) program: Rc<Program>,
+    /// The script; none where all flows are requests.
+    pub(super) program: Option<Rc<Program>>,
     pub(super) stage: Rc<Stage>,
     pub(super) worker: usize,
     pub(super) workers: usize,
@@ -108,15 +109,14 @@ impl Crew {
             parts.push(Rc::new(Part::new(&means, plan, (index, shard), &pace, caps)));
         }
         let stacks = usize::try_from(users + STACKS_SPARE).unwrap_or(usize::MAX);
-        let entry = |wanted: bool, name| if wanted { means.program.entry(name) } else { None };
+        let hook = |wanted: bool, name| if wanted { Play::hook(means.program.as_ref(), name) } else { None };
         Ok(Rc::new(Self {
             arena: Arena::new(stacks)?,
             more_arenas: RefCell::default(),
-            on_start: entry(plan.hooks.on_start, "on_start"),
-            on_stop: entry(plan.hooks.on_stop, "on_stop"),
+            on_start: hook(plan.hooks.on_start, "on_start"),
+            on_stop: hook(plan.hooks.on_stop, "on_stop"),
             client_options: client_options(plan),
             iteration_min_ns: nanoseconds(plan.options.min_iteration_duration),
-            program: means.program,
             stage: means.stage,
             stripe,
             parts,

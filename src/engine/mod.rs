@@ -23,6 +23,7 @@ mod message;
 mod open;
 mod pace;
 mod part;
+mod play;
 mod pulse;
 mod run;
 mod steering;
@@ -54,9 +55,9 @@ use crate::script::Outside;
 /// What is played.
 #[derive(Debug)]
 pub struct Job {
-    /// The script: each worker loads it for itself.
-    pub source: Arc<Source>,
-    /// The plan as the script declares it: what each worker must declare too.
+    /// The script: each worker loads it for itself. None where all flows are requests.
+    pub source: Option<Arc<Source>>,
+    /// The plan as the script declares it: what each worker must declare too. Without a script nobody asks.
     pub declared: Plan,
     /// The plan as it is played, flags applied.
     pub plan: Plan,

@@ -7,11 +7,12 @@ use std::rc::Rc;
 
 use crate::metrics::{Kind, Recorder, SeriesId, TagSet};
 use crate::plan::{Demand, Ids, Plan, Scenario, Slots};
-use crate::script::{Agenda, Cast, Course, Entry, Stage};
+use crate::script::{Agenda, Cast, Course, Stage};
 
 use super::crew::Means;
 use super::event::Books;
 use super::pace::Pace;
+use super::play::Play;
 use super::timetable::Timetable;
 
 /// What the users of one scenario share on a worker.
@@ -42,8 +43,8 @@ pub(super) struct Part {
     /// The most users of the scenario at once that the plan asks for, all shards together.
     pub(super) peak: u64,
     pub(super) cast: Rc<Cast>,
-    /// What an iteration calls: one entry, or one for each choice of a weighted flow.
-    pub(super) entries: Vec<Entry>,
+    /// What an iteration runs.
+    pub(super) play: Play,
     pub(super) books: Cell<Books>,
     /// Failed iterations that threw.
     pub(super) threw: Cell<u64>,
@@ -133,8 +134,9 @@ impl Part {
             caps,
         };
         let cast = Cast::new(&scenario.name, tags, symbols, base_url, scenario.env.clone(), Some(course));
+        let client = (&*cast, plan.options.user_agent.as_deref());
         Self {
-            entries: means.program.entries(&scenario.name, &scenario.flow),
+            play: Play::flow(scenario, means.program.as_ref(), &means.stage, client),
             index,
             scenario: scenario.clone(),
             is_first: plan.after(index).is_none(),

@@ -83,7 +83,7 @@ impl Worker {
         let stage = self.stage(Rc::clone(&timer) as Rc<dyn Clock>, &log_lost, &is_loading);
         tokio::task::spawn_local(Rc::clone(stage.network()).deliver(Rc::clone(stage.clock())));
         let program = match self.load(&stage) {
-            Ok(program) => Rc::new(program),
+            Ok(program) => program.map(Rc::new),
             Err(diagnostic) => {
                 self.report(Report::Loaded(Err(diagnostic))).await;
                 return Ok(());
@@ -94,7 +94,8 @@ impl Worker {
         while let Some(command) = self.commands.recv().await {
             match command {
                 Command::SetUp => {
-                    let result = self.hook("setup", Phase::Setup, &program, &stage, Dynamic::UNIT).await;
+                    let result =
+                        self.hook("setup", Phase::Setup, program.as_ref(), &stage, Dynamic::UNIT).await;
                     // What a good `setup` recorded stays for the first second of the load.
                     let recorded = match result {
                         Ok(_) => Recorded::default(),
@@ -103,7 +104,8 @@ impl Worker {
                     self.report(Report::SetUp(result, recorded)).await;
                 }
                 Command::Start { start_ns, data, opening } => {
-                    let crew = Crew::new(&self.job.plan, self.means(&program, &stage, start_ns, &data))?;
+                    let crew =
+                        Crew::new(&self.job.plan, self.means(program.as_ref(), &stage, start_ns, &data))?;
                     match opening {
                         Opening::Playing => {}
                         Opening::Paused => driver::announce(&crew, start_ns, Change::Pause),
@@ -114,7 +116,7 @@ impl Worker {
                 }
                 Command::TearDown { data } => {
                     let data = freeze(from_json(&data));
-                    let result = self.hook("teardown", Phase::Teardown, &program, &stage, data).await;
+                    let result = self.hook("teardown", Phase::Teardown, program.as_ref(), &stage, data).await;
                     let recorded = self.take(&stage, &timer);
                     self.report(Report::TornDown(result.map(|_| ()), recorded)).await;
                 }
@@ -144,10 +146,10 @@ impl Worker {
         Stage::new(Rc::new(Current::default()), clock, self.job.outside.clone(), log)
     }
 
-    /// The script, if it declares here what it declared on the control thread.
-    fn load(&self, stage: &Rc<Stage>) -> Result<Program, Box<Diagnostic>> {
-        let (program, plan) = Program::load(&self.job.source, stage)?;
-        if plan != self.job.declared {
+    /// The script, if there is one and it declares here what it declared on the control thread; the stage is set.
+    fn load(&self, stage: &Rc<Stage>) -> Result<Option<Program>, Box<Diagnostic>> {
+        let loaded = self.job.source.as_ref().map(|source| Program::load(source, stage)).transpose()?;
+        if loaded.as_ref().is_some_and(|(_, plan)| *plan != self.job.declared) {
             return Err(Box::new(
                 Diagnostic::new(Code::Script, "the script's top level declares something else each time it runs")
                     .hint("every worker runs it: what it declares must not depend on chance, time or a changing file"),
@@ -162,17 +164,18 @@ impl Worker {
             connect_ns: ns(options.connect_timeout),
         });
         stage.set_throws(options.throws);
-        Ok(program)
+        Ok(loaded.map(|(program, _)| program))
     }
 
     async fn hook(
         &mut self,
         name: &'static str,
         phase: Phase,
-        program: &Rc<Program>,
+        program: Option<&Rc<Program>>,
         stage: &Rc<Stage>,
         data: Dynamic,
     ) -> Result<serde_json::Value, Ended> {
+        let Some(program) = program else { return Ok(serde_json::Value::Null) };
         let hook = Hook { name, phase, program, stage, plan: &self.job.plan, seed: self.seed };
         hook.run(data, &mut self.commands).await
     }
@@ -253,14 +256,14 @@ impl Worker {
 
     fn means(
         &self,
-        program: &Rc<Program>,
+        program: Option<&Rc<Program>>,
         stage: &Rc<Stage>,
         start_ns: u64,
         data: &serde_json::Value,
     ) -> Means {
         let (reports, index) = (self.reports.clone(), self.index);
         Means {
-            program: Rc::clone(program),
+            program: program.cloned(),
             stage: Rc::clone(stage),
             worker: self.index,
             workers: self.workers,

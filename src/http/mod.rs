@@ -36,6 +36,6 @@ pub use endpoint::Endpoint;
 pub use error::{Failure, HeaderFault, Phase, Resource, UrlError};
 pub use error_code::{DESCRIPTORS, ERROR_CODES, ErrorCode, MEMORY, PORTS, RESOLVER, Side};
 pub use exchange::Exchange;
-pub use request::{BODY_MAX_BYTES, CONNECT_TIMEOUT_NS, Method, Request, TIMEOUT_NS};
+pub use request::{BODY_MAX_BYTES, CONNECT_TIMEOUT_NS, Method, Prepared, Request, TIMEOUT_NS};
 pub use response::{Headers, Protocol, Response};
 pub use timings::Timings;

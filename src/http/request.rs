@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::endpoint::Endpoint;
 use super::error::{Failure, HeaderFault};
@@ -122,6 +123,8 @@ pub struct Request<'a> {
     pub body_max_bytes: u64,
     /// Whether the connection may serve further requests; if not, `Connection: close` is sent.
     pub keep_alive: bool,
+    /// The head, if it was written before: see [`Prepared`].
+    pub(crate) written: Option<&'a Written>,
 }
 
 impl<'a> Request<'a> {
@@ -136,7 +139,53 @@ impl<'a> Request<'a> {
             connect_timeout_ns: CONNECT_TIMEOUT_NS,
             body_max_bytes: BODY_MAX_BYTES,
             keep_alive: true,
+            written: None,
         }
+    }
+
+    /// Whether it can be sent; what is wrong with it otherwise, as [`super::Client::send`] would find.
+    pub fn check(&self) -> Result<(), Failure> {
+        inspect(self).map(drop)
+    }
+}
+
+/// The head of a request, inspected and composed.
+#[derive(Debug)]
+pub(crate) struct Written {
+    bytes: Box<[u8]>,
+    shape: Shape,
+}
+
+/// A request that is sent often: its head is inspected and composed once.
+#[derive(Debug)]
+pub struct Prepared {
+    method: Method,
+    endpoint: Rc<Endpoint>,
+    body: Arc<[u8]>,
+    written: Written,
+}
+
+impl Prepared {
+    /// Makes a request ready. `user_agent` is that of the clients which will send it.
+    pub fn new(
+        method: Method,
+        endpoint: Rc<Endpoint>,
+        headers: &[(&str, &str)],
+        body: Arc<[u8]>,
+        user_agent: Option<&str>,
+    ) -> Result<Self, Failure> {
+        let request = Request { headers, body: &body, ..Request::new(&method, &endpoint) };
+        let shape = inspect(&request)?;
+        let mut bytes = Vec::new();
+        compose(&request, shape, user_agent, &mut bytes);
+        let written = Written { bytes: bytes.into(), shape };
+        Ok(Self { method, endpoint, body, written })
+    }
+
+    /// The request, with the default limits.
+    pub fn request(&self) -> Request<'_> {
+        let written = Some(&self.written);
+        Request { body: &self.body, written, ..Request::new(&self.method, &self.endpoint) }
     }
 }
 
@@ -177,6 +226,9 @@ fn special(name: &str) -> Option<Special> {
 
 /// Checks what is to be sent; nothing that fails here ever reaches a socket.
 pub(super) fn inspect(request: &Request<'_>) -> Result<Shape, Failure> {
+    if let Some(written) = request.written {
+        return Ok(written.shape);
+    }
     let mut shape = Shape { close: !request.keep_alive, ..Shape::default() };
     let mut size = request.endpoint.head().len();
     for &(name, value) in request.headers {
@@ -217,6 +269,10 @@ pub(super) fn inspect(request: &Request<'_>) -> Result<Shape, Failure> {
 /// Writes the head of an inspected request to `out`, in place of what was there.
 pub(super) fn compose(request: &Request<'_>, shape: Shape, user_agent: Option<&str>, out: &mut Vec<u8>) {
     out.clear();
+    if let Some(written) = request.written {
+        out.extend_from_slice(&written.bytes);
+        return;
+    }
     out.extend_from_slice(request.method.as_str().as_bytes());
     out.push(b' ');
     if shape.own_host || shape.own_agent || user_agent.is_some() {
@@ -359,6 +415,25 @@ mod tests {
         assert!(agent(&[]).contains("\r\nUser-Agent: client\r\n"));
         let own = agent(&[("user-agent", "mine")]);
         assert!(own.contains("\r\nuser-agent: mine\r\n") && !own.contains("client"));
+    }
+
+    #[test]
+    fn a_prepared_request_is_sent_as_it_would_be() {
+        let endpoint = endpoint();
+        let headers = [("X", "1"), ("user-agent", "mine"), ("Connection", "close")];
+        let plain = Request { headers: &headers, body: b"ab", ..Request::new(&Method::Put, &endpoint) };
+        let prepared =
+            Prepared::new(Method::Put, Rc::clone(&endpoint), &headers, Arc::from(*b"ab"), Some("client"))
+                .unwrap();
+        let written = |request: &Request<'_>| {
+            let (shape, mut out) = (inspect(request).unwrap(), Vec::new());
+            compose(request, shape, Some("client"), &mut out);
+            (shape, String::from_utf8(out).unwrap())
+        };
+        assert_eq!(written(&prepared.request()), written(&plain));
+        assert_eq!(prepared.request().body, b"ab");
+        let broken = Prepared::new(Method::Get, endpoint, &[("X", "a\nb")], Arc::from([]), None);
+        assert!(matches!(broken, Err(Failure::RequestHeader { fault: HeaderFault::Value, .. })));
     }
 
     #[test]

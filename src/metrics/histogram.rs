@@ -201,6 +201,24 @@ impl Trend {
         self.at_rank(rank as u64)
     }
 
+    /// How many measured samples are at most so large, by the resolution that quantiles have; censored ones, which
+    /// may be larger than their bound, are left out.
+    pub fn at_most(&self, us: u64) -> u64 {
+        self.zeros.saturating_add(self.measured.at_most(us))
+    }
+
+    /// All samples but the censored ones.
+    #[must_use]
+    pub fn answered(&self) -> Self {
+        Self { censored: None, ..self.clone() }
+    }
+
+    /// The measured samples above zero: of phases that happen now and then, such as connecting, those that did.
+    #[must_use]
+    pub fn above_zero(&self) -> Self {
+        Self { measured: self.measured.clone(), ..Self::default() }
+    }
+
     /// The sample of a rank from 1: zeros, then measured ones, then censored ones by their bound.
     fn at_rank(&self, rank: u64) -> Option<Quantile> {
         let count = self.count();

@@ -142,6 +142,19 @@ impl Pile {
         value.clamp(self.min, self.max)
     }
 
+    /// How many values are at most `limit`; those of a bucket count as its middle, as in [`Pile::at_rank`].
+    pub(super) fn at_most(&self, limit: u64) -> u64 {
+        match &self.body {
+            _ if limit >= self.max => self.count,
+            _ if limit < self.min => 0,
+            Body::List(list) => list.iter().filter(|value| **value <= limit).count() as u64,
+            Body::Buckets(buckets) => buckets
+                .iter_recorded()
+                .take_while(|step| buckets.median_equivalent(step.value_iterated_to()).max(self.min) <= limit)
+                .fold(0, |sum, step| sum.saturating_add(step.count_at_value())),
+        }
+    }
+
     /// Sorted distinct values with their counts; for buckets their lowest value.
     fn runs(&self) -> Vec<(u64, u64)> {
         match &self.body {

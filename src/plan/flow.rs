@@ -1,6 +1,6 @@
-//! What a user runs in an iteration: a function, a closure, or one of several by weight.
+//! What a user runs in an iteration: a function, a closure, one of several by weight, or, without a script, a request.
 
-use super::{Options, PlanError, Value};
+use super::{Options, PlanError, Request, Value};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -20,6 +20,8 @@ pub enum Flow {
     },
     /// One of several, chosen anew for each iteration.
     Weighted(Weighted),
+    /// One request, and no script.
+    Request(Request),
 }
 
 impl fmt::Display for Flow {
@@ -27,6 +29,7 @@ impl fmt::Display for Flow {
         match self {
             Flow::Named(name) => f.write_str(name),
             Flow::Closure { ordinal } => write!(f, "closure {}", ordinal + 1),
+            Flow::Request(request) => request.fmt(f),
             Flow::Weighted(weighted) => {
                 for (index, choice) in weighted.choices.iter().enumerate() {
                     write!(f, "{}{} {}", if index > 0 { ", " } else { "" }, choice.flow, choice.weight)?;

@@ -15,6 +15,7 @@ mod order;
 mod overrides;
 mod param;
 mod rate_curve;
+mod request;
 mod run_options;
 mod scenario;
 mod schedule;
@@ -38,6 +39,7 @@ pub use param::{
     param_value,
 };
 pub use rate_curve::{RateCurve, RateStage};
+pub use request::Request;
 pub use run_options::{RUN_OPTIONS, RunDefaults, RunOptions};
 pub use scenario::Scenario;
 pub use schedule::Schedule;

@@ -30,6 +30,28 @@ pub(super) struct Signs {
     pub(super) at_least: bool,
 }
 
+impl Signs {
+    /// What the signs mean, a line each.
+    pub(super) fn footnotes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if !self.too_few.is_empty() {
+            let few = self.too_few.iter();
+            let needed: Vec<String> = few
+                .map(|(percent, needed)| format!("p({percent}) needs {}", format_count(*needed)))
+                .collect();
+            notes.push(format!("– too few samples for this percentile: {}", needed.join(", ")));
+        }
+        if self.at_least {
+            notes.push("> at least: the figure falls among requests that got no answer".to_owned());
+        }
+        if self.trend {
+            let precision = "percentiles by nearest rank, HDR within ±0.05 %, whole µs below 1 ms";
+            notes.push(precision.to_owned());
+        }
+        notes
+    }
+}
+
 /// The samples that a percentile needs: n·(1−p) must be 10.
 fn samples_needed(percent: f64) -> u64 {
     // The least bits of 100 − 99.9 must not ask for one sample more.

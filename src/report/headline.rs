@@ -1,8 +1,8 @@
-//! The verdict in one line: the last of a report.
+//! The verdict in one line, the last of a report, and what stands out, above it.
 
 use std::time::Duration;
 
-use crate::results::{Books, End, Reason, Summary, Verdict};
+use crate::results::{Books, End, Reason, Severity, Summary, Verdict};
 use crate::units::{format_count, format_latency_us};
 
 use super::Style;
@@ -33,6 +33,21 @@ pub(super) fn warning(summary: &Summary, style: Style) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// What stands out, a line each, gravest first.
+pub(super) fn findings(summary: &Summary, style: Style) -> Vec<String> {
+    let note = style.note("!");
+    let mut lines = Vec::new();
+    for finding in &summary.findings {
+        let mark = match finding.severity() {
+            Severity::Grave => style.bad("✗"),
+            Severity::Note => note.clone(),
+        };
+        lines.push(format!("  {mark} {}", clean(&finding.to_string())));
+    }
+    lines.extend(summary.warnings.iter().map(|warning| format!("  {note} {}", clean(warning))));
+    lines
 }
 
 /// The last line: the rules by name, and where they are explained; the first line has the figures.

@@ -5,10 +5,12 @@
 
 mod figure;
 mod headline;
+mod hit;
 mod paint;
 mod tally;
 mod text;
 
+pub use hit::Hit;
 pub use tally::{Ending, tally};
 
 use crate::results::Summary;

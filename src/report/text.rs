@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::diagnostic::Diagnostic;
 use crate::metrics::{Kind, TIMES, Unit, Value, builtin};
 use crate::plan::{Judgement, Verdict as TargetVerdict};
-use crate::results::{Books, Check, Endpoint, FailureKind, MetricTotal, ScenarioLine, Severity, Summary};
+use crate::results::{Books, Check, Endpoint, FailureKind, MetricTotal, ScenarioLine, Summary};
 use crate::units::{format_count, format_rate};
 
 use super::figure::{self, Signs};
@@ -380,21 +380,7 @@ impl Page<'_> {
     }
 
     fn footnotes(&mut self) {
-        let mut notes = Vec::new();
-        if !self.signs.too_few.is_empty() {
-            let few = self.signs.too_few.iter();
-            let needed: Vec<String> = few
-                .map(|(percent, needed)| format!("p({percent}) needs {}", format_count(*needed)))
-                .collect();
-            notes.push(format!("– too few samples for this percentile: {}", needed.join(", ")));
-        }
-        if self.signs.at_least {
-            notes.push("> at least: the figure falls among requests that got no answer".to_owned());
-        }
-        if self.signs.trend {
-            let precision = "percentiles by nearest rank, HDR within ±0.05 %, whole µs below 1 ms";
-            notes.push(precision.to_owned());
-        }
+        let notes = self.signs.footnotes();
         if !notes.is_empty() {
             self.lines.push(String::new());
             self.lines.extend(notes.iter().map(|note| format!("  {}", self.style.faint(note))));
@@ -402,16 +388,7 @@ impl Page<'_> {
     }
 
     fn findings(&mut self) {
-        let note = self.style.note("!");
-        let mut lines = Vec::new();
-        for finding in &self.summary.findings {
-            let mark = match finding.severity() {
-                Severity::Grave => self.style.bad("✗"),
-                Severity::Note => note.clone(),
-            };
-            lines.push(format!("  {mark} {}", clean(&finding.to_string())));
-        }
-        lines.extend(self.summary.warnings.iter().map(|warning| format!("  {note} {}", clean(warning))));
+        let lines = headline::findings(self.summary, self.style);
         if !lines.is_empty() {
             self.lines.push(String::new());
             self.lines.extend(lines);

@@ -39,6 +39,8 @@ pub struct Summary {
     pub metrics: Vec<MetricTotal>,
     /// Requests by their tag `name`, most requests first.
     pub endpoints: Vec<Endpoint>,
+    /// All requests by what came back, most requests first.
+    pub answers: Vec<Answer>,
     /// Failures of the script, most frequent first.
     pub failures: Vec<ScriptFailure>,
     /// Failures beyond those.
@@ -116,6 +118,17 @@ pub struct Endpoint {
     pub causes: Vec<(String, u64)>,
 }
 
+/// The requests that one status or one error came back for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answer {
+    /// The status; 0 where no answer came.
+    pub status: u16,
+    /// The error's code; 0 where there was none.
+    pub error_code: u16,
+    /// How many requests.
+    pub requests: u64,
+}
+
 impl Summary {
     /// Sums up a run of a plan.
     pub fn new(script_name: &str, plan: &Plan, outcome: &Outcome) -> Self {
@@ -130,6 +143,7 @@ impl Summary {
             checks: checks(&outcome.total),
             metrics: metrics(plan, &outcome.total),
             endpoints: endpoints(&outcome.total),
+            answers: answers(&outcome.total),
             failures: outcome.failures.clone(),
             failures_more: outcome.failures_more,
             errors: outcome.errors.clone(),
@@ -310,13 +324,32 @@ fn endpoints(total: &Snapshot) -> Vec<Endpoint> {
         let cause = |((what, code), count): ((&str, &str), u64)| (format!("{what} {code}"), count);
         let mut causes: Vec<(String, u64)> = sum.causes.into_iter().map(cause).collect();
         causes.sort_by_key(|(_, count)| std::cmp::Reverse(*count)); // stable: equal ones by name
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count; saturates")]
-        let requests = sum.requests as u64;
+        let requests = whole(sum.requests);
         Endpoint { name: name.to_owned(), requests, failed: sum.failed, duration: sum.duration, causes }
     };
     let mut endpoints: Vec<Endpoint> = sums.into_iter().map(endpoint).collect();
     endpoints.sort_by_key(|endpoint| std::cmp::Reverse(endpoint.requests));
     endpoints
+}
+
+fn answers(total: &Snapshot) -> Vec<Answer> {
+    let mut sums: BTreeMap<(u16, u16), f64> = BTreeMap::new();
+    for series in total.of("http_reqs") {
+        if let Value::Counter(requests) = series.value {
+            let tag = |name| series.tags.get(name).and_then(|text| text.parse().ok()).unwrap_or(0);
+            *sums.entry((tag("status"), tag("error_code"))).or_default() += requests;
+        }
+    }
+    let answer = |((status, error_code), requests)| Answer { status, error_code, requests: whole(requests) };
+    let mut answers: Vec<Answer> = sums.into_iter().map(answer).collect();
+    answers.sort_by_key(|answer| std::cmp::Reverse(answer.requests)); // stable: equal ones by status
+    answers
+}
+
+/// A counter of whole things.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count; saturates")]
+fn whole(count: f64) -> u64 {
+    count as u64
 }
 
 fn name_of(series: &Series) -> &str {

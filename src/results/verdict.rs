@@ -205,6 +205,7 @@ mod tests {
             checks: Vec::new(),
             metrics: Vec::new(),
             endpoints: Vec::new(),
+            answers: Vec::new(),
             failures: Vec::new(),
             failures_more: 0,
             errors: Vec::new(),

@@ -287,7 +287,7 @@ impl Program {
             Flow::Closure { ordinal } => {
                 self.closures.get(&(scenario.to_owned(), *ordinal)).map(String::as_str)
             }
-            Flow::Weighted(_) => None,
+            Flow::Weighted(_) | Flow::Request(_) => None,
         }
     }
 

@@ -152,7 +152,7 @@ impl Range<'_> {
             env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let outside = Outside { env: Arc::new(env), ..Outside::default() };
         let Declared { declared, plan, .. } = declare(&source, &outside, &Overrides::default(), |_| {})?;
-        let job = Job { source, declared, plan, outside, workers: self.workers };
+        let job = Job { source: Some(source), declared, plan, outside, workers: self.workers };
         let outcome = engine::run(job, self.control, &mut Nobody)?;
         round(&outcome)
     }

@@ -1,11 +1,12 @@
 //! Scripts from end to end: read, declare, set by a configuration file and flags, start the demo if asked, look whether the
-//! hosts are there, play, sum up. Beside it what a machine is good for as a load generator ([`doctor`]).
+//! hosts are there, play, sum up. A load without a script goes the same way ([`Hit`]). Beside it what a machine is good for as a load generator ([`doctor`]).
 
 mod calibrate;
 mod config;
 mod declare;
 pub mod doctor;
 mod error;
+mod hit;
 mod preflight;
 mod run;
 mod syntax;
@@ -14,5 +15,6 @@ pub use calibrate::{CALIBRATION_ROUNDS, CalibrateSettings, calibrate};
 pub use config::{CONFIG_FILES, Config, is_variable};
 pub use declare::{Declared, check, declare, read};
 pub use error::SessionError;
+pub use hit::{Aimed, CONNECTIONS, Hit, Load, REQUESTS};
 pub use preflight::preflight;
 pub use run::{Part, Played, Settings, run};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::plan::Plan;
+use crate::plan::{Flow, Plan};
 
 /// How long one address may take to answer.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
@@ -19,14 +19,19 @@ pub fn preflight(plan: &Plan) -> Result<(), Diagnostic> {
         plan.scenarios.iter().map(|scenario| scenario.base_url.as_ref().or(plan.base_url.as_ref()));
     let urls: BTreeSet<&str> =
         scenarios.chain([plan.base_url.as_ref()]).flatten().map(String::as_str).collect();
-    urls.into_iter().try_for_each(reach)
+    let is_script = plan.scenarios.iter().all(|scenario| !matches!(scenario.flow, Flow::Request(_)));
+    urls.into_iter().try_for_each(|url| reach(url, if is_script { OF_SCRIPT } else { OF_REQUEST }))
 }
 
-fn reach(base_url: &str) -> Result<(), Diagnostic> {
+/// What to do about a host that isn't there.
+const OF_SCRIPT: &str =
+    "start the service, or point the script elsewhere: `TARGET_URL`, `base_url(…)`, `--base-url`";
+/// The same where the address was written with the command.
+const OF_REQUEST: &str = "start the service, or correct host and port of the URL";
+
+fn reach(base_url: &str, advice: &str) -> Result<(), Diagnostic> {
     let refused = |why: String| {
-        Diagnostic::new(Code::Preflight, format!("{base_url} can't be reached: {why}")).hint(
-            "start the service, or point the script elsewhere: `TARGET_URL`, `base_url(…)`, `--base-url`",
-        )
+        Diagnostic::new(Code::Preflight, format!("{base_url} can't be reached: {why}")).hint(advice)
     };
     let endpoint = crate::http::Endpoint::parse(None, base_url)
         .map_err(|error| Diagnostic::new(Code::Plan, error.to_string()))?;

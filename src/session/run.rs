@@ -1,4 +1,4 @@
-//! `runner run`: from scripts to their summaries.
+//! `runner run` and `runner hit`: from declared plans to their summaries.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -19,8 +19,10 @@ use super::preflight::preflight;
 /// How a plan is played.
 #[derive(Debug)]
 pub struct Settings {
-    /// The script.
-    pub source: Arc<Source>,
+    /// What the summary calls it.
+    pub name: String,
+    /// The script; none where all flows are requests.
+    pub source: Option<Arc<Source>>,
     /// What it takes from outside.
     pub outside: Outside,
     /// Worker threads.
@@ -65,7 +67,7 @@ pub fn run(mut parts: Vec<Part<'_>>, begin: impl FnOnce(&[&Plan])) -> Result<Pla
     begin(&parts.iter().map(|part| &part.declared.plan).collect::<Vec<_>>());
     let plans: Vec<Plan> = parts.iter().map(|part| part.declared.plan.clone()).collect();
     let masks: Vec<_> = parts.iter().map(|part| part.settings.outside.secrets.mask().clone()).collect();
-    let names: Vec<String> = parts.iter().map(|part| part.settings.source.name.clone()).collect();
+    let names: Vec<String> = parts.iter().map(|part| part.settings.name.clone()).collect();
     let mut outcomes = play(parts, &names);
     let stays = plans.iter().any(|plan| plan.options.linger);
     // The runs were played: that their service then failed is no reason to lose the summaries.

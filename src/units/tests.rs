@@ -57,6 +57,18 @@ fn durations_print_as_people_write_them() {
 }
 
 #[test]
+fn latencies_of_a_column_share_a_unit_and_can_be_told_apart() {
+    let column = |us: &[f64]| format_latencies_us(us).join(" ");
+    assert_eq!(column(&[]), "");
+    assert_eq!(column(&[83.0]), "83µs");
+    assert_eq!(column(&[83.0, 160.0, 999.0]), "83µs 160µs 999µs");
+    assert_eq!(column(&[83.0, 583.0, 1_083.0]), "0.08ms 0.58ms 1.08ms");
+    assert_eq!(column(&[1_120.0, 2_240.0, 12_320.0]), "1.1ms 2.2ms 12.3ms");
+    assert_eq!(column(&[1_000_000.0, 1_000_900.0]), "1.00000s 1.00090s");
+    assert_eq!(column(&[1_000_000.0, 31_000_000.0]), "1s 31s");
+}
+
+#[test]
 fn latencies_have_three_significant_digits() {
     let cases = [
         (0.0, "0µs"),

@@ -23,12 +23,12 @@ pub(in super::super) fn crew(script: &str) -> (Rc<Crew>, Rc<Timer>) {
     let (program, plan) = Program::load(&source, &stage).unwrap();
     stage.set_recorder(Recorder::new(&[]));
     let means = Means {
-        program: Rc::new(program),
+        program: Some(Rc::new(program)),
         stage,
         worker: 0,
         workers: 1,
         start_ns: 0,
-        data: Dynamic::UNIT,
+        data: rhai::Dynamic::UNIT,
         seed: 7,
         abort: Box::new(|_| {}),
     };

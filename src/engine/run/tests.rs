@@ -49,7 +49,7 @@ fn job(script: &str, workers: usize) -> Job {
         |_| {},
     );
     let (_, declared) = Program::load(&source, &stage).unwrap();
-    Job { source, plan: declared.clone(), declared, outside, workers }
+    Job { source: Some(source), plan: declared.clone(), declared, outside, workers }
 }
 
 pub(in super::super) fn play(script: &str, workers: usize) -> (Outcome, Recording) {

@@ -201,3 +201,26 @@ impl PartialOrd for Quantile {
         Some(self.value_us.cmp(&other.value_us))
     }
 }
+
+#[test]
+fn counts_up_to_a_value_agree_with_ranks() {
+    for samples in [100_u64, 100_000] {
+        let mut trend = Trend::new();
+        for index in 0..samples {
+            trend.record_us(index * 7_919 % 60_013);
+        }
+        trend.record_at_least_us(5);
+        let answered = trend.count() - 1;
+        assert_eq!(trend.at_most(u64::MAX), answered);
+        assert_eq!(trend.answered().count(), answered);
+        assert_eq!(trend.above_zero().count(), answered - trend.zeros());
+        for q in [0.01, 0.1, 0.5, 0.9, 0.99] {
+            let us = trend.answered().quantile(q).unwrap().value_us;
+            // So many lie at or below the quantile, and fewer below it.
+            let rank = q * answered as f64;
+            assert!(trend.at_most(us) as f64 >= rank - 1e-6, "{q}");
+            assert!(us == 0 || (trend.at_most(us - 1) as f64) < rank, "{q}");
+        }
+    }
+    assert_eq!(Trend::new().at_most(5), 0);
+}

@@ -7,16 +7,16 @@ use rhai::{Dynamic, EvalAltResult, ImmutableString, Map};
 use super::super::error::HostError;
 use super::super::frozen::{FrozenList, FrozenMap};
 use super::super::registry::Registry;
+use super::super::request::{Labels, exchange};
 use super::super::stage::Stage;
 use super::super::value::{described, to_json, type_name};
 use super::super::vu::{Route, Vu};
 use super::argument::{misfit, to_map};
 use super::metric::to_tags;
 use super::response::Reply;
-use super::time::pause;
 use crate::diagnostic::suggest;
-use crate::http::{Endpoint, Exchange, Failure, Method, Protocol, Request, UrlError};
-use crate::metrics::{RequestKey, RequestSample, Symbol, TagSet};
+use crate::http::{Endpoint, Failure, Method, Request, UrlError};
+use crate::metrics::{Symbol, TagSet};
 use crate::units::parse_duration;
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
@@ -92,9 +92,6 @@ const LATER: [&str; 13] = [
     "tls",
     "insecure_skip_tls_verify",
 ];
-
-/// Statuses that don't count as failed, as in k6.
-const EXPECTED: std::ops::Range<u16> = 200..400;
 
 pub(super) fn register(registry: &mut Registry<'_>) {
     for (index, (plain, with_options, about, method)) in METHODS.clone().into_iter().enumerate() {
@@ -215,7 +212,7 @@ pub(in super::super) struct Call {
     tags: TagSet,
     timeout_ns: Option<u64>,
     connect_timeout_ns: Option<u64>,
-    /// Statuses that don't count as failed; empty for [`EXPECTED`].
+    /// Statuses that don't count as failed; empty for those of every request.
     expected: Vec<u16>,
     /// Whether it throws without an answer; else as the run says.
     throws: Option<bool>,
@@ -309,35 +306,27 @@ fn call(
         connect_timeout_ns: call.connect_timeout_ns.unwrap_or(timeouts.connect_ns),
         ..Request::new(method, &route.endpoint)
     };
-    // k6's place for it too: what a request waits for its slot is no part of what is measured of it.
-    wait_for_slots(stage, &vu)?;
-    let mut client = vu.client.take().expect("a user's client is out only while it waits for a request");
-    // Pinned here: moving the future into `wait` would copy it.
-    let sent = stage.wait(&vu, std::pin::pin!(client.send(&request)));
-    vu.client.set(Some(client));
-    let exchange = sent.inspect_err(|_| stage.count_cut_request())?;
-    record(stage, &vu, method_index, method, &route, call, &exchange);
+    let exchanged = exchange(stage, &vu, &request, &call.expected, |recorder| {
+        // A given name groups URLs that differ: the `url` tag would tell them apart again.
+        let (name, url) = match &call.name {
+            Some(name) => (recorder.intern(name), Symbol::NONE),
+            None => (route.name, route.url),
+        };
+        let method = match method_index {
+            Some(index) => stage.words().methods[index],
+            None => recorder.intern(method.as_str()),
+        };
+        let extra =
+            if call.tags.is_empty() { vu.tags_symbol() } else { vu.symbol_with(recorder, &call.tags) };
+        Labels { name, url, method, extra }
+    })?;
+    let exchange = exchanged.exchange;
     if let Err(failure) = &exchange.result
         && call.throws.unwrap_or_else(|| stage.throws())
     {
         return Err(no_answer(function, failure).into());
     }
     Ok(Reply::new(exchange, Rc::clone(route.endpoint.url())))
-}
-
-/// Waits until the caps on requests let one more go: the scenario's, then the run's, so that who waits for
-/// the first takes nothing of the second from others. Outside of the load there is none.
-fn wait_for_slots(stage: &Stage, vu: &Vu) -> Outcome<()> {
-    let Some(course) = &vu.cast.course else { return Ok(()) };
-    for slots in &course.caps {
-        let now_ns = stage.clock().now_ns();
-        let due_ns = slots.take(now_ns.saturating_sub(course.run_start_ns));
-        let due_ns = due_ns.saturating_add(course.run_start_ns);
-        if due_ns > now_ns {
-            pause(stage, vu, due_ns - now_ns)?;
-        }
-    }
-    Ok(())
 }
 
 /// With `throws`, a request without an answer; the service's fault, as with an `assert`.
@@ -370,56 +359,6 @@ fn route(stage: &Stage, vu: &Vu, url: ImmutableString, query: &[(String, String)
         vu.cast.keep_route(url, route.clone());
     }
     Ok(route)
-}
-
-fn record(
-    stage: &Stage,
-    vu: &Vu,
-    method_index: Option<usize>,
-    method: &Method,
-    route: &Route,
-    call: &Call,
-    exchange: &Exchange,
-) {
-    let words = stage.words();
-    let status = exchange.status();
-    let expected =
-        if call.expected.is_empty() { EXPECTED.contains(&status) } else { call.expected.contains(&status) };
-    let response = exchange.result.as_ref().ok();
-    let timings = &exchange.timings;
-    let sample = RequestSample {
-        phases: timings.phases,
-        response_time_ns: timings.total_ns().saturating_add(vu.lateness_ns.take()),
-        responded: response.is_some(),
-        failed: !expected,
-        bytes_sent: exchange.bytes_sent,
-        bytes_received: exchange.bytes_received,
-        cache: response.and_then(|response| response.cache_status().is_hit()),
-    };
-    stage.recorder().with(|recorder| {
-        // A given name groups URLs that differ: the `url` tag would tell them apart again.
-        let (name, url) = match &call.name {
-            Some(name) => (recorder.intern(name), Symbol::NONE),
-            None => (route.name, route.url),
-        };
-        let key = RequestKey {
-            scenario: vu.cast.scenario_symbol,
-            group: vu.group_symbol.get(),
-            name,
-            url,
-            method: method_index
-                .map_or_else(|| recorder.intern(method.as_str()), |index| words.methods[index]),
-            proto: response.map_or(Symbol::NONE, |response| match response.protocol() {
-                Protocol::Http10 => words.protocols[0],
-                Protocol::Http11 => words.protocols[1],
-            }),
-            status,
-            error_code: exchange.error_code(),
-            expected,
-            extra: if call.tags.is_empty() { vu.tags_symbol() } else { vu.symbol_with(recorder, &call.tags) },
-        };
-        recorder.request(&key, &sample);
-    });
 }
 
 fn map(option: &str, value: &Dynamic) -> Outcome<Map> {

@@ -46,6 +46,8 @@ use super::stage::Stage;
 use super::value::{DEPTH_MAX, is_deeper_than};
 use super::vu::{Ending, Limit, Vu};
 
+pub(super) use time::pause;
+
 /// Options of a request.
 #[cfg(test)]
 pub(super) const REQUEST_OPTIONS: [&str; 11] = http::OPTIONS;

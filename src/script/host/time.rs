@@ -226,7 +226,7 @@ fn sleep(stage: &Stage, seconds: f64) -> Outcome<()> {
 }
 
 /// Lets the user wait.
-pub(super) fn pause(stage: &Stage, vu: &Vu, ns: u64) -> Outcome<()> {
+pub(in super::super) fn pause(stage: &Stage, vu: &Vu, ns: u64) -> Outcome<()> {
     vu.alarm.set(stage.clock().now_ns().saturating_add(ns));
     let slept = stage.wait(vu, poll_fn(|context| vu.alarm.poll_due(context)));
     vu.alarm.clear();

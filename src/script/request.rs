@@ -1,0 +1,110 @@
+//! A request of the running user: waited for, measured, recorded. The one way for all that is sent, with a script
+//! or without.
+
+use rhai::EvalAltResult;
+
+use super::host::pause;
+use super::stage::Stage;
+use super::vu::Vu;
+use crate::http::{Exchange, Protocol, Request};
+use crate::metrics::{Recorder, RequestKey, RequestSample, Symbol};
+
+/// Statuses that don't count as failed, as in k6.
+const EXPECTED: std::ops::Range<u16> = 200..400;
+
+/// What a request's samples are tagged by, beside what came of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Labels {
+    pub(super) name: Symbol,
+    pub(super) url: Symbol,
+    pub(super) method: Symbol,
+    /// Further tags.
+    pub(super) extra: Symbol,
+}
+
+/// An exchange that was recorded.
+#[derive(Debug)]
+pub(super) struct Exchanged {
+    pub(super) exchange: Exchange,
+    /// Whether an answer came, with a status that is expected.
+    pub(super) is_expected: bool,
+}
+
+/// Sends a request as the user `vu`, who is on, and records what came of it. `expected` are the statuses that
+/// don't count as failed; empty for 200 to 399. An error only ends the script.
+#[inline]
+pub(super) fn exchange(
+    stage: &Stage,
+    vu: &Vu,
+    request: &Request<'_>,
+    expected: &[u16],
+    labels: impl FnOnce(&mut Recorder) -> Labels,
+) -> Result<Exchanged, Box<EvalAltResult>> {
+    // k6's place for it too: what a request waits for its slot is no part of what is measured of it.
+    wait_for_slots(stage, vu)?;
+    let mut client = vu.client.take().expect("a user's client is out only while it waits for a request");
+    // Pinned here: moving the future into `wait` would copy it.
+    let sent = stage.wait(vu, std::pin::pin!(client.send(request)));
+    vu.client.set(Some(client));
+    let exchange = sent.inspect_err(|_| stage.count_cut_request())?;
+    let status = exchange.status();
+    let is_expected =
+        if expected.is_empty() { EXPECTED.contains(&status) } else { expected.contains(&status) };
+    record(stage, vu, &exchange, is_expected, labels);
+    Ok(Exchanged { exchange, is_expected })
+}
+
+/// Waits until the caps on requests let one more go: the scenario's, then the run's, so that who waits for
+/// the first takes nothing of the second from others. Outside of the load there is none.
+fn wait_for_slots(stage: &Stage, vu: &Vu) -> Result<(), Box<EvalAltResult>> {
+    let Some(course) = &vu.cast.course else { return Ok(()) };
+    for slots in &course.caps {
+        let now_ns = stage.clock().now_ns();
+        let due_ns = slots.take(now_ns.saturating_sub(course.run_start_ns));
+        let due_ns = due_ns.saturating_add(course.run_start_ns);
+        if due_ns > now_ns {
+            pause(stage, vu, due_ns - now_ns)?;
+        }
+    }
+    Ok(())
+}
+
+fn record(
+    stage: &Stage,
+    vu: &Vu,
+    exchange: &Exchange,
+    is_expected: bool,
+    labels: impl FnOnce(&mut Recorder) -> Labels,
+) {
+    let words = stage.words();
+    let response = exchange.result.as_ref().ok();
+    let timings = &exchange.timings;
+    let sample = RequestSample {
+        phases: timings.phases,
+        response_time_ns: timings.total_ns().saturating_add(vu.lateness_ns.take()),
+        responded: response.is_some(),
+        failed: !is_expected,
+        bytes_sent: exchange.bytes_sent,
+        bytes_received: exchange.bytes_received,
+        cache: response.and_then(|response| response.cache_status().is_hit()),
+    };
+    stage.recorder().with(|recorder| {
+        let labels = labels(recorder);
+        let key = RequestKey {
+            scenario: vu.cast.scenario_symbol,
+            group: vu.group_symbol.get(),
+            name: labels.name,
+            url: labels.url,
+            method: labels.method,
+            proto: response.map_or(Symbol::NONE, |response| match response.protocol() {
+                Protocol::Http10 => words.protocols[0],
+                Protocol::Http11 => words.protocols[1],
+            }),
+            status: exchange.status(),
+            error_code: exchange.error_code(),
+            expected: is_expected,
+            extra: labels.extra,
+        };
+        recorder.request(&key, &sample);
+    });
+}
