@@ -38,6 +38,14 @@ pub struct Entry {
     steps: Option<Rc<Steps>>,
 }
 
+impl Entry {
+    /// Whether it is played by steps.
+    #[cfg(test)]
+    pub(super) fn is_in_steps(&self) -> bool {
+        self.steps.is_some()
+    }
+}
+
 /// The functions of the host modules, in the order of the reference.
 pub fn functions() -> Vec<super::Function> {
     let stage = Stage::new(Rc::default(), Rc::new(StillClock), super::Outside::default(), |_| {});

@@ -16,6 +16,7 @@ mod params;
 mod reads;
 mod registered;
 mod stdlib;
+mod steps;
 mod tags;
 
 use std::cell::RefCell;
@@ -112,7 +113,25 @@ impl Play {
     fn call_until(&self, vu: &Rc<Vu>, name: &str, polls_max: u64) -> Result<Dynamic, Failure> {
         let entry = self.program.entry(name).expect(name);
         let (program, user, data) = (Rc::clone(&self.program), Rc::clone(vu), self.data.clone());
-        let body = move || program.call(&user, &entry, &data, &mut Scope::new());
+        self.run_until(vu, name, polls_max, move || program.call(&user, &entry, &data, &mut Scope::new()))
+    }
+
+    /// Runs `body` on a fiber with a user on.
+    fn run(
+        &self,
+        vu: &Rc<Vu>,
+        body: impl FnOnce() -> Result<Dynamic, Failure> + 'static,
+    ) -> Result<Dynamic, Failure> {
+        self.run_until(vu, "it", u64::MAX, body)
+    }
+
+    fn run_until(
+        &self,
+        vu: &Rc<Vu>,
+        name: &str,
+        polls_max: u64,
+        body: impl FnOnce() -> Result<Dynamic, Failure> + 'static,
+    ) -> Result<Dynamic, Failure> {
         let fiber = Fiber::new(&self.arena, self.stage.current(), body).unwrap();
         let mut turn = Turn::new(&self.stage, vu, fiber);
         let mut context = Context::from_waker(Waker::noop());
