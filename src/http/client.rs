@@ -4,8 +4,11 @@
 //! connection on which anything went wrong is closed. Dropping the future mid-way closes it too.
 
 use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -17,6 +20,7 @@ use super::outbox::{Outbox, Socket};
 use super::pool::{Connection, Pool};
 use super::request::{Request, Shape, inspect};
 use super::response::Response;
+use super::stream::Stream;
 use super::timings::Timings;
 use super::transfer::{Scratch, Transfer, Wire};
 use crate::metrics::Phases;
@@ -27,18 +31,26 @@ pub struct Shared {
     scratch: Scratch,
     resolver: Resolver,
     outbox: Option<Outbox>,
+    /// What answers every request in place of a network.
+    null: Option<Arc<[u8]>>,
 }
 
 impl Shared {
     /// Nothing resolved yet; each client writes its requests itself.
     pub fn new() -> Rc<Self> {
-        Rc::new(Self { scratch: Scratch::new(), resolver: Resolver::default(), outbox: None })
+        Rc::new(Self { scratch: Scratch::new(), resolver: Resolver::default(), outbox: None, null: None })
     }
 
     /// The same, but requests are written together, as long as [`Shared::deliver`] is polled.
     pub fn with_outbox() -> Rc<Self> {
+        Self::with_null(None)
+    }
+
+    /// The same; where a response is given, connections are no sockets: each answers every request with it.
+    /// What a request then costs is the generator's own, without the kernel. For benches.
+    pub fn with_null(response: Option<Arc<[u8]>>) -> Rc<Self> {
         let (scratch, resolver) = (Scratch::new(), Resolver::default());
-        Rc::new(Self { scratch, resolver, outbox: Some(Outbox::default()) })
+        Rc::new(Self { scratch, resolver, outbox: Some(Outbox::default()), null: response })
     }
 
     /// Writes the requests of all clients; never ends. To be spawned once beside them.
@@ -46,6 +58,13 @@ impl Shared {
         match &self.outbox {
             Some(outbox) => outbox.deliver(&*clock).await,
             None => std::future::pending().await,
+        }
+    }
+
+    async fn dial(&self, address: SocketAddr) -> io::Result<Stream> {
+        match &self.null {
+            None => dial(address).await.map(Stream::from),
+            Some(response) => Ok(Stream::null(Arc::clone(response))),
         }
     }
 }
@@ -255,7 +274,7 @@ impl Client {
             // A silent address may only use up its share, so that the next one gets a chance.
             let share_ns = connect_by_ns.saturating_sub(now_ns) / (addresses.len() - index) as u64;
             self.alarm.set(now_ns + share_ns);
-            let dialled = self.before_alarm(dial(address)).await;
+            let dialled = self.before_alarm(self.shared.dial(address)).await;
             now_ns = clock.now_ns();
             exchange.timings.phases.connecting_ns = now_ns - resolved_ns;
             let failure = match dialled {

@@ -22,6 +22,7 @@ mod outbox;
 mod pool;
 mod request;
 mod response;
+mod stream;
 mod timings;
 mod transfer;
 

@@ -19,14 +19,14 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::Interest;
-use tokio::net::TcpStream;
 
 use super::clock::Clock;
+use super::stream::Stream;
 
 /// An open socket and what is to be written to it.
 #[derive(Debug)]
 pub(super) struct Socket {
-    pub(super) stream: TcpStream,
+    pub(super) stream: Stream,
     slip: RefCell<Slip>,
 }
 
@@ -59,8 +59,8 @@ pub(super) enum State {
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream) -> Rc<Self> {
-        Rc::new(Self { stream, slip: RefCell::default() })
+    pub(super) fn new(stream: impl Into<Stream>) -> Rc<Self> {
+        Rc::new(Self { stream: stream.into(), slip: RefCell::default() })
     }
 
     /// What became of the posted request, with its length; it stays posted until it had its turn.
@@ -80,12 +80,15 @@ impl Socket {
     /// Reads what is there. A read that doesn't fill the buffer has emptied the socket: tokio is told so,
     /// or it would try once more in vain.
     pub(super) fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        let stream = match &self.stream {
+            Stream::Tcp(stream) => stream,
+            Stream::Null(null) => return null.poll_read(buffer),
+        };
         loop {
-            ready!(self.stream.poll_read_ready(cx))?;
+            ready!(stream.poll_read_ready(cx))?;
             let mut read = None;
-            let outcome = self.stream.try_io(Interest::READABLE, || {
-                let (_, length) =
-                    rustix::net::recv(&self.stream, &mut *buffer, rustix::net::RecvFlags::empty())?;
+            let outcome = stream.try_io(Interest::READABLE, || {
+                let (_, length) = rustix::net::recv(stream, &mut *buffer, rustix::net::RecvFlags::empty())?;
                 read = Some(length);
                 if length > 0 && length < buffer.len() {
                     Err(io::ErrorKind::WouldBlock.into())
@@ -108,13 +111,7 @@ impl Socket {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(self.stream.poll_write_ready(cx))?;
-            match self.stream.try_write_vectored(slices) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                outcome => return Poll::Ready(outcome),
-            }
-        }
+        self.stream.poll_write(cx, slices)
     }
 }
 
@@ -178,7 +175,7 @@ impl Outbox {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => State::Stuck { begin_ns, sent: 0 },
                 Err(error) => State::Failed(error),
             };
-            if !matches!(slip.state, State::Written { .. })
+            if (!matches!(slip.state, State::Written { .. }) || socket.stream.answers_at_once())
                 && let Some(waker) = &slip.waker
             {
                 waker.wake_by_ref();
@@ -191,6 +188,8 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use std::task::Waker;
+
+    use tokio::net::TcpStream;
 
     use super::*;
 

@@ -1,5 +1,7 @@
 //! Connections: kept alive, reused, found stale, bounded, and closed when a request is dropped.
 
+use std::sync::Arc;
+
 use super::*;
 
 #[test]
@@ -277,5 +279,27 @@ fn a_request_to_a_server_that_went_away_fails_as_without_an_outbox() {
         assert_books_balance(&exchange);
         assert_eq!(exchange.status(), 0);
         assert!(exchange.result.is_err_and(|failure| failure.is_disconnect()));
+    });
+}
+
+#[test]
+fn without_sockets_every_request_gets_the_same_response() {
+    run(async {
+        // Nobody listens there.
+        let endpoint = Rc::new(Endpoint::parse(None, "http://127.0.0.1:9/x").unwrap());
+        let clock: Rc<dyn Clock> = Rc::new(TestClock { origin: Instant::now() });
+        let shared = Shared::with_null(Some(Arc::from(OK)));
+        tokio::task::spawn_local(Rc::clone(&shared).deliver(Rc::clone(&clock)));
+        let mut client = Client::new(clock, shared, Options::default());
+        let large = vec![b'x'; 100 << 10];
+        for (number, body) in [&b""[..], b"small", &large].into_iter().enumerate() {
+            let request = Request { body, ..Request::new(&Method::Post, &endpoint) };
+            let exchange = client.send(&request).await;
+            assert_books_balance(&exchange);
+            assert_eq!(exchange.status(), 200, "{:?}", exchange.error());
+            assert_eq!(exchange.bytes_received, OK.len() as u64);
+            assert!(exchange.bytes_sent > body.len() as u64);
+            assert_eq!(exchange.reused, number > 0);
+        }
     });
 }

@@ -1,0 +1,126 @@
+//! What a connection reads and writes: a TCP stream, or nothing at all.
+//!
+//! [`Stream::Null`] answers each write with the same bytes, without a system call. Benches alone ask for it
+//! ([`super::Shared::with_null`]): whether workers share something hot shows only where they don't share a
+//! server and a kernel's network.
+
+use std::cell::Cell;
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use tokio::net::TcpStream;
+
+/// Where a request goes.
+#[derive(Debug)]
+pub(super) enum Stream {
+    Tcp(TcpStream),
+    Null(Null),
+}
+
+/// A connection within the process, which takes every write for a whole request.
+#[derive(Debug)]
+pub(super) struct Null {
+    response: Arc<[u8]>,
+    /// Bytes of the response that were not read yet.
+    unread: Cell<usize>,
+}
+
+impl From<TcpStream> for Stream {
+    fn from(stream: TcpStream) -> Self {
+        Self::Tcp(stream)
+    }
+}
+
+impl Stream {
+    /// A connection that answers each request with these bytes.
+    pub(super) fn null(response: Arc<[u8]>) -> Self {
+        Self::Null(Null { response, unread: Cell::new(0) })
+    }
+
+    /// Whether an answer is there as soon as the request is written: no reactor will tell of it.
+    pub(super) fn answers_at_once(&self) -> bool {
+        matches!(self, Self::Null(_))
+    }
+
+    pub(super) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.try_read(buffer),
+            Self::Null(null) => match null.read(buffer) {
+                0 => Err(io::ErrorKind::WouldBlock.into()),
+                length => Ok(length),
+            },
+        }
+    }
+
+    pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.try_write(bytes),
+            Self::Null(null) => Ok(null.write(bytes.len())),
+        }
+    }
+
+    /// Writes as much as it takes.
+    pub(super) fn poll_write(&self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let stream = match self {
+            Self::Tcp(stream) => stream,
+            Self::Null(null) => {
+                return Poll::Ready(Ok(null.write(slices.iter().map(|slice| slice.len()).sum())));
+            }
+        };
+        loop {
+            ready!(stream.poll_write_ready(cx))?;
+            match stream.try_write_vectored(slices) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                outcome => return Poll::Ready(outcome),
+            }
+        }
+    }
+}
+
+impl Null {
+    fn write(&self, length: usize) -> usize {
+        self.unread.set(self.response.len());
+        length
+    }
+
+    /// Gives the rest of the response, or as much as there is room for; nothing before a request.
+    pub(super) fn read(&self, buffer: &mut [u8]) -> usize {
+        let from = self.response.len() - self.unread.get();
+        let length = self.unread.get().min(buffer.len());
+        buffer[..length].copy_from_slice(&self.response[from..from + length]);
+        self.unread.set(self.unread.get() - length);
+        length
+    }
+
+    pub(super) fn poll_read(&self, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        match self.read(buffer) {
+            0 => Poll::Pending,
+            length => Poll::Ready(Ok(length)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    #[test]
+    fn a_null_stream_answers_each_request_once() {
+        let stream = Stream::null(Arc::from(*b"answer"));
+        let mut context = Context::from_waker(Waker::noop());
+        let mut buffer = [0; 4];
+        assert_eq!(stream.try_read(&mut buffer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        for _ in 0..2 {
+            let slices = [IoSlice::new(b"head"), IoSlice::new(b"body")];
+            assert!(matches!(stream.poll_write(&mut context, &slices), Poll::Ready(Ok(8))));
+            assert_eq!(stream.try_read(&mut buffer).unwrap(), 4);
+            assert_eq!(&buffer, b"answ");
+            assert_eq!(stream.try_read(&mut buffer).unwrap(), 2);
+            assert_eq!(&buffer[..2], b"er");
+            assert_eq!(stream.try_read(&mut buffer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        }
+    }
+}
