@@ -119,7 +119,7 @@ fn sleepers() -> Result<bool, String> {
         "{} {SLEEPERS} users in sleep: {iterations} iterations in {:.1} s, {:.1} s of CPU, peak {:.0} MB ({:.1} KB a user)",
         mark(passed),
         begin.elapsed().as_secs_f64(),
-        cpu.as_secs_f64(),
+        cpu.total().as_secs_f64(),
         peak as f64 / 1e6,
         peak as f64 / 1e3 / SLEEPERS as f64
     );
