@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use generator::{Load, Program};
 use process::{Cpu, Guard, NullServer, Ticks, cpu, pause, raise_file_limit, setting};
 use round::{Repeats, about};
-use table::{Sample, Table};
+use table::{Limit, Sample, Table};
 
 /// With fewer rounds the interval is too wide to say much; below six there is none.
 const ROUNDS: u32 = 15;
@@ -29,17 +29,6 @@ const SECONDS: u32 = 3;
 const LEVELS: [u32; 2] = [64, 1_000];
 /// A play's first and last moments, in which it starts, connects and sums up: busy cores are looked at between.
 const EDGE: Duration = Duration::from_millis(300);
-
-/// At most this multiple of wrk's cost, and what we reach for.
-#[derive(Clone, Copy)]
-struct Limit {
-    gate: f64,
-    reach: f64,
-}
-
-const fn limit(gate: f64, reach: f64) -> Option<Limit> {
-    Some(Limit { gate, reach })
-}
 
 struct Variant {
     name: &'static str,
@@ -66,21 +55,21 @@ const VARIANTS: [Variant; 8] = [
         name: "runner, GET, check(bool)",
         flow: "`let r = http::get(\"/\"); check(r.status == 200, \"…\")`",
         program: Program::Script("http_check.rhai"),
-        limits: [limit(1.02, 0.95), limit(1.25, 1.0)],
+        limits: [Some(Limit::new(1.02, 0.95)), Some(Limit::new(1.25, 1.0))],
         below_oha: true,
     },
     Variant {
         name: "runner, GET, check(map)",
         flow: "`let r = http::get(\"/\"); check(r, #{ \"…\": |r| r.status == 200 })`",
         program: Program::Script("http_check_map.rhai"),
-        limits: [limit(1.15, 1.0), limit(1.35, 1.15)],
+        limits: [Some(Limit::new(1.15, 1.0)), Some(Limit::new(1.35, 1.15))],
         below_oha: true,
     },
     Variant {
         name: "runner hit",
         flow: "no script",
         program: Program::Hit,
-        limits: [limit(0.82, 0.75), limit(0.90, 0.80)],
+        limits: [Some(Limit::new(0.82, 0.75)), Some(Limit::new(0.90, 0.80))],
         below_oha: false,
     },
 ];
@@ -176,13 +165,12 @@ fn level(index: usize, variants: &[&Variant], rounds: u32, seconds: u32) -> Resu
     let oha = column(Program::Oha).ok_or("oha was not measured")?;
     let mut table = Table::new("wrk", wrk);
     for (variant, list) in variants.iter().zip(&samples) {
-        let limit = variant.limits[index].map(|Limit { gate, reach }| (gate, reach));
-        table.add(variant.name, variant.flow, list, limit);
+        table.add(variant.name, variant.flow, list, variant.limits[index]);
     }
     let mut beside = Table::new("oha", oha);
     beside.add("oha", "no script", oha, None);
     for (variant, list) in variants.iter().zip(&samples).filter(|(variant, _)| variant.below_oha) {
-        beside.add(variant.name, variant.flow, list, Some((1.0, 1.0)));
+        beside.add(variant.name, variant.flow, list, Some(Limit::new(1.0, 1.0)));
     }
     let mut passed = table.print();
     println!("\nthe full script beside oha, which runs none");

@@ -70,7 +70,9 @@ type Found = (bool, String);
 fn memory_per_user() -> Result<Found, String> {
     let limit = raise_file_limit();
     if limit < USERS + FILES_BESIDE {
-        return Err(format!("memory per user: not measured, only {limit} open files are permitted (ulimit -n)"));
+        return Err(format!(
+            "memory per user: not measured, only {limit} open files are permitted (ulimit -n)"
+        ));
     }
     let server = NullServer::start()?;
     let one = resident(1, &server)?;

@@ -4,6 +4,7 @@
 //! bounded; past it a round counts all the same, and the foot of the table says so.
 #![allow(dead_code, reason = "each bench uses its part")]
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::process::Ticks;
@@ -74,8 +75,11 @@ impl Repeats {
         if !self.counted.is_empty() {
             let counted: Vec<String> =
                 self.counted.iter().map(|(round, steal)| format!("{round} ({})", percent(steal))).collect();
-            foot +=
-                &format!("; counted all the same, the repeats being used up: round {}", counted.join(", "));
+            let _ = write!(
+                foot,
+                "; counted all the same, the repeats being used up: round {}",
+                counted.join(", ")
+            );
         }
         foot
     }

@@ -30,6 +30,19 @@ impl Sample {
     }
 }
 
+/// At most this multiple of the reference's cost, and what we reach for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limit {
+    gate: f64,
+    reach: f64,
+}
+
+impl Limit {
+    pub(crate) const fn new(gate: f64, reach: f64) -> Self {
+        Self { gate, reach }
+    }
+}
+
 /// Rows beside a reference.
 pub(crate) struct Table<'a> {
     reference: &'static str,
@@ -41,8 +54,7 @@ struct Row<'a> {
     name: &'static str,
     flow: &'static str,
     samples: &'a [Sample],
-    /// Gate and reach, times the reference's cost.
-    limit: Option<(f64, f64)>,
+    limit: Option<Limit>,
     ratio: f64,
     interval: Option<(f64, f64)>,
 }
@@ -57,7 +69,7 @@ impl<'a> Table<'a> {
         name: &'static str,
         flow: &'static str,
         samples: &'a [Sample],
-        limit: Option<(f64, f64)>,
+        limit: Option<Limit>,
     ) {
         let pairs = samples.iter().zip(self.samples);
         let ratios: Vec<f64> = pairs.map(|(one, reference)| one.total_us() / reference.total_us()).collect();
@@ -86,7 +98,7 @@ impl<'a> Table<'a> {
         for row in &self.rows {
             let of = |part: fn(&Sample) -> f64| row.median(part);
             let limit =
-                |of: fn((f64, f64)) -> f64| row.limit.map_or(String::new(), |two| format!("{:.2}", of(two)));
+                |of: fn(Limit) -> f64| row.limit.map_or(String::new(), |limit| format!("{:.2}", of(limit)));
             let (holds, verdict) = row.verdict();
             passed &= holds;
             println!(
@@ -97,8 +109,8 @@ impl<'a> Table<'a> {
                 of(|one| one.system_us),
                 row.ratio,
                 row.interval(),
-                limit(|(gate, _)| gate),
-                limit(|(_, reach)| reach),
+                limit(|limit| limit.gate),
+                limit(|limit| limit.reach),
                 of(|one| one.requests_per_second),
                 of(|one| one.generator_busy) * 100.0,
                 of(|one| one.server_busy) * 100.0,
@@ -159,8 +171,8 @@ impl Row<'_> {
         match (self.limit, self.interval) {
             (None, _) => (true, "–"),
             (Some(_), None) => (false, "? too few rounds"),
-            (Some((_, reach)), Some((_, to))) if to <= reach => (true, "✓ reached"),
-            (Some((gate, _)), Some((_, to))) if to <= gate => (true, "✓ holds"),
+            (Some(limit), Some((_, to))) if to <= limit.reach => (true, "✓ reached"),
+            (Some(limit), Some((_, to))) if to <= limit.gate => (true, "✓ holds"),
             _ => (false, "✗ exceeds"),
         }
     }
