@@ -128,6 +128,9 @@ fn play_once(program: Program, server: &NullServer, load: Load<'_>) -> Result<Pl
     let (used, stdout) = Guard::finish(run)?;
     let seconds = start.elapsed().as_secs_f64();
     let requests = program.completed(&stdout).map_err(|error| format!("{error}\n{stdout}"))?;
+    if used.total().is_zero() {
+        return Err("it used no CPU of its own: is it a script around the generator?".to_owned());
+    }
     Ok(Play { used, requests, seconds, generator_busy, server_busy, steal: ticks.steal_since() })
 }
 
@@ -177,7 +180,7 @@ fn level(index: usize, variants: &[&Variant], rounds: u32, seconds: u32) -> Resu
     passed &= beside.print();
     println!("\n{}", repeats.foot());
     if page::is_asked_for() {
-        let foot = format!("{rounds} rounds of {seconds} s; {}; {}.", page::machine(), repeats.foot());
+        let foot = format!("Rounds of {seconds} s: {rounds}. {}; {}.", page::machine(), repeats.foot());
         page::write(&format!("http-{}", load.connections), &table.markdown(&foot))?;
     }
     Ok(passed)

@@ -179,7 +179,7 @@ fn main() -> ExitCode {
         let (holds, text) = part().unwrap_or_else(|error| (false, error));
         println!("{} {text}", if holds { '✓' } else { '✗' });
         passed &= holds;
-        lines += &format!("- {text}\n");
+        lines.extend(["- ", text.as_str(), "\n"]);
     }
     if page::is_asked_for()
         && let Err(error) = page::write("memory", &format!("{lines}\nOn {}.", page::machine()))
