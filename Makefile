@@ -10,7 +10,7 @@ TEST_SERVERS := iproute2
 
 FUZZ_RUNS ?= 500000
 
-.PHONY: help quick test install-test-servers fmt clippy docs audit main-job fuzz bench bench-http bench-load bench-memory bench-script bench-honesty prove-load clean
+.PHONY: help quick test install-test-servers fmt clippy docs audit main-job fuzz bench bench-http bench-scale bench-load bench-memory bench-script bench-honesty prove-load clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -54,11 +54,15 @@ fuzz: ## odd scripts at the parser and at every function: FUZZ_RUNS (500000) eac
 
 ##@ Measuring (leave the machine alone meanwhile)
 
-bench: bench-http bench-load bench-memory bench-script ## all of the below
+bench: bench-http bench-scale bench-load bench-memory bench-script ## all of the below
 
-bench-http: ## CPU per request beside wrk's: BENCH_ROUNDS (9), BENCH_SECONDS (3)
-	@tests/install.sh wrk
+bench-http: ## CPU per request beside wrk's, h2load's, oha's: BENCH_ROUNDS (15), BENCH_SECONDS (3), BENCH_LOCUST=PROGRAM, BENCH_MARKDOWN=1 (docs/performance.md)
+	@tests/install.sh wrk nghttp2-client
+	@[[ -n "$${BENCH_OHA:-}" ]] || command -v oha >/dev/null || cargo install --locked oha
 	cargo bench --locked --bench http
+
+bench-scale: ## CPU per request at 10,000 users beside 64, and on two workers beside one: BENCH_ROUNDS (15), BENCH_SECONDS (3)
+	cargo bench --locked --bench scale
 
 bench-load: ## how a rate is kept and what it costs, beside a bare timer and oha: BENCH_ROUNDS (5), BENCH_SECONDS (5), BENCH_COUNT_SECONDS (600)
 	@command -v oha >/dev/null || cargo install --locked oha

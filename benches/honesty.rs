@@ -48,7 +48,8 @@ fn play(kind: Kind, server: &NullServer, seconds: u32) -> Result<Round, String> 
     let (ticks, busy, start) = (Ticks::now(), core_busy(GENERATOR_CORE), Instant::now());
     let (used, stdout) = Guard::start(&mut call).and_then(Guard::finish)?;
     let wall = start.elapsed().as_secs_f64();
-    let others = (core_busy(GENERATOR_CORE).saturating_sub(busy).as_secs_f64() - used.as_secs_f64()) / wall;
+    let others =
+        (core_busy(GENERATOR_CORE).saturating_sub(busy).as_secs_f64() - used.total().as_secs_f64()) / wall;
     drop(neighbour);
     let line = stdout.lines().find(|line| line.contains("inconclusive:")).unwrap_or_default().to_owned();
     Ok(Round { is_inconclusive: !line.is_empty(), line, steal: ticks.steal_since(), others })

@@ -1,188 +1,215 @@
-//! CPU that the generator spends on one request, beside wrk's: `make bench-http`.
+//! CPU that generators spend on one request, beside wrk's: `make bench-http`.
 //!
-//! Generators run on core 0, the null server (67 bytes an answer) in a process of its own on core 1, 64
-//! connections. One round plays wrk and the flow scripts of this folder once each, every other round in
-//! reverse, so that drift cancels out; ratios are taken within a round. The gates stand in [`VARIANTS`];
-//! a median above its gate ends the program with 1, and so does a round whose figures can't be trusted.
+//! Generators run on core 0, the null server (67 bytes an answer) in a process of its own on core 1, at 64 and
+//! at 1,000 connections. A round plays each of [`VARIANTS`] once, every other round in reverse, so that drift
+//! cancels out; one that lost more than 1 % to other guests is repeated. Ratios are taken within a round, and
+//! the gate is on the upper end of the 95 % interval of their median. A gate that doesn't hold ends the program
+//! with 1, and so does a reference that the server held up. `BENCH_MARKDOWN=1` writes the table into
+//! `docs/performance.md`.
 #![expect(clippy::print_stdout, reason = "the table is what this program is for")]
 
+mod generator;
+mod page;
 mod process;
 mod quantile;
+mod round;
+mod table;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use process::{GENERATOR_CORE, Guard, NullServer, Ticks, command, cpu, figure, runner, script, setting};
-use quantile::{median, median_interval};
+use generator::{Load, Program};
+use process::{Cpu, Guard, NullServer, Ticks, cpu, pause, raise_file_limit, setting};
+use round::{Repeats, about};
+use table::{Limit, Sample, Table};
 
-const CONNECTIONS: u32 = 64;
-/// With fewer rounds the interval says nothing.
-const ROUNDS_MIN: u32 = 9;
-/// Above this share of its core the server may have been the limit.
-const SERVER_BUSY_MAX: f64 = 0.97;
-/// Above this share taken by other guests a round is named in the table's foot.
-const STEAL_NOTED: f64 = 0.02;
+/// With fewer rounds the interval is too wide to say much; below six there is none.
+const ROUNDS: u32 = 15;
+const SECONDS: u32 = 3;
+const LEVELS: [u32; 2] = [64, 1_000];
+/// A play's first and last moments, in which it starts, connects and sums up: busy cores are looked at between.
+const EDGE: Duration = Duration::from_millis(300);
 
 struct Variant {
     name: &'static str,
-    /// `None`: wrk itself.
-    script: Option<&'static str>,
-    /// At most this multiple of wrk's cost.
-    gate: Option<f64>,
+    /// What is done for each request, for readers of the table.
+    flow: &'static str,
+    program: Program,
+    /// At each of [`LEVELS`], times wrk's cost.
+    limits: [Option<Limit>; 2],
+    /// It runs the full script, and has to be cheaper than oha, which runs none.
+    below_oha: bool,
 }
 
-const VARIANTS: [Variant; 4] = [
-    Variant { name: "wrk", script: None, gate: None },
-    Variant { name: "one GET", script: Some("http_get.rhai"), gate: Some(0.95) },
-    Variant { name: "GET, check(bool)", script: Some("http_check.rhai"), gate: Some(1.15) },
-    Variant { name: "GET, check(map, closure)", script: Some("http_check_map.rhai"), gate: Some(1.30) },
+const fn ungated(name: &'static str, flow: &'static str, program: Program) -> Variant {
+    Variant { name, flow, program, limits: [None; 2], below_oha: false }
+}
+
+const VARIANTS: [Variant; 8] = [
+    ungated("wrk", "no script", Program::Wrk),
+    ungated("h2load", "no script", Program::H2load),
+    ungated("oha", "no script", Program::Oha),
+    ungated("Locust", "`self.client.get(\"/\")` of a FastHttpUser", Program::Locust),
+    ungated("runner, GET", "`http::get(\"/\")`", Program::Script("http_get.rhai")),
+    Variant {
+        name: "runner, GET, check(bool)",
+        flow: "`let r = http::get(\"/\"); check(r.status == 200, \"…\")`",
+        program: Program::Script("http_check.rhai"),
+        limits: [Some(Limit::new(1.02, 0.95)), Some(Limit::new(1.25, 1.0))],
+        below_oha: true,
+    },
+    Variant {
+        name: "runner, GET, check(map)",
+        flow: "`let r = http::get(\"/\"); check(r, #{ \"…\": |r| r.status == 200 })`",
+        program: Program::Script("http_check_map.rhai"),
+        limits: [Some(Limit::new(1.15, 1.0)), Some(Limit::new(1.35, 1.15))],
+        below_oha: true,
+    },
+    Variant {
+        name: "runner hit",
+        flow: "no script",
+        program: Program::Hit,
+        limits: [Some(Limit::new(0.82, 0.75)), Some(Limit::new(0.90, 0.80))],
+        below_oha: false,
+    },
 ];
 
-/// One play of one variant.
-struct Sample {
-    cpu_per_request_us: f64,
-    requests_per_second: f64,
+fn play(program: Program, server: &NullServer, load: Load<'_>) -> Result<Sample, String> {
+    if !program.starts_slowly() {
+        let play = play_once(program, server, load)?;
+        return Ok(play.sample(Cpu::default(), 0.0));
+    }
+    let short = play_once(program, server, load)?;
+    let long = play_once(program, server, Load { seconds: 3 * load.seconds, ..load })?;
+    if long.requests <= short.requests {
+        return Err("it completed no more requests in three times the time".to_owned());
+    }
+    Ok(long.sample(short.used, short.requests))
+}
+
+/// What one process did.
+struct Play {
+    used: Cpu,
+    requests: f64,
+    seconds: f64,
+    generator_busy: f64,
     server_busy: f64,
     steal: f64,
 }
 
-fn play(variant: &Variant, server: &NullServer, seconds: u32) -> Result<Sample, String> {
-    let mut call;
-    if let Some(name) = variant.script {
-        call = command(Some(GENERATOR_CORE), &runner());
-        call.arg("run").arg(script(name)).env("TARGET_URL", server.url());
-        call.env("VUS", CONNECTIONS.to_string()).env("DURATION", format!("{seconds}s")).env("NO_COLOR", "1");
-    } else {
-        call = command(Some(GENERATOR_CORE), &"wrk".into());
-        call.args([
-            "-t1",
-            &format!("-c{CONNECTIONS}"),
-            &format!("-d{seconds}s"),
-            &format!("{}/", server.url()),
-        ]);
+impl Play {
+    /// Costs beyond those of a shorter play.
+    fn sample(&self, used: Cpu, requests: f64) -> Sample {
+        let (used, requests) = (self.used.since(used), self.requests - requests);
+        let each_us = |time: Duration| time.as_secs_f64() * 1e6 / requests;
+        Sample {
+            user_us: each_us(used.user),
+            system_us: each_us(used.system),
+            requests_per_second: self.requests / self.seconds,
+            generator_busy: self.generator_busy,
+            server_busy: self.server_busy,
+            steal: self.steal,
+        }
     }
-    let ticks = Ticks::now();
-    let server_before = cpu(server.process.id()).unwrap_or_default();
-    let start = Instant::now();
-    let (used, stdout) = Guard::start(&mut call)
-        .and_then(Guard::finish)
-        .map_err(|error| format!("{}: {error}", variant.name))?;
-    let wall = start.elapsed();
-    let server_used = cpu(server.process.id()).unwrap_or_default().saturating_sub(server_before);
-    let requests =
-        completed(variant, &stdout).map_err(|error| format!("{}: {error}\n{stdout}", variant.name))?;
-    Ok(Sample {
-        cpu_per_request_us: used.as_secs_f64() * 1e6 / requests,
-        requests_per_second: requests / wall.as_secs_f64(),
-        server_busy: server_used.as_secs_f64() / wall.as_secs_f64(),
-        steal: ticks.steal_since(),
-    })
 }
 
-/// The requests that the generator says it completed; an error among them is none we may count.
-fn completed(variant: &Variant, stdout: &str) -> Result<f64, String> {
-    let requests = if variant.script.is_some() {
-        let failed = figure(stdout, "http_req_failed").ok_or("no line http_req_failed")?;
-        if failed > 0.0 {
-            return Err(format!("{failed} % of the requests failed"));
-        }
-        figure(stdout, "http_reqs").ok_or("no line http_reqs")?
-    } else {
-        if stdout.contains("Socket errors") || stdout.contains("Non-2xx") {
-            return Err("errors".to_owned());
-        }
-        let line = stdout.lines().find(|line| line.contains(" requests in ")).ok_or("no count")?;
-        let count = line.split_whitespace().next().unwrap_or_default();
-        count.parse().map_err(|_| format!("no number: {count}"))?
+fn play_once(program: Program, server: &NullServer, load: Load<'_>) -> Result<Play, String> {
+    let (ticks, start) = (Ticks::now(), Instant::now());
+    let run = program.start(load)?;
+    pause(EDGE);
+    let (generator, served, begin) = (used_by(run.id()), used_by(server.process.id()), Instant::now());
+    pause(Duration::from_secs(u64::from(load.seconds)).saturating_sub(2 * EDGE));
+    let share = |pid, before: Duration, wall: Duration| {
+        used_by(pid).saturating_sub(before).as_secs_f64() / wall.as_secs_f64()
     };
-    if requests < 1000.0 { Err(format!("only {requests} requests")) } else { Ok(requests) }
+    let wall = begin.elapsed();
+    let generator_busy = share(run.id(), generator, wall);
+    let server_busy = share(server.process.id(), served, wall);
+    let (used, stdout) = Guard::finish(run)?;
+    let seconds = start.elapsed().as_secs_f64();
+    let requests = program.completed(&stdout).map_err(|error| format!("{error}\n{stdout}"))?;
+    if used.total().is_zero() {
+        return Err("it used no CPU of its own: is it a script around the generator?".to_owned());
+    }
+    Ok(Play { used, requests, seconds, generator_busy, server_busy, steal: ticks.steal_since() })
 }
 
-/// `rounds` samples of each variant, in ABBA order.
-fn measure(rounds: u32, seconds: u32) -> Result<Vec<Vec<Sample>>, String> {
+fn used_by(pid: u32) -> Duration {
+    cpu(pid).unwrap_or_default().total()
+}
+
+/// Plays all rounds of one level and prints its table; whether all gates hold.
+fn level(index: usize, variants: &[&Variant], rounds: u32, seconds: u32) -> Result<bool, String> {
     let server = NullServer::start()?;
-    let mut samples: Vec<Vec<Sample>> = VARIANTS.iter().map(|_| Vec::new()).collect();
-    for variant in &VARIANTS {
-        play(variant, &server, 1)?;
+    let url = server.url();
+    let load = Load { connections: LEVELS[index], seconds, url: &url };
+    println!("\n{} connections", load.connections);
+    let play = |variant: &Variant, load| {
+        play(variant.program, &server, load).map_err(|error| format!("{}: {error}", variant.name))
+    };
+    for variant in variants.iter().filter(|variant| !variant.program.starts_slowly()) {
+        play(variant, Load { seconds: 1, ..load })?;
     }
+    let mut samples: Vec<Vec<Sample>> = variants.iter().map(|_| Vec::new()).collect();
+    let mut repeats = Repeats::new(rounds);
     for round in 0..rounds {
-        let mut order: Vec<usize> = (0..VARIANTS.len()).collect();
-        if round % 2 == 1 {
-            order.reverse();
+        let results = repeats.round(round, variants.len(), |at| play(variants[at], load))?;
+        let costs: Vec<String> = results.iter().map(|one| format!("{:.2}", one.total_us())).collect();
+        println!("round {:>2}/{rounds}: {} µs/request", round + 1, costs.join("  "));
+        for (list, sample) in samples.iter_mut().zip(results) {
+            list.push(sample);
         }
-        for index in order {
-            samples[index].push(play(&VARIANTS[index], &server, seconds)?);
-        }
-        let figures: Vec<String> = samples
-            .iter()
-            .filter_map(|list| list.last())
-            .map(|one| format!("{:.2}", one.cpu_per_request_us))
-            .collect();
-        println!("round {:>2}/{rounds}: {} µs/request", round + 1, figures.join("  "));
     }
-    Ok(samples)
+    let column = |program| {
+        let at = variants.iter().position(|variant| variant.program == program)?;
+        Some(&samples[at][..])
+    };
+    let wrk = column(Program::Wrk).ok_or("wrk was not measured")?;
+    let oha = column(Program::Oha).ok_or("oha was not measured")?;
+    let mut table = Table::new("wrk", wrk);
+    for (variant, list) in variants.iter().zip(&samples) {
+        table.add(variant.name, variant.flow, list, variant.limits[index]);
+    }
+    let mut beside = Table::new("oha", oha);
+    beside.add("oha", "no script", oha, None);
+    for (variant, list) in variants.iter().zip(&samples).filter(|(variant, _)| variant.below_oha) {
+        beside.add(variant.name, variant.flow, list, Some(Limit::new(1.0, 1.0)));
+    }
+    let mut passed = table.print();
+    println!("\nthe full script beside oha, which runs none");
+    passed &= beside.print();
+    println!("\n{}", repeats.foot());
+    if page::is_asked_for() {
+        let foot = format!("Rounds of {seconds} s: {rounds}. {}; {}.", page::machine(), repeats.foot());
+        page::write(&format!("http-{}", load.connections), &table.markdown(&foot))?;
+    }
+    Ok(passed)
 }
 
-fn report(samples: &[Vec<Sample>]) -> bool {
-    let column = |list: &[Sample], of: fn(&Sample) -> f64| -> Vec<f64> { list.iter().map(of).collect() };
-    let reference = column(&samples[0], |one| one.cpu_per_request_us);
-    println!(
-        "\n{:<26}{:>11}{:>9}{:>15}{:>15}{:>7}{:>12}{:>9}  verdict",
-        "", "µs/request", "× wrk", "min–max", "95 % interval", "gate", "requests/s", "server"
-    );
+fn measure(rounds: u32, seconds: u32) -> Result<bool, String> {
+    raise_file_limit();
+    let mut variants: Vec<&Variant> = VARIANTS.iter().filter(|variant| variant.program.is_wanted()).collect();
     let mut passed = true;
-    for (variant, list) in VARIANTS.iter().zip(samples) {
-        let costs = column(list, |one| one.cpu_per_request_us);
-        let ratios: Vec<f64> = costs.iter().zip(&reference).map(|(cost, wrk)| cost / wrk).collect();
-        let ratio = median(&ratios);
-        let low = ratios.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = ratios.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let interval =
-            median_interval(&ratios).map_or("too few".to_owned(), |(from, to)| format!("{from:.3}–{to:.3}"));
-        let busy = column(list, |one| one.server_busy).into_iter().fold(0.0, f64::max);
-        let (gate, verdict) = match variant.gate {
-            None => (String::new(), "–"),
-            Some(gate) if ratio <= gate => (format!("{gate:.2}"), "✓ holds"),
-            Some(gate) => {
-                passed = false;
-                (format!("{gate:.2}"), "✗ exceeds")
-            }
-        };
-        println!(
-            "{:<26}{:>11.2}{ratio:>9.3}{:>15}{interval:>15}{gate:>7}{:>12.0}{:>8.0}%  {verdict}",
-            variant.name,
-            median(&costs),
-            format!("{low:.3}–{high:.3}"),
-            median(&column(list, |one| one.requests_per_second)),
-            busy * 100.0,
-        );
-        if busy > SERVER_BUSY_MAX {
-            println!("  ✗ the server used {:.0} % of its core: it may have been the limit", busy * 100.0);
-            passed = false;
+    for variant in VARIANTS.iter().filter(|variant| variant.program.is_wanted()) {
+        let Some(reason) = variant.program.missing() else { continue };
+        if variant.program != Program::Hit {
+            return Err(reason);
         }
+        println!("✗ {}: not measured, {reason}", variant.name);
+        variants.retain(|one| one.program != Program::Hit);
+        passed = false;
     }
-    let rounds = samples[0].len();
-    let steals: Vec<f64> =
-        (0..rounds).map(|round| samples.iter().map(|list| list[round].steal).fold(0.0, f64::max)).collect();
-    let listed: Vec<String> = steals.iter().map(|steal| format!("{:.1}", steal * 100.0)).collect();
-    println!("\nsteal by round, % of the machine: {}", listed.join(" "));
-    let noted = steals.iter().filter(|steal| **steal > STEAL_NOTED).count();
-    if noted > 0 {
-        println!("{noted} of {rounds} rounds lost more than {:.0} % to other guests", STEAL_NOTED * 100.0);
+    println!("about {:?} for each of {LEVELS:?} connections", about(variants.len(), rounds, seconds));
+    for index in 0..LEVELS.len() {
+        passed &= level(index, &variants, rounds, seconds)?;
     }
-    passed
+    Ok(passed)
 }
 
 fn main() -> ExitCode {
-    let rounds = setting("BENCH_ROUNDS", ROUNDS_MIN);
-    let seconds = setting("BENCH_SECONDS", 3).max(1);
-    let about = Duration::from_secs(u64::from(rounds * seconds) * VARIANTS.len() as u64);
-    println!(
-        "{CONNECTIONS} connections, generator on core {GENERATOR_CORE}, {rounds} rounds of {seconds} s each: about {about:?}"
-    );
-    match measure(rounds, seconds) {
-        Ok(samples) if report(&samples) => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
+    match measure(setting("BENCH_ROUNDS", ROUNDS), setting("BENCH_SECONDS", SECONDS).max(1)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             println!("error: {error}");
             ExitCode::FAILURE

@@ -58,7 +58,7 @@ fn play(name: &str, server: &NullServer, settings: &[(&str, String)]) -> Result<
     call.envs(settings.iter().map(|(key, value)| (key, value)));
     let (cpu, stdout) =
         Guard::start(&mut call).and_then(Guard::finish).map_err(|error| format!("{name}: {error}"))?;
-    Ok(Run { cpu, stdout })
+    Ok(Run { cpu: cpu.total(), stdout })
 }
 
 fn at_rate(name: &str, server: &NullServer, rate: u64, seconds: u32) -> Result<Run, String> {
@@ -197,7 +197,7 @@ fn oha(server: &NullServer, seconds: u32) -> Result<f64, String> {
     let (cpu, stdout) = Guard::start(&mut call).and_then(Guard::finish)?;
     let line = stdout.lines().find(|line| line.contains("[200]")).ok_or("oha printed no count")?;
     let count = line.split_whitespace().nth(1).and_then(|count| count.parse::<f64>().ok());
-    Ok(cpu.as_secs_f64() * 1e6 / count.ok_or("oha printed no count")?)
+    Ok(cpu.total().as_secs_f64() * 1e6 / count.ok_or("oha printed no count")?)
 }
 
 fn beside_oha(server: &NullServer, rounds: u32, seconds: u32) -> Result<bool, String> {

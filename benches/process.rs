@@ -64,15 +64,38 @@ pub(crate) fn pause(time: Duration) {
 /// The runner's exit code when it accuses itself.
 const INCONCLUSIVE: i32 = 111;
 
+/// CPU time, by where it was spent.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cpu {
+    pub(crate) user: Duration,
+    pub(crate) system: Duration,
+}
+
+impl Cpu {
+    pub(crate) fn total(self) -> Duration {
+        self.user + self.system
+    }
+
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self {
+            user: self.user.saturating_sub(before.user),
+            system: self.system.saturating_sub(before.system),
+        }
+    }
+}
+
 /// CPU time that a process has used, its ended threads included; also for one that ended but was not
 /// yet waited for.
-pub(crate) fn cpu(pid: u32) -> Option<Duration> {
+pub(crate) fn cpu(pid: u32) -> Option<Cpu> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name may hold spaces and brackets: fields are counted from the last bracket; utime and stime
     // are fields 14 and 15 of proc(5), the state being field 3.
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
-    let ticks: u64 = fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?;
-    Some(Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64))
+    let mut next = || {
+        let ticks: u64 = fields.next()?.parse().ok()?;
+        Some(Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64))
+    };
+    Some(Cpu { user: next()?, system: next()? })
 }
 
 /// A size of `/proc/PID/status` (`VmRSS`, `VmHWM`) in bytes.
@@ -174,7 +197,7 @@ impl Guard {
     }
 
     /// Waits for the end and returns the CPU it used, then what it printed; `Err` says how it failed.
-    pub(crate) fn finish(mut self) -> Result<(Duration, String), String> {
+    pub(crate) fn finish(mut self) -> Result<(Cpu, String), String> {
         let pid = self.id();
         let mut stdout = String::new();
         if let Some(mut pipe) = self.child.stdout.take() {

@@ -159,7 +159,7 @@ fn cost_us(name: &str, server: &NullServer, seconds: u32) -> Result<f64, String>
     let (used, summary) = Guard::start(call.env("DURATION", format!("{seconds}s")))?.finish()?;
     let requests = figure(&summary, "http_reqs").filter(|requests| *requests > 1_000.0);
     let requests = requests.ok_or_else(|| format!("{name}: too few requests\n{summary}"))?;
-    Ok(used.as_secs_f64() * 1e6 / requests)
+    Ok(used.total().as_secs_f64() * 1e6 / requests)
 }
 
 fn rich(rounds: u32) -> Result<bool, String> {
