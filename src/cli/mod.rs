@@ -14,6 +14,7 @@ mod explain;
 mod functions;
 mod inspect;
 mod new;
+mod profile;
 mod progress;
 mod results;
 mod run;

@@ -243,6 +243,7 @@ impl OutsideArguments {
             params: Arc::new(self.params(config)?),
             defaults: Arc::new(config.defaults.clone()),
             secrets: Secrets::new(terminal.mask().clone(), self.secrets()?, self.allow_run),
+            profile: None,
         })
     }
 

@@ -19,6 +19,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::fiber::Current;
 use crate::http::{Alarm, Clock};
 use crate::metrics::{Recorder, TagSet};
+use crate::profile::enlist;
 use crate::script::{LogLine, Phase, Program, Stage, Timeouts, freeze, from_json};
 
 use super::act::panic_text;
@@ -51,6 +52,7 @@ pub(super) struct Worker {
 impl Worker {
     /// The thread's body. Whatever ends it early is reported: the control thread waits for words alone.
     pub(super) fn run(self) {
+        let _seat = enlist();
         let (index, reports) = (self.index, self.reports.clone());
         let ended = catch_unwind(AssertUnwindSafe(|| self.work()));
         let error = match ended {
@@ -233,6 +235,9 @@ impl Worker {
         beat.abort();
         pulse.set_gauges();
         let (used, gaps) = pulse.finish();
+        if let (Some(profile), Some(time)) = (&stage.outside().profile, crew.program.time(stage)) {
+            profile.add(&time);
+        }
         let (failures, failures_more) = crew.failures();
         Done {
             delta: stage.recorder().with(|recorder| recorder.take(self.tick(start_ns, number))),

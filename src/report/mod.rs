@@ -6,9 +6,11 @@
 mod figure;
 mod headline;
 mod paint;
+mod profile;
 mod tally;
 mod text;
 
+pub use profile::profile;
 pub use tally::{Ending, tally};
 
 use crate::results::Summary;

@@ -19,6 +19,7 @@ use super::link::{constants, link, top_level};
 use super::lint::lint;
 use super::lookups::Lookups;
 use super::place::position;
+use super::profiler::{Names, ScriptTime};
 use super::properties;
 use super::registry::Registry;
 use super::rename::unmarked;
@@ -164,6 +165,9 @@ impl Program {
         engine.register_static_module("global", Rc::clone(&globals));
         modules.push(("global".into(), globals));
 
+        if let Some(profiler) = stage.profiler() {
+            profiler.attach(&mut engine);
+        }
         let has_flow = context.own.contains_key(crate::plan::DEFAULT_FLOW);
         let declaration = stage.declaration.take();
         let program = Self {
@@ -373,6 +377,15 @@ impl Program {
         let Some(before) = line.find(&format!("fn {name}")) else { return Some(body) };
         let column = u32::try_from(line[..before].chars().count() + "fn ".len() + 1).ok()?;
         Some(Position { column, ..body })
+    }
+
+    /// What its functions took so far on the stage that it was loaded on, if a profile is taken.
+    pub fn time(&self, stage: &Stage) -> Option<ScriptTime> {
+        let functions = self.lookups.functions().iter_fn_def();
+        let begins = |function: &rhai::ScriptFuncDef| Some(position(function.body.start_position())?.line);
+        let closures = functions.filter(|function| function.name.contains('$'));
+        let closures = closures.filter_map(|function| Some((function.name.to_string(), begins(function)?)));
+        Some(stage.profiler()?.time(&Names { context: &self.context, closures: closures.collect() }))
     }
 
     /// A diagnostic at a scenario, for what only the whole plan can tell.

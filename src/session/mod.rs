@@ -7,6 +7,7 @@ mod declare;
 pub mod doctor;
 mod error;
 mod preflight;
+mod profile;
 mod run;
 mod syntax;
 
@@ -15,4 +16,5 @@ pub use config::{CONFIG_FILES, Config, is_variable};
 pub use declare::{Declared, check, declare, read};
 pub use error::SessionError;
 pub use preflight::preflight;
+pub use profile::Profiling;
 pub use run::{Part, Played, Settings, run};
