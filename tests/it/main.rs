@@ -19,6 +19,7 @@ mod fixture;
 mod functions;
 mod health;
 mod main_job;
+mod profile;
 mod redact;
 mod script;
 mod secrets;
