@@ -24,7 +24,9 @@ struct Round {
 fn play(server: &NullServer, seconds: u32, native: bool) -> Result<Round, String> {
     let folder = std::env::temp_dir().join(format!("runner-profile-{}", std::process::id()));
     let mut call = command(None, &runner());
-    call.args(["run", "--quiet"]).arg(script("http_check.rhai")).arg(format!("--profile={}", folder.display()));
+    call.args(["run", "--quiet"])
+        .arg(script("http_check.rhai"))
+        .arg(format!("--profile={}", folder.display()));
     if native {
         call.arg("--profile-native");
     }
@@ -88,11 +90,12 @@ fn main() -> ExitCode {
             }
         }
     }
-    let rates = |kind: bool| rounds.iter().filter(|(native, _)| *native == kind).map(|(_, one)| one.rate_per_s);
+    let rates =
+        |kind: bool| rounds.iter().filter(|(native, _)| *native == kind).map(|(_, one)| one.rate_per_s);
     let worst = rounds.iter().map(|(_, round)| round.rooted).fold(100.0, f64::min);
-    let (samples, lost) = rounds.iter().fold((0, 0), |(samples, lost), (_, round)| {
-        (samples + round.samples, lost + round.lost)
-    });
+    let (samples, lost) = rounds
+        .iter()
+        .fold((0, 0), |(samples, lost), (_, round)| (samples + round.samples, lost + round.lost));
     println!(
         "{runs} runs of {seconds} s: {crashes} crashed or failed; worst share to the root {worst:.2} %; {lost} of {} samples lost; median {:.0} requests/s natively, {:.0} with the script's time",
         samples + lost,

@@ -30,7 +30,8 @@ mod tests {
 
     #[test]
     fn a_graph_names_its_functions_and_is_the_same_each_time() {
-        let stacks: Folded = "worker 0;main;<f as g>::h 3\nworker 0;main;sleep (a.rhai:3) 1\n".parse().unwrap();
+        let stacks: Folded =
+            "worker 0;main;<f as g>::h 3\nworker 0;main;sleep (a.rhai:3) 1\n".parse().unwrap();
         let draw = || flame_graph(&stacks, "a \"title\" & more", "samples").unwrap().unwrap();
         let text = String::from_utf8(draw()).unwrap();
         assert_eq!(text.as_bytes(), draw());

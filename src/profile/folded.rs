@@ -58,10 +58,8 @@ impl Folded {
                 found.entry(name).or_default().1 += amount;
             }
         }
-        let mut top: Vec<Own> = found
-            .into_iter()
-            .map(|(name, (own, total))| Own { name: name.to_owned(), own, total })
-            .collect();
+        let mut top: Vec<Own> =
+            found.into_iter().map(|(name, (own, total))| Own { name: name.to_owned(), own, total }).collect();
         // Stable, so that equals stay in the order of their names.
         top.sort_by_key(|own| std::cmp::Reverse((own.own, own.total)));
         top

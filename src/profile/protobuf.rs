@@ -147,7 +147,8 @@ fn profile(samples: &Samples, end_unix_ns: u64) -> Profile {
     });
     let sample = sample.collect();
     // A location is a function here: the same numbers.
-    let location = (1..=function.len() as u64).map(|id| Location { id, line: vec![Line { function_id: id }] });
+    let location =
+        (1..=function.len() as u64).map(|id| Location { id, line: vec![Line { function_id: id }] });
     Profile {
         sample_type: vec![count, cpu],
         sample,

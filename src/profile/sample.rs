@@ -89,7 +89,12 @@ mod tests {
             |frames: &[usize], count| Stack { thread: "worker 0".to_owned(), frames: frames.to_vec(), count };
         let samples = Samples {
             frames: frames.map(frame).to_vec(),
-            stacks: vec![stack(&[0, 1, 3], 5), stack(&[2, 3], 2), stack(&[3], 1), stack(&[3, 3, 3, 3, 3, 3, 2], 1)],
+            stacks: vec![
+                stack(&[0, 1, 3], 5),
+                stack(&[2, 3], 2),
+                stack(&[3], 1),
+                stack(&[3, 3, 3, 3, 3, 3, 2], 1),
+            ],
             ..Samples::default()
         };
         assert_eq!((samples.count(), samples.rooted()), (9, 7));

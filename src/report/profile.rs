@@ -98,7 +98,11 @@ impl Page {
             return;
         }
         let top = stacks.top(is_grouped);
-        let head = format!("    {}{}  {title}, {total}", right("own", SHARE_COLUMNS), right("all", SHARE_COLUMNS + 1));
+        let head = format!(
+            "    {}{}  {title}, {total}",
+            right("own", SHARE_COLUMNS),
+            right("all", SHARE_COLUMNS + 1)
+        );
         self.lines.extend([String::new(), self.style.faint(&head)]);
         let shown: Vec<_> = top.iter().filter(|row| row.own > 0).take(rows_max).collect();
         let share = |taken: u64| right(&format_percent(taken as f64 / sum as f64), SHARE_COLUMNS);
@@ -120,7 +124,8 @@ mod tests {
 
     fn samples() -> Samples {
         let frame = |name: &str| Frame { function: name.to_owned(), file: None };
-        let frames = ["std::sys::thread::unix::Thread::new::thread_start", "runner::run", "rhai::eval", "recv"];
+        let frames =
+            ["std::sys::thread::unix::Thread::new::thread_start", "runner::run", "rhai::eval", "recv"];
         let stack = |thread: &str, frames: &[usize], count| Stack {
             thread: thread.to_owned(),
             frames: frames.to_vec(),
@@ -159,7 +164,10 @@ mod tests {
         let refused = ProfileError::Timer(std::io::Error::from_raw_os_error(1));
         let whole = Profile { native: Some(Err(refused)), ..Profile::default() };
         let text = profile(&whole, "p", &[], &PLAIN);
-        assert!(text.contains("note: no native profile: the system refused a timer of processor time"), "{text}");
+        assert!(
+            text.contains("note: no native profile: the system refused a timer of processor time"),
+            "{text}"
+        );
         let mut cut = samples();
         cut.stacks[3].count = 100;
         cut.elsewhere = 7;

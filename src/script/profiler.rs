@@ -224,7 +224,8 @@ impl Names<'_> {
         for (name, place) in stack {
             let is_closure = name.starts_with("anon$");
             let plain = unmarked(name).map_or(name.as_str(), |(_, plain)| plain);
-            let is_own = is_closure || self.context.of(self.context.file_of(name, "", file)).own.contains_key(plain);
+            let is_own =
+                is_closure || self.context.of(self.context.file_of(name, "", file)).own.contains_key(plain);
             if is_own {
                 file = self.context.file_of(name, "", file);
                 let source = &self.context.of(file).source.name;

@@ -109,16 +109,20 @@ fn a_scripts_time_is_told_by_line_waiting_apart_from_computing() {
         Reply::ok("ok")
     });
     let place = folder();
-    let run = profiled(WORK, place.path(), &["--results", "elsewhere"]).file(
-        "lib/nap.rhai",
-        "fn nap() {\n    sleep(\"30ms\");\n}\n",
-    );
+    let run = profiled(WORK, place.path(), &["--results", "elsewhere"])
+        .file("lib/nap.rhai", "fn nap() {\n    sleep(\"30ms\");\n}\n");
     let finished = run.env("TARGET_URL", server.url()).run().expect_code(0);
     let waiting = stacks(place.path(), "script-waiting.folded");
     let at = |frames: &[&str]| sum(&waiting, frames);
     let slept = at(&["flow (test.rhai:18)", "sleep"]);
     let asked = at(&["flow (test.rhai:19)", "http::get"]);
-    let napped = at(&["flow (test.rhai:23)", "group", "closure of line 23 (test.rhai:23)", "nap (lib/nap.rhai:2)", "sleep"]);
+    let napped = at(&[
+        "flow (test.rhai:23)",
+        "group",
+        "closure of line 23 (test.rhai:23)",
+        "nap (lib/nap.rhai:2)",
+        "sleep",
+    ]);
     assert!(slept >= 12 * 20_000 && asked >= 12 * 10_000 && napped >= 12 * 30_000, "{waiting:?}");
     assert_eq!(slept + asked + napped, at(&[]), "computing is not in it, nor is `setup`: {waiting:?}");
     let computing = stacks(place.path(), "script-computing.folded");
@@ -140,7 +144,8 @@ fn the_native_profile_can_be_taken_alone() {
     assert!(printed(&finished).0 > 10);
     let mut names: Vec<_> = fs::read_dir(place.path()).expect("the folder").flatten().collect();
     names.sort_by_key(fs::DirEntry::file_name);
-    let names: Vec<String> = names.iter().map(|entry| entry.file_name().into_string().expect("a name")).collect();
+    let names: Vec<String> =
+        names.iter().map(|entry| entry.file_name().into_string().expect("a name")).collect();
     assert_eq!(names, ["native.folded", "native.pb.gz", "native.svg"]);
     let native = stacks(place.path(), "native.folded");
     assert!(native.iter().all(|(stack, _)| !stack.contains("::dbg_raw")), "no debugger");

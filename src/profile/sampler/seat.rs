@@ -45,11 +45,8 @@ pub fn enlist() -> Seat {
     }
     // SAFETY: the guard lies within the mapping, of which nothing is used yet.
     unsafe { libc::mprotect(memory, GUARD_BYTES, libc::PROT_NONE) };
-    let stack = libc::stack_t {
-        ss_sp: memory.wrapping_byte_add(GUARD_BYTES),
-        ss_flags: 0,
-        ss_size: STACK_BYTES,
-    };
+    let stack =
+        libc::stack_t { ss_sp: memory.wrapping_byte_add(GUARD_BYTES), ss_flags: 0, ss_size: STACK_BYTES };
     // SAFETY: an all-zero `stack_t` is a valid value of that plain C struct.
     let mut before: libc::stack_t = unsafe { std::mem::zeroed() };
     // SAFETY: the new stack is mapped until the seat is dropped, on this same thread.

@@ -43,6 +43,9 @@ fn a_thread_is_seen_from_leaf_to_root_and_a_fiber_on_it_too() {
     let line = folded.lines().find(|line| line.contains("burn_for")).expect("the function that burns");
     assert!(line.contains("Fiber") || line.contains("coroutine"), "{line}");
     let leaf = own.folded().top(true).remove(0);
-    assert!(leaf.name.contains("burn_for") || leaf.name.contains("clock_gettime") || leaf.name.starts_with('['), "{leaf:?}");
+    assert!(
+        leaf.name.contains("burn_for") || leaf.name.contains("clock_gettime") || leaf.name.starts_with('['),
+        "{leaf:?}"
+    );
     assert!(!folded.contains("::h0") && !folded.contains("_ZN") && !folded.contains("_R"), "{folded}");
 }

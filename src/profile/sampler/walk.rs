@@ -36,7 +36,12 @@ pub(super) struct Registers {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss, reason = "addresses")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "addresses"
+)]
 impl Registers {
     /// # Safety
     /// The context is one that the kernel gave a signal handler which has not returned.
@@ -102,8 +107,7 @@ pub(super) fn objects() -> Vec<Object> {
             let header = unsafe { &*info.dlpi_phdr.add(index) };
             if header.p_type == libc::PT_LOAD && header.p_flags & libc::PF_X != 0 {
                 #[expect(clippy::cast_possible_truncation, reason = "addresses")]
-                let (start, length) =
-                    ((info.dlpi_addr + header.p_vaddr) as usize, header.p_memsz as usize);
+                let (start, length) = ((info.dlpi_addr + header.p_vaddr) as usize, header.p_memsz as usize);
                 let name = name.rsplit('/').next().unwrap_or_default().to_owned();
                 objects.push(Object { name, range: start..start + length });
             }
