@@ -6,6 +6,7 @@
 mod error;
 mod flamegraph;
 mod folded;
+mod naming;
 mod protobuf;
 mod sample;
 mod sampler;

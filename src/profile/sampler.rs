@@ -10,8 +10,8 @@
 //! What makes the handler sound, by what it does and nothing else:
 //! - It allocates nothing, so it may interrupt mimalloc anywhere: stacks lie in fixed arrays, pprof's table is
 //!   made in [`Sampler::prepare`], and what falls out of it goes to a temporary file by write(2).
-//! - It waits for no lock. One thread samples at a time; another whose timer ends meanwhile loses its sample,
-//!   counted. pprof tries its own lock, which nobody else holds while the timer runs.
+//! - It waits for no lock longer than some 50 µs. One thread samples at a time; another whose timer ends meanwhile
+//!   tries a while, then loses its sample, counted. pprof tries its own lock, which nobody else holds while the timer runs.
 //! - It reads no memory that a write(2) to a pipe couldn't read, so a broken chain ends the walk and not us.
 //! - pprof asks libgcc for the start of each function, to tell stacks apart; with glibc 2.35 and later that
 //!   takes no lock (`_dl_find_object`), before that the loader's, which is recursive, so the interrupted thread
@@ -34,6 +34,7 @@ use pprof::{Frames, ProfilerGuard};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::ProfileError;
+use super::naming::readable;
 use super::sample::{Frame, Samples, Stack};
 use chain::{Chain, Record};
 pub use seat::{Seat, enlist};
@@ -42,6 +43,9 @@ use walk::{Ground, Registers};
 /// Samples a second of processor time. No multiple of what programs do by the clock, and just below the 250 a
 /// second at which most kernels look at such timers.
 pub const HERTZ: u32 = 249;
+
+/// How often a thread tries while another is sampled: about as long as that takes.
+const TRIES_MAX: u32 = 1_000;
 
 /// The kernel's view of pprof's handler and ours.
 type Handler = extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void);
@@ -136,9 +140,9 @@ impl Sampler {
                     alone.frames.clear();
                     alone.frames.push(frame.clone());
                     let resolved = Frames::from(alone);
-                    let symbols = resolved.frames.into_iter().flatten().map(|symbol| Frame {
-                        function: symbol.name(),
-                        file: symbol.filename.map(|path| path.to_string_lossy().into_owned()),
+                    let symbols = resolved.frames.into_iter().flatten().map(|symbol| {
+                        let file = symbol.filename.as_ref().map(|path| path.to_string_lossy().into_owned());
+                        Frame { function: readable(&symbol.name(), file.as_deref()), file }
                     });
                     let symbols: Vec<Frame> = symbols.collect();
                     if symbols.is_empty() { vec![unnamed(&objects, frame.ip)] } else { symbols }
@@ -240,11 +244,17 @@ extern "C" fn on_tick(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
     let errno = unsafe { *libc::__errno_location() };
     if IS_SEATED.get() {
         TICKS.set(TICKS.get().wrapping_add(1));
-        if BUSY.swap(true, Ordering::Acquire) {
-            COLLIDED.fetch_add(1, Ordering::Relaxed);
-        } else {
+        if (0..TRIES_MAX).any(|_| {
+            let is_free = !BUSY.swap(true, Ordering::Acquire);
+            if !is_free {
+                std::hint::spin_loop();
+            }
+            is_free
+        }) {
             sample(signal, info, context);
             BUSY.store(false, Ordering::Release);
+        } else {
+            COLLIDED.fetch_add(1, Ordering::Relaxed);
         }
     } else {
         // Its alternate stack, if it has one, may be as small as the kernel allows.

@@ -66,7 +66,7 @@ impl Page {
         }
         let rooted = samples.rooted() as f64 / count as f64;
         self.lines.push(format!(
-            "    {} samples of {cpu} of processor time, at {} a second of it · {} reach their thread's root · {} lost",
+            "    {} samples of {cpu} of processor time ({} a second asked for) · {} reach their thread's root · {} lost",
             format_count(count),
             samples.hertz,
             format_percent(rooted),

@@ -4,7 +4,8 @@
 //! that led there; it is registered when a profile is wanted and only then. Computing is sampled: the native
 //! sampler's ticks on this thread, which are of processor time, are charged to whatever was evaluated between two
 //! events. Waiting is measured: a host function that suspends says for how long, and the event of its return
-//! says where. Both are exact to the line of the call that took the time.
+//! says where. Both are exact to the line of the call that took the time. Rhai tells of no return from functions of
+//! a module, of which those of `http` wait: where such a call stands is remembered when it is begun.
 //!
 //! Users take turns within host functions, so what is not charged yet is put aside at each suspend and taken up
 //! again behind it. A worker has one of these; nothing of it crosses threads but the sums at the end.
@@ -14,7 +15,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rhai::debugger::{CallStackFrame, DebuggerCommand, DebuggerEvent};
-use rhai::{ASTNode, Engine, ImmutableString, Stmt};
+use rhai::{ASTNode, Engine, Expr, FnCallExpr, ImmutableString, Stmt};
 use rustc_hash::FxHashMap;
 
 use super::diagnose::Context;
@@ -79,6 +80,10 @@ pub(super) struct Profiler {
     ticks: Cell<u32>,
     /// Waiting that is not charged yet.
     waited_ns: Cell<u64>,
+    /// Calls of `http` that were begun in the statements under way: how many calls deep, and where.
+    asked: RefCell<Vec<(usize, Position)>>,
+    /// A function of `http`, whose name stands at its call.
+    unnamed: ImmutableString,
     computing: RefCell<Sums>,
     waiting: RefCell<Sums>,
     /// The stack that is being charged, kept for its memory.
@@ -118,6 +123,7 @@ impl Profiler {
             take_ticks();
             self.ticks.set(0);
             self.waited_ns.set(0);
+            self.asked.borrow_mut().clear();
         } else {
             let ticks = self.ticks.take() + take_ticks();
             let waited_ns = self.waited_ns.take();
@@ -125,11 +131,32 @@ impl Profiler {
                 self.charge(calls, returns, enters, place, ticks, waited_ns);
             }
         }
+        if !returns {
+            self.remember(node, depth);
+        }
         self.last.set(if returns {
             Spot { depth: depth.saturating_sub(1), place: calls.last().and_then(|call| position(call.pos)) }
         } else {
             Spot { depth, place: position(place) }
         });
+    }
+
+    /// Keeps the place of a call of `http`. A statement that begins ends those before it.
+    fn remember(&self, node: ASTNode<'_>, depth: usize) {
+        let call: &FnCallExpr = match node {
+            ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _)) => call,
+            ASTNode::Stmt(_) => return self.asked.borrow_mut().retain(|(deep, _)| *deep < depth),
+            _ => return,
+        };
+        if matches!(node, ASTNode::Stmt(_)) {
+            self.asked.borrow_mut().retain(|(deep, _)| *deep < depth);
+        }
+        if !call.namespace.is_empty()
+            && call.namespace.root() == "http"
+            && let Some(place) = position(call.namespace.position())
+        {
+            self.asked.borrow_mut().push((depth, place));
+        }
     }
 
     #[cold]
@@ -151,22 +178,39 @@ impl Profiler {
             } else {
                 (&calls[..last.depth.min(depth)], last.place)
             };
-            self.add(&self.computing, calls, place, u64::from(ticks));
+            self.add(&self.computing, calls, place, false, u64::from(ticks));
         }
         if waited_ns > 0 {
-            // A host function waited that returns now, or that calls back.
-            let calls = if enters { &calls[..depth - 1] } else { calls };
-            self.add(&self.waiting, calls, position(place), waited_ns);
+            if returns || enters {
+                // A host function waited that returns now, or that calls back.
+                let calls = if enters { &calls[..depth - 1] } else { calls };
+                self.add(&self.waiting, calls, position(place), false, waited_ns);
+            } else {
+                let calls = &calls[..last.depth.min(depth)];
+                let asked = self.asked.borrow_mut().pop_if(|(deep, _)| *deep == calls.len());
+                let place = asked.map(|(_, place)| place).or(last.place);
+                self.add(&self.waiting, calls, place, true, waited_ns);
+            }
         }
     }
 
-    fn add(&self, sums: &RefCell<Sums>, calls: &[CallStackFrame], place: Option<Position>, amount: u64) {
+    fn add(
+        &self,
+        sums: &RefCell<Sums>,
+        calls: &[CallStackFrame],
+        place: Option<Position>,
+        asks: bool,
+        amount: u64,
+    ) {
         const NOWHERE: Position = Position { line: 0, column: 0 };
         let mut stack = self.scratch.borrow_mut();
         stack.clear();
         let inner = calls.iter().skip(1).map(|call| position(call.pos)).chain([place]);
         let frames = calls.iter().zip(inner);
         stack.extend(frames.map(|(call, place)| (call.fn_name.clone(), place.unwrap_or(NOWHERE))));
+        if asks {
+            stack.push((self.unnamed.clone(), NOWHERE));
+        }
         let mut sums = sums.borrow_mut();
         if let Some(sum) = sums.get_mut(stack.as_slice()) {
             *sum += amount;
@@ -181,13 +225,14 @@ impl Profiler {
     /// Lets others run, and takes the time until this user goes on, if that is to count.
     pub(super) fn suspended<R>(&self, clock: &dyn Clock, counts: bool, wait: impl FnOnce() -> R) -> R {
         let (last, ticks) = (self.last.get(), self.ticks.take() + take_ticks());
-        let waited_ns = self.waited_ns.take();
+        let (waited_ns, asked) = (self.waited_ns.take(), self.asked.take());
         let since_ns = clock.now_ns();
         let result = wait();
         // The others' ticks are theirs or the engine's.
         take_ticks();
         self.last.set(last);
         self.ticks.set(ticks);
+        self.asked.replace(asked);
         let span_ns = if counts { clock.now_ns().saturating_sub(since_ns) } else { 0 };
         self.waited_ns.set(waited_ns + span_ns);
         result
@@ -215,8 +260,8 @@ pub(super) struct Names<'a> {
 }
 
 impl Names<'_> {
-    /// A stack in words: `function (file:line)`, the line being where the function was; a host function by its
-    /// own name.
+    /// A stack in words: `function (file:line)`, the line being where the function was, or where a host function
+    /// was called.
     fn of(&self, stack: &[Frame]) -> Vec<String> {
         let mut file = 0;
         let mut called_at: Option<Position> = None;
@@ -237,7 +282,7 @@ impl Names<'_> {
                 } else {
                     plain.to_owned()
                 };
-                let at = if place.line == 0 { String::new() } else { format!(":{}", place.line) };
+                let at = if place.line > 0 { format!(":{}", place.line) } else { String::new() };
                 frames.push(format!("{function} ({source}{at})"));
             } else {
                 frames.push(self.host_function(name, file, called_at));
@@ -249,6 +294,14 @@ impl Names<'_> {
 
     /// Rhai tells `get`; what stands at the call tells `http::get`.
     fn host_function(&self, name: &str, file: usize, called_at: Option<Position>) -> String {
+        let name = self.host_name(name, file, called_at);
+        match called_at.filter(|place| place.line > 0) {
+            Some(place) => format!("{name} ({}:{})", self.context.of(file).source.name, place.line),
+            None => name,
+        }
+    }
+
+    fn host_name(&self, name: &str, file: usize, called_at: Option<Position>) -> String {
         if let Some(property) = name.strip_prefix("get$").or(name.strip_prefix("set$")) {
             return format!(".{property}");
         }
@@ -261,8 +314,9 @@ impl Names<'_> {
             let path: String = (line.chars().skip(from))
                 .take_while(|c| c.is_alphanumeric() || matches!(c, '_' | ':'))
                 .collect();
-            (path == name || path.ends_with(&format!("::{name}"))).then_some(path)
+            (path == name || path.ends_with(&format!("::{name}")) || name.is_empty()).then_some(path)
         });
-        written.unwrap_or_else(|| name.to_owned())
+        let known = if name.is_empty() { "http" } else { name };
+        written.unwrap_or_else(|| known.to_owned())
     }
 }

@@ -70,7 +70,7 @@ fn at_full_speed_every_stack_is_whole_and_nothing_crashes() {
             assert!(drawn.contains("<svg") && drawn.contains("worker 0") == (name == "native.svg"), "{name}");
         }
         let waiting = stacks(place.path(), "script-waiting.folded");
-        let asked = sum(&waiting, &["flow (test.rhai:4)", "http::get"]);
+        let asked = sum(&waiting, &["flow (test.rhai:4)", "http::get (test.rhai:4)"]);
         assert_eq!(asked, sum(&waiting, &[]), "all of the waiting is that request's: {waiting:?}");
         assert!(asked > 1_000_000, "16 users for 2 s: {asked}");
     }
@@ -114,14 +114,14 @@ fn a_scripts_time_is_told_by_line_waiting_apart_from_computing() {
     let finished = run.env("TARGET_URL", server.url()).run().expect_code(0);
     let waiting = stacks(place.path(), "script-waiting.folded");
     let at = |frames: &[&str]| sum(&waiting, frames);
-    let slept = at(&["flow (test.rhai:18)", "sleep"]);
-    let asked = at(&["flow (test.rhai:19)", "http::get"]);
+    let slept = at(&["flow (test.rhai:18)", "sleep (test.rhai:18)"]);
+    let asked = at(&["flow (test.rhai:19)", "http::get (test.rhai:19)"]);
     let napped = at(&[
         "flow (test.rhai:23)",
-        "group",
+        "group (test.rhai:23)",
         "closure of line 23 (test.rhai:23)",
         "nap (lib/nap.rhai:2)",
-        "sleep",
+        "sleep (lib/nap.rhai:2)",
     ]);
     assert!(slept >= 12 * 20_000 && asked >= 12 * 10_000 && napped >= 12 * 30_000, "{waiting:?}");
     assert_eq!(slept + asked + napped, at(&[]), "computing is not in it, nor is `setup`: {waiting:?}");
