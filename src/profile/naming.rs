@@ -40,7 +40,9 @@ mod tests {
 
     #[test]
     fn a_function_that_was_inlined_gets_its_path() {
-        let of = |name, file| readable(name, Some(file));
+        fn of(name: &str, file: &str) -> String {
+            readable(name, Some(file))
+        }
         assert_eq!(of("holds", "src/script/host/check.rs"), "runner::script::host::check::holds");
         assert_eq!(of("main", "src/main.rs"), "runner::main");
         let registry = "/x/registry/src/index.crates.io-1949cf8c6b5b557f/";
