@@ -22,10 +22,11 @@ fn without_types(name: &str) -> &str {
 
 /// The path of the module that a Rust file is: `tokio::runtime::park` of `…/tokio-1.54.0/src/runtime/park.rs`.
 fn path(file: &str) -> Option<String> {
+    // Our own files lie in the folder of the build.
+    let file = file.strip_prefix(env!("CARGO_MANIFEST_DIR")).map_or(file, |own| own.trim_start_matches('/'));
     let file = file.strip_suffix(".rs")?;
     let parts: Vec<&str> = file.split('/').collect();
     let source = parts.iter().rposition(|part| *part == "src")?;
-    // Our own files are named from the project's folder.
     let folder = source.checked_sub(1).map_or(env!("CARGO_PKG_NAME"), |at| parts[at]);
     let versioned =
         folder.rsplit_once('-').filter(|(_, version)| version.starts_with(|c: char| c.is_ascii_digit()));
@@ -44,7 +45,7 @@ mod tests {
             readable(name, Some(file))
         }
         assert_eq!(of("holds", "src/script/host/check.rs"), "runner::script::host::check::holds");
-        assert_eq!(of("main", "src/main.rs"), "runner::main");
+        assert_eq!(of("main", concat!(env!("CARGO_MANIFEST_DIR"), "/src/main.rs")), "runner::main");
         let registry = "/x/registry/src/index.crates.io-1949cf8c6b5b557f/";
         assert_eq!(
             of("{closure#0}<a::B, (u8, c::D)>", &format!("{registry}tokio-util-0.7.1/src/io/mod.rs")),

@@ -267,40 +267,45 @@ impl Names<'_> {
         let mut called_at: Option<Position> = None;
         let mut frames = Vec::with_capacity(stack.len());
         for (name, place) in stack {
-            let is_closure = name.starts_with("anon$");
-            let plain = unmarked(name).map_or(name.as_str(), |(_, plain)| plain);
-            let is_own =
-                is_closure || self.context.of(self.context.file_of(name, "", file)).own.contains_key(plain);
-            if is_own {
-                file = self.context.file_of(name, "", file);
-                let source = &self.context.of(file).source.name;
-                let function = if is_closure {
-                    match self.closures.get(name.as_str()) {
-                        Some(line) => format!("closure of line {line}"),
-                        None => "closure".to_owned(),
-                    }
-                } else {
-                    plain.to_owned()
-                };
-                let at = if place.line > 0 { format!(":{}", place.line) } else { String::new() };
-                frames.push(format!("{function} ({source}{at})"));
-            } else {
-                frames.push(self.host_function(name, file, called_at));
-            }
+            let (function, at) = match self.own(name, file, called_at) {
+                Some((own_file, function)) => {
+                    file = own_file;
+                    (function, Some(*place))
+                }
+                None => (self.host_name(name, file, called_at), called_at),
+            };
+            let source = &self.context.of(file).source.name;
+            frames.push(match at.filter(|place| place.line > 0) {
+                Some(place) => format!("{function} ({source}:{})", place.line),
+                None => function,
+            });
             called_at = Some(*place);
         }
         frames
     }
 
-    /// Rhai tells `get`; what stands at the call tells `http::get`.
-    fn host_function(&self, name: &str, file: usize, called_at: Option<Position>) -> String {
-        let name = self.host_name(name, file, called_at);
-        match called_at.filter(|place| place.line > 0) {
-            Some(place) => format!("{name} ({}:{})", self.context.of(file).source.name, place.line),
-            None => name,
+    /// The file and the name of a function of the script or a module; nothing for a host function.
+    fn own(&self, name: &str, caller: usize, called_at: Option<Position>) -> Option<(usize, String)> {
+        if name.contains('$') {
+            let line = self.closures.get(name)?;
+            return Some((self.context.file_of(name, "", caller), format!("closure of line {line}")));
         }
+        if let Some((file, plain)) = unmarked(name) {
+            return Some((file, plain.to_owned()));
+        }
+        // A module's function is called by its own name, and known by the alias in front of it.
+        let written = self.written(caller, called_at);
+        if let Some((alias, _)) = written.rsplit_once("::")
+            && let Some(module) = self.context.of(caller).imports.aliases.get(alias)
+        {
+            let file = self.context.modules.iter().position(|context| context.module == *module)?;
+            return Some((file + 1, name.to_owned()));
+        }
+        let file = self.context.file_of(name, "", caller);
+        self.context.of(file).own.contains_key(name).then(|| (file, name.to_owned()))
     }
 
+    /// Rhai tells `get`; what stands at the call tells `http::get`.
     fn host_name(&self, name: &str, file: usize, called_at: Option<Position>) -> String {
         if let Some(property) = name.strip_prefix("get$").or(name.strip_prefix("set$")) {
             return format!(".{property}");
@@ -308,15 +313,20 @@ impl Names<'_> {
         if name.starts_with("index$") {
             return "[]".to_owned();
         }
-        let written = called_at.and_then(|place| {
-            let line = self.context.of(file).source.line(place.line)?;
-            let from = place.column.saturating_sub(1) as usize;
-            let path: String = (line.chars().skip(from))
-                .take_while(|c| c.is_alphanumeric() || matches!(c, '_' | ':'))
-                .collect();
-            (path == name || path.ends_with(&format!("::{name}")) || name.is_empty()).then_some(path)
-        });
+        let written = self.written(file, called_at);
+        let is_it = written.rsplit("::").next() == Some(name) || (name.is_empty() && !written.is_empty());
         let known = if name.is_empty() { "http" } else { name };
-        written.unwrap_or_else(|| known.to_owned())
+        if is_it { written } else { known.to_owned() }
+    }
+
+    /// The path that is written around a place: `http::get`, whichever part of it the place is.
+    fn written(&self, file: usize, place: Option<Position>) -> String {
+        let is_path = |c: &char| c.is_alphanumeric() || matches!(c, '_' | ':');
+        let Some(place) = place else { return String::new() };
+        let line: Vec<char> =
+            self.context.of(file).source.line(place.line).unwrap_or_default().chars().collect();
+        let at = (place.column.saturating_sub(1) as usize).min(line.len());
+        let before = line[..at].iter().rev().take_while(|c| is_path(c)).count();
+        line[at - before..].iter().take_while(|c| is_path(c)).collect()
     }
 }

@@ -1,3 +1,5 @@
+//! A thread of our own is sampled, with a fiber on it.
+
 use super::*;
 
 /// Uses a processor, and calls nothing meanwhile: the leaf of its stacks.
