@@ -91,7 +91,7 @@ fn main() -> ExitCode {
         }
     }
     let rates =
-        |kind: bool| rounds.iter().filter(|(native, _)| *native == kind).map(|(_, one)| one.rate_per_s);
+        |kind: bool| rounds.iter().filter(move |(native, _)| *native == kind).map(|(_, one)| one.rate_per_s);
     let worst = rounds.iter().map(|(_, round)| round.rooted).fold(100.0, f64::min);
     let (samples, lost) = rounds
         .iter()

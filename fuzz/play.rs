@@ -30,6 +30,8 @@ pub(crate) fn play(text: &str) -> Option<bool> {
     let vu = Rc::new(Vu::new(1, cast(None), Phase::Flow, 1, stage.clock().alarm(), None));
     let arena = Arena::new(1).expect("memory for one stack");
     let user = Rc::clone(&vu);
+    // A fiber takes over a kilobyte at most.
+    let program = Box::new(program);
     let body = move || program.call(&user, &entry, &Dynamic::UNIT, &mut Scope::new());
     let fiber = Fiber::new(&arena, stage.current(), body).expect("a stack is free");
     let mut turn = Turn::new(&stage, &vu, fiber);

@@ -18,6 +18,7 @@ pub(super) struct ProfileArguments {
     /// Say where the runner itself and the script spend their time during the load: tables, and flame graphs in
     /// DIR, by default `profile` in the folder of results
     #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true)]
+    #[expect(clippy::option_option, reason = "given, and given with a folder")]
     profile: Option<Option<PathBuf>>,
     /// Leave the script's own time out of the profile: to take it changes the runner's by a tenth or more
     #[arg(long, requires = "profile")]

@@ -132,7 +132,12 @@ impl Sampler {
         let objects = walk::objects();
         let mut names = Names::default();
         let mut stacks = Vec::new();
-        for (found, count) in &report.data {
+        let mut data: Vec<_> = report.data.iter().collect();
+        data.sort_by_cached_key(|(found, _)| {
+            let addresses: Vec<usize> = found.frames.iter().map(|frame| frame.ip).collect();
+            (found.thread_name, addresses)
+        });
+        for (found, count) in data {
             let mut frames = Vec::new();
             for frame in found.frames.iter().rev() {
                 names.resolve(frame.ip, &mut frames, || {

@@ -242,10 +242,11 @@ impl Profiler {
     pub(super) fn time(&self, names: &Names<'_>) -> ScriptTime {
         let folded = |sums: &RefCell<Sums>, unit: u64| {
             let mut folded = Folded::default();
-            for (stack, amount) in &*sums.borrow() {
+            // Folded stacks have an order of their own.
+            sums.borrow().iter().for_each(|(stack, amount)| {
                 let frames = names.of(stack);
                 folded.add(frames.iter().map(String::as_str), amount.div_ceil(unit));
-            }
+            });
             folded
         };
         ScriptTime { computing: folded(&self.computing, 1), waiting: folded(&self.waiting, 1_000) }

@@ -45,13 +45,13 @@ impl Chain {
         let start = records.as_ptr() as usize;
         let beyond = self.length.saturating_sub(LEAF_MAX);
         let kept = self.length.min(LEAF_MAX) + beyond.min(ROOT_MAX);
-        for index in 0..kept {
+        for (index, record) in records.iter_mut().enumerate().take(kept) {
             let address = match index.checked_sub(LEAF_MAX) {
                 None => self.leaf[index],
                 Some(index) => self.root[(beyond.saturating_sub(ROOT_MAX) + index) % ROOT_MAX],
             };
             let next = if index + 1 == kept { 0 } else { start + (index + 1) * size_of::<Record>() };
-            records[index] = Record { next, address };
+            *record = Record { next, address };
         }
     }
 }

@@ -149,11 +149,11 @@ impl Ground {
         chain.push(registers.address + 1);
         let mut frame = registers.frame;
         #[cfg(target_arch = "x86_64")]
-        if !self.ours.contains(&registers.address) || !self.is_frame(frame, &mut memory) {
-            if let Some((address, outer)) = self.bridge(registers, &mut memory) {
-                chain.push(address);
-                frame = outer;
-            }
+        if (!self.ours.contains(&registers.address) || !self.is_frame(frame, &mut memory))
+            && let Some((address, outer)) = self.bridge(registers, &mut memory)
+        {
+            chain.push(address);
+            frame = outer;
         }
         for _ in 0..CALLS_MAX {
             let (Some(outer), Some(address)) = (memory.word(frame), memory.word(frame.wrapping_add(WORD)))
