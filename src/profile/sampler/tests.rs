@@ -60,3 +60,51 @@ fn a_thread_is_seen_from_leaf_to_root_through_its_fiber() {
     assert!(leaf.name.ends_with("::spin") && leaf.own * 2 > own.count(), "{leaf:?}\n{folded}");
     assert!(!text.contains("::h0") && !text.contains("_ZN") && !text.contains("_R"), "{text}");
 }
+
+/// Set for the child alone.
+const OVERFLOWS: &str = "RUNNER_TEST_OVERFLOWS";
+
+fn deeper(level: u64) -> u64 {
+    std::hint::black_box(if std::hint::black_box(level) == u64::MAX { 0 } else { deeper(level + 1) }) + level
+}
+
+/// The child of the test below.
+#[test]
+fn a_fiber_that_overflows_while_it_is_sampled() {
+    use crate::fiber::{Arena, Current, Fiber};
+    if std::env::var_os(OVERFLOWS).is_none() {
+        return;
+    }
+    crate::fiber::report_overflows();
+    let mut sampler = Sampler::prepare().unwrap();
+    sampler.start().unwrap();
+    let thread = std::thread::spawn(|| {
+        let _seat = enlist();
+        let arena = Arena::new(1).unwrap();
+        let current = std::rc::Rc::new(Current::default());
+        let fiber = Fiber::new(&arena, &current, || {
+            burn(Duration::from_millis(50));
+            deeper(0)
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(fiber.unwrap()).is_ok()
+    });
+    assert!(thread.join().is_err(), "the process ends before");
+}
+
+#[test]
+fn the_guard_below_fibers_works_on_the_samplers_stack_too() {
+    let tests = std::env::current_exe().expect("the program of these tests");
+    let child = std::process::Command::new(tests)
+        .args([
+            "--exact",
+            "profile::sampler::tests::a_fiber_that_overflows_while_it_is_sampled",
+            "--nocapture",
+        ])
+        .env(OVERFLOWS, "1")
+        .output()
+        .expect("it starts");
+    let said = String::from_utf8_lossy(&child.stderr);
+    assert_eq!(child.status.code(), Some(109), "{said}");
+    assert!(said.contains("a fiber overflowed its stack"), "{said}");
+}
