@@ -20,7 +20,7 @@ pub(super) struct ProfileArguments {
     #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true)]
     #[expect(clippy::option_option, reason = "given, and given with a folder")]
     profile: Option<Option<PathBuf>>,
-    /// Leave the script's own time out of the profile: to take it changes the runner's by a tenth or more
+    /// Leave the script's own time out of the profile: to take it makes the interpreter slower
     #[arg(long, requires = "profile")]
     profile_native: bool,
 }
