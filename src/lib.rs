@@ -17,6 +17,7 @@ pub mod fiber;
 pub mod metrics;
 pub mod plan;
 pub mod http;
+pub mod profile;
 pub mod monitor;
 pub mod demo;
 pub mod script;

@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::diagnostic::{Code, Diagnostic};
+use crate::profile::ProfileError;
 use crate::results::CalibrationError;
 use crate::session::SessionError;
 
@@ -38,6 +39,9 @@ pub enum CliError {
     /// The calibration could not be kept.
     #[error("failed to store the calibration: {0}")]
     Calibration(CalibrationError),
+    /// The profile could not be kept.
+    #[error("failed to store the profile: {0}")]
+    Profile(ProfileError),
     /// A run that came to its end and did not pass; the summary has said why.
     #[error("the run did not pass")]
     NotPassed(Vec<Code>),

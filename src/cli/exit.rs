@@ -131,7 +131,7 @@ pub(super) fn codes(error: &CliError) -> Vec<Code> {
         | CliError::Serve(_)
         | CliError::Signal(_)
         | CliError::Session(SessionError::Demo(_) | SessionError::Null(_)) => vec![Code::Other],
-        CliError::Print(_) | CliError::Calibration(_) => vec![Code::Results],
+        CliError::Print(_) | CliError::Calibration(_) | CliError::Profile(_) => vec![Code::Results],
         CliError::Session(SessionError::Engine(error)) if error.is_lack() => vec![Code::Inconclusive],
         CliError::Json(_) | CliError::Session(SessionError::Engine(_)) => vec![Code::Bug],
         CliError::NotPassed(codes) => codes.clone(),
@@ -169,6 +169,7 @@ fn diagnostic(error: &CliError) -> Option<Diagnostic> {
         | CliError::Signal(_)
         | CliError::Print(_)
         | CliError::Calibration(_)
+        | CliError::Profile(_)
         | CliError::Json(_)
         | CliError::Session(_) => Some(plain(error)),
     }

@@ -125,7 +125,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
     };
     let played = {
         let observer = &mut observers[0];
-        let part = Part { declared, settings, control: &control, observer };
+        let part = Part { declared, settings, control: &control, observer, profiling: None };
         session::run(vec![part], |_| {
             if !arguments.quiet {
                 terminal.say(format_args!("runner {}: {name}\n  {load}\n", env!("CARGO_PKG_VERSION")));

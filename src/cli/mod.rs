@@ -15,6 +15,7 @@ mod functions;
 mod hit;
 mod inspect;
 mod new;
+mod profile;
 mod progress;
 mod results;
 mod run;

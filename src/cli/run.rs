@@ -10,6 +10,7 @@ use clap::builder::BoolishValueParser;
 
 use super::CliError;
 use super::exit;
+use super::profile::{ProfileArguments, Profiled};
 use super::progress::{Progress, print_header};
 use super::results::ResultsArguments;
 use super::script::{LoadArguments, OutsideArguments, Script};
@@ -19,7 +20,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::engine::Control;
 use crate::report::{Ending, REPORTS, Style, tally};
 use crate::results::{Reason, Summary, Verdict};
-use crate::session::{self, Config, Part, Played, Settings};
+use crate::session::{self, Config, Part, Played, Profiling, Settings};
 use crate::units::format_count;
 
 /// Failures shown with their source; the summary lists more.
@@ -49,6 +50,8 @@ pub(super) struct Arguments {
     /// Begin the load paused; SIGUSR1 lets it go on, and pauses it again
     #[arg(short, long)]
     paused: bool,
+    #[command(flatten)]
+    profile: ProfileArguments,
     #[command(flatten)]
     load: LoadArguments,
 }
@@ -96,6 +99,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
     let is_in_series = arguments.in_series || config.is_on("in_series");
     let at_once = if is_in_series { 1 } else { scripts.len() };
     let is_several = scripts.len() > 1;
+    let profiled = arguments.profile.begin(&arguments.results)?;
     let mut plays = Plays {
         is_several,
         quiet,
@@ -107,6 +111,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
         endings: Vec::new(),
         codes: Vec::new(),
         played: None,
+        profiling: profiled.as_ref().map(|profiled: &Profiled| &profiled.profiling),
     };
     let lingers = scripts.iter().any(|script| script.declared.plan.options.linger);
     let mut pairs = scripts.into_iter().zip(&controls);
@@ -119,6 +124,14 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
     }
     if is_several {
         plays.print(&(tally(&plays.endings, style()) + "\n"));
+    }
+    if let Some(profiled) = &profiled {
+        match profiled.end(&style(), terminal) {
+            Ok(text) => plays.print(&text),
+            Err(error) => {
+                plays.fail(&error);
+            }
+        }
     }
     if lingers && plays.played.is_some() {
         halt.linger(terminal);
@@ -176,6 +189,8 @@ struct Plays<'a> {
     codes: Vec<Code>,
     /// What was played last; it holds the embedded demo while the process lingers.
     played: Option<Played>,
+    /// The profile that is taken.
+    profiling: Option<&'a Profiling>,
 }
 
 impl Plays<'_> {
@@ -192,12 +207,13 @@ impl Plays<'_> {
         for (((script, control), observer), workers) in
             scripts.into_iter().zip(&mut observers).zip(&self.workers)
         {
-            let Script { source, outside, declared } = script;
+            let Script { source, mut outside, declared } = script;
+            outside.profile = self.profiling.and_then(|profiling| profiling.script.clone());
             self.print_notes(&source.name, &declared.notes);
             self.results.advise(&declared.plan, *workers, self.quiet, self.terminal);
             let (name, source) = (source.name.clone(), Some(source));
             let settings = Settings { name, source, outside, workers: *workers, preflight: self.preflight };
-            parts.push(Part { declared, settings, control, observer });
+            parts.push(Part { declared, settings, control, observer, profiling: self.profiling });
         }
         let played = session::run(parts, |plans| {
             if !self.quiet {

@@ -244,6 +244,7 @@ impl OutsideArguments {
             defaults: Arc::new(config.defaults.clone()),
             secrets: Secrets::new(terminal.mask().clone(), self.secrets()?, self.allow_run),
             null_response: None,
+            profile: None,
         })
     }
 

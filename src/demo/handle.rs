@@ -7,6 +7,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::thread::JoinHandle;
 
+use crate::profile::enlist;
+
 /// A server that runs until it is stopped or dropped.
 #[derive(Debug)]
 pub struct Handle<S: Stop> {
@@ -33,6 +35,10 @@ impl<S: Stop> Handle<S> {
         name: String,
         body: impl FnOnce() -> io::Result<()> + Send + 'static,
     ) -> io::Result<()> {
+        let body = move || {
+            let _seat = enlist();
+            body()
+        };
         self.threads.push(std::thread::Builder::new().name(name).spawn(body)?);
         Ok(())
     }

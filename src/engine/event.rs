@@ -82,6 +82,12 @@ pub trait Observer {
 
     /// Called for each line of a script's log.
     fn log(&mut self, line: &LogLine);
+
+    /// Called when all is set up, just before the load.
+    fn load_begins(&mut self) {}
+
+    /// Called when the load is over, before `teardown`.
+    fn load_ends(&mut self) {}
 }
 
 /// Why an iteration or a part of the life cycle failed.

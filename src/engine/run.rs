@@ -149,6 +149,7 @@ impl Workers {
                 return Ok(sums.finish(self.outcome(End::NoLoad)));
             }
         };
+        observer.load_begins();
         self.control.begin(&job.plan);
         let is_paused = self.control.is_paused();
         let mut steering = Steering::new(&job.plan, job.workers, start_ns, is_paused);
@@ -161,6 +162,7 @@ impl Workers {
         self.control.tell(steering.status(0, start_ns));
         let mut host = Host::start(self.epoch);
         let end = self.watch(&mut steering, &mut sums, &mut host, observer).await;
+        observer.load_ends();
         self.host = host.finish();
         self.control.end(steering.status(0, self.epoch.now_ns()));
         let mut end = end?;

@@ -19,6 +19,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::fiber::Current;
 use crate::http::{Alarm, Clock};
 use crate::metrics::{Recorder, TagSet};
+use crate::profile::enlist;
 use crate::script::{LogLine, Phase, Program, Stage, Timeouts, freeze, from_json};
 
 use super::act::panic_text;
@@ -51,6 +52,7 @@ pub(super) struct Worker {
 impl Worker {
     /// The thread's body. Whatever ends it early is reported: the control thread waits for words alone.
     pub(super) fn run(self) {
+        let _seat = enlist();
         let (index, reports) = (self.index, self.reports.clone());
         let ended = catch_unwind(AssertUnwindSafe(|| self.work()));
         let error = match ended {
@@ -112,6 +114,10 @@ impl Worker {
                         Opening::Stopped => crew.stop(),
                     }
                     let done = self.play(&crew, &timer, &log_lost).await;
+                    let time = program.as_ref().and_then(|program| program.time(&stage));
+                    if let (Some(profile), Some(time)) = (&stage.outside().profile, time) {
+                        profile.add(&time);
+                    }
                     self.report(Report::Done(Box::new(done))).await;
                 }
                 Command::TearDown { data } => {

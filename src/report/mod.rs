@@ -7,10 +7,12 @@ mod figure;
 mod headline;
 mod hit;
 mod paint;
+mod profile;
 mod tally;
 mod text;
 
 pub use hit::Hit;
+pub use profile::profile;
 pub use tally::{Ending, tally};
 
 use crate::results::Summary;

@@ -19,6 +19,7 @@ use super::link::{constants, link, top_level};
 use super::lint::lint;
 use super::lookups::Lookups;
 use super::place::position;
+use super::profiler::{Names, ScriptTime};
 use super::properties;
 use super::registry::Registry;
 use super::rename::unmarked;
@@ -176,6 +177,9 @@ impl Program {
         engine.register_static_module("global", Rc::clone(&globals));
         modules.push(("global".into(), globals));
 
+        if let Some(profiler) = stage.profiler() {
+            profiler.attach(&mut engine);
+        }
         let has_flow = context.own.contains_key(crate::plan::DEFAULT_FLOW);
         let declaration = stage.declaration.take();
         let program = Self {
@@ -328,6 +332,10 @@ impl Program {
     }
 
     fn steps(&self, entry: &Entry) -> Option<Rc<Steps>> {
+        if self.stage.profiler().is_some() {
+            // A profile by line asks the interpreter where it is.
+            return None;
+        }
         let functions = self.lookups.functions();
         let still = Stillness::new(functions, &self.context.functions);
         Steps::of(functions, &entry.name, usize::from(entry.takes_data), &still).map(Rc::new)
@@ -399,6 +407,15 @@ impl Program {
         let Some(before) = line.find(&format!("fn {name}")) else { return Some(body) };
         let column = u32::try_from(line[..before].chars().count() + "fn ".len() + 1).ok()?;
         Some(Position { column, ..body })
+    }
+
+    /// What its functions took so far on the stage that it was loaded on, if a profile is taken.
+    pub fn time(&self, stage: &Stage) -> Option<ScriptTime> {
+        let functions = self.lookups.functions().iter_fn_def();
+        let begins = |function: &rhai::ScriptFuncDef| Some(position(function.body.start_position())?.line);
+        let closures = functions.filter(|function| function.name.contains('$'));
+        let closures = closures.filter_map(|function| Some((function.name.to_string(), begins(function)?)));
+        Some(stage.profiler()?.time(&Names { context: &self.context, closures: closures.collect() }))
     }
 
     /// A diagnostic at a scenario, for what only the whole plan can tell.

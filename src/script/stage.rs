@@ -22,6 +22,7 @@ use super::error::HostError;
 use super::log::{Level, LogLine};
 use super::lookups::LEVELS;
 use super::modules::ModuleFiles;
+use super::profiler::{Profiler, ScriptProfile};
 use super::secrets::Secrets;
 use super::vu::{Ending, Limit, Phase, Vu};
 use crate::fiber::{Cancelled, Current, Shared};
@@ -69,6 +70,8 @@ pub struct Outside {
     pub log_level: Level,
     /// What answers every request in place of a network: see [`http::Shared::with_null`]. For benches.
     pub null_response: Option<Arc<[u8]>>,
+    /// Where it is kept what scripts spend their time on, if somebody asks.
+    pub profile: Option<ScriptProfile>,
 }
 
 /// The key of a series that a script adds to: a check, a group, a custom metric.
@@ -126,6 +129,8 @@ pub struct Stage {
     throws: Cell<bool>,
     series: RefCell<FxHashMap<SeriesKey, SeriesId>>,
     requests_cut: Cell<u64>,
+    /// Only while a profile is taken.
+    profiler: Option<Rc<Profiler>>,
     /// The wall clock at the clock's zero, in nanoseconds since 1970.
     wall_start_ns: Cell<u64>,
     pub(super) declaration: RefCell<Declaration>,
@@ -145,6 +150,7 @@ impl Stage {
         outside: Outside,
         log: impl Fn(LogLine) + 'static,
     ) -> Rc<Self> {
+        let profiler = outside.profile.as_ref().map(|_| Rc::default());
         Rc::new(Self {
             current,
             clock,
@@ -166,6 +172,7 @@ impl Stage {
             throws: Cell::new(false),
             series: RefCell::default(),
             requests_cut: Cell::new(0),
+            profiler,
             wall_start_ns: Cell::new(0),
             declaration: RefCell::default(),
         })
@@ -302,8 +309,23 @@ impl Stage {
             .into())
     }
 
+    /// What is told where scripts spend their time, while a profile is taken.
+    pub(super) fn profiler(&self) -> Option<&Rc<Profiler>> {
+        self.profiler.as_ref()
+    }
+
     /// Waits for `future`, letting the worker's other users run.
     pub(super) fn wait<F: Future>(&self, vu: &Vu, future: F) -> Result<F::Output, Box<EvalAltResult>> {
+        match &self.profiler {
+            None => self.wait_for(vu, future),
+            Some(profiler) => {
+                let counts = vu.phase == Phase::Flow;
+                profiler.suspended(&*self.clock, counts, || self.wait_for(vu, future))
+            }
+        }
+    }
+
+    fn wait_for<F: Future>(&self, vu: &Vu, future: F) -> Result<F::Output, Box<EvalAltResult>> {
         let mut suspended = false;
         let mut future = std::pin::pin!(future);
         let noticed = std::future::poll_fn(|context| {
@@ -368,7 +390,10 @@ impl Stage {
         } else if self.current.in_fiber()
             && (operations.is_multiple_of(OPERATIONS_SLICE) || self.clock.now_ns() >= self.slice_end_ns.get())
         {
-            self.current.yield_now();
+            match &self.profiler {
+                None => self.current.yield_now(),
+                Some(profiler) => profiler.suspended(&*self.clock, false, || self.current.yield_now()),
+            }
             self.slice_end_ns.set(self.clock.now_ns().saturating_add(SLICE_NS));
             // The others counted their own meanwhile.
             self.has_waited.set(true);

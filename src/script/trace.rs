@@ -115,7 +115,7 @@ impl Context {
 
     /// The file that holds a function's body; `source` is the module that the call came through. A native
     /// function has none: its caller's stands.
-    fn file_of(&self, name: &str, source: &str, caller: usize) -> usize {
+    pub(super) fn file_of(&self, name: &str, source: &str, caller: usize) -> usize {
         if let Some((file, _)) = unmarked(name) {
             return file;
         }

@@ -8,6 +8,7 @@ pub mod doctor;
 mod error;
 mod hit;
 mod preflight;
+mod profile;
 mod run;
 mod syntax;
 
@@ -17,4 +18,5 @@ pub use declare::{Declared, check, declare, read};
 pub use error::SessionError;
 pub use hit::{Aimed, CONNECTIONS, Hit, Load, REQUESTS};
 pub use preflight::preflight;
+pub use profile::Profiling;
 pub use run::{Part, Played, Settings, run};

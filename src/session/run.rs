@@ -9,12 +9,14 @@ use crate::demo::{Demo, DemoOptions};
 use crate::diagnostic::{Code, Diagnostic, Source};
 use crate::engine::{self, Control, EngineError, Job, Observer, Outcome, Pass};
 use crate::plan::Plan;
+use crate::profile::enlist;
 use crate::results::Summary;
 use crate::script::{DEMO_URL, Outside};
 
 use super::declare::Declared;
 use super::error::SessionError;
 use super::preflight::preflight;
+use super::profile::{Profiled, Profiling};
 
 /// How a plan is played.
 #[derive(Debug)]
@@ -41,6 +43,8 @@ pub struct Part<'a> {
     pub control: &'a Control,
     /// Who is told how it goes.
     pub observer: &'a mut (dyn Observer + Send),
+    /// The profile that is taken meanwhile.
+    pub profiling: Option<&'a Profiling>,
 }
 
 /// What came of scripts that were played at the same time.
@@ -112,7 +116,8 @@ fn play(parts: Vec<Part<'_>>, names: &[String]) -> Vec<Result<Outcome, EngineErr
 }
 
 fn play_one(part: Part<'_>, pass: Pass) -> Result<Outcome, EngineError> {
-    let Part { declared, settings, control, observer } = part;
+    let Part { declared, settings, control, observer, profiling } = part;
+    let _seat = enlist();
     let job = Job {
         source: settings.source,
         declared: declared.declared,
@@ -120,7 +125,7 @@ fn play_one(part: Part<'_>, pass: Pass) -> Result<Outcome, EngineError> {
         outside: settings.outside,
         workers: settings.workers.max(1),
     };
-    engine::run_together(job, control, observer, pass)
+    engine::run_together(job, control, &mut Profiled { observer, profiling }, pass)
 }
 
 /// Looks for the hosts on a thread of its own: a host that is silent for seconds must not outlast a stop.

@@ -20,6 +20,7 @@ mod functions;
 mod health;
 mod hit;
 mod main_job;
+mod profile;
 mod redact;
 mod script;
 mod secrets;

@@ -20,15 +20,28 @@ const ROWS: &[Row] = &[
     ("metrics", &[]),
     ("plan", &["units", "diagnostic", "metrics"]),
     ("http", &["units", "metrics"]),
+    ("profile", &[]),
     ("monitor", &[]),
-    ("demo", &["monitor"]),
-    ("script", &["units", "diagnostic", "fiber", "metrics", "plan", "http"]),
-    ("engine", &["units", "diagnostic", "fiber", "metrics", "plan", "http", "script"]),
+    ("demo", &["profile", "monitor"]),
+    ("script", &["units", "diagnostic", "fiber", "metrics", "plan", "http", "profile"]),
+    ("engine", &["units", "diagnostic", "fiber", "metrics", "plan", "http", "profile", "script"]),
     ("results", &["units", "diagnostic", "metrics", "plan", "engine"]),
-    ("report", &["units", "diagnostic", "metrics", "plan", "results"]),
+    ("report", &["units", "diagnostic", "metrics", "plan", "profile", "results"]),
     (
         "session",
-        &["units", "diagnostic", "fiber", "metrics", "plan", "http", "demo", "script", "engine", "results"],
+        &[
+            "units",
+            "diagnostic",
+            "fiber",
+            "metrics",
+            "plan",
+            "http",
+            "profile",
+            "demo",
+            "script",
+            "engine",
+            "results",
+        ],
     ),
     (
         "cli",
@@ -38,6 +51,7 @@ const ROWS: &[Row] = &[
             "metrics",
             "plan",
             "http",
+            "profile",
             "demo",
             "script",
             "engine",
@@ -49,7 +63,14 @@ const ROWS: &[Row] = &[
 ];
 
 /// The only files that may hold the word `unsafe`.
-const UNSAFE_FILES: &[&str] = &["src/fiber/guard.rs", "src/fiber/stack.rs", "src/fiber/suspend.rs"];
+const UNSAFE_FILES: &[&str] = &[
+    "src/fiber/guard.rs",
+    "src/fiber/stack.rs",
+    "src/fiber/suspend.rs",
+    "src/profile/sampler.rs",
+    "src/profile/sampler/seat.rs",
+    "src/profile/sampler/walk.rs",
+];
 
 /// Names that say nothing of what is inside.
 const EMPTY_NAMES: &[&str] =
