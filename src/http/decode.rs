@@ -358,3 +358,5 @@ fn diagnose(error: httparse::Error, head: &[u8]) -> Failure {
 
 #[cfg(test)]
 mod tests;
+#[cfg(any(test, feature = "trial"))]
+pub mod trial;

@@ -29,6 +29,8 @@ mod transfer;
 mod tests;
 
 pub use cache_status::CacheStatus;
+#[cfg(feature = "trial")]
+pub use decode::trial;
 pub use client::{Client, Options, Shared};
 pub use clock::{Alarm, Clock};
 pub use endpoint::Endpoint;

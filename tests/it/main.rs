@@ -18,6 +18,7 @@ mod engine;
 mod fixture;
 mod functions;
 mod health;
+mod hostile;
 mod main_job;
 mod redact;
 mod script;
