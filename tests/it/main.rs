@@ -20,6 +20,7 @@ mod functions;
 mod health;
 mod hostile;
 mod main_job;
+mod nginx;
 mod redact;
 mod script;
 mod secrets;

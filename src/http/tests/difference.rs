@@ -93,6 +93,7 @@ pub(super) fn explained(bytes: &[u8], ours: &Seen, hypers: &Seen) -> Option<&'st
 fn each_is_told_in_the_documentation() {
     let page = include_str!("../../../docs/http.md");
     let section = page.split_once("## Other than hyper").expect("the section").1;
+    let section = section.split_once("\n## ").expect("a section behind it").0;
     let mut rest = section;
     for difference in DIFFERENCES {
         let row = format!("\n| {} |", difference.name);
