@@ -153,7 +153,7 @@ pub(crate) const CASES: &[Case] = &[
     // Idle connections and early answers.
     fine("the idle connection closed", Other(answer_and_close), 200).twice(),
     fine("the idle connection closed on a GET", Other(close_on_the_second), 200).twice(),
-    fails("the idle connection closed on a POST", Other(close_on_the_second), 1220, "the server closed the idle connection that the request was sent on").asked_with("POST", 5).twice(),
+    fails("the idle connection closed on a POST", Other(close_on_the_second), 1220, "the server closed the idle connection that the request was sent on").asked_with("POST", 0).twice(),
     case("413 and a close, the body unsent", Other(refuse_and_close), 413, 1413, "the server answered with status 413").asked_with("POST", LARGE_BODY_BYTES),
     case("413 and silence, the body unsent", AnswerOpen(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno"), 413, 1413, "the server answered with status 413").asked_with("POST", LARGE_BODY_BYTES),
     fails("silence, the body unsent", AnswerOpen(b""), 1050, "timed out after 600ms, sending the request").asked_with("POST", LARGE_BODY_BYTES),
@@ -219,10 +219,6 @@ fn interim(mut stream: &TcpStream, count: usize) {
 /// Answers a connection's first request, and closes it when the second is there, but only the first connection.
 fn close_on_the_second(number: usize, mut stream: &TcpStream) {
     read_request(stream);
-    let mut body = [0; 5];
-    let _ = stream.set_read_timeout(Some(Duration::from_millis(20)));
-    let _ = stream.read_exact(&mut body);
-    let _ = stream.set_read_timeout(None);
     let _ = stream.write_all(OK);
     if number == 0 {
         wait_for_request(stream);
