@@ -96,6 +96,8 @@ fn hostile(body) {
         check((before + during - t.total).abs() <= 0.001 && (during - t.duration).abs() <= 0.001, "phases sum to the whole");
         log::info(`told|${row.name}|${r.status}|${r.error_code}|${t.total}|${r.error}|`);
     }
+    // So that the process is there when its memory is looked at.
+    sleep("500ms");
 }
 "#;
 
@@ -121,7 +123,11 @@ fn every_case_ends_in_time_in_its_class_and_disturbs_nobody() {
                 last.status == case.status && last.code == case.code && last.error.contains(case.error)
             });
         if !is_right {
-            let _ = writeln!(wrong, "{}: {} {} {:?}\n    saw {told:?}", case.name, case.status, case.code, case.error);
+            let _ = writeln!(
+                wrong,
+                "{}: {} {} {:?}\n    saw {told:?}",
+                case.name, case.status, case.code, case.error
+            );
         }
         for told in &told {
             // As late as a busy machine makes it, but not for ever.
@@ -144,8 +150,9 @@ fn what_is_sent_without_end_stays_within_its_cap() {
     for case in endless {
         let server = Hostile::start(case);
         let peak = peak_kib(start(std::slice::from_ref(case), &[server], None));
-        // The body's cap, twice while its buffer moves, and as much as one test's process differs from another.
-        let cap = 2 * (case.held_max_bytes >> 10) + (16 << 10);
+        // The body's cap, twice while its buffer moves to a larger place, the smaller ones that the allocator hasn't given
+        // back yet, and as much as one process differs from another.
+        let cap = 5 * (case.held_max_bytes >> 10) / 2 + (16 << 10);
         assert!(peak <= usual + cap, "{}: {peak} KiB at the peak, {usual} KiB usually", case.name);
     }
 }

@@ -157,7 +157,9 @@ fn needs_nginx_its_log_and_our_counts_agree() {
         );
     }
     let bytes = |sent: u64, received: u64| {
-        format!("target(\"data_sent\", \"count == {sent}\");\ntarget(\"data_received\", \"count == {received}\");\n")
+        format!(
+            "target(\"data_sent\", \"count == {sent}\");\ntarget(\"data_received\", \"count == {received}\");\n"
+        )
     };
     let exact = format!("{targets}{}{FLOW}", bytes(sent, received));
     nginx.prepare(&exact, &[]).run().expect_code(0);
@@ -218,7 +220,10 @@ fn needs_nginx_what_a_stop_cuts_is_all_that_the_books_differ_by() {
     let missing = log.len() - finished.figure("http_reqs") as usize;
     assert!(missing <= 5, "a user has one request under way, {missing} are missing\n{}", finished.printed());
     for (metric, bytes) in sums(&log) {
-        let mut each: Vec<u64> = log.iter().map(|line| if metric == "data_sent" { line.bytes_in } else { line.bytes_out }).collect();
+        let mut each: Vec<u64> = log
+            .iter()
+            .map(|line| if metric == "data_sent" { line.bytes_in } else { line.bytes_out })
+            .collect();
         each.sort_unstable();
         let cut: u64 = each.iter().rev().take(missing).sum();
         let printed = bytes_of(&finished.stdout, metric);
@@ -229,13 +234,15 @@ fn needs_nginx_what_a_stop_cuts_is_all_that_the_books_differ_by() {
 
 /// The bytes that a summary's line gives: `data_sent...: 1.20 MB  48 KB/s`.
 fn bytes_of(summary: &str, metric: &str) -> f64 {
-    let line = summary.lines().find(|line| line.trim_start().starts_with(&format!("{metric}."))).expect("the line");
+    let line =
+        summary.lines().find(|line| line.trim_start().starts_with(&format!("{metric}."))).expect("the line");
     let mut words = line.split_once(": ").expect("a figure").1.split_whitespace();
     let number: f64 = words.next().expect("a number").replace(',', "").parse().expect("a number");
     let unit = match words.next().expect("a unit") {
         "B" => 1.0,
         "KB" => 1e3,
         "MB" => 1e6,
+        "GB" => 1e9,
         other => panic!("{other}"),
     };
     number * unit

@@ -4,7 +4,7 @@
 //! explains fails its test.
 
 use super::super::error::Failure;
-use super::seen::Seen;
+use super::seen::{BODY_MAX_BYTES, Seen, hypers, ours};
 
 /// One deliberate difference.
 pub(super) struct Difference {
@@ -12,6 +12,8 @@ pub(super) struct Difference {
     pub(super) name: &'static str,
     /// Whether it explains that we saw this, and hyper that, in these bytes.
     explains: fn(&[u8], &Seen, &Seen) -> bool,
+    /// A response for which the two differ.
+    example: fn() -> Vec<u8>,
 }
 
 /// All of them, in the order of the documentation.
@@ -22,6 +24,10 @@ pub(super) const DIFFERENCES: &[Difference] = &[
             let Some(message) = ours.message() else { return false };
             message.is_1_0 && !message.reusable && has(bytes, "transfer-encoding") && refused(hypers)
         },
+        example: || {
+            b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+                .to_vec()
+        },
     },
     Difference {
         name: "content-length beside chunks",
@@ -30,37 +36,51 @@ pub(super) const DIFFERENCES: &[Difference] = &[
             let (Some(ours), Some(hypers)) = (ours.message(), hypers.message()) else { return false };
             both && !ours.reusable && hypers.reusable && ours.body == hypers.body
         },
+        example: || {
+            b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".to_vec()
+        },
     },
     Difference {
         name: "another transfer coding",
         explains: |_, ours, _| ours.failure() == Some(&Failure::TransferCoding),
+        example: || b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n".to_vec(),
     },
     Difference {
         name: "a wrong content-length where it doesn't count",
         explains: |_, ours, _| {
             matches!(ours.failure(), Some(Failure::ContentLength | Failure::ConflictingLength))
         },
+        example: || b"HTTP/1.1 204 No Content\r\nContent-Length: +5\r\n\r\n".to_vec(),
     },
     Difference {
         name: "switching protocols",
         explains: |_, ours, _| ours.failure() == Some(&Failure::Upgrade),
+        example: || b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n".to_vec(),
     },
     Difference {
         name: "endless interim responses",
         explains: |_, ours, _| matches!(ours.failure(), Some(Failure::TooManyInterim { .. })),
+        example: || {
+            [&b"HTTP/1.1 100 Continue\r\n\r\n".repeat(17)[..], b"HTTP/1.1 204 No Content\r\n\r\n"].concat()
+        },
     },
     Difference {
         name: "blank lines before the status line",
         explains: |bytes, ours, _| {
             ours.failure() == Some(&Failure::NotHttp)
-                && (bytes.starts_with(b"\r\n") || bytes.starts_with(b"\n") || has(bytes, "\n\r\n") || has(bytes, "\n\n"))
+                && (bytes.starts_with(b"\r\n")
+                    || bytes.starts_with(b"\n")
+                    || has(bytes, "\n\r\n")
+                    || has(bytes, "\n\n"))
         },
+        example: || b"\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n".to_vec(),
     },
     Difference {
         name: "control characters in chunk extensions",
         explains: |bytes, ours, hypers| {
             ours.failure() == Some(&Failure::Chunk) && hypers.message().is_some() && has(bytes, ";")
         },
+        example: || b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;\x01\r\nx\r\n0\r\n\r\n".to_vec(),
     },
     Difference {
         name: "limits",
@@ -68,9 +88,15 @@ pub(super) const DIFFERENCES: &[Difference] = &[
             matches!(
                 ours.failure(),
                 Some(
-                    Failure::BodyTooLarge { .. } | Failure::HeadTooLarge { .. } | Failure::ChunkOverhead { .. }
+                    Failure::BodyTooLarge { .. }
+                        | Failure::HeadTooLarge { .. }
+                        | Failure::ChunkOverhead { .. }
                 )
             )
+        },
+        example: || {
+            let body = vec![b'x'; usize::try_from(BODY_MAX_BYTES).unwrap() + 1];
+            [b"HTTP/1.1 200 OK\r\n\r\n", &body[..]].concat()
         },
     },
 ];
@@ -87,6 +113,18 @@ fn has(bytes: &[u8], text: &str) -> bool {
 /// What explains that the two differ.
 pub(super) fn explained(bytes: &[u8], ours: &Seen, hypers: &Seen) -> Option<&'static str> {
     DIFFERENCES.iter().find(|known| (known.explains)(bytes, ours, hypers)).map(|known| known.name)
+}
+
+#[test]
+fn each_has_an_example_that_nothing_else_explains() {
+    for difference in DIFFERENCES {
+        let bytes = (difference.example)();
+        let (own, reference) = (ours(false, &[&bytes], true), hypers(false, &[&bytes], true));
+        assert!(!own.agrees_with(&reference), "{}: {own:?}", difference.name);
+        let names = DIFFERENCES.iter().filter(|other| (other.explains)(&bytes, &own, &reference));
+        let names: Vec<_> = names.map(|other| other.name).collect();
+        assert_eq!(names, [difference.name]);
+    }
 }
 
 #[test]

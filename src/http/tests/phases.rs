@@ -42,7 +42,15 @@ enum End {
 impl Act {
     fn random(random: &mut Pcg64Mcg) -> Self {
         let framings = [Framing::Length, Framing::Chunked, Framing::UntilClose, Framing::Interim];
-        let ends = [End::KeepAlive, End::KeepAlive, End::KeepAlive, End::KeepAlive, End::Close, End::Reset, End::Silence];
+        let ends = [
+            End::KeepAlive,
+            End::KeepAlive,
+            End::KeepAlive,
+            End::KeepAlive,
+            End::Close,
+            End::Reset,
+            End::Silence,
+        ];
         Self {
             delay: [0, 0, 0, 1, 5][random.random_range(0..5)],
             pieces: [1, 1, 2, 5][random.random_range(0..4)],
@@ -129,8 +137,7 @@ fn play(shared: Rc<Shared>, seed: u64) {
             let size = [0, 10, 1 << 10, 1 << 20][random.random_range(0..4)];
             let body = vec![b'x'; size];
             let method = if size > 0 { Method::Put } else { Method::Get };
-            let request =
-                Request { body: &body, timeout_ns: 60_000_000, ..Request::new(&method, &endpoint) };
+            let request = Request { body: &body, timeout_ns: 60_000_000, ..Request::new(&method, &endpoint) };
             let exchange = client.send(&request).await;
 
             // Exactly, which is stricter than the microsecond that is promised.

@@ -107,8 +107,16 @@ const CHUNK_SIZES: &[&str] = &[
     "6",
 ];
 
-const TRAILERS: &[&str] =
-    &["X-Sum: 1\r\n", "X-Empty:\r\n", "no colon\r\n", "X : y\r\n", " X: y\r\n", "X: y\n", "X: \u{1}\r\n", "\r"];
+const TRAILERS: &[&str] = &[
+    "X-Sum: 1\r\n",
+    "X-Empty:\r\n",
+    "no colon\r\n",
+    "X : y\r\n",
+    " X: y\r\n",
+    "X: y\n",
+    "X: \u{1}\r\n",
+    "\r",
+];
 
 const BODIES: &[&str] = &["", "abc", "abcd", "ab", "abcHTTP/1.1 200 OK\r\n\r\n", "0\r\n\r\n"];
 
@@ -123,7 +131,10 @@ fn latin1(text: &str) -> Vec<u8> {
 }
 
 fn head() -> impl Strategy<Value = String> {
-    let lines = proptest::collection::vec((prop_oneof![4 => select(&HEADERS[..14]), 3 => select(HEADERS)], line_end()), 0..6);
+    let lines = proptest::collection::vec(
+        (prop_oneof![4 => select(&HEADERS[..14]), 3 => select(HEADERS)], line_end()),
+        0..6,
+    );
     let status = prop_oneof![3 => select(&STATUS_LINES[..5]), 1 => select(STATUS_LINES)];
     (status, line_end(), lines, line_end()).prop_map(|(status, end, lines, last)| {
         let lines: String = lines.into_iter().map(|(line, end)| format!("{line}{end}")).collect();

@@ -49,7 +49,13 @@ pub(super) enum Does {
 
 use Does::{Answer, AnswerOpen, Endless, NeverAccepts, Other, Reset, Slowly};
 
-pub(super) const fn case(name: &'static str, does: Does, status: u16, code: u16, error: &'static str) -> Case {
+pub(super) const fn case(
+    name: &'static str,
+    does: Does,
+    status: u16,
+    code: u16,
+    error: &'static str,
+) -> Case {
     Case {
         name,
         method: "GET",
