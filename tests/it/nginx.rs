@@ -217,8 +217,11 @@ fn needs_nginx_what_a_stop_cuts_is_all_that_the_books_differ_by() {
     });
     let log = nginx.log(0);
     let finished = finished.expect_counted(log.len());
-    let missing = log.len() - finished.figure("http_reqs") as usize;
-    assert!(missing <= 5, "a user has one request under way, {missing} are missing\n{}", finished.printed());
+    // A user has one request under way.
+    let counted = finished.figure("http_reqs");
+    let missing = (0..=5).find(|missing| (counted - (log.len() - missing) as f64).abs() < 0.5);
+    let missing =
+        missing.unwrap_or_else(|| panic!("of {} some are missing\n{}", log.len(), finished.printed()));
     for (metric, bytes) in sums(&log) {
         let mut each: Vec<u64> = log
             .iter()

@@ -137,7 +137,7 @@ fn head() -> impl Strategy<Value = String> {
     );
     let status = prop_oneof![3 => select(&STATUS_LINES[..5]), 1 => select(STATUS_LINES)];
     (status, line_end(), lines, line_end()).prop_map(|(status, end, lines, last)| {
-        let lines: String = lines.into_iter().map(|(line, end)| format!("{line}{end}")).collect();
+        let lines = lines.into_iter().map(|(line, end)| line.to_owned() + end).collect::<Vec<_>>().concat();
         format!("{status}{end}{lines}{last}")
     })
 }
@@ -218,7 +218,9 @@ fn slips() -> impl Strategy<Value = Vec<Slip>> {
 fn answer() -> impl Strategy<Value = (Vec<u8>, bool, bool)> {
     (response(), slips(), proptest::bool::weighted(0.1), proptest::bool::weighted(0.8)).prop_map(
         |(mut bytes, slips, to_head, closed)| {
-            slips.iter().for_each(|slip| slip.apply(&mut bytes));
+            for slip in &slips {
+                slip.apply(&mut bytes);
+            }
             (bytes, to_head, closed)
         },
     )

@@ -46,7 +46,8 @@ fn real_responses_are_seen_as_hyper_sees_them() {
     }
     // What real servers send is a response, but for those that were cut on purpose.
     assert!(complete * 100 >= recordings.len() * 95, "{complete} of {} complete", recordings.len());
-    println!("{differences:#?}");
+    // Of all that real servers sent, this alone is seen otherwise.
+    assert_eq!(differences, BTreeMap::from([("switching protocols", vec!["aiohttp: upgrade"])]));
 }
 
 #[test]
