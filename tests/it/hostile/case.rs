@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use crate::fixture::pause;
 
-/// The time-out of a case's request, unless it says otherwise.
-pub(crate) const TIMEOUT_MS: u32 = 600;
-/// For what ends at a cap and not at its time-out, however busy the machine is.
+/// The time-out of a case's request that ends with it.
+const TIMEOUT_MS: u32 = 2_000;
+/// For what ends by itself, however busy the machine is.
 const LONG_TIMEOUT_MS: u32 = 30_000;
 /// Something that a server does to its client.
 #[derive(Debug)]
@@ -94,7 +94,7 @@ impl Case {
     }
 
     pub(crate) fn timeout_ms(&self) -> u32 {
-        if self.is_endless || self.status != 0 { LONG_TIMEOUT_MS } else { TIMEOUT_MS }
+        if self.code == 1050 { TIMEOUT_MS } else { LONG_TIMEOUT_MS }
     }
 
     pub(crate) fn never_accepts(&self) -> bool {

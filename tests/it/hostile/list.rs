@@ -19,8 +19,8 @@ const CHUNKED: &[u8] = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 const TRUNCATED_HEAD: &str = "the connection closed inside the response's head";
 const TRUNCATED_BODY: &str = "the connection closed before the response's body was complete";
 const RESET_RECEIVING: &str = "connection reset by peer, receiving the response";
-const LATE_RECEIVING: &str = "timed out after 600ms, receiving the response";
-const LATE_WAITING: &str = "timed out after 600ms, waiting for the response";
+const LATE_RECEIVING: &str = "timed out after 2s, receiving the response";
+const LATE_WAITING: &str = "timed out after 2s, waiting for the response";
 const NO_RESPONSE: &str = "the server closed the connection without a response";
 const NOT_HTTP: &str = "the answer is not HTTP";
 const VERSION: &str = "the response's HTTP version is not supported";
@@ -156,7 +156,7 @@ pub(crate) const CASES: &[Case] = &[
     fails("the idle connection closed on a POST", Other(close_on_the_second), 1220, "the server closed the idle connection that the request was sent on").asked_with("POST", 0).twice(),
     case("413 and a close, the body unsent", Other(refuse_and_close), 413, 1413, "the server answered with status 413").asked_with("POST", LARGE_BODY_BYTES),
     case("413 and silence, the body unsent", AnswerOpen(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno"), 413, 1413, "the server answered with status 413").asked_with("POST", LARGE_BODY_BYTES),
-    fails("silence, the body unsent", AnswerOpen(b""), 1050, "timed out after 600ms, sending the request").asked_with("POST", LARGE_BODY_BYTES),
+    fails("silence, the body unsent", AnswerOpen(b""), 1050, "timed out after 2s, sending the request").asked_with("POST", LARGE_BODY_BYTES),
     fails("reset, the body unsent", Reset(b""), 1220, "connection reset by peer, sending the request").asked_with("POST", LARGE_BODY_BYTES),
 ];
 
@@ -168,7 +168,7 @@ fn reset_at_once(_: usize, stream: &TcpStream) {
 fn drip_body(_: usize, mut stream: &TcpStream) {
     read_request(stream);
     let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n");
-    for _ in 0..20 {
+    for _ in 0..40 {
         let _ = stream.write_all(b"x");
         pause(Duration::from_millis(100));
     }
