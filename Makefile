@@ -6,11 +6,12 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 
 # What tests whose name holds `needs_` drive, as Debian packages.
-TEST_SERVERS := iproute2
+TEST_SERVERS := iproute2 nginx-core
 
 FUZZ_RUNS ?= 500000
+FUZZ_HTTP_RUNS ?= 10000000
 
-.PHONY: help quick test install-test-servers fmt clippy docs audit main-job fuzz bench bench-http bench-scale bench-load bench-memory bench-script bench-honesty prove-load prove-profile clean
+.PHONY: help quick test install-test-servers fmt clippy docs audit main-job fuzz fuzz-http bench bench-http bench-scale bench-load bench-memory bench-script bench-honesty prove-load prove-profile clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -45,12 +46,16 @@ audit: ## licences, advisories and yanked crates, whenever Cargo.lock changes
 	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
 	cargo deny --all-features check
 
-fuzz: ## odd scripts at the parser and at every function: FUZZ_RUNS (500000) each; wants nightly and cargo-fuzz
+fuzz: fuzz-http ## odd scripts at the parser and at every function: FUZZ_RUNS (500000) each; wants nightly and cargo-fuzz
 	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
 	@mkdir -p fuzz/corpus/parse fuzz/corpus/declare fuzz/corpus/flow && cp tests/ui/*.rhai scripts/*.rhai fuzz/corpus/parse/
 	@for target in parse declare flow; do \
 		cargo +nightly fuzz run --sanitizer none $$target -- -runs=$(FUZZ_RUNS) -timeout=10 -rss_limit_mb=4096 -max_len=4096; \
 	done
+
+fuzz-http: ## odd responses at the decoder, cut anywhere: FUZZ_HTTP_RUNS (10000000)
+	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
+	cargo +nightly fuzz run --sanitizer none response -- -runs=$(FUZZ_HTTP_RUNS) -dict=fuzz/response.dict -timeout=10 -rss_limit_mb=2048 -max_len=2048
 
 ##@ Measuring (leave the machine alone meanwhile)
 

@@ -114,7 +114,7 @@ impl Load {
         let Declared { declared, plan, .. } = declare(&source, &outside, &Overrides::default(), |_| {})
             .map_err(|error| error.message.clone())?;
         let workers = usize::try_from(self.workers).expect("a count of workers");
-        let job = Job { source, declared, plan, outside, workers };
+        let job = Job { source: Some(source), declared, plan, outside, workers };
         let control = Control::default();
         let mut window =
             Window { load: self, control: control.clone(), begin: None, found: Err("no tick".to_owned()) };

@@ -6,32 +6,41 @@
 //! | state | input | next |
 //! |---|---|---|
 //! | `Size` | hex digit | `Size` |
-//! | `Size` | `;`, space, tab (after a digit) | `Extension` |
-//! | `Size`, `Extension` | CR | `SizeEnd` |
+//! | `Size` | space, tab (after a digit) | `Blank` |
+//! | `Size` (after a digit), `Blank` | `;` | `Extension` |
+//! | `Size` (after a digit), `Blank`, `Extension` | CR | `SizeEnd` |
 //! | `SizeEnd` | LF | `Data`, or `TrailerStart` after size 0 |
 //! | `Data` | the chunk's bytes | `DataCr` after the last |
 //! | `DataCr` → `DataLf` | CR, LF | `Size` |
-//! | `TrailerStart` | CR | `End`; anything else → `Trailer` |
+//! | `TrailerStart` | CR | `End` |
+//! | `TrailerStart`, `TrailerName` | a character of a name | `TrailerName` |
+//! | `TrailerName` | `:` | `Trailer` |
 //! | `Trailer` | CR | `TrailerEnd` |
 //! | `TrailerEnd` | LF | `TrailerStart` |
 //! | `End` | LF | done |
 
 use super::error::Failure;
+use super::request::is_token;
 
-/// Bytes of extensions and trailers a body may carry, all together: as hyper's limit for extensions.
+/// Bytes of extensions, trailers and padded sizes a body may carry, all together: as hyper's limit for
+/// extensions.
 pub(super) const OVERHEAD_MAX_BYTES: usize = 16 << 10;
-/// Hex digits of the largest size that fits 64 bits.
+/// Hex digits of the largest size that fits 64 bits; those beyond are leading zeros, and overhead.
 const SIZE_DIGITS_MAX: u8 = 16;
+/// From here on, one more digit doesn't fit 64 bits.
+const SIZE_SHIFT_LIMIT: u64 = 1 << 60;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Size,
+    Blank,
     Extension,
     SizeEnd,
     Data,
     DataCr,
     DataLf,
     TrailerStart,
+    TrailerName,
     Trailer,
     TrailerEnd,
     End,
@@ -84,9 +93,12 @@ impl Chunked {
                     self.size_digit(byte)?;
                     State::Size
                 }
-                (State::Size, b';' | b' ' | b'\t') if self.digits > 0 => State::Extension,
+                (State::Size, b';') if self.digits > 0 => State::Extension,
                 (State::Size, b'\r') if self.digits > 0 => State::SizeEnd,
-                (State::Extension, b'\r') => State::SizeEnd,
+                (State::Size, b' ' | b'\t') if self.digits > 0 => self.counted(State::Blank)?,
+                (State::Blank, b' ' | b'\t') => self.counted(State::Blank)?,
+                (State::Blank, b';') => State::Extension,
+                (State::Blank | State::Extension, b'\r') => State::SizeEnd,
                 (State::SizeEnd, b'\n') => {
                     self.digits = 0;
                     // A declared size is refused before its bytes are downloaded.
@@ -101,14 +113,12 @@ impl Chunked {
                 (State::Trailer, b'\r') => State::TrailerEnd,
                 (State::TrailerEnd, b'\n') => State::TrailerStart,
                 (State::End, b'\n') => return Ok(Some(at)),
-                (State::Extension, byte) if is_text(byte) => {
-                    self.count_overhead()?;
-                    State::Extension
+                (State::Extension, byte) if is_text(byte) => self.counted(State::Extension)?,
+                (State::TrailerStart | State::TrailerName, byte) if is_token(byte) => {
+                    self.counted(State::TrailerName)?
                 }
-                (State::TrailerStart | State::Trailer, byte) if is_text(byte) => {
-                    self.count_overhead()?;
-                    State::Trailer
-                }
+                (State::TrailerName, b':') => State::Trailer,
+                (State::Trailer, byte) if is_text(byte) => self.counted(State::Trailer)?,
                 _ => return Err(Failure::Chunk),
             };
         }
@@ -117,20 +127,25 @@ impl Chunked {
 
     fn size_digit(&mut self, byte: u8) -> Result<(), Failure> {
         let digit = char::from(byte).to_digit(16).ok_or(Failure::Chunk)?;
-        if self.digits == SIZE_DIGITS_MAX {
+        if self.left >= SIZE_SHIFT_LIMIT {
             return Err(Failure::Chunk);
         }
-        self.digits += 1;
+        if self.digits == SIZE_DIGITS_MAX {
+            self.counted(State::Size)?;
+        } else {
+            self.digits += 1;
+        }
         self.left = self.left << 4 | u64::from(digit);
         Ok(())
     }
 
-    fn count_overhead(&mut self) -> Result<(), Failure> {
+    /// The next state, at the price of one byte of overhead.
+    fn counted(&mut self, next: State) -> Result<State, Failure> {
         self.overhead += 1;
         if self.overhead > OVERHEAD_MAX_BYTES {
             return Err(Failure::ChunkOverhead { max_bytes: OVERHEAD_MAX_BYTES });
         }
-        Ok(())
+        Ok(next)
     }
 }
 
@@ -172,6 +187,8 @@ mod tests {
         assert_eq!(every_step(input), Ok(Some((b"Wikipedia in\r\n\r\nchun".to_vec(), 0))));
         assert_eq!(every_step(b"0\r\n\r\n"), Ok(Some((vec![], 0))));
         assert_eq!(every_step(b"000\r\n\r\nHTTP"), Ok(Some((vec![], 4))));
+        assert_eq!(every_step(b"1 \t \r\nx\r\n0\t;a\r\n\r\n"), Ok(Some((b"x".to_vec(), 0))));
+        assert_eq!(every_step(b"00000000000000000001\r\nx\r\n0\r\n\r\n"), Ok(Some((b"x".to_vec(), 0))));
     }
 
     #[test]
@@ -201,7 +218,16 @@ mod tests {
             "0\r\n\n",
             "0\r\nX: y\n\r\n",
             "0\r\n\r\r",
-            "00000000000000001\r\n",
+            "10000000000000000\r\n",
+            "000fffffffffffffffff\r\n",
+            // What follows a blank looks like a size to whoever reads on, and is none.
+            "1 2\r\nx\r\n",
+            "1 a\r\n",
+            "0\r\nno colon\r\n\r\n",
+            "0\r\nname : v\r\n\r\n",
+            "0\r\n: v\r\n\r\n",
+            "0\r\n folded: v\r\n\r\n",
+            "0\r\nn\u{e4}me: v\r\n\r\n",
         ] {
             assert_eq!(every_step(bad.as_bytes()), Err(Failure::Chunk), "{bad:?}");
         }
@@ -221,7 +247,11 @@ mod tests {
         let limit = Err(Failure::ChunkOverhead { max_bytes: OVERHEAD_MAX_BYTES });
         let many = "1;abcdefgh\r\nx\r\n".repeat(OVERHEAD_MAX_BYTES / 8 + 1);
         assert_eq!(decode(many.as_bytes(), 4096, 1 << 20), limit);
-        let trailers = format!("0\r\n{}", "X: yz\r\n".repeat(OVERHEAD_MAX_BYTES / 5 + 1));
+        let trailers = format!("0\r\n{}", "X: yz\r\n".repeat(OVERHEAD_MAX_BYTES / 4 + 1));
         assert_eq!(decode(trailers.as_bytes(), 4096, 1 << 20), limit);
+        for endless in ["0", "1 "] {
+            let line = endless.to_owned() + &endless[endless.len() - 1..].repeat(OVERHEAD_MAX_BYTES + 20);
+            assert_eq!(decode(line.as_bytes(), 4096, 1 << 20), limit, "{endless:?}");
+        }
     }
 }

@@ -358,3 +358,9 @@ fn diagnose(error: httparse::Error, head: &[u8]) -> Failure {
 
 #[cfg(test)]
 mod tests;
+#[cfg(any(test, feature = "trial"))]
+#[cfg_attr(
+    not(feature = "trial"),
+    expect(unreachable_pub, reason = "public for `fuzz/`, by the feature alone")
+)]
+pub mod trial;

@@ -32,6 +32,8 @@ mod tests;
 pub use cache_status::CacheStatus;
 pub use client::{Client, Options, Shared};
 pub use clock::{Alarm, Clock};
+#[cfg(feature = "trial")]
+pub use decode::trial;
 pub use endpoint::Endpoint;
 pub use error::{Failure, HeaderFault, Phase, Resource, UrlError};
 pub use error_code::{DESCRIPTORS, ERROR_CODES, ErrorCode, MEMORY, PORTS, RESOLVER, Side};

@@ -336,7 +336,7 @@ pub(super) fn has_token(list: &str, token: &str) -> bool {
 }
 
 /// `tchar` of RFC 9110 §5.6.2.
-fn is_token(byte: u8) -> bool {
+pub(super) fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 

@@ -97,7 +97,8 @@ impl Response {
         memchr(b'\n', self.head()).map_or(&[], |end| &self.head()[end + 1..])
     }
 
-    fn raw_headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+    /// All headers as they came, without what is around a value.
+    pub(super) fn raw_headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let mut rest = self.header_lines();
         std::iter::from_fn(move || next_header(&mut rest))
     }

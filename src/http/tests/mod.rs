@@ -3,8 +3,15 @@
 //! Here the servers, the clock and the client that all of these tests share.
 
 mod connection;
+mod difference;
 mod failure;
 mod framing;
+mod mutation;
+mod phases;
+mod random;
+mod recorded;
+mod recording;
+mod seen;
 
 use std::cell::RefCell;
 use std::future::Future;
