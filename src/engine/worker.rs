@@ -36,6 +36,10 @@ use super::{EngineError, Job};
 /// a millisecond at most.
 const EVENT_INTERVAL: u32 = 64;
 
+/// Sockets that one look tells of: what is fetched for so many users until they run ([`crate::fiber`]) fits the
+/// core's own cache.
+const EVENTS_MAX: usize = 128;
+
 const SECOND_NS: u64 = 1_000_000_000;
 
 /// What a worker is given.
@@ -68,6 +72,7 @@ impl Worker {
         let runtime = Builder::new_current_thread()
             .enable_io()
             .event_interval(EVENT_INTERVAL)
+            .max_io_events_per_tick(EVENTS_MAX)
             .build_local(LocalOptions::default())
             .map_err(EngineError::Start)?;
         runtime.block_on(self.serve())

@@ -13,6 +13,7 @@ mod guard;
 mod shared;
 mod stack;
 mod suspend;
+mod warm;
 #[cfg(test)]
 mod tests;
 

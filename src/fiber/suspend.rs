@@ -21,11 +21,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
 use std::ptr;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 
 use super::stack::{Arena, ArenaError, Slot};
+use super::warm::Warmer;
 
 /// Stack that must be left for a native call made by the interpreter: our host functions, JSON of
 /// the deepest nesting that is allowed, formatting. Below it [`Current::stack_is_low`].
@@ -52,6 +54,8 @@ pub struct Current {
 struct Frame {
     yielder: Cell<*const Yielder<(), ()>>,
     context: Cell<*mut Context<'static>>,
+    /// Where its stack ended when it was suspended last.
+    live: Cell<*mut u8>,
     /// What it waits for: looked at instead of resuming it, until that says true.
     wait: Cell<Option<*mut Look<'static>>>,
 }
@@ -157,6 +161,8 @@ impl Current {
 
     fn suspend(&self) {
         debug_assert_eq!(self.loans.get(), 0, "shared state is lent across a suspend");
+        // SAFETY: as below.
+        unsafe { (*self.frame.get()).live.set(stack_pointer() as *mut u8) };
         // SAFETY: the frame is the running fiber's; it stored its yielder before any code of the
         // closure ran, and the yielder lives on the fiber's stack until that closure returns.
         unsafe { (*(*self.frame.get()).yielder.get()).suspend(()) };
@@ -225,6 +231,8 @@ pub struct Fiber<T: 'static> {
     frame: Box<Frame>,
     current: Rc<Current>,
     stack_limit: usize,
+    /// What its futures wake; made for the task that polls it.
+    warm: Option<(Arc<Warmer>, Waker)>,
 }
 
 impl<T: 'static> Fiber<T> {
@@ -239,6 +247,7 @@ impl<T: 'static> Fiber<T> {
         let frame = Box::new(Frame {
             yielder: Cell::new(ptr::null()),
             context: Cell::new(ptr::null_mut()),
+            live: Cell::new(ptr::null_mut()),
             wait: Cell::new(None),
         });
         let yielder_cell = &raw const frame.yielder;
@@ -247,7 +256,7 @@ impl<T: 'static> Fiber<T> {
             unsafe { (*yielder_cell).set(yielder) };
             catch_unwind(AssertUnwindSafe(body))
         });
-        Ok(Self { coroutine: Some(coroutine), frame, current: Rc::clone(current), stack_limit })
+        Ok(Self { coroutine: Some(coroutine), frame, current: Rc::clone(current), stack_limit, warm: None })
     }
 
     /// True once the closure has returned or panicked.
@@ -262,6 +271,12 @@ impl<T: 'static> Future for Fiber<T> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let coroutine = this.coroutine.as_mut().expect("a finished fiber is not polled again");
+        let warm = this.warm.take().filter(|(warmer, _)| warmer.wakes(context.waker()));
+        let (warmer, waker) = warm.unwrap_or_else(|| {
+            let warmer = Warmer::new(context.waker().clone());
+            (Arc::clone(&warmer), warmer.into())
+        });
+        let context = &mut Context::from_waker(&waker);
         // Nobody is on a fiber while one's future is looked at, also when this poll runs within another fiber.
         let outer_frame = this.current.frame.replace(ptr::null());
         let outer_limit = this.current.stack_limit.get();
@@ -291,6 +306,8 @@ impl<T: 'static> Future for Fiber<T> {
             }
         };
         this.current.frame.set(outer_frame);
+        warmer.suspended_at(this.frame.live.get());
+        this.warm = Some((warmer, waker));
         progress
     }
 }

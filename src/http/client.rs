@@ -177,7 +177,8 @@ impl Client {
             begin_ns = end_ns;
         }
 
-        match self.connect(request, begin_ns, exchange).await {
+        // In a box: rare, and large beside what every request carries along.
+        match Box::pin(self.connect(request, begin_ns, exchange)).await {
             Ok((connection, connected_ns)) => {
                 let (result, end_ns) =
                     self.transfer(request, shape, connection, connected_ns, exchange).await;

@@ -36,7 +36,6 @@ pub(super) struct Socket {
 
 #[derive(Debug, Default)]
 struct Slip {
-    bytes: Vec<u8>,
     state: State,
     /// Woken when the transfer has to go on by itself.
     waker: Option<Waker>,
@@ -53,11 +52,13 @@ pub(super) enum State {
     Written {
         begin_ns: u64,
         end_ns: u64,
+        length: usize,
     },
-    /// The socket's buffer is full after so many bytes.
+    /// The socket's buffer is full after so many bytes of these.
     Stuck {
         begin_ns: u64,
         sent: usize,
+        bytes: Vec<u8>,
     },
     Failed(io::Error),
 }
@@ -67,18 +68,13 @@ impl Socket {
         Rc::new(Self { stream: stream.into(), slip: RefCell::default() })
     }
 
-    /// What became of the posted request, with its length; it stays posted until it had its turn.
-    pub(super) fn collect(&self) -> Option<(State, usize)> {
+    /// What became of the posted request; it stays posted until it had its turn.
+    pub(super) fn collect(&self) -> Option<State> {
         let mut slip = self.slip.borrow_mut();
         if matches!(slip.state, State::Posted) {
             return None;
         }
-        Some((std::mem::take(&mut slip.state), slip.bytes.len()))
-    }
-
-    /// The first bytes of the posted request.
-    pub(super) fn head(&self, length: usize) -> Vec<u8> {
-        self.slip.borrow().bytes[..length].to_vec()
+        Some(std::mem::take(&mut slip.state))
     }
 
     /// Reads what is there. A read that doesn't fill the buffer has emptied the socket: tokio is told so,
@@ -119,10 +115,18 @@ impl Socket {
     }
 }
 
+/// Requests in one piece: a buffer of its own would be one more that is cold, for each connection.
+#[derive(Debug, Default)]
+struct Posted {
+    bytes: Vec<u8>,
+    /// Each with the end of its bytes.
+    list: Vec<(Rc<Socket>, usize)>,
+}
+
 /// The posted requests of one worker.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
-    posted: RefCell<Vec<Rc<Socket>>>,
+    posted: RefCell<Posted>,
     /// Of the task that writes.
     waker: RefCell<Option<Waker>>,
 }
@@ -137,19 +141,20 @@ impl Outbox {
         compose: impl FnOnce(&mut Vec<u8>),
     ) {
         let mut slip = socket.slip.borrow_mut();
-        compose(&mut slip.bytes);
         slip.state = State::Posted;
         if slip.waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
             slip.waker = Some(cx.waker().clone());
         }
         let mut posted = self.posted.borrow_mut();
-        posted.push(Rc::clone(socket));
-        if posted.len() == 1
+        compose(&mut posted.bytes);
+        let end = posted.bytes.len();
+        posted.list.push((Rc::clone(socket), end));
+        if posted.list.len() == 1
             && let Some(waker) = &*self.waker.borrow()
         {
             waker.wake_by_ref();
         }
-        if posted.len() >= POSTED_MAX {
+        if posted.list.len() >= POSTED_MAX {
             drop((slip, posted));
             self.write_all(clock);
         }
@@ -171,22 +176,27 @@ impl Outbox {
 
     fn write_all(&self, clock: &dyn Clock) {
         let mut posted = self.posted.borrow_mut();
-        if posted.is_empty() {
+        let Posted { bytes, list } = &mut *posted;
+        if list.is_empty() {
             return;
         }
         let mut begin_ns = clock.now_ns();
-        for socket in posted.drain(..) {
+        let mut start = 0;
+        for (socket, end) in list.drain(..) {
+            let request = &bytes[std::mem::replace(&mut start, end)..end];
             // Whose transfer is gone waits for no answer.
             if Rc::strong_count(&socket) == 1 {
                 continue;
             }
-            let mut slip = socket.slip.borrow_mut();
-            let outcome = socket.stream.try_write(&slip.bytes);
+            let outcome = socket.stream.try_write(request);
             let end_ns = clock.now_ns();
+            let mut slip = socket.slip.borrow_mut();
             slip.state = match outcome {
-                Ok(sent) if sent == slip.bytes.len() => State::Written { begin_ns, end_ns },
-                Ok(sent) => State::Stuck { begin_ns, sent },
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => State::Stuck { begin_ns, sent: 0 },
+                Ok(length) if length == request.len() => State::Written { begin_ns, end_ns, length },
+                Ok(sent) => State::Stuck { begin_ns, sent, bytes: request.to_vec() },
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    State::Stuck { begin_ns, sent: 0, bytes: request.to_vec() }
+                }
                 Err(error) => State::Failed(error),
             };
             if (!matches!(slip.state, State::Written { .. }) || socket.stream.answers_at_once())
@@ -196,6 +206,7 @@ impl Outbox {
             }
             begin_ns = end_ns;
         }
+        bytes.clear();
     }
 }
 
@@ -239,13 +250,13 @@ mod tests {
             let (a, mut a_end) = pair().await;
             let (b, _b_end) = pair().await;
             let context = Context::from_waker(Waker::noop());
-            outbox.post(&a, &context, &clock, |bytes| *bytes = b"first".to_vec());
-            outbox.post(&b, &context, &clock, |bytes| *bytes = b"second".to_vec());
+            outbox.post(&a, &context, &clock, |bytes| bytes.extend_from_slice(b"first"));
+            outbox.post(&b, &context, &clock, |bytes| bytes.extend_from_slice(b"second"));
             assert!(a.collect().is_none(), "it waits for its turn");
             outbox.write_all(&clock);
-            assert!(matches!(a.collect(), Some((State::Written { begin_ns: 1, end_ns: 2 }, 5))));
-            assert!(matches!(b.collect(), Some((State::Written { begin_ns: 2, end_ns: 3 }, 6))));
-            assert!(matches!(a.collect(), Some((State::Empty, _))));
+            assert!(matches!(a.collect(), Some(State::Written { begin_ns: 1, end_ns: 2, length: 5 })));
+            assert!(matches!(b.collect(), Some(State::Written { begin_ns: 2, end_ns: 3, length: 6 })));
+            assert!(matches!(a.collect(), Some(State::Empty)));
             let mut read = [0; 5];
             tokio::io::AsyncReadExt::read_exact(&mut a_end, &mut read).await.unwrap();
             assert_eq!(&read, b"first");
@@ -262,8 +273,10 @@ mod tests {
                 *bytes = b"head body".to_vec()
             });
             outbox.write_all(&clock);
-            assert!(matches!(socket.collect(), Some((State::Stuck { sent: 0, .. }, 9))));
-            assert_eq!(socket.head(4), b"head");
+            let Some(State::Stuck { sent: 0, bytes, .. }) = socket.collect() else {
+                panic!("it was written")
+            };
+            assert_eq!(bytes, b"head body");
         });
     }
 

@@ -266,9 +266,8 @@ pub(super) fn inspect(request: &Request<'_>) -> Result<Shape, Failure> {
     Ok(shape)
 }
 
-/// Writes the head of an inspected request to `out`, in place of what was there.
+/// Writes the head of an inspected request to `out`, behind what is there.
 pub(super) fn compose(request: &Request<'_>, shape: Shape, user_agent: Option<&str>, out: &mut Vec<u8>) {
-    out.clear();
     if let Some(written) = request.written {
         out.extend_from_slice(&written.bytes);
         return;
@@ -363,8 +362,9 @@ mod tests {
         let endpoint = endpoint();
         let request = Request { headers, body, keep_alive, ..Request::new(&method, &endpoint) };
         let shape = inspect(&request)?;
-        let mut out = b"left over".to_vec();
+        let mut out = b"another".to_vec();
         compose(&request, shape, None, &mut out);
+        let out = out.strip_prefix(b"another").expect("it is put behind what is there").to_vec();
         Ok(String::from_utf8(out).unwrap().replace(concat!("runner/", env!("CARGO_PKG_VERSION")), "AGENT"))
     }
 

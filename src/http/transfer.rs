@@ -159,8 +159,9 @@ impl Transfer {
         let copies = body.len() <= BODY_COPY_MAX_BYTES;
         let mut head_len = 0;
         let mut write_down = |bytes: &mut Vec<u8>| {
+            let begin = bytes.len();
             compose(wire.request, wire.shape, wire.user_agent, bytes);
-            head_len = bytes.len();
+            head_len = bytes.len() - begin;
             if copies {
                 bytes.extend_from_slice(body);
             }
@@ -171,6 +172,7 @@ impl Transfer {
             return;
         }
         let mut scratch = wire.scratch.write.borrow_mut();
+        scratch.clear();
         write_down(&mut scratch);
         let rest = if copies { &[] } else { body };
         let sent = match socket.poll_write(cx, &[IoSlice::new(&scratch), IoSlice::new(rest)]) {
@@ -188,18 +190,19 @@ impl Transfer {
 
     /// Takes up what the worker wrote, if it has.
     fn collect(&mut self, socket: &Socket, head_len: usize) {
-        let Some((state, length)) = socket.collect() else { return };
+        let Some(state) = socket.collect() else { return };
         match state {
-            State::Written { begin_ns, end_ns } => {
+            State::Written { begin_ns, end_ns, length } => {
                 self.bytes_sent = length as u64;
                 self.begin_ns = Some(begin_ns);
                 self.sending = Sending::Sent;
                 self.sent_ns.get_or_insert(end_ns);
             }
-            State::Stuck { begin_ns, sent } => {
+            State::Stuck { begin_ns, sent, mut bytes } => {
                 self.bytes_sent = sent as u64;
                 self.begin_ns = Some(begin_ns);
-                self.sending = Sending::Partial { head: socket.head(head_len), sent };
+                bytes.truncate(head_len);
+                self.sending = Sending::Partial { head: bytes, sent };
             }
             State::Failed(error) => self.break_off(&error),
             State::Empty | State::Posted => unreachable!("a posted request is collected once"),
