@@ -85,7 +85,7 @@ fn what_goes_wrong_is_told_the_same() {
         "sleep(1); assert::equal(r.status, 201, \"created\");",
         "sleep(1); fail(\"out of stock\"); print(\"never\");",
         "sleep(1); abort(\"enough\"); print(\"never\");",
-        "sleep(1); let x = nowhere(r);",
+        "sleep(1); let x = r + 1;",
         "sleep(1); helper(r);",
         "sleep(1); let x = 1; x.y.z();",
         "http::get(5);",
