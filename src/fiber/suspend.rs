@@ -137,7 +137,8 @@ impl Current {
         let look: *mut Look<'_> = &raw mut look;
         // SAFETY: only the lifetime is changed. `look` and all that it borrows lie in this frame, which stays
         // as it is until the fiber is resumed; `Fiber::poll` calls it before that and forgets it then.
-        let look: *mut Look<'static> = unsafe { std::mem::transmute(look) };
+        #[expect(clippy::transmute_ptr_to_ptr, reason = "a cast can't change a trait object's lifetime")]
+        let look = unsafe { std::mem::transmute::<*mut Look<'_>, *mut Look<'static>>(look) };
         // SAFETY: `frame` points at the frame of the fiber that runs this very code (set by its poll, which
         // outlives this call).
         unsafe { (*self.frame.get()).wait.set(Some(look)) };

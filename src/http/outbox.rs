@@ -270,7 +270,7 @@ mod tests {
             let (socket, _end) = pair().await;
             while socket.stream.try_write(&vec![0; 64 << 10]).is_ok() {}
             outbox.post(&socket, &Context::from_waker(Waker::noop()), &clock, |bytes| {
-                *bytes = b"head body".to_vec()
+                bytes.extend_from_slice(b"head body");
             });
             outbox.write_all(&clock);
             let Some(State::Stuck { sent: 0, bytes, .. }) = socket.collect() else {
@@ -286,7 +286,7 @@ mod tests {
             let (outbox, clock) = (Outbox::default(), Seconds(0.into()));
             let (socket, mut end) = pair().await;
             outbox.post(&socket, &Context::from_waker(Waker::noop()), &clock, |bytes| {
-                *bytes = b"late".to_vec()
+                bytes.extend_from_slice(b"late");
             });
             drop(socket);
             outbox.write_all(&clock);

@@ -67,6 +67,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/fiber/guard.rs",
     "src/fiber/stack.rs",
     "src/fiber/suspend.rs",
+    "src/fiber/warm.rs",
     "src/profile/sampler.rs",
     "src/profile/sampler/seat.rs",
     "src/profile/sampler/walk.rs",

@@ -4,8 +4,9 @@ use rhai::{AST, EvalAltResult, Expr, FnCallExpr, FnPtr, ImmutableString, Stmt};
 
 use super::super::host::{CheckSeries, Reply};
 use super::condition::{Condition, variable};
+use super::cut::statements;
 use super::still::path;
-use super::{Block, Next, Play, Stillness, statements};
+use super::{Block, Next, Play, Stillness};
 
 /// More in one statement are left to the interpreter.
 const CONDITIONS_MAX: usize = 32;

@@ -89,13 +89,12 @@ impl Request {
             Given::Nothing(none) => self.verb.send(play.stage, url, none),
             Given::Constant { value, read } => {
                 let known = read.borrow().clone();
-                let options = match known {
-                    Some(options) => options,
-                    None => {
-                        let options = Rc::new(self.verb.options(value)?);
-                        read.replace(Some(Rc::clone(&options)));
-                        options
-                    }
+                let options = if let Some(options) = known {
+                    options
+                } else {
+                    let options = Rc::new(self.verb.options(value)?);
+                    read.replace(Some(Rc::clone(&options)));
+                    options
                 };
                 self.verb.send(play.stage, url, &options)
             }

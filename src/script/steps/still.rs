@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rhai::{AST, ASTNode, Expr, FnCallExpr, FnPtr, Stmt};
 
 use super::super::registry::{Function, Kind};
-use super::statements;
+use super::cut::statements;
 
 /// Methods of Rhai's own that take no closure and are done in a moment.
 const METHODS: [&str; 38] = [
@@ -149,7 +149,6 @@ impl<'a> Stillness<'a> {
 
 /// A called function with its path.
 pub(super) fn path(call: &FnCallExpr) -> String {
-    let mut name: String = call.namespace.path.iter().map(|part| format!("{}::", part.name)).collect();
-    name.push_str(&call.name);
-    name
+    let modules = call.namespace.path.iter().map(|module| module.name.as_str());
+    modules.chain([call.name.as_str()]).collect::<Vec<_>>().join("::")
 }
