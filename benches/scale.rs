@@ -19,6 +19,7 @@ mod round;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Instant;
 
 use process::{
     GENERATOR_CORE, Guard, NullServer, SERVER_CORE, command, connections_to, raise_file_limit, script,
@@ -48,6 +49,10 @@ const ROUNDS: u32 = 15;
 const SECONDS: u32 = 3;
 /// The first argument of a process that plays.
 const PLAY: &str = "play";
+/// Ticks between the last connection and the window.
+const SETTLE_TICKS: u64 = 4;
+/// By how much of its time a window may be off.
+const OFF_MAX: f64 = 0.05;
 /// How long users may take to connect; then the play fails.
 const CONNECT_TICKS: u64 = 30;
 
@@ -116,8 +121,13 @@ impl Load {
         let workers = usize::try_from(self.workers).expect("a count of workers");
         let job = Job { source: Some(source), declared, plan, outside, workers };
         let control = Control::default();
-        let mut window =
-            Window { load: self, control: control.clone(), begin: None, found: Err("no tick".to_owned()) };
+        let mut window = Window {
+            load: self,
+            control: control.clone(),
+            begin: None,
+            began: Instant::now(),
+            found: Err("no tick".to_owned()),
+        };
         let outcome = engine::run(job, &control, &mut window).map_err(|error| error.to_string())?;
         if let Some(error) = outcome.errors.first() {
             return Err(error.message.clone());
@@ -135,6 +145,7 @@ struct Window {
     control: Control,
     /// The tick's number, the workers' CPU and the requests at the first of them.
     begin: Option<(u64, f64, f64)>,
+    began: Instant,
     found: Result<Found, String>,
 }
 
@@ -148,19 +159,33 @@ impl Observer for Window {
         match self.begin {
             None => {
                 let connected = |port| connections_to(port) >= self.load.users as usize;
-                // The look at the connections takes a moment: the window begins at the next tick.
+                // While so many connected, ticks were late; the window begins once they come on time again.
                 if self.load.port.is_none_or(connected) {
-                    self.begin = Some((tick.number + 1, 0.0, 0.0));
+                    self.begin = Some((tick.number + SETTLE_TICKS, 0.0, 0.0));
                 } else if tick.number > CONNECT_TICKS {
                     self.found =
                         Err(format!("{} users did not connect in {CONNECT_TICKS} s", self.load.users));
                     self.control.stop();
                 }
             }
-            Some((number, ..)) if tick.number == number => self.begin = Some((number, cpu_ns, requests)),
+            Some((number, ..)) if tick.number < number => {}
+            Some((number, ..)) if tick.number == number => {
+                self.begin = Some((number, cpu_ns, requests));
+                self.began = Instant::now();
+            }
             Some((number, cpu_before_ns, before)) => {
                 if tick.number == number + u64::from(self.load.seconds) {
-                    self.found = Ok(Found { cpu_ns: cpu_ns - cpu_before_ns, requests: requests - before });
+                    // CPU is read when a tick arrives: one that comes late or early would be charged wrongly.
+                    let off = self.began.elapsed().as_secs_f64() / f64::from(self.load.seconds) - 1.0;
+                    self.found = if off.abs() <= OFF_MAX {
+                        Ok(Found { cpu_ns: cpu_ns - cpu_before_ns, requests: requests - before })
+                    } else {
+                        Err(format!(
+                            "the ticks of {} s came {:.0} % off their time",
+                            self.load.seconds,
+                            off * 100.0
+                        ))
+                    };
                     self.control.stop();
                 }
             }
