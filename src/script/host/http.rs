@@ -171,23 +171,12 @@ impl Verb {
         METHODS[self.0].0.split('(').next().unwrap_or_default()
     }
 
-    /// A URL that a script gives.
-    pub(in super::super) fn url(self, url: Dynamic) -> Outcome<ImmutableString> {
-        match url.as_immutable_string_ref() {
-            Ok(text) => Ok(text.clone()),
-            Err(_) => Err(misfit(self.function(), "a text as its URL", &url).into()),
-        }
-    }
-
-    /// Options that a script gives.
-    pub(in super::super) fn options(self, options: &Dynamic) -> Outcome<Call> {
+    /// Options that a script gives; nothing where they are none.
+    pub(in super::super) fn options(self, options: &Dynamic) -> Option<Outcome<Call>> {
         if let Some(map) = options.read_lock::<FrozenMap>() {
-            return Call::read(self.function(), &map.to_map());
+            return Some(Call::read(self.function(), &map.to_map()));
         }
-        match options.as_map_ref() {
-            Ok(map) => Call::read(self.function(), &map),
-            Err(_) => Err(no_map(self.function(), options).into()),
-        }
+        Some(Call::read(self.function(), &*options.as_map_ref().ok()?))
     }
 
     /// Sends it.

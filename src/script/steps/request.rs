@@ -7,7 +7,10 @@ use rhai::{ASTFlags, Dynamic, EvalAltResult, Expr, FnCallExpr, ImmutableString, 
 
 use super::super::host::{Reply, RequestOptions, Verb};
 use super::still::path;
-use super::{Next, Play, Stillness};
+use super::{Block, Next, Play, Stillness};
+
+/// A response, or why nothing was sent.
+type Sent = Result<Reply, Box<EvalAltResult>>;
 
 /// `http::get(…)` or its kin as a statement, its response bound to a variable or dropped.
 #[derive(Debug)]
@@ -18,6 +21,8 @@ pub(super) struct Request {
     /// The variable that the statement declares.
     variable: Option<ImmutableString>,
     place: Position,
+    /// The statement, for arguments that it can't take: the interpreter has the words for it.
+    statement: Block,
 }
 
 /// The second argument.
@@ -63,12 +68,14 @@ impl Request {
                 None => Given::Computed(options.clone()),
             },
         };
-        Some(Self { verb, url: url.clone(), options, variable, place })
+        let (url, statement) = (url.clone(), Block::new(vec![statement.clone()]));
+        Some(Self { verb, url, options, variable, place, statement })
     }
 
     /// Sends it.
     pub(super) fn play(&self, play: &mut Play<'_, '_>) -> Result<Next, Box<EvalAltResult>> {
-        let reply = self.send(play).map_err(|mut error| {
+        let Some(sent) = self.send(play)? else { return Ok(play.interpret(&self.statement.0)?.1) };
+        let reply = sent.map_err(|mut error| {
             if error.position().is_none() {
                 error.set_position(self.place);
             }
@@ -80,29 +87,34 @@ impl Request {
         Ok(Next::Step)
     }
 
-    fn send(&self, play: &mut Play<'_, '_>) -> Result<Reply, Box<EvalAltResult>> {
+    /// What came of it; nothing where an argument is of another kind. An error is the script's, in an argument.
+    fn send(&self, play: &mut Play<'_, '_>) -> Result<Option<Sent>, Box<EvalAltResult>> {
         let url = match &self.url {
             Expr::StringConstant(url, _) => url.clone(),
-            expression => self.verb.url(play.still(expression)?.0)?,
+            expression => match play.still(expression)?.0.as_immutable_string_ref() {
+                Ok(url) => url.clone(),
+                Err(_) => return Ok(None),
+            },
         };
-        match &self.options {
-            Given::Nothing(none) => self.verb.send(play.stage, url, none),
+        let options = match &self.options {
+            Given::Nothing(none) => return Ok(Some(self.verb.send(play.stage, url, none))),
             Given::Constant { value, read } => {
                 let known = read.borrow().clone();
-                let options = if let Some(options) = known {
-                    options
-                } else {
-                    let options = Rc::new(self.verb.options(value)?);
-                    read.replace(Some(Rc::clone(&options)));
-                    options
-                };
-                self.verb.send(play.stage, url, &options)
+                if let Some(options) = known {
+                    return Ok(Some(self.verb.send(play.stage, url, &options)));
+                }
+                let options = self.verb.options(value).map(|options| options.map(Rc::new));
+                if let Some(Ok(options)) = &options {
+                    read.replace(Some(Rc::clone(options)));
+                }
+                options
             }
             Given::Computed(expression) => {
-                let options = self.verb.options(&play.still(expression)?.0)?;
-                self.verb.send(play.stage, url, &options)
+                let value = play.still(expression)?.0;
+                self.verb.options(&value).map(|options| options.map(Rc::new))
             }
-        }
+        };
+        Ok(options.map(|options| self.verb.send(play.stage, url, &*options?)))
     }
 }
 
