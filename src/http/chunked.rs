@@ -20,6 +20,7 @@
 //! | `End` | LF | done |
 
 use super::error::Failure;
+use super::grow::append;
 use super::request::is_token;
 
 /// Bytes of extensions, trailers and padded sizes a body may carry, all together: as hyper's limit for
@@ -77,7 +78,7 @@ impl Chunked {
             if self.state == State::Data {
                 let rest = &input[at..];
                 let take = usize::try_from(self.left).map_or(rest.len(), |left| left.min(rest.len()));
-                out.extend_from_slice(&rest[..take]);
+                append(out, &rest[..take], room);
                 at += take;
                 self.left -= take as u64;
                 room -= take as u64;

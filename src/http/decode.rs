@@ -18,6 +18,7 @@ use memchr::memchr;
 use super::cache_status;
 use super::chunked::Chunked;
 use super::error::Failure;
+use super::grow::append;
 use super::request::has_token;
 use super::response::{Protocol, Response};
 
@@ -210,7 +211,7 @@ impl Decoder {
         let used = match &mut self.state {
             State::Length { left } => {
                 let take = usize::try_from(*left).map_or(input.len(), |left| left.min(input.len()));
-                self.bytes.extend_from_slice(&input[..take]);
+                append(&mut self.bytes, &input[..take], *left);
                 *left -= take as u64;
                 if *left > 0 {
                     return Ok(Progress::More);
@@ -225,7 +226,7 @@ impl Decoder {
             }
             State::UntilClose if input.len() as u64 > room => return Err(self.too_large()),
             State::UntilClose => {
-                self.bytes.extend_from_slice(input);
+                append(&mut self.bytes, input, room);
                 return Ok(Progress::More);
             }
             State::Head | State::Done => 0,

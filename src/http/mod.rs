@@ -18,6 +18,7 @@ mod endpoint;
 mod error;
 mod error_code;
 mod exchange;
+mod grow;
 mod outbox;
 mod pool;
 mod request;
