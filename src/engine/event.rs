@@ -177,6 +177,27 @@ pub struct Outcome {
 pub const FAILURES_MAX: usize = 50;
 
 impl Outcome {
+    /// A run that came to its end in a second and of which nothing else is to be told, for tests to add to.
+    #[cfg(test)]
+    pub(crate) fn uneventful() -> Self {
+        Self {
+            total: Snapshot::default(),
+            elapsed: Duration::from_secs(1),
+            paused: Duration::ZERO,
+            end: End::Finished,
+            judgements: Vec::new(),
+            scenarios: Vec::new(),
+            failures: Vec::new(),
+            failures_more: 0,
+            errors: Vec::new(),
+            imbalances: Vec::new(),
+            requests_cut: 0,
+            log_lost: 0,
+            seed: 0,
+            vitals: Vitals::default(),
+        }
+    }
+
     /// All scenarios' iterations.
     pub fn books(&self) -> Books {
         self.scenarios.iter().fold(Books::default(), |mut sum, scenario| {

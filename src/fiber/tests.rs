@@ -138,3 +138,107 @@ fn a_loan_across_a_suspend_panics() {
     let panic = block_on(fiber.unwrap()).unwrap_err();
     assert!(panic.downcast::<String>().unwrap().contains("lent across a suspend"));
 }
+
+#[test]
+fn what_a_fiber_waits_for_is_polled_on_the_threads_stack() {
+    let (arena, current) = (Arena::new(1).unwrap(), Rc::new(Current::default()));
+    let inner = Rc::clone(&current);
+    let fiber = Fiber::new(&arena, &current, move || {
+        let own = here();
+        let polled = inner.wait(poll_fn(|_| Poll::Ready(here())), || false).unwrap();
+        own.abs_diff(polled)
+    });
+    assert!(block_on(fiber.unwrap()).unwrap() > STACK_BYTES, "another stack");
+}
+
+/// Where the stack is.
+#[inline(never)]
+fn here() -> usize {
+    let marker = 0_u8;
+    std::ptr::from_ref(std::hint::black_box(&marker)) as usize
+}
+
+#[test]
+fn a_future_that_panics_does_so_in_the_fiber_that_waits_for_it() {
+    let (arena, current) = (Arena::new(1).unwrap(), Rc::new(Current::default()));
+    let inner = Rc::clone(&current);
+    let fiber = Fiber::new(&arena, &current, move || {
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            inner.wait(poll_fn(|_| -> Poll<()> { panic!("in the future") }), || false)
+        }));
+        inner.wait(once(), || false).unwrap();
+        *caught.unwrap_err().downcast_ref::<&str>().unwrap()
+    });
+    assert_eq!(block_on(fiber.unwrap()).unwrap(), "in the future");
+}
+
+#[test]
+fn still_work_of_all_fibers_runs_on_one_stack_of_its_own() {
+    let (arena, current) = (Arena::new(2).unwrap(), Rc::new(Current::default()));
+    let seen: Vec<(usize, usize)> = (0..2)
+        .map(|_| {
+            let inner = Rc::clone(&current);
+            let fiber = Fiber::new(&arena, &current, move || {
+                let still = inner.run_still(|| {
+                    assert!(!inner.in_fiber() && !inner.stack_is_low());
+                    inner.run_still(here)
+                });
+                assert!(inner.in_fiber());
+                inner.wait(once(), || false).unwrap();
+                (here(), still)
+            });
+            block_on(fiber.unwrap()).unwrap()
+        })
+        .collect();
+    assert_eq!(seen[0].1, seen[1].1, "one for both");
+    assert!(seen.iter().all(|(own, still)| own.abs_diff(*still) > STACK_BYTES / 2), "and none of theirs");
+    assert_eq!(current.run_still(|| 7), 7, "outside of fibers it just runs");
+}
+
+#[test]
+fn still_work_that_panics_or_waits_leaves_the_fiber_its_stack() {
+    let (arena, current) = (Arena::new(1).unwrap(), Rc::new(Current::default()));
+    let inner = Rc::clone(&current);
+    let fiber = Fiber::new(&arena, &current, move || {
+        for _ in 0..2 {
+            let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                inner.run_still(|| inner.wait(once(), || false))
+            }));
+            assert!(caught.is_err(), "a wait there is refused");
+            assert!(inner.in_fiber());
+            inner.wait(once(), || false).unwrap();
+        }
+        inner.run_still(|| 42)
+    });
+    assert_eq!(block_on(fiber.unwrap()).unwrap(), 42);
+}
+
+#[test]
+fn a_fiber_that_is_woken_wakes_the_task_that_polls_it_now() {
+    let (arena, current) = (Arena::new(1).unwrap(), Rc::new(Current::default()));
+    let kept: Rc<RefCell<Option<Waker>>> = Rc::default();
+    let (inner, keep) = (Rc::clone(&current), Rc::clone(&kept));
+    let mut fiber = Fiber::new(&arena, &current, move || {
+        let never = poll_fn(|context| -> Poll<()> {
+            keep.replace(Some(context.waker().clone()));
+            Poll::Pending
+        });
+        let _ = inner.wait(never, || false);
+    })
+    .unwrap();
+    for _ in 0..2 {
+        let task = std::sync::Arc::new(Count(std::sync::atomic::AtomicU32::new(0)));
+        let waker = Waker::from(std::sync::Arc::clone(&task));
+        assert!(std::pin::Pin::new(&mut fiber).poll(&mut Context::from_waker(&waker)).is_pending());
+        kept.borrow().as_ref().unwrap().wake_by_ref();
+        assert_eq!(task.0.load(std::sync::atomic::Ordering::Relaxed), 1);
+    }
+}
+
+struct Count(std::sync::atomic::AtomicU32);
+
+impl std::task::Wake for Count {
+    fn wake(self: std::sync::Arc<Self>) {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+}

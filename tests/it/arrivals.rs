@@ -1,42 +1,13 @@
 //! Iterations that start at given times, as the service sees them: how many, when, and what becomes of them while
 //! it stalls. The counts are those of the test's own server.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::fixture::{Finished, figure, pause, root, runner};
-use crate::server::{Reply, Server};
-
-/// A server that notes when requests come, and answers none from `stall.0` until `stall.1` after the first.
-struct Witness {
-    server: Server,
-    seen: Arc<Mutex<Vec<Instant>>>,
-}
+use crate::fixture::{Finished, figure, root, runner};
+use crate::server::Server;
+use crate::witness::Witness;
 
 impl Witness {
-    fn start(stall: Option<(Duration, Duration)>) -> Self {
-        let seen: Arc<Mutex<Vec<Instant>>> = Arc::default();
-        let noted = Arc::clone(&seen);
-        let server = Server::start(move |request| {
-            if request.path() != "/" {
-                return Reply::ok("ok");
-            }
-            let now = Instant::now();
-            let first = {
-                let mut noted = noted.lock().unwrap_or_else(PoisonError::into_inner);
-                noted.push(now);
-                noted[0]
-            };
-            if let Some((from, until)) = stall
-                && (first + from..first + until).contains(&now)
-            {
-                pause(first + until - now);
-            }
-            Reply::ok("ok")
-        });
-        Self { server, seen }
-    }
-
     fn play(&self, scenario: &str, workers: &str) -> Finished {
         self.play_to(0, scenario, workers)
     }
@@ -55,9 +26,9 @@ impl Witness {
 
     /// Requests in each second since the first.
     fn seconds(&self) -> Vec<u64> {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = self.seen();
         let mut seconds = Vec::new();
-        for at in seen.iter() {
+        for at in &seen {
             let second = usize::try_from((*at - seen[0]).as_secs()).expect("a short test");
             seconds.resize(seconds.len().max(second + 1), 0);
             seconds[second] += 1;
@@ -80,7 +51,7 @@ const STALL: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 #[test]
 fn a_rate_is_delivered_to_the_last_request() {
     for workers in ["1", "2"] {
-        let witness = Witness::start(None);
+        let witness = Witness::start("/", None);
         let finished =
             witness.play("executor: \"constant-arrival-rate\", rate: 200, duration: \"2s\"", workers);
         let requests = witness.seconds().iter().sum::<u64>();
@@ -91,7 +62,7 @@ fn a_rate_is_delivered_to_the_last_request() {
 
 #[test]
 fn users_by_need_hide_no_stall() {
-    let witness = Witness::start(Some(STALL));
+    let witness = Witness::start("/", Some(STALL));
     let finished = witness.play("executor: \"constant-arrival-rate\", rate: 100, duration: \"2s\"", "1");
     assert_eq!((count(&finished, "iterations"), dropped(&finished)), (200, 0));
     // As many users as came in the second of the stall, and each second of the plan has its requests.
@@ -101,7 +72,7 @@ fn users_by_need_hide_no_stall() {
 
 #[test]
 fn five_users_that_drop_lose_what_comes_in_a_stall_and_say_so() {
-    let witness = Witness::start(Some(STALL));
+    let witness = Witness::start("/", Some(STALL));
     let scenario = "executor: \"constant-arrival-rate\", rate: 100, duration: \"2s\", max_vus: 5";
     // Half of the load was not delivered: whatever the figures say of the service, it isn't the load asked for.
     let finished = witness.play_to(111, scenario, "1");
@@ -114,7 +85,7 @@ fn five_users_that_drop_lose_what_comes_in_a_stall_and_say_so() {
 
 #[test]
 fn five_users_with_a_queue_lose_nothing_and_are_late() {
-    let witness = Witness::start(Some(STALL));
+    let witness = Witness::start("/", Some(STALL));
     let scenario = "executor: \"constant-arrival-rate\", rate: 100, duration: \"2s\", max_vus: 5, when_busy: \"queue\", queue_max: 600";
     let finished = witness.play(scenario, "1");
     assert_eq!((count(&finished, "iterations"), dropped(&finished)), (200, 0));
@@ -191,7 +162,7 @@ fn full_every_second_of_every_shape_is_delivered_within_one_per_cent() {
         let total = seconds.iter().sum::<u64>();
         // A busy machine delays what lies at a second's edge; a wrong schedule is wrong each time.
         let attempt = || {
-            let witness = Witness::start(None);
+            let witness = Witness::start("/", None);
             witness.play(scenario, "1");
             let mut delivered = witness.seconds();
             // What crossed the plan's end on its way.

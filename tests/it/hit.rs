@@ -2,10 +2,11 @@
 //! counts are held against those of the test's own server.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::fixture::{Finished, Runner, closed_port, conclusive, pause, runner, wait_until};
 use crate::server::{Reply, Server};
+use crate::witness::Witness;
 
 fn hit(url: &str, args: &[&str]) -> Runner {
     runner(["hit"].iter().chain(args).copied().chain([url]))
@@ -108,35 +109,15 @@ fn stages_ramp_the_connections() {
 
 // ---------------------------------------------------------------- rates
 
-/// A server that notes when requests come, and answers none from `stall.0` until `stall.1` after the first.
-fn witness(stall: Option<(Duration, Duration)>) -> (Server, Arc<Mutex<Vec<Instant>>>) {
-    let seen: Arc<Mutex<Vec<Instant>>> = Arc::default();
-    let noted = Arc::clone(&seen);
-    let server = Server::start(move |_| {
-        let now = Instant::now();
-        let first = {
-            let mut noted = noted.lock().unwrap_or_else(PoisonError::into_inner);
-            noted.push(now);
-            noted[0]
-        };
-        if let Some((from, until)) = stall
-            && (first + from..first + until).contains(&now)
-        {
-            pause(first + until - now);
-        }
-        Reply::ok("ok")
-    });
-    (server, seen)
-}
-
 #[test]
 fn a_rate_is_kept_to_the_last_request() {
     for args in [["-n", "200"], ["-d", "2s"]] {
         let finished = conclusive(|| {
-            let (server, seen) = witness(None);
-            let finished = play(&server, &[args[0], args[1], "-q", "100", "-c", "5"]);
+            let witness = Witness::start("/x", None);
+            let server = &witness.server;
+            let finished = play(server, &[args[0], args[1], "-q", "100", "-c", "5"]);
             assert_eq!(server.count(), 200, "{}", finished.printed());
-            let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let seen = witness.seen();
             let took = seen[199] - seen[0];
             // The last one is due 1.99 s after the first.
             assert!(took > Duration::from_millis(1_900), "{took:?}\n{}", finished.printed());
@@ -150,7 +131,7 @@ fn a_rate_is_kept_to_the_last_request() {
 fn a_stall_counts_for_each_request_that_was_due_in_it() {
     let stall = (Duration::from_millis(500), Duration::from_millis(1500));
     let finished = conclusive(|| {
-        let (server, _) = witness(Some(stall));
+        let server = Witness::start("/x", Some(stall)).server;
         let args = ["-q", "100", "-d", "2s", "-c", "4", "--json", "--workers", "1"];
         let finished = hit(&format!("{}/x", server.url()), &args).run();
         assert_eq!(server.count(), 200, "the queue loses none\n{}", finished.printed());
@@ -168,7 +149,7 @@ fn a_stall_counts_for_each_request_that_was_due_in_it() {
 
 #[test]
 fn stages_of_a_rate_ramp_it() {
-    let (server, _) = witness(None);
+    let server = Witness::start("/x", None).server;
     let finished = play(&server, &["--stage", "1s:200/s", "-c", "5"]);
     assert_eq!(server.count(), 100, "{}", finished.printed());
 }

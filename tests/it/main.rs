@@ -33,3 +33,4 @@ mod stall;
 mod stdlib;
 mod tidy;
 mod ui;
+mod witness;

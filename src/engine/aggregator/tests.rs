@@ -62,22 +62,7 @@ fn done(iterations: u32, ok: u64, elapsed_ms: u64) -> Done {
 }
 
 fn outcome() -> Outcome {
-    Outcome {
-        total: Snapshot::default(),
-        elapsed: Duration::ZERO,
-        paused: Duration::ZERO,
-        end: super::super::event::End::Finished,
-        judgements: Vec::new(),
-        scenarios: Vec::new(),
-        failures: Vec::new(),
-        failures_more: 0,
-        errors: Vec::new(),
-        imbalances: Vec::new(),
-        requests_cut: 0,
-        log_lost: 0,
-        seed: 0,
-        vitals: Vitals::default(),
-    }
+    Outcome { elapsed: Duration::ZERO, ..Outcome::uneventful() }
 }
 
 /// A plan with one target on the counter `iterations`, which ends the run.

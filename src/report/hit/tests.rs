@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::engine::{Books, End, Outcome, ScenarioOutcome};
+use crate::engine::{Books, Outcome, ScenarioOutcome};
 use crate::metrics::{Phases, Recorder, RequestKey, RequestSample};
 use crate::plan::{Flow, Options, Plan, Request, Scenario, Value as OptionValue};
 
@@ -75,18 +75,8 @@ impl Run {
         let outcome = Outcome {
             total: self.recorder.take(2),
             elapsed: self.elapsed,
-            paused: Duration::ZERO,
-            end: End::Finished,
-            judgements: Vec::new(),
             scenarios: vec![ScenarioOutcome { name: "hit".into(), books: self.books, threw: 0 }],
-            failures: Vec::new(),
-            failures_more: 0,
-            errors: Vec::new(),
-            imbalances: Vec::new(),
-            requests_cut: 0,
-            log_lost: 0,
-            seed: 0,
-            vitals: crate::engine::Vitals::default(),
+            ..Outcome::uneventful()
         };
         Summary::new("GET http://127.0.0.1:8080/x", &plan, &outcome)
     }

@@ -45,18 +45,9 @@ impl Run {
         let outcome = Outcome {
             total: Recorder::new(&metrics).take(0),
             elapsed: Duration::from_secs(25),
-            paused: Duration::ZERO,
-            end: End::Finished,
-            judgements: Vec::new(),
             scenarios: scenarios.iter().map(became).collect(),
-            failures: Vec::new(),
-            failures_more: 0,
-            errors: Vec::new(),
-            imbalances: Vec::new(),
-            requests_cut: 0,
-            log_lost: 0,
             seed: 42,
-            vitals: crate::engine::Vitals::default(),
+            ..Outcome::uneventful()
         };
         Run { plan, recorder: Recorder::new(&metrics), outcome }
     }

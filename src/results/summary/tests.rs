@@ -30,18 +30,10 @@ fn outcome(recorder: &mut Recorder) -> Outcome {
     Outcome {
         total: recorder.take(1),
         elapsed: Duration::from_secs(2),
-        paused: Duration::ZERO,
-        end: End::Finished,
-        judgements: Vec::new(),
         scenarios: vec![ScenarioOutcome { name: "main".into(), books, threw: 1 }],
-        failures: Vec::new(),
-        failures_more: 0,
         errors: vec![Diagnostic::new(Code::Teardown, "teardown threw")],
-        imbalances: Vec::new(),
-        requests_cut: 0,
-        log_lost: 0,
         seed: 7,
-        vitals: crate::engine::Vitals::default(),
+        ..Outcome::uneventful()
     }
 }
 

@@ -159,24 +159,26 @@ fn request(stage: &Stage, method: &str, url: ImmutableString, options: &Map) -> 
 
 /// One of [`METHODS`], for whoever calls it without the interpreter.
 #[derive(Debug, Clone, Copy)]
-pub(in super::super) struct Verb(usize);
+pub(in super::super) struct Verb {
+    index: usize,
+    function: &'static str,
+}
 
 impl Verb {
     /// By the function's name: `http::get`.
     pub(in super::super) fn of_function(name: &str) -> Option<Self> {
-        METHODS.iter().position(|(plain, ..)| plain.split('(').next() == Some(name)).map(Self)
-    }
-
-    fn function(self) -> &'static str {
-        METHODS[self.0].0.split('(').next().unwrap_or_default()
+        METHODS.iter().enumerate().find_map(|(index, (plain, ..))| {
+            let function = plain.split('(').next()?;
+            (function == name).then_some(Self { index, function })
+        })
     }
 
     /// Options that a script gives; nothing where they are none.
     pub(in super::super) fn options(self, options: &Dynamic) -> Option<Outcome<Call>> {
         if let Some(map) = options.read_lock::<FrozenMap>() {
-            return Some(Call::read(self.function(), &map.to_map()));
+            return Some(Call::read(self.function, &map.to_map()));
         }
-        Some(Call::read(self.function(), &*options.as_map_ref().ok()?))
+        Some(Call::read(self.function, &*options.as_map_ref().ok()?))
     }
 
     /// Sends it.
@@ -186,7 +188,7 @@ impl Verb {
         url: ImmutableString,
         options: &Call,
     ) -> Outcome<Reply> {
-        call(stage, self.function(), Some(self.0), &METHODS[self.0].3, url, options)
+        call(stage, self.function, Some(self.index), &METHODS[self.index].3, url, options)
     }
 }
 

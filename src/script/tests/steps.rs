@@ -5,9 +5,10 @@ use rhai::{Dynamic, Scope};
 
 use super::super::host::sample_response;
 use super::super::program::Entry;
+use super::dream::cast;
 use super::{Play, shown};
 use crate::plan::Flow;
-use crate::script::Failure;
+use crate::script::{Failure, functions};
 
 const BODY: &str = r#"{"price": 231.5, "count": 3, "name": "AAPL", "nothing": null, "list": [1]}"#;
 
@@ -41,7 +42,7 @@ fn seen(script: &str, in_steps: bool) -> Seen {
 
 fn call(play: &Play, entry: Entry) -> Result<Dynamic, Failure> {
     let program = std::rc::Rc::clone(&play.program);
-    let (vu, data) = (play.vu(1), play.data.clone());
+    let (vu, data) = (play.vu_in(1, cast(None)), play.data.clone());
     let user = std::rc::Rc::clone(&vu);
     play.run(&vu, move || program.call(&user, &entry, &data, &mut Scope::new()))
 }
@@ -122,6 +123,26 @@ fn variables_returns_and_state_are_the_same() {
             "const B = 2;\nfn twice(x) {{ x * 2 }}\nfn waiting() {{ sleep(0.1); print(\"waited\"); }}\nfn flow(r) {{ {body} }}"
         );
         assert_eq!(same(&script).ended, "ok", "{body}");
+    }
+}
+
+#[test]
+fn no_function_waits_that_does_not_say_so() {
+    let mut played = 0;
+    for function in functions().iter().filter(|function| !function.waits && !function.declares) {
+        // A wait would be refused on the stack that such statements share, with a panic.
+        if function.example.contains("http::") || function.example.contains("sleep(") {
+            continue;
+        }
+        let script = format!("fn flow(r) {{ sleep(0.001);\n{};\n}}", function.example.replace("//", "; //"));
+        let _ = seen(&script, true);
+        played += 1;
+    }
+    assert!(played > 100, "{played} examples");
+    let waiting =
+        ["http::get", "http::request", "sleep", "poll", "paginate", "retry", "group", "time::measure"];
+    for name in waiting {
+        assert!(functions().iter().any(|one| one.name() == name && one.waits), "`{name}` waits");
     }
 }
 
