@@ -27,6 +27,7 @@ mod request;
 mod response;
 mod stream;
 mod timings;
+mod tls;
 mod transfer;
 
 #[cfg(test)]
@@ -45,3 +46,4 @@ pub use network::{Network, NetworkError};
 pub use request::{BODY_MAX_BYTES, CONNECT_TIMEOUT_NS, Method, Prepared, Request, TIMEOUT_NS};
 pub use response::{Headers, Protocol, Response};
 pub use timings::Timings;
+pub use tls::{Negotiated, TlsError};

@@ -1,19 +1,18 @@
 //! Whom certificates are trusted from: the system's authorities, else Mozilla's, and the run's own.
 //!
 //! The system's are some 140 files or one of 200 KB, and most runs need none of them: they are read at the first
-//! handshake, away from the workers ([`Authorities::prepare`]), once for all of them.
+//! handshake, away from the workers ([`Authorities::prepare`]).
 
 use std::sync::{Arc, OnceLock};
 
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 
-use super::error::TlsSettingsError;
-use super::settings::Pem;
+use super::error::TlsOptionError;
+use super::pem::Pem;
 
 /// The roots of trust.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Authorities {
     own: Vec<CertificateDer<'static>>,
     store: OnceLock<RootCertStore>,
@@ -21,15 +20,14 @@ pub(super) struct Authorities {
 
 impl Authorities {
     /// Reads the run's own.
-    pub(super) fn load(roots: &[Pem]) -> Result<Self, TlsSettingsError> {
+    pub(super) fn load(roots: &[String]) -> Result<Self, TlsOptionError> {
         let mut own = Vec::new();
-        for pem in roots {
-            let place = pem.place("the text of a root");
-            let certificates = certificates(pem, &place)?;
-            let mut store = RootCertStore::empty();
-            for certificate in certificates {
-                store.add(certificate.clone()).map_err(|error| TlsSettingsError::Root {
-                    place: place.clone(),
+        for written in roots {
+            let pem = Pem::read("tls_roots", written, "the text of a root")?;
+            for certificate in pem.certificates()? {
+                // Tried here, so that a wrong file is told before the run.
+                RootCertStore::empty().add(certificate.clone()).map_err(|error| TlsOptionError::Root {
+                    place: pem.place(),
                     reason: error.to_string().into(),
                 })?;
                 own.push(certificate);
@@ -47,9 +45,8 @@ impl Authorities {
     pub(super) fn store(&self) -> &RootCertStore {
         self.store.get_or_init(|| {
             let mut store = RootCertStore::empty();
-            let system = rustls_native_certs::load_native_certs();
-            // One that can't be read is one that nothing is trusted from.
-            store.add_parsable_certificates(system.certs);
+            // A file that can't be read is one that nothing is trusted from.
+            store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
             if store.is_empty() {
                 store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
             }
@@ -66,18 +63,4 @@ impl Authorities {
             let _ = tokio::task::spawn_blocking(move || authorities.store().len()).await;
         }
     }
-}
-
-/// The certificates of a PEM file or text; at least one.
-pub(super) fn certificates(pem: &Pem, place: &str) -> Result<Vec<CertificateDer<'static>>, TlsSettingsError> {
-    let text = pem.read()?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    let found = found.map_err(|error| TlsSettingsError::Pem {
-        place: place.into(),
-        reason: error.to_string().into(),
-    })?;
-    if found.is_empty() {
-        return Err(TlsSettingsError::Empty { place: place.into(), wanted: "certificate" });
-    }
-    Ok(found)
 }

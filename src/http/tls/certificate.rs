@@ -115,8 +115,8 @@ fn time(tag: u8, text: &[u8]) -> Option<u64> {
         _ => return None,
     };
     let time = jiff::civil::DateTime::strptime("%Y%m%d%H%M%SZ", full).ok()?;
-    let zoned = time.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-    u64::try_from(zoned.timestamp().as_second()).ok()
+    let timestamp = jiff::tz::TimeZone::UTC.to_timestamp(time).ok()?;
+    u64::try_from(timestamp.as_second()).ok()
 }
 
 #[cfg(test)]

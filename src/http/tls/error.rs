@@ -2,8 +2,6 @@
 //!
 //! Every error names what differs between two causes, never a measured number: the text is the tag `error`.
 
-use std::path::PathBuf;
-
 use rustls::{AlertDescription, CertificateError, Error, OtherError, PeerIncompatible};
 
 use super::certificate::date;
@@ -15,7 +13,9 @@ const NAMES_SHOWN: usize = 5;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TlsError {
     /// Past its end.
-    #[error("the certificate of `{host}` expired on {on}: renew it, or set `insecure` to test all the same")]
+    #[error(
+        "the certificate of `{host}` expired on {on}: renew it, or let it pass by `insecure_skip_tls_verify`"
+    )]
     Expired {
         /// As the URL has it.
         host: Box<str>,
@@ -23,7 +23,9 @@ pub enum TlsError {
         on: Box<str>,
     },
     /// Before its beginning.
-    #[error("the certificate of `{host}` is not valid before {from}: look at this machine's clock and at the certificate")]
+    #[error(
+        "the certificate of `{host}` is not valid before {from}: look at this machine's clock and at the certificate"
+    )]
     NotYetValid {
         /// As the URL has it.
         host: Box<str>,
@@ -31,7 +33,9 @@ pub enum TlsError {
         from: Box<str>,
     },
     /// Nobody else vouches for it.
-    #[error("the certificate of `{host}` is self-signed (by `{subject}`): trust it by `roots`, or set `insecure`")]
+    #[error(
+        "the certificate of `{host}` is self-signed (by `{subject}`): trust it by `tls_roots`, or let it pass by `insecure_skip_tls_verify`"
+    )]
     SelfSigned {
         /// As the URL has it.
         host: Box<str>,
@@ -39,7 +43,9 @@ pub enum TlsError {
         subject: Box<str>,
     },
     /// Signed by an authority that isn't trusted, or without the certificates in between.
-    #[error("the certificate of `{host}` is signed by an unknown authority (`{issuer}`): trust that by `roots`, let the server send the whole chain, or set `insecure`")]
+    #[error(
+        "the certificate of `{host}` is signed by an unknown authority (`{issuer}`): trust that by `tls_roots`, let the server send its whole chain, or let it pass by `insecure_skip_tls_verify`"
+    )]
     UnknownAuthority {
         /// As the URL has it.
         host: Box<str>,
@@ -47,7 +53,9 @@ pub enum TlsError {
         issuer: Box<str>,
     },
     /// Somebody else's.
-    #[error("the certificate is for {names}, not for `{host}`: call a host that it names (`hosts` gives a name another address), or set `insecure`")]
+    #[error(
+        "the certificate is for {names}, not for `{host}`: call a host that it names (`hosts` gives a name another address), or let it pass by `insecure_skip_tls_verify`"
+    )]
     WrongHost {
         /// As the URL has it.
         host: Box<str>,
@@ -70,13 +78,17 @@ pub enum TlsError {
     },
 
     /// One side is too old, or was told to be.
-    #[error("`{host}` speaks no version of TLS that is allowed here: 1.2 and 1.3 are known, `tls` may narrow them")]
+    #[error(
+        "`{host}` speaks no version of TLS that is allowed here: it is 1.2 or 1.3, and `tls_version` may narrow that"
+    )]
     Version {
         /// As the URL has it.
         host: Box<str>,
     },
     /// Nothing in common.
-    #[error("`{host}` shares no cipher suite, group or signature with this client: let it offer AES-GCM or ChaCha20 with an elliptic curve")]
+    #[error(
+        "`{host}` shares no cipher suite, group or signature with this client: let it offer AES-GCM or ChaCha20 with an elliptic curve"
+    )]
     NoCommonCipher {
         /// As the URL has it.
         host: Box<str>,
@@ -88,13 +100,15 @@ pub enum TlsError {
         host: Box<str>,
     },
     /// The server wants to know who calls.
-    #[error("`{host}` asks for a client certificate: give one by `certificates`")]
+    #[error("`{host}` asks for a client certificate: give one by `tls_auth`")]
     CertificateRequired {
         /// As the URL has it.
         host: Box<str>,
     },
     /// The server doesn't like ours.
-    #[error("`{host}` refused the client certificate ({alert}): look at who signed it, at its dates and its purpose")]
+    #[error(
+        "`{host}` refused the client certificate ({alert}): look at who signed it, at its dates and its purpose"
+    )]
     CertificateRefused {
         /// As the URL has it.
         host: Box<str>,
@@ -143,7 +157,9 @@ pub enum TlsError {
         reason: Box<str>,
     },
     /// TLS 1.2's second handshake.
-    #[error("`{host}` asks to renegotiate, which isn't supported: let it ask for certificates in the first handshake, or speak TLS 1.3")]
+    #[error(
+        "`{host}` asks to renegotiate, which isn't supported: let it ask for certificates in the first handshake, or speak TLS 1.3"
+    )]
     Renegotiation {
         /// As the URL has it.
         host: Box<str>,
@@ -199,9 +215,7 @@ impl TlsError {
                 Self::WrongHost { host, names: names(&presented).into() }
             }
             CertificateError::Other(OtherError(error)) => match error.downcast_ref::<Distrust>() {
-                Some(Distrust::SelfSigned { subject }) => {
-                    Self::SelfSigned { host, subject: subject.clone() }
-                }
+                Some(Distrust::SelfSigned { subject }) => Self::SelfSigned { host, subject: subject.clone() },
                 Some(Distrust::UnknownAuthority { issuer }) => {
                     Self::UnknownAuthority { host, issuer: issuer.clone() }
                 }
@@ -210,9 +224,7 @@ impl TlsError {
             CertificateError::UnknownIssuer => {
                 Self::UnknownAuthority { host, issuer: "without a name".into() }
             }
-            CertificateError::BadEncoding => {
-                Self::Certificate { host, reason: "it can't be read".into() }
-            }
+            CertificateError::BadEncoding => Self::Certificate { host, reason: "it can't be read".into() },
             CertificateError::BadSignature => {
                 Self::Certificate { host, reason: "a signature of it is wrong".into() }
             }
@@ -221,7 +233,8 @@ impl TlsError {
             }
             CertificateError::UnsupportedSignatureAlgorithmContext { .. }
             | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-                let reason = "it is signed by an algorithm that isn't supported (SHA-1, or RSA below 2048 bits?)";
+                let reason =
+                    "it is signed by an algorithm that isn't supported (SHA-1, or RSA below 2048 bits?)";
                 Self::Certificate { host, reason: reason.into() }
             }
             error => Self::Certificate { host, reason: error.to_string().into() },
@@ -312,27 +325,31 @@ fn alert_name(alert: AlertDescription) -> &'static str {
     }
 }
 
-/// Why the settings of TLS can't be used: told before anything is sent.
-#[derive(Debug, thiserror::Error)]
-pub enum TlsSettingsError {
+/// Why the options of TLS can't be carried out: told before anything is sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TlsOptionError {
     /// A file that can't be read.
-    #[error("cannot read `{}`: {error}", path.display())]
+    #[error("cannot read `{path}`: {reason}")]
     Read {
+        /// The option that names it.
+        option: &'static str,
         /// The file.
-        path: PathBuf,
+        path: Box<str>,
         /// The system's word.
-        error: std::io::Error,
+        reason: Box<str>,
     },
     /// A file without what it is there for.
     #[error("{place} has no {wanted} in PEM (`-----BEGIN …-----`)")]
     Empty {
+        /// The option that names it.
+        option: &'static str,
         /// The file, or what the text was given for.
         place: Box<str>,
         /// `certificate`, `private key`
         wanted: &'static str,
     },
     /// A key that is locked.
-    #[error("the private key of {place} is encrypted: write it without its password (`openssl pkey -in KEY -out PLAIN`)")]
+    #[error("the private key of {place} is encrypted")]
     EncryptedKey {
         /// The file, or what the text was given for.
         place: Box<str>,
@@ -340,6 +357,8 @@ pub enum TlsSettingsError {
     /// PEM that is broken.
     #[error("{place} can't be read as PEM: {reason}")]
     Pem {
+        /// The option that names it.
+        option: &'static str,
         /// The file, or what the text was given for.
         place: Box<str>,
         /// What is wrong.
@@ -361,12 +380,32 @@ pub enum TlsSettingsError {
         /// What is wrong.
         reason: Box<str>,
     },
-    /// `min` above `max`.
-    #[error("no version of TLS lies between the lowest ({min}) and the highest ({max}) that are allowed")]
-    Versions {
-        /// The lowest.
-        min: &'static str,
-        /// The highest.
-        max: &'static str,
-    },
+}
+
+impl TlsOptionError {
+    /// The option that it is about.
+    pub(crate) fn option(&self) -> &'static str {
+        match self {
+            Self::Read { option, .. } | Self::Empty { option, .. } | Self::Pem { option, .. } => option,
+            Self::Root { .. } => "tls_roots",
+            Self::EncryptedKey { .. } | Self::Identity { .. } => "tls_auth",
+        }
+    }
+
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> &'static str {
+        match self {
+            Self::Read { .. } => "paths are relative to the folder that runner is started in",
+            Self::Empty { .. } | Self::Pem { .. } => {
+                "a file in DER becomes PEM by `openssl x509 -inform der -in FILE -out FILE.pem`"
+            }
+            Self::EncryptedKey { .. } => {
+                "write the key without its password: `openssl pkey -in KEY -out PLAIN`"
+            }
+            Self::Root { .. } => "give the authority's own certificate, or the server's if it signed itself",
+            Self::Identity { .. } => {
+                "`cert` holds the certificate first and then those between it and the authority's, `key` its key: RSA, P-256, P-384 or Ed25519"
+            }
+        }
+    }
 }

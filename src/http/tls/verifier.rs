@@ -15,17 +15,27 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, Signatu
 use super::authorities::Authorities;
 use super::certificate::Certificate;
 use super::error::Distrust;
-use super::settings::Unverified;
+use super::pattern::any_matches;
+use crate::plan::Insecure;
 
 /// The judge of all connections of a run.
 #[derive(Debug)]
 pub(super) struct Verifier {
     pub(super) authorities: Arc<Authorities>,
-    pub(super) unverified: Unverified,
+    pub(super) insecure: Insecure,
     pub(super) algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl Verifier {
+    /// Whether this host's certificate is taken as it is.
+    fn is_let_through(&self, host: &str) -> bool {
+        match &self.insecure {
+            Insecure::None => false,
+            Insecure::All => true,
+            Insecure::Hosts(patterns) => any_matches(patterns, host),
+        }
+    }
+
     /// Whether somebody who is trusted vouches for it now.
     fn trusts(
         &self,
@@ -35,10 +45,10 @@ impl Verifier {
         now: UnixTime,
     ) -> Result<(), Error> {
         let (roots, algorithms) = (self.authorities.store(), self.algorithms.all);
-        let chain =
-            verify_server_cert_signed_by_trust_anchor(parsed, roots, intermediates, now, algorithms);
+        let chain = verify_server_cert_signed_by_trust_anchor(parsed, roots, intermediates, now, algorithms);
         // webpki says either of a certificate that `openssl req -x509` made, by whether it may sign others.
-        let Err(Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::Other(_))) = chain
+        let Err(Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::Other(_))) =
+            chain
         else {
             return chain;
         };
@@ -84,7 +94,7 @@ impl ServerCertVerifier for Verifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if !self.unverified.has(&server_name.to_str()) {
+        if !self.is_let_through(&server_name.to_str()) {
             let parsed = ParsedCertificate::try_from(end_entity)?;
             self.trusts(end_entity, &parsed, intermediates, now)?;
             verify_server_name(&parsed, server_name)?;

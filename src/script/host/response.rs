@@ -125,6 +125,7 @@ pub(in super::super) fn sample(body: &str) -> Dynamic {
         bytes_received: 0,
         reused: false,
         retried: false,
+        tls: None,
         remote: None,
     };
     Dynamic::from(Reply::new(exchange, "http://127.0.0.1/".into()))
