@@ -93,6 +93,8 @@ pub(super) struct Words {
     pub(super) methods: [Symbol; 7],
     /// HTTP/1.0 and HTTP/1.1.
     pub(super) protocols: [Symbol; 2],
+    /// TLS 1.2 and 1.3.
+    pub(super) tls_versions: [Symbol; 2],
     /// The metric that every check adds to.
     pub(super) checks: MetricId,
 }
@@ -183,8 +185,11 @@ impl Stage {
         let methods =
             ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].map(|m| recorder.intern(m));
         let protocols = ["HTTP/1.0", "HTTP/1.1"].map(|p| recorder.intern(p));
+        let tls_versions = ["tls1.2", "tls1.3"].map(|version| recorder.intern(version));
         let (checks, _) = recorder.metric("checks").expect("a built-in metric");
-        self.words.set(Words { methods, protocols, checks }).expect("a stage gets one recorder");
+        self.words
+            .set(Words { methods, protocols, tls_versions, checks })
+            .expect("a stage gets one recorder");
         let recorder = Shared::new(recorder, Rc::clone(&self.current));
         assert!(self.recorder.set(recorder).is_ok(), "a stage gets one recorder");
     }
