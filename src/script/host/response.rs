@@ -158,6 +158,7 @@ pub(in super::super) const PROPERTIES: &[&str] = &[
     "remote_port",
     "tls_version",
     "tls_cipher_suite",
+    "retried",
 ];
 
 /// What scripts read of its timings, as the reference lists them: `timings.duration`.
@@ -281,6 +282,12 @@ fn about(registry: &mut Registry<'_>) {
         |reply: &mut Reply| reply.0.exchange.tls.map_or("", |tls| tls.cipher_suite),
     );
     registry.example("http::get(\"/health\").tls_cipher_suite // \"\"");
+    registry.property(
+        "response.retried",
+        "whether it was sent a second time, since the service had closed the open connection",
+        |reply: &mut Reply| reply.0.exchange.retried,
+    );
+    registry.example("http::get(\"/health\").retried // false");
 }
 
 /// A phase by its name.
