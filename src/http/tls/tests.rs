@@ -400,6 +400,12 @@ fn a_refused_certificate_is_told_with_what_to_do() {
         assert!(said.starts_with("the certificate of `a.test` is self-signed (by `me myself`)"), "{said}");
     }
 
+    // An authority of the name that it gives itself changes nothing.
+    let mut namesake = named("a.test");
+    namesake.distinguished_name.push(DnType::CommonName, "Ours");
+    let (_, said) = refuse("a.test", namesake, None);
+    assert!(said.starts_with("the certificate of `a.test` is self-signed (by `Ours`)"), "{said}");
+
     let (code, said) = refuse("a.test", named("a.test"), Some(&stranger));
     assert_eq!(code, 1310);
     let expected = "the certificate of `a.test` is signed by an unknown authority (`Stranger & Co`)";

@@ -46,9 +46,15 @@ impl Verifier {
     ) -> Result<(), Error> {
         let (roots, algorithms) = (self.authorities.store(), self.algorithms.all);
         let chain = verify_server_cert_signed_by_trust_anchor(parsed, roots, intermediates, now, algorithms);
-        // webpki says either of a certificate that `openssl req -x509` made, by whether it may sign others.
-        let Err(Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::Other(_))) =
-            chain
+        // webpki says any of these of a certificate that `openssl req -x509` made: by whether it may sign others, and
+        // whether an authority has the name that it gives itself, as Debian's `ssl-cert-snakeoil.pem` has `localhost`.
+        let Err(Error::InvalidCertificate(
+            CertificateError::UnknownIssuer
+            | CertificateError::Other(_)
+            | CertificateError::BadSignature
+            | CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. },
+        )) = chain
         else {
             return chain;
         };
