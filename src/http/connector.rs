@@ -1,5 +1,5 @@
-//! From a request to an open connection: the name resolved, its addresses dialled, each step timed and charged to its
-//! phase.
+//! From a request to an open connection: the name resolved, its addresses dialled, hands shaken; each step timed and
+//! charged to its phase.
 
 use std::future::Future;
 use std::pin::pin;
@@ -15,6 +15,9 @@ use super::exchange::Exchange;
 use super::outbox::Socket;
 use super::pool::Connection;
 use super::request::Request;
+use super::stream::Stream;
+use super::tls::secure;
+use crate::plan::HttpVersion;
 
 /// What a connection is opened with.
 pub(super) struct Connector<'a> {
@@ -45,6 +48,15 @@ impl Connector<'_> {
             }
         };
 
+        let mut begin_ns = begin_ns;
+        if endpoint.is_tls() {
+            // At the first handshake alone: whom to trust is read from disk.
+            self.shared.network().tls().prepare().await;
+            let now_ns = clock.now_ns();
+            exchange.timings.phases.blocked_ns += now_ns - begin_ns;
+            begin_ns = now_ns;
+        }
+
         let mut resolved_ns = begin_ns;
         let addresses = if let Some(address) = endpoint.literal() {
             Addresses::Literal(address)
@@ -71,9 +83,20 @@ impl Connector<'_> {
             now_ns = clock.now_ns();
             exchange.timings.phases.connecting_ns = now_ns - resolved_ns;
             let failure = match dialled {
-                Some(Ok(stream)) => {
-                    self.alarm.set(deadline_ns);
+                Some(Ok(mut stream)) => {
                     addresses.worked(index, endpoint, self.shared.resolver());
+                    if endpoint.is_tls() && !stream.answers_at_once() {
+                        self.alarm.set(connect_by_ns);
+                        let secured = self.before_alarm(self.secure(stream)).await;
+                        let secured_ns = clock.now_ns();
+                        exchange.timings.phases.tls_ns = secured_ns - now_ns;
+                        now_ns = secured_ns;
+                        match secured.unwrap_or_else(|| Err(late(Phase::Handshaking))) {
+                            Ok(secured) => stream = secured,
+                            Err(failure) => return Err((failure, now_ns)),
+                        }
+                    }
+                    self.alarm.set(deadline_ns);
                     let origin = Rc::clone(endpoint.origin());
                     return Ok((Connection { socket: Socket::new(stream), remote: address, origin }, now_ns));
                 }
@@ -84,6 +107,16 @@ impl Connector<'_> {
         }
         let failure = failed.unwrap_or_else(|| Failure::HostNotFound { host: endpoint.host().into() });
         Err((failure, now_ns))
+    }
+
+    /// The same connection over TLS.
+    async fn secure(&self, stream: Stream) -> Result<Stream, Failure> {
+        let network = self.shared.network();
+        let protocols: &[&[u8]] = match network.options().version {
+            HttpVersion::Auto | HttpVersion::Http1 => &[b"http/1.1"],
+            HttpVersion::Http2 => &[b"h2"],
+        };
+        secure(network.tls(), stream, self.request.endpoint.host(), protocols).await
     }
 
     /// The future's output, or `None` if the alarm came first.
