@@ -5,7 +5,7 @@
 //! costs nothing, so a large buffer grows fourfold, and never beyond what may still come.
 
 /// From here on a buffer grows by more than its double: below, what it leaves behind is nothing to speak of.
-const LARGE_BYTES: usize = 1 << 20;
+const LARGE_BYTES: usize = 256 << 10;
 const LARGE_GROWTH: usize = 4;
 
 /// Appends `data` to a body that may take `room` bytes more, these included.
@@ -23,8 +23,11 @@ fn grow(body: &mut Vec<u8>, more: usize, room: u64) {
         return body.reserve(more);
     }
     let room = usize::try_from(room).unwrap_or(usize::MAX);
-    let wanted = (body.capacity() * LARGE_GROWTH).saturating_sub(body.len());
-    body.reserve_exact(wanted.min(room).max(more));
+    let limit = body.len().saturating_add(room);
+    let wanted = body.capacity() * LARGE_GROWTH;
+    // While it moves, what is written is there twice: not of a buffer that takes more than half of the limit.
+    let wanted = if wanted > limit / 2 { limit } else { wanted };
+    body.reserve_exact(wanted.saturating_sub(body.len()).max(more));
 }
 
 #[cfg(test)]

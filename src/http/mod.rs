@@ -12,6 +12,7 @@ mod cache_status;
 mod chunked;
 mod client;
 mod clock;
+mod coding;
 mod connect;
 mod decode;
 mod endpoint;
@@ -33,6 +34,7 @@ mod tests;
 pub use cache_status::CacheStatus;
 pub use client::{Client, Options, Shared};
 pub use clock::{Alarm, Clock};
+pub use coding::{Coding, CodingError, encode};
 #[cfg(feature = "trial")]
 pub use decode::trial;
 pub use endpoint::Endpoint;
