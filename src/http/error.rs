@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
+use super::coding::CodingError;
 use super::error_code::{DESCRIPTORS, ERROR_CODES, MEMORY, PORTS, RESOLVER, Side};
 use crate::units::format_duration;
 
@@ -350,6 +351,9 @@ pub enum Failure {
         /// The limit.
         max_bytes: u64,
     },
+    /// A body whose content coding can't be undone.
+    #[error(transparent)]
+    Coding(#[from] CodingError),
 }
 
 impl Failure {
@@ -393,6 +397,7 @@ impl Failure {
             Self::Refused { .. } => 1212,
             Self::Dial { .. } => 1213,
             Self::Reset { .. } | Self::StaleConnection => 1220,
+            Self::Coding(_) => 1701,
         }
     }
 

@@ -135,6 +135,12 @@ pub const ERROR_CODES: &[ErrorCode] = &[
         "the kernel had no memory left for a socket",
         "use fewer connections, or raise `net.ipv4.tcp_mem` and the container's memory",
     ),
+    code(
+        1701,
+        Target,
+        "the body is not in the coding that its `Content-Encoding` names, or ends before it is complete",
+        "look at what the service or a proxy before it compresses, and whether it does so twice",
+    ),
 ];
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ mod pool;
 mod request;
 mod response;
 mod side_by_side;
+mod sink;
 mod stream;
 mod timings;
 mod transfer;

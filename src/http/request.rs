@@ -119,8 +119,10 @@ pub struct Request<'a> {
     pub timeout_ns: u64,
     /// For resolving and connecting.
     pub connect_timeout_ns: u64,
-    /// A larger response body is a failure.
+    /// A larger response body is a failure, as it comes and as it is decoded.
     pub body_max_bytes: u64,
+    /// Whether the response's body is counted and forgotten, however large it is, and not decoded.
+    pub discard_body: bool,
     /// Whether the connection may serve further requests; if not, `Connection: close` is sent.
     pub keep_alive: bool,
     /// The head, if it was written before: see [`Prepared`].
@@ -138,6 +140,7 @@ impl<'a> Request<'a> {
             timeout_ns: TIMEOUT_NS,
             connect_timeout_ns: CONNECT_TIMEOUT_NS,
             body_max_bytes: BODY_MAX_BYTES,
+            discard_body: false,
             keep_alive: true,
             written: None,
         }

@@ -23,6 +23,7 @@ use super::decode::{Decoder, Progress};
 use super::error::{Failure, Phase};
 use super::outbox::{Outbox, Socket, State};
 use super::request::{Method, Request, Shape, compose};
+use super::sink::Receive;
 use crate::metrics::Phases;
 
 /// What one read takes: a response of usual size whole, and as much as fits a core's cache beside the rest.
@@ -90,9 +91,10 @@ pub(super) struct Wire<'a> {
 
 impl Transfer {
     pub(super) fn new(request: &Request<'_>) -> Self {
+        let receive = Receive { max_bytes: request.body_max_bytes, discard: request.discard_body };
         Self {
             sending: Sending::Unsent,
-            decoder: Decoder::new(*request.method == Method::Head, request.body_max_bytes),
+            decoder: Decoder::new(*request.method == Method::Head, receive),
             bytes_sent: 0,
             bytes_received: 0,
             begin_ns: None,

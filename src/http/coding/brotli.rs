@@ -9,36 +9,39 @@ use brotli::{Allocator, BrotliDecompressStream, BrotliResult, BrotliState, Slice
 
 use super::step::{Fault, Step};
 
-/// The decoder's state and its tables, without the window.
+/// The decoder's own fields, and what an allocator adds to what is counted.
 const STATE_BYTES: u64 = 128 << 10;
 
-type Bytes = <StandardAlloc as Allocator<u8>>::AllocatedMemory;
-
-/// Counts what the window takes: the decoder grows it with what it has seen.
-#[derive(Debug, Default)]
+/// Counts what the decoder takes: a window that grows with what it has seen, and tables for each piece of the data.
+#[derive(Clone, Debug, Default)]
 struct Counting {
     inner: StandardAlloc,
     live_bytes: Rc<Cell<u64>>,
 }
 
-impl Allocator<u8> for Counting {
-    type AllocatedMemory = Bytes;
+fn size_bytes<T>(length: usize) -> u64 {
+    (length * size_of::<T>()) as u64
+}
 
-    fn alloc_cell(&mut self, length: usize) -> Bytes {
-        self.live_bytes.set(self.live_bytes.get() + length as u64);
+impl<T: Clone + Default> Allocator<T> for Counting {
+    type AllocatedMemory = <StandardAlloc as Allocator<T>>::AllocatedMemory;
+
+    fn alloc_cell(&mut self, length: usize) -> Self::AllocatedMemory {
+        self.live_bytes.set(self.live_bytes.get() + size_bytes::<T>(length));
         self.inner.alloc_cell(length)
     }
 
-    fn free_cell(&mut self, data: Bytes) {
-        self.live_bytes.set(self.live_bytes.get().saturating_sub(data.len() as u64));
+    fn free_cell(&mut self, data: Self::AllocatedMemory) {
+        let bytes = size_bytes::<T>(SliceWrapper::len(&data));
+        self.live_bytes.set(self.live_bytes.get().saturating_sub(bytes));
         self.inner.free_cell(data);
     }
 }
 
 /// A decoder of `br`.
 pub(super) struct Brotli {
-    state: Box<BrotliState<Counting, StandardAlloc, StandardAlloc>>,
-    window_bytes: Rc<Cell<u64>>,
+    state: Box<BrotliState<Counting, Counting, Counting>>,
+    live_bytes: Rc<Cell<u64>>,
     ended: bool,
 }
 
@@ -51,9 +54,9 @@ impl fmt::Debug for Brotli {
 impl Brotli {
     pub(super) fn new() -> Self {
         let counting = Counting::default();
-        let window_bytes = Rc::clone(&counting.live_bytes);
-        let state = BrotliState::new_strict(counting, StandardAlloc::default(), StandardAlloc::default());
-        Self { state: Box::new(state), window_bytes, ended: false }
+        let live_bytes = Rc::clone(&counting.live_bytes);
+        let state = BrotliState::new_strict(counting.clone(), counting.clone(), counting);
+        Self { state: Box::new(state), live_bytes, ended: false }
     }
 
     pub(super) fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Fault> {
@@ -85,6 +88,6 @@ impl Brotli {
     }
 
     pub(super) fn held_bytes(&self) -> u64 {
-        STATE_BYTES + self.window_bytes.get()
+        STATE_BYTES + self.live_bytes.get()
     }
 }

@@ -7,6 +7,8 @@ use super::step::{Fault, Stage};
 
 /// What decoders may hold beside a body that fills its limit: windows, states, and what lies between two of them.
 pub(in super::super) const DECODER_MAX_BYTES: u64 = 1 << 20;
+/// Of these, what isn't counted: fields, code that is read in, what an allocator adds.
+const UNCOUNTED_BYTES: u64 = 256 << 10;
 /// What one step of a decoder gives at most: it stays in a core's cache until the next one reads it.
 const STEP_BYTES: usize = 16 << 10;
 
@@ -101,7 +103,7 @@ fn pass(links: &mut [Link], input: &[u8], kept: &mut Kept<'_>, held_bytes: &mut 
         let now = link.stage.held_bytes(link.written) + link.output.len() as u64;
         *held_bytes = *held_bytes - link.held_bytes + now;
         link.held_bytes = now;
-        if kept.len() + *held_bytes > max_bytes {
+        if kept.len() + *held_bytes > max_bytes - UNCOUNTED_BYTES {
             return Err(window);
         }
         if step.written > 0 {
