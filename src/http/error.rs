@@ -12,6 +12,7 @@ use rustix::io::Errno;
 
 use super::coding::CodingError;
 use super::error_code::{DESCRIPTORS, ERROR_CODES, MEMORY, PORTS, RESOLVER, Side};
+use super::upload::UploadError;
 use crate::units::format_duration;
 
 /// A URL that cannot be called.
@@ -351,6 +352,9 @@ pub enum Failure {
         /// The limit.
         max_bytes: u64,
     },
+    /// The request's own body can't be read to its end.
+    #[error(transparent)]
+    Upload(#[from] UploadError),
     /// A body whose content coding can't be undone.
     #[error(transparent)]
     Coding(#[from] CodingError),
@@ -381,7 +385,8 @@ impl Failure {
             | Self::TransferCoding
             | Self::Chunk
             | Self::ChunkOverhead { .. }
-            | Self::BodyTooLarge { .. } => 1000,
+            | Self::BodyTooLarge { .. }
+            | Self::Upload(_) => 1000,
             Self::NotHttp => 1010,
             Self::Url(_) => 1020,
             Self::Timeout { .. } => 1050,

@@ -21,6 +21,7 @@ mod error;
 mod error_code;
 mod exchange;
 mod grow;
+mod multipart;
 mod network;
 mod outbox;
 mod pool;
@@ -31,6 +32,7 @@ mod sink;
 mod stream;
 mod timings;
 mod transfer;
+mod upload;
 
 #[cfg(test)]
 mod tests;
@@ -46,7 +48,9 @@ pub use error::{Failure, HeaderFault, Phase, Resource, UrlError};
 pub use error_code::{DESCRIPTORS, ERROR_CODES, ErrorCode, MEMORY, PORTS, RESOLVER, Side};
 pub use exchange::Exchange;
 pub use network::{Network, NetworkError};
+pub use multipart::{Part, boundary, multipart};
 pub use request::{BODY_MAX_BYTES, CONNECT_TIMEOUT_NS, Method, Prepared, Request, TIMEOUT_NS};
 pub use response::{Headers, Protocol, Response};
 pub use side_by_side::side_by_side;
 pub use timings::Timings;
+pub use upload::{FileBody, Piece, Upload, UploadError};
