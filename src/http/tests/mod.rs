@@ -12,6 +12,7 @@ mod random;
 mod recorded;
 mod recording;
 mod seen;
+mod upload;
 
 use std::cell::RefCell;
 use std::future::Future;
