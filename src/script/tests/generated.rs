@@ -70,6 +70,7 @@ fn callee(function: &Function) -> Option<String> {
         "counter" => "global::S",
         "feeder" => "global::F",
         "response" => RESPONSE,
+        "elements" => "r.html(\"*\")",
         other => panic!("`{other}` has methods: say here what to call them on"),
     };
     Some(format!("{owner}.{name}"))
