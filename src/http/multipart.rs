@@ -79,7 +79,8 @@ mod tests {
     #[test]
     fn a_form_is_written_as_browsers_write_it() {
         let file = Part { file_name: Some("a\"b\r\n.bin".into()), ..field("file", "\0\u{1}") };
-        let typed = Part { content_type: Some("text/csv".into()), file_name: Some("ü.csv".into()), ..file.clone() };
+        let typed =
+            Part { content_type: Some("text/csv".into()), file_name: Some("ü.csv".into()), ..file.clone() };
         let body = multipart(vec![field("na\"me", "a\r\nvalue"), file, typed], "XYZ").in_memory().unwrap();
         assert_eq!(
             String::from_utf8(body).unwrap(),

@@ -6,7 +6,7 @@
 
 use super::coding::{Chain, Codings, Kept, Stop};
 use super::error::Failure;
-use super::grow::append;
+use super::grow::{append, settle};
 
 /// What a request says about the body that answers it.
 #[derive(Clone, Copy, Debug)]
@@ -90,11 +90,12 @@ impl Sink {
 
     /// The body is complete as far as its framing goes: an error if its codings are not.
     #[inline]
-    pub(super) fn end(&self) -> Result<(), Failure> {
-        match &self.way {
-            Way::Keep | Way::Discard => Ok(()),
-            Way::Decode(chain) => chain.end().map_err(Failure::Coding),
+    pub(super) fn end(&mut self) -> Result<(), Failure> {
+        if let Way::Decode(chain) = &self.way {
+            chain.end().map_err(Failure::Coding)?;
+            settle(&mut self.bytes);
         }
+        Ok(())
     }
 
     /// What its buffer takes.

@@ -220,10 +220,9 @@ mod tests {
         runtime.block_on(async {
             let (mut feed, mut all) = (Feed::new(upload), Vec::new());
             loop {
-                let taken = poll_fn(|cx| {
-                    feed.poll_bytes(cx).map_ok(|bytes| bytes[..bytes.len().min(step)].to_vec())
-                })
-                .await?;
+                let taken =
+                    poll_fn(|cx| feed.poll_bytes(cx).map_ok(|bytes| bytes[..bytes.len().min(step)].to_vec()))
+                        .await?;
                 if taken.is_empty() {
                     return Ok(all);
                 }

@@ -1,6 +1,6 @@
 //! The decoders of one body, each feeding the next, the last one what is kept.
 
-use super::super::grow::append;
+use super::super::grow::append_in_place;
 use super::codings::{Coding, Codings};
 use super::error::CodingError;
 use super::step::{Fault, Stage};
@@ -85,7 +85,7 @@ fn pass(links: &mut [Link], input: &[u8], kept: &mut Kept<'_>, held_bytes: &mut 
         if input.len() as u64 > room {
             return Err(Stop::TooLarge);
         }
-        append(kept.bytes, input, room);
+        append_in_place(kept.bytes, input, room);
         return Ok(());
     };
     let coding = link.coding;

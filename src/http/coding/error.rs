@@ -18,7 +18,9 @@ pub enum CodingError {
         coding: Coding,
     },
     /// The body, and what its decoders have to remember of it, would take more than a body may.
-    #[error("the response's {coding} data needs a larger window than fits: body and window have {max_bytes} bytes, a window of zstd 8 MB")]
+    #[error(
+        "the response's {coding} data needs a larger window than fits: body and window have {max_bytes} bytes, a window of zstd 8 MB"
+    )]
     Window {
         /// The coding whose window was too large.
         coding: Coding,

@@ -18,11 +18,7 @@ fn codings(names: &str) -> Codings {
     codings
 }
 
-fn decode<'a>(
-    names: &str,
-    pieces: impl Iterator<Item = &'a [u8]>,
-    max_bytes: u64,
-) -> Result<Vec<u8>, Stop> {
+fn decode<'a>(names: &str, pieces: impl Iterator<Item = &'a [u8]>, max_bytes: u64) -> Result<Vec<u8>, Stop> {
     let mut chain = Chain::new(codings(names));
     let mut bytes = HEAD.to_vec();
     for piece in pieces {
@@ -44,7 +40,8 @@ fn however_cut(names: &str, input: &[u8]) -> Result<Vec<u8>, Stop> {
 fn sample() -> Vec<u8> {
     let mut text = String::new();
     for number in 0..6000_u32 {
-        text += &format!("{{\"price\":{},\"symbol\":\"{}\"}}", number.wrapping_mul(2_654_435_761), number % 17);
+        text +=
+            &format!("{{\"price\":{},\"symbol\":\"{}\"}}", number.wrapping_mul(2_654_435_761), number % 17);
     }
     text.into_bytes()
 }
@@ -170,7 +167,11 @@ fn what_follows_is_dropped_as_browsers_do() {
     for coding in [Coding::Gzip, Coding::Deflate, Coding::Brotli] {
         for tail in [&b"\0\0\0\0"[..], b"\x1f", b"\x1fgarbage", b"garbage"] {
             let coded = [&encode(coding, b"body")[..], tail].concat();
-            assert_eq!(however_cut(coding.as_str(), &coded).as_deref(), Ok(&b"body"[..]), "{coding} {tail:?}");
+            assert_eq!(
+                however_cut(coding.as_str(), &coded).as_deref(),
+                Ok(&b"body"[..]),
+                "{coding} {tail:?}"
+            );
         }
     }
     let coded = [&encode(Coding::Zstd, b"body")[..], b"garbage"].concat();

@@ -55,14 +55,18 @@ pub(super) fn register(registry: &mut Registry<'_>) {
             Ok(FileStream(FileBody::new(file, &path, size)))
         },
     );
-    registry.example("let r = http::put(\"/files/1\", #{ body: http::file_stream(\"big.bin\"), timeout: \"10m\" });");
+    registry.example(
+        "let r = http::put(\"/files/1\", #{ body: http::file_stream(\"big.bin\"), timeout: \"10m\" });",
+    );
     registry.define(
         "http::file(data, name)",
         "a file of a `multipart` form: its data, a file stream too, and the name that the service sees",
         |data: Dynamic, name: ImmutableString| file("http::file", &data, name, None),
     );
     registry.takes("data", "text or bytes or file stream");
-    registry.example("let r = http::post(\"/upload\", #{ multipart: #{ avatar: http::file(\"PNG…\", \"me.png\") } });");
+    registry.example(
+        "let r = http::post(\"/upload\", #{ multipart: #{ avatar: http::file(\"PNG…\", \"me.png\") } });",
+    );
     registry.define(
         "http::file(data, name, type)",
         "the same with its media type, `application/octet-stream` otherwise",
@@ -76,7 +80,12 @@ pub(super) fn register(registry: &mut Registry<'_>) {
     );
 }
 
-fn file(function: &str, data: &Dynamic, name: ImmutableString, kind: Option<ImmutableString>) -> Outcome<File> {
+fn file(
+    function: &str,
+    data: &Dynamic,
+    name: ImmutableString,
+    kind: Option<ImmutableString>,
+) -> Outcome<File> {
     let content = match data.read_lock::<FileStream>() {
         Some(stream) => Piece::File(stream.0.clone()),
         None => Piece::Bytes(to_bytes(function, data)?),
@@ -167,7 +176,8 @@ impl Body {
     }
 }
 
-const KNOWN_CODINGS: &str = "write `\"gzip\"`, `\"deflate\"`, `\"br\"` or `\"zstd\"`, or several, applied in this order";
+const KNOWN_CODINGS: &str =
+    "write `\"gzip\"`, `\"deflate\"`, `\"br\"` or `\"zstd\"`, or several, applied in this order";
 
 fn parts(value: &Dynamic) -> Outcome<Vec<Part>> {
     let mut parts = Vec::new();

@@ -33,16 +33,8 @@ pub(in super::super) const OPTIONS: &[&str] = &[
 ];
 
 /// Options that other tools have and later versions will.
-const LATER: &[&str] = &[
-    "cookies",
-    "jar",
-    "auth",
-    "redirects",
-    "max_redirects",
-    "proxy",
-    "tls",
-    "insecure_skip_tls_verify",
-];
+const LATER: &[&str] =
+    &["cookies", "jar", "auth", "redirects", "max_redirects", "proxy", "tls", "insecure_skip_tls_verify"];
 
 /// What a call says besides method and URL.
 #[derive(Debug, Default)]
@@ -111,10 +103,12 @@ impl Call {
         if let Some(value) = compression {
             call.body.compress(value)?;
             if call.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-encoding")) {
-                return Err(HostError::new("`compression` and a header `Content-Encoding` say the same twice")
-                    .hint("leave the header out: `compression` sends it")
-                    .word("compression")
-                    .into());
+                return Err(HostError::new(
+                    "`compression` and a header `Content-Encoding` say the same twice",
+                )
+                .hint("leave the header out: `compression` sends it")
+                .word("compression")
+                .into());
             }
         }
         match (discard, call.response) {
@@ -123,10 +117,12 @@ impl Call {
             (Some(false), None) => call.response = Some(ResponseType::Text),
             (Some(false), Some(ResponseType::Text | ResponseType::Binary)) => {}
             (Some(_), Some(_)) => {
-                return Err(HostError::new("`discard_response_body` and `response_type` contradict each other")
-                    .hint("keep `response_type`: `\"none\"` discards the body")
-                    .word("discard_response_body")
-                    .into());
+                return Err(HostError::new(
+                    "`discard_response_body` and `response_type` contradict each other",
+                )
+                .hint("keep `response_type`: `\"none\"` discards the body")
+                .word("discard_response_body")
+                .into());
             }
         }
         Ok(call)

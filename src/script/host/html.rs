@@ -39,8 +39,9 @@ impl Page {
     /// Parses a body; whatever it is, some page comes of it, as in browsers.
     pub(super) fn read(body: &[u8]) -> Result<Self, HostError> {
         if body.len() > PAGE_BYTES_MAX {
-            return Err(HostError::new(format!("a page can have {} MB", PAGE_BYTES_MAX >> 20))
-                .hint("look into `body` as a text instead: reading so large a page would hold up the other users"));
+            return Err(HostError::new(format!("a page can have {} MB", PAGE_BYTES_MAX >> 20)).hint(
+                "look into `body` as a text instead: reading so large a page would hold up the other users",
+            ));
         }
         let html = Html::parse_document(&String::from_utf8_lossy(body));
         Ok(Self { html, selectors: RefCell::default() })
@@ -119,7 +120,9 @@ impl Elements {
     }
 
     fn attribute(&self, name: &str) -> Dynamic {
-        self.first().and_then(|element| element.attr(name)).map_or(Dynamic::UNIT, |value| value.to_owned().into())
+        self.first()
+            .and_then(|element| element.attr(name))
+            .map_or(Dynamic::UNIT, |value| value.to_owned().into())
     }
 
     /// What a form would send for the first one, as k6's `val()`.
@@ -128,8 +131,10 @@ impl Elements {
         match element.value().name() {
             "textarea" => element.text().collect::<String>().into(),
             "select" => {
-                let options = || element.descendent_elements().filter(|below| below.value().name() == "option");
-                let chosen = options().find(|option| option.attr("selected").is_some()).or_else(|| options().next());
+                let options =
+                    || element.descendent_elements().filter(|below| below.value().name() == "option");
+                let chosen =
+                    options().find(|option| option.attr("selected").is_some()).or_else(|| options().next());
                 chosen.map_or(Dynamic::UNIT, |option| {
                     let value = option.attr("value").map(str::to_owned);
                     value.unwrap_or_else(|| option.text().collect()).into()
@@ -191,10 +196,12 @@ fn reading(registry: &mut Registry<'_>) {
     );
     registry.gives("text or nothing");
     registry.example("let country = http::get(\"/form\").html(\"select[name=country]\").value();");
-    registry.method("elements.html()", "what is within the first one, as HTML", |elements: &mut Elements| {
-        elements.first().map_or_else(String::new, |element| element.inner_html())
-    });
-    registry.example("let inside = http::get(\"/\").html(\"#main\").html();");
+    registry.method(
+        "elements.inner_html()",
+        "what is within the first one, as HTML",
+        |elements: &mut Elements| elements.first().map_or_else(String::new, |element| element.inner_html()),
+    );
+    registry.example("let inside = http::get(\"/\").html(\"#main\").inner_html();");
     registry.method("elements.name()", "the first one's tag: `a`, `input`", |elements: &mut Elements| {
         elements.first().map_or_else(String::new, |element| element.value().name().to_owned())
     });

@@ -4,6 +4,7 @@ use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
 use rhai::{EvalAltResult, INT, ImmutableString};
+use tokio::runtime::Handle;
 
 use super::super::error::HostError;
 use super::super::registry::Registry;
@@ -43,11 +44,17 @@ fn save(stage: &Stage, reply: &Reply, path: &str) -> Outcome<INT> {
     let target = target(&stage.outside().folder, path)?;
     let body = reply.body().to_vec();
     let size = INT::try_from(body.len()).unwrap_or(INT::MAX);
-    // A disk may be slow, and other users have their turn meanwhile.
-    let written = stage.wait(&vu, tokio::task::spawn_blocking(move || std::fs::write(target, body)))?;
-    let written = written.unwrap_or_else(|error| Err(std::io::Error::other(error)));
-    written
-        .map_err(|error| HostError::new(format!("`{path}` can't be written: {error}")).word(path))?;
+    let write = move || std::fs::write(target, body);
+    let written = match Handle::try_current() {
+        // A disk may be slow, and other users have their turn meanwhile.
+        Ok(runtime) => {
+            let written = stage.wait(&vu, runtime.spawn_blocking(write))?;
+            written.unwrap_or_else(|error| Err(std::io::Error::other(error)))
+        }
+        // Without a runtime there are no others.
+        Err(_) => write(),
+    };
+    written.map_err(|error| HostError::new(format!("`{path}` can't be written: {error}")).word(path))?;
     Ok(size)
 }
 

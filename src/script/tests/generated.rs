@@ -5,10 +5,10 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use super::{Failure, Play, load};
+use super::{Failure, Play, load, outside};
 use crate::diagnostic::Diagnostic;
 use crate::script::host::sample_response;
-use crate::script::{Function, Kind, Parameter, functions};
+use crate::script::{Function, Kind, Outside, Parameter, functions};
 
 /// One value of each type, and what an author calls it.
 const VALUES: [(&str, &str); 8] = [
@@ -130,7 +130,10 @@ impl Calls {
         // The long ones last: to point at a word, a diagnostic reads the script up to it.
         let (long, many) = ("x".repeat(300_000), vec!["7"; 5_000].join(", "));
         let constants = format!("{CONSTANTS}const LONG = \"%a{long}\";\nconst MANY = [{many}];\n");
-        let mut play = Play::new(&format!("{}fn flow() {{}}\n{constants}", self.script));
+        // What is saved is saved there.
+        let folder = tempfile::tempdir().unwrap();
+        let outside = Outside { folder: folder.path().to_owned(), ..outside(&[]) };
+        let mut play = Play::with(&format!("{}fn flow() {{}}\n{constants}", self.script), outside);
         play.data = sample_response(BODY);
         for (index, (name, call)) in self.lines.iter().enumerate() {
             let start = Instant::now();
