@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn a_file_that_became_shorter_is_told() {
-        let body = file(&[7; 300_000]);
+        let body = file(&vec![7; 300_000]);
         body.file.set_len(200_000).unwrap();
         let error = drain(&Upload::new(vec![Piece::File(body)]), 1 << 20).unwrap_err();
         assert_eq!(error.to_string(), "`data.bin` became shorter while it was sent");

@@ -10,7 +10,7 @@ use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 use crate::fixture::{Runner, runner, wait_until};
 use crate::server::{Reply, Request, Server};
 
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 /// To be called as `same(actual, expected)`.
 const SAME: &str = "fn same(actual, expected) { assert::equal(actual, expected, \"as expected\"); }\n";
@@ -305,7 +305,7 @@ fn a_file_of_any_size_is_sent_with_flat_memory() {
             }}\n"
         );
         let prepared =
-            runner(["run", "test.rhai"]).file("test.rhai", &script).timeout(Duration::from_secs(120));
+            runner(["run", "test.rhai"]).file("test.rhai", &script).timeout(Duration::from_mins(2));
         // Sparse: it takes no room.
         let big = std::fs::File::create(prepared.folder().join("big.bin")).expect("a writable folder");
         big.set_len(size).expect("a sparse file");

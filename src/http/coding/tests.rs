@@ -1,5 +1,6 @@
 //! Every coding against what another program would send: whole, cut anywhere, cut off, spoilt, and without end.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::Command;
 
@@ -40,8 +41,12 @@ fn however_cut(names: &str, input: &[u8]) -> Result<Vec<u8>, Stop> {
 fn sample() -> Vec<u8> {
     let mut text = String::new();
     for number in 0..6000_u32 {
-        text +=
-            &format!("{{\"price\":{},\"symbol\":\"{}\"}}", number.wrapping_mul(2_654_435_761), number % 17);
+        let _ = write!(
+            text,
+            "{{\"price\":{},\"symbol\":\"{}\"}}",
+            number.wrapping_mul(2_654_435_761),
+            number % 17
+        );
     }
     text.into_bytes()
 }
@@ -261,6 +266,7 @@ fn peak_bytes() -> u64 {
 
 #[test]
 #[ignore = "a part of `bombs_stop_at_the_limit_and_so_does_memory`, which runs it in a process of its own"]
+#[expect(clippy::print_stdout, reason = "the parent process reads it")]
 fn one_bomb() {
     let names = std::env::var(BOMB).unwrap();
     let coded = std::fs::read(std::env::var("RUNNER_TEST_BOMB_FILE").unwrap()).unwrap();
@@ -297,7 +303,6 @@ fn bombs_stop_at_the_limit_and_so_does_memory() {
         let line = said.lines().find_map(|line| line.split_once(BOMB)).unwrap_or_else(|| panic!("{said}")).1;
         let (grown, at_limit) = line.trim().split_once(' ').unwrap();
         let grown: u64 = grown.parse().unwrap();
-        println!("{names}: {grown} bytes");
         assert!(grown <= LIMIT_BYTES + DECODER_MAX_BYTES, "{names}: {grown} bytes");
         // What the window leaves of the limit is used.
         assert!(grown >= LIMIT_BYTES / 4, "{names}: {grown} bytes, so that nothing was measured");

@@ -14,7 +14,7 @@ fn file(bytes: &[u8]) -> FileBody {
 }
 
 fn large() -> Vec<u8> {
-    (0..LARGE_BYTES).map(|at| (at / 1000 % 251) as u8).collect()
+    (0..LARGE_BYTES).map(|at| u8::try_from(at / 1000 % 251).unwrap()).collect()
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn an_answer_before_the_whole_body_went_out_is_taken() {
 fn a_file_that_shrinks_meanwhile_fails_the_request_at_once() {
     run(async {
         let endpoint = answering(OK).await;
-        let body = file(&[7; 400_000]);
+        let body = file(&vec![7; 400_000]);
         let shrunk = tempfile::tempfile().unwrap();
         shrunk.set_len(300_000).unwrap();
         let shrunk = FileBody::new(shrunk, "shrunk.bin", body.len());

@@ -152,12 +152,9 @@ impl Body {
     /// Encodes what was read in the codings that `compression` names, the first one first.
     pub(super) fn compress(&mut self, value: &Dynamic) -> Outcome<()> {
         let refuse = |message: String| HostError::new(message).word("compression");
-        let names = match value.as_immutable_string_ref() {
-            Ok(names) => names.clone(),
-            Err(_) => {
-                let message = format!("`compression` takes a text, not {}", type_name(value));
-                return Err(refuse(message).hint(KNOWN_CODINGS).into());
-            }
+        let Ok(names) = value.as_immutable_string_ref().map(|names| names.clone()) else {
+            let message = format!("`compression` takes a text, not {}", type_name(value));
+            return Err(refuse(message).hint(KNOWN_CODINGS).into());
         };
         if self.upload.is_some() {
             return Err(refuse("a file that is read while it is sent can't be compressed on the way".into())

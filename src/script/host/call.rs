@@ -111,12 +111,10 @@ impl Call {
                 .into());
             }
         }
-        match (discard, call.response) {
-            (None, _) | (Some(true), Some(ResponseType::Nothing)) => {}
-            (Some(true), None) => call.response = Some(ResponseType::Nothing),
-            (Some(false), None) => call.response = Some(ResponseType::Text),
-            (Some(false), Some(ResponseType::Text | ResponseType::Binary)) => {}
-            (Some(_), Some(_)) => {
+        if let Some(discard) = discard {
+            let wanted = if discard { ResponseType::Nothing } else { ResponseType::Text };
+            let response = *call.response.get_or_insert(wanted);
+            if discard != (response == ResponseType::Nothing) {
                 return Err(HostError::new(
                     "`discard_response_body` and `response_type` contradict each other",
                 )
