@@ -182,6 +182,7 @@ mod tests {
         let tells_of_a_cache = headers.lines().any(|line| tells(line.split(':').next().unwrap()));
         Response {
             head_len: head.len(),
+            wire_bytes: 0,
             bytes: head.into_bytes(),
             status: 200,
             protocol: Protocol::Http11,

@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
+use super::coding::CodingError;
 use super::error_code::{DESCRIPTORS, ERROR_CODES, MEMORY, PORTS, RESOLVER, Side};
 use super::tls::TlsError;
+use super::upload::UploadError;
 use crate::units::format_duration;
 
 /// A URL that cannot be called.
@@ -354,6 +356,12 @@ pub enum Failure {
         /// The limit.
         max_bytes: u64,
     },
+    /// The request's own body can't be read to its end.
+    #[error(transparent)]
+    Upload(#[from] UploadError),
+    /// A body whose content coding can't be undone.
+    #[error(transparent)]
+    Coding(#[from] CodingError),
 }
 
 impl Failure {
@@ -381,7 +389,8 @@ impl Failure {
             | Self::TransferCoding
             | Self::Chunk
             | Self::ChunkOverhead { .. }
-            | Self::BodyTooLarge { .. } => 1000,
+            | Self::BodyTooLarge { .. }
+            | Self::Upload(_) => 1000,
             Self::Tls(error) => error.error_code(),
             Self::NotHttp | Self::AnswerIsTls => 1010,
             Self::Url(_) => 1020,
@@ -398,6 +407,7 @@ impl Failure {
             Self::Refused { .. } => 1212,
             Self::Dial { .. } => 1213,
             Self::Reset { .. } | Self::StaleConnection => 1220,
+            Self::Coding(_) => 1701,
         }
     }
 

@@ -153,6 +153,12 @@ pub const ERROR_CODES: &[ErrorCode] = &[
         "the service's certificate is for another host",
         "call a host that it names (`hosts` gives a name another address), or let it pass by `insecure_skip_tls_verify`",
     ),
+    code(
+        1701,
+        Target,
+        "the body is not in the coding that its `Content-Encoding` names, or ends before it is complete",
+        "look at what the service or a proxy before it compresses, and whether it does so twice",
+    ),
 ];
 
 #[cfg(test)]

@@ -34,6 +34,8 @@ pub struct Response {
     /// The head as received, blank line included, then the body without its framing.
     pub(super) bytes: Vec<u8>,
     pub(super) head_len: usize,
+    /// Bytes of the body on the wire: without framing, but before its content codings were undone.
+    pub(super) wire_bytes: u64,
     pub(super) status: u16,
     pub(super) protocol: Protocol,
     /// Whether a header was seen that tells of a cache: without one there is nothing to look for.
@@ -58,9 +60,15 @@ impl Response {
         self.protocol
     }
 
-    /// The body, decoded from its framing.
+    /// The body, decoded from its framing and its content codings; empty if it was discarded.
     pub fn body(&self) -> &[u8] {
         &self.bytes[self.head_len..]
+    }
+
+    /// Bytes of the body on the wire, without framing, as `Content-Length` has them: before its content codings
+    /// were undone.
+    pub fn wire_bytes(&self) -> u64 {
+        self.wire_bytes
     }
 
     /// The body as text; bytes that are not UTF-8 become U+FFFD.
@@ -140,6 +148,7 @@ impl Response {
         Self {
             bytes: [head.as_bytes(), body].concat(),
             head_len: head.len(),
+            wire_bytes: body.len() as u64,
             status: 200,
             protocol: Protocol::Http11,
             tells_of_a_cache: false,

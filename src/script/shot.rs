@@ -61,6 +61,7 @@ impl Shot {
         let mut request = self.prepared.request();
         request.timeout_ns = timeouts.total_ns;
         request.connect_timeout_ns = timeouts.connect_ns;
+        request.discard_body = stage.http().discard_response_bodies;
         let exchanged = exchange(stage, vu, &request, &[], |_| self.labels);
         if vu.is_ending() {
             vu.take_ending();

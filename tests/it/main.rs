@@ -7,6 +7,7 @@
 
 mod arrivals;
 mod batch;
+mod bodies;
 mod calibrate;
 mod check;
 mod config;

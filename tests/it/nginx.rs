@@ -7,6 +7,8 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use tempfile::TempDir;
 
 use crate::fixture::{Runner, closed_port, folder, pause, runner, wait_until};
@@ -27,6 +29,8 @@ struct Line {
     what: String,
     bytes_in: u64,
     bytes_out: u64,
+    /// Without the head, but with chunks.
+    body_out: u64,
 }
 
 impl Nginx {
@@ -36,12 +40,17 @@ impl Nginx {
         let root = folder.path().display();
         std::fs::write(folder.path().join("small.txt"), "hello, world\n").expect("a writable folder");
         std::fs::write(folder.path().join("large.txt"), "x".repeat(300_000)).expect("a writable folder");
+        std::fs::write(folder.path().join("packed.txt"), words(50_000)).expect("a writable folder");
+        let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+        packed.write_all(words(50_000).as_bytes()).expect("memory takes what it gets");
+        let packed = packed.finish().expect("memory takes what it gets");
+        std::fs::write(folder.path().join("packed.txt.gz"), packed).expect("a writable folder");
         // Bodies are handed on to a second server, so that nginx has to read them.
         let configuration = format!(
             "daemon off; master_process off; worker_processes 1; pid {root}/pid; error_log {root}/errors;
             events {{ worker_connections 512; }}
             http {{
-                log_format counted '$request_method $uri $status $request_length $bytes_sent';
+                log_format counted '$request_method $uri $status $request_length $bytes_sent $body_bytes_sent';
                 access_log {root}/access counted;
                 client_body_temp_path {root}/body; proxy_temp_path {root}/proxy; fastcgi_temp_path {root}/fastcgi;
                 uwsgi_temp_path {root}/uwsgi; scgi_temp_path {root}/scgi;
@@ -53,6 +62,8 @@ impl Nginx {
                     location /broken {{ return 500 'sorry'; }}
                     location /closing {{ keepalive_timeout 0; return 200 'bye'; }}
                     location /slow.txt {{ alias {root}/large.txt; limit_rate 30k; }}
+                    location /zip/ {{ alias {root}/; gzip on; gzip_types *; gzip_min_length 1; }}
+                    location /packed.txt {{ gzip_static on; }}
                     location /take {{ proxy_pass http://unix:{root}/inner:/; }}
                 }}
                 server {{ listen unix:{root}/inner; access_log off; return 201 'taken'; }}
@@ -78,12 +89,13 @@ impl Nginx {
         let text = std::fs::read_to_string(self.folder.path().join("access")).unwrap_or_default();
         let lines = text.lines().skip(from).map(|line| {
             let words: Vec<&str> = line.split(' ').collect();
-            let [method, path, status, bytes_in, bytes_out] = words[..] else { panic!("{line}") };
+            let [method, path, status, bytes_in, bytes_out, body_out] = words[..] else { panic!("{line}") };
             let number = |word: &str| word.parse().expect("a number of bytes");
             Line {
                 what: format!("{method} {path} {status}"),
                 bytes_in: number(bytes_in),
                 bytes_out: number(bytes_out),
+                body_out: number(body_out),
             }
         });
         lines.collect()
@@ -101,6 +113,14 @@ impl Drop for Nginx {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A text that packs to about half.
+fn words(count: u32) -> String {
+    (0..count).fold(String::new(), |mut text, number| {
+        let _ = write!(text, "{} ", number.wrapping_mul(2_654_435_761) % 10_000);
+        text
+    })
 }
 
 fn by_kind(log: &[Line]) -> BTreeMap<String, usize> {
@@ -168,6 +188,59 @@ fn needs_nginx_its_log_and_our_counts_agree() {
     // And one byte more is a failure, or the targets would prove nothing.
     for off in [bytes(sent + 1, received), bytes(sent, received + 1)] {
         nginx.prepare(&format!("{off}{FLOW}"), &[]).run().expect_code(99);
+    }
+}
+
+#[test]
+fn needs_nginx_what_it_packs_is_unpacked_and_both_sizes_are_its_own() {
+    let nginx = Nginx::start();
+    let size = words(50_000).len();
+    let flow = format!(
+        "options(#{{ iterations: 3, vus: 2 }});
+        const WIRE = counter(\"wire\"); const BODY = counter(\"unpacked\");
+        fn flow() {{
+            for path in [\"/packed.txt\", \"/zip/packed.txt\", \"/zip/small.txt\"] {{
+                let r = http::get(path, #{{ headers: #{{ \"Accept-Encoding\": \"gzip\" }} }});
+                same(r.header(\"content-encoding\"), \"gzip\");
+                if path != \"/zip/small.txt\" {{
+                    same(r.body_bytes, {size});
+                    assert::is_true(r.body.ends_with(\"{}\"), \"the end\");
+                    assert::is_true(r.wire_bytes < r.body_bytes, \"packed\");
+                }} else {{ same(r.body, \"hello, world\\n\"); }}
+                if path == \"/packed.txt\" {{ global::WIRE.add(r.wire_bytes); }}
+                global::BODY.add(r.body_bytes);
+            }}
+            let plain = http::get(\"/packed.txt\");
+            same(plain.wire_bytes, {size});
+            same(plain.body_bytes, {size});
+        }}
+        fn same(actual, expected) {{ assert::equal(actual, expected, \"as nginx has it\"); }}\n",
+        &words(50_000)[size - 20..]
+    );
+    nginx.prepare(&flow, &[]).run().expect_code(0);
+    let first = nginx.log(0);
+    assert_eq!(first.len(), 3 * 4, "{:?}", by_kind(&first));
+    // The file that is packed already goes by its length: no chunks stand around it.
+    let wire: u64 = first
+        .iter()
+        .filter(|line| line.what.starts_with("GET /packed.txt") && line.body_out < size as u64)
+        .map(|line| line.body_out)
+        .sum();
+    let received: u64 = first.iter().map(|line| line.bytes_out).sum();
+    let unpacked = 3 * (2 * size + "hello, world\n".len());
+    let exact = |wire: u64, unpacked: usize, received: u64| {
+        format!(
+            "target(\"wire\", \"count == {wire}\");\ntarget(\"unpacked\", \"count == {unpacked}\");\n\
+             target(\"data_received\", \"count == {received}\");\n{flow}"
+        )
+    };
+    nginx.prepare(&exact(wire, unpacked, received), &[]).run().expect_code(0);
+    for off in [
+        exact(wire + 1, unpacked, received),
+        exact(wire, unpacked + 1, received),
+        exact(wire, unpacked, received + 1),
+    ] {
+        nginx.prepare(&off, &[]).run().expect_code(99);
     }
 }
 

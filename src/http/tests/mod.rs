@@ -13,6 +13,7 @@ mod recorded;
 mod recording;
 mod seen;
 mod tls;
+mod upload;
 
 use std::cell::RefCell;
 use std::future::Future;

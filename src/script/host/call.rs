@@ -4,7 +4,8 @@ use rhai::{Dynamic, EvalAltResult, ImmutableString, Map};
 
 use super::super::error::HostError;
 use super::super::frozen::{FrozenList, FrozenMap};
-use super::super::value::{described, to_json, type_name};
+use super::super::value::{described, type_name};
+use super::body::{BODIES, Body};
 use super::metric::to_tags;
 use crate::diagnostic::suggest;
 use crate::metrics::TagSet;
@@ -16,7 +17,9 @@ type Outcome<T> = Result<T, Box<EvalAltResult>>;
 pub(in super::super) const OPTIONS: &[&str] = &[
     "json",
     "form",
+    "multipart",
     "body",
+    "compression",
     "headers",
     "query",
     "name",
@@ -25,30 +28,18 @@ pub(in super::super) const OPTIONS: &[&str] = &[
     "connect_timeout",
     "expected_statuses",
     "throws",
+    "response_type",
+    "discard_response_body",
 ];
 
 /// Options that other tools have and later versions will.
-const LATER: &[&str] = &[
-    "multipart",
-    "cookies",
-    "jar",
-    "auth",
-    "redirects",
-    "max_redirects",
-    "compression",
-    "response_type",
-    "responseType",
-    "discard_response_body",
-    "proxy",
-    "tls",
-    "insecure_skip_tls_verify",
-];
+const LATER: &[&str] =
+    &["cookies", "jar", "auth", "redirects", "max_redirects", "proxy", "tls", "insecure_skip_tls_verify"];
 
 /// What a call says besides method and URL.
 #[derive(Debug, Default)]
 pub(in super::super) struct Call {
-    pub(super) body: Vec<u8>,
-    pub(super) content_type: Option<&'static str>,
+    pub(super) body: Body,
     pub(super) headers: Vec<(String, String)>,
     pub(super) query: Vec<(String, String)>,
     pub(super) name: Option<ImmutableString>,
@@ -59,22 +50,36 @@ pub(in super::super) struct Call {
     pub(super) expected: Vec<u16>,
     /// Whether it throws without an answer; else as the run says.
     pub(super) throws: Option<bool>,
+    /// What becomes of the response's body; else as the run says.
+    pub(super) response: Option<ResponseType>,
+}
+
+/// What a script gets of a response's body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ResponseType {
+    /// `body` is a text.
+    Text,
+    /// `body` is bytes.
+    Binary,
+    /// The body is counted and forgotten.
+    Nothing,
 }
 
 impl Call {
     pub(super) fn read(function: &str, options: &Map) -> Outcome<Self> {
         let mut call = Self::default();
         let mut body_by: Option<&str> = None;
+        let (mut compression, mut discard) = (None, None);
         for (key, value) in options {
             match key.as_str() {
-                option @ ("json" | "form" | "body") => {
+                option if BODIES.contains(&option) => {
                     if let Some(first) = body_by.replace(option) {
                         return Err(HostError::new(format!("`{first}` and `{option}` are both a body"))
                             .hint("keep one of them")
                             .word(option)
                             .into());
                     }
-                    call.read_body(option, value)?;
+                    call.body.read(option, value)?;
                 }
                 "headers" => call.headers = pairs(key, value)?,
                 "query" => call.query = pairs(key, value)?,
@@ -86,45 +91,55 @@ impl Call {
                 }
                 "expected_statuses" | "expectedStatuses" => call.expected = statuses(key, value)?,
                 "throws" | "throw" => call.throws = Some(flag(key, value)?),
+                "compression" => compression = Some(value),
+                "response_type" | "responseType" => call.response = Some(response_type(key, value)?),
+                "discard_response_body" | "discardResponseBody" => {
+                    discard = Some(flag(key, value)?);
+                }
                 other => return Err(unknown_option(function, other).into()),
+            }
+        }
+        // Maps are read by name, and these say something of what others gave.
+        if let Some(value) = compression {
+            call.body.compress(value)?;
+            if call.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-encoding")) {
+                return Err(HostError::new(
+                    "`compression` and a header `Content-Encoding` say the same twice",
+                )
+                .hint("leave the header out: `compression` sends it")
+                .word("compression")
+                .into());
+            }
+        }
+        if let Some(discard) = discard {
+            let wanted = if discard { ResponseType::Nothing } else { ResponseType::Text };
+            let response = *call.response.get_or_insert(wanted);
+            if discard != (response == ResponseType::Nothing) {
+                return Err(HostError::new(
+                    "`discard_response_body` and `response_type` contradict each other",
+                )
+                .hint("keep `response_type`: `\"none\"` discards the body")
+                .word("discard_response_body")
+                .into());
             }
         }
         Ok(call)
     }
+}
 
-    fn read_body(&mut self, option: &str, value: &Dynamic) -> Outcome<()> {
-        match option {
-            "json" => {
-                let json = to_json(value)
-                    .map_err(|what| HostError::new(format!("`json` can't hold {what}")).word("json"))?;
-                self.body = json.to_string().into_bytes();
-                self.content_type = Some("application/json");
-            }
-            "form" => {
-                let mut form = url::form_urlencoded::Serializer::new(String::new());
-                form.extend_pairs(pairs(option, value)?);
-                self.body = form.finish().into_bytes();
-                self.content_type = Some("application/x-www-form-urlencoded");
-            }
-            _ if value.is_blob() => self.body = value.clone().into_blob().unwrap_or_default(),
-            _ => {
-                let Ok(text) = value.as_immutable_string_ref() else {
-                    return Err(HostError::new(format!(
-                        "`body` takes a text or bytes, not {}",
-                        type_name(value)
-                    ))
-                    .hint("write `json: …` for JSON, `form: …` for a form")
-                    .word("body")
-                    .into());
-                };
-                self.body = text.as_bytes().to_vec();
-            }
-        }
-        Ok(())
+fn response_type(option: &str, value: &Dynamic) -> Outcome<ResponseType> {
+    match text(option, value)?.as_str() {
+        "text" => Ok(ResponseType::Text),
+        "binary" => Ok(ResponseType::Binary),
+        "none" => Ok(ResponseType::Nothing),
+        other => Err(HostError::new(format!("`{option}` knows no `{other}`"))
+            .hint("write `\"text\"`, `\"binary\"`, or `\"none\"` for a body that is counted and forgotten")
+            .word(other)
+            .into()),
     }
 }
 
-fn map(option: &str, value: &Dynamic) -> Outcome<Map> {
+pub(super) fn map(option: &str, value: &Dynamic) -> Outcome<Map> {
     if let Some(map) = value.read_lock::<FrozenMap>() {
         return Ok(map.to_map());
     }
@@ -136,7 +151,7 @@ fn map(option: &str, value: &Dynamic) -> Outcome<Map> {
     }
 }
 
-fn pairs(option: &str, value: &Dynamic) -> Outcome<Vec<(String, String)>> {
+pub(super) fn pairs(option: &str, value: &Dynamic) -> Outcome<Vec<(String, String)>> {
     let mut pairs = Vec::new();
     for (key, value) in map(option, value)? {
         if value.is_array() || value.is_map() || value.is_fnptr() {

@@ -3,6 +3,7 @@
 mod argument;
 mod assert;
 mod batch;
+mod body;
 mod bytes;
 mod call;
 mod check;
@@ -16,6 +17,7 @@ mod env;
 mod fake;
 mod feeder;
 mod group;
+mod html;
 mod http;
 mod json;
 mod json_path;
@@ -33,6 +35,7 @@ mod regex;
 mod response;
 mod retry;
 mod run;
+mod save;
 mod scenario;
 mod secret;
 mod shared;
@@ -80,7 +83,10 @@ pub(super) const MODULES: &[HostModule] = &[
     HostModule { register: metric::register },
     HostModule { register: http::register },
     HostModule { register: batch::register },
+    HostModule { register: body::register },
     HostModule { register: response::register },
+    HostModule { register: save::register },
+    HostModule { register: html::register },
     HostModule { register: check::register },
     HostModule { register: assert::register },
     HostModule { register: group::register },

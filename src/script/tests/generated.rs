@@ -5,10 +5,10 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use super::{Failure, Play, load};
+use super::{Failure, Play, load, outside};
 use crate::diagnostic::Diagnostic;
 use crate::script::host::sample_response;
-use crate::script::{Function, Kind, Parameter, functions};
+use crate::script::{Function, Kind, Outside, Parameter, functions};
 
 /// One value of each type, and what an author calls it.
 const VALUES: [(&str, &str); 8] = [
@@ -70,6 +70,7 @@ fn callee(function: &Function) -> Option<String> {
         "counter" => "global::S",
         "feeder" => "global::F",
         "response" => RESPONSE,
+        "elements" => "r.html(\"*\")",
         other => panic!("`{other}` has methods: say here what to call them on"),
     };
     Some(format!("{owner}.{name}"))
@@ -129,7 +130,10 @@ impl Calls {
         // The long ones last: to point at a word, a diagnostic reads the script up to it.
         let (long, many) = ("x".repeat(300_000), vec!["7"; 5_000].join(", "));
         let constants = format!("{CONSTANTS}const LONG = \"%a{long}\";\nconst MANY = [{many}];\n");
-        let mut play = Play::new(&format!("{}fn flow() {{}}\n{constants}", self.script));
+        // What is saved is saved there.
+        let folder = tempfile::tempdir().unwrap();
+        let outside = Outside { folder: folder.path().to_owned(), ..outside(&[]) };
+        let mut play = Play::with(&format!("{}fn flow() {{}}\n{constants}", self.script), outside);
         play.data = sample_response(BODY);
         for (index, (name, call)) in self.lines.iter().enumerate() {
             let start = Instant::now();
@@ -223,9 +227,10 @@ fn wrong_counts_are_told_before_the_load_with_the_functions_name() {
             for script in [Some(flow), (!is_of_a_response(&callee)).then_some(top)].into_iter().flatten() {
                 match load(&script) {
                     Ok((program, _)) => {
-                        // Some counts are known to answer a mistake, which is told when it runs.
+                        // Some counts are known to answer a mistake, which is told when it runs; and lists have
+                        // methods of the same names as elements.
                         drop(program);
-                        let known = ["http::", "check", "trend", "metric.", "add", "set"];
+                        let known = ["http::", "check", "trend", "metric.", "add", "set", "elements."];
                         assert!(
                             known.iter().any(|known| function.name().contains(known)),
                             "{callee}({arguments})"
