@@ -10,6 +10,7 @@ mod error;
 pub mod executor;
 mod flow;
 mod ids;
+pub mod network;
 pub mod options;
 mod order;
 mod overrides;
