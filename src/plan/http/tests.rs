@@ -64,7 +64,7 @@ fn what_k6_users_write_is_understood() {
     assert_eq!((http.max_redirects, http.batch_per_host), (0, 2));
     assert!(http.no_connection_reuse && http.no_vu_connection_reuse && http.no_cookies_reset);
     assert_eq!(http.debug, Some(HttpDebug::Full));
-    assert_eq!(http.settings().len(), 14);
+    assert_eq!(http.settings().len(), 13);
 }
 
 #[test]
