@@ -4,17 +4,23 @@
 //! origin, nothing more. Invariant: everything in the prebuilt head is percent-encoded ASCII, so
 //! that no URL can smuggle a line break.
 
-use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use url::{Host, ParseError, Url};
+use url::{ParseError, Url};
 
 use super::error::UrlError;
+use super::network::Destination;
+use super::percent::decode;
 
 /// What the client calls itself unless the script says otherwise.
 const USER_AGENT: &str = concat!("runner/", env!("CARGO_PKG_VERSION"));
 /// The port of `http://` without one.
 const HTTP_PORT: u16 = 80;
+/// The scheme of a URL whose host is the path of a Unix socket, as Python's and Node's clients write it.
+const UNIX_SCHEME: &str = "http+unix";
+/// What a server behind a Unix socket is told as its host, as curl does.
+const UNIX_HOST: &str = "localhost";
 
 /// A parsed URL with all that a request needs of it.
 #[derive(Debug)]
@@ -28,8 +34,8 @@ pub struct Endpoint {
     name: Rc<str>,
     host: Box<str>,
     port: u16,
-    /// The address, if the host is one.
-    literal: Option<SocketAddr>,
+    /// The Unix socket that stands in the host's place, if one does.
+    unix: Option<Box<Path>>,
     /// `/path?query HTTP/1.1\r\nHost: …\r\nUser-Agent: …\r\n`
     head: Box<[u8]>,
     /// Where the `Host` line and the `User-Agent` line start in `head`.
@@ -62,6 +68,9 @@ impl Endpoint {
 
     fn build(parsed: &Url, written: &str) -> Result<Self, UrlError> {
         let url = || Box::from(written);
+        if parsed.scheme() == UNIX_SCHEME {
+            return Self::build_unix(parsed, written);
+        }
         match parsed.scheme() {
             "http" => {}
             "https" => return Err(UrlError::Https { url: url() }),
@@ -75,12 +84,27 @@ impl Endpoint {
         if port == 0 {
             return Err(UrlError::Port { url: url() });
         }
-        let literal = match host {
-            Host::Domain(_) => None,
-            Host::Ipv4(address) => Some(SocketAddr::from((address, port))),
-            Host::Ipv6(address) => Some(SocketAddr::from((address, port))),
-        };
+        let host = host.to_string();
+        let authority = parsed[url::Position::BeforeHost..url::Position::BeforePath].to_owned();
+        Ok(Self::assemble(parsed, (host, port), &authority, None))
+    }
 
+    /// `http+unix://%2Fpath%2Fto.sock/path`: the socket's path stands in the host's place.
+    fn build_unix(parsed: &Url, written: &str) -> Result<Self, UrlError> {
+        let wrong = || UrlError::Socket { url: written.into() };
+        if !parsed.username().is_empty() || parsed.password().is_some() || parsed.port().is_some() {
+            return Err(wrong());
+        }
+        let path = String::from_utf8(decode(parsed.host_str().unwrap_or_default())).map_err(|_| wrong())?;
+        let Ok(Destination::Unix(path)) = Destination::unix(&path) else { return Err(wrong()) };
+        let mut parsed = parsed.clone();
+        if parsed.path().is_empty() {
+            parsed.set_path("/");
+        }
+        Ok(Self::assemble(&parsed, (UNIX_HOST.to_owned(), HTTP_PORT), UNIX_HOST, Some(path)))
+    }
+
+    fn assemble(parsed: &Url, (host, port): (String, u16), authority: &str, unix: Option<PathBuf>) -> Self {
         let origin_len = parsed[..url::Position::BeforePath].len();
         let path_end = parsed[..url::Position::AfterPath].len();
         let authority_at = parsed[..url::Position::BeforeHost].len();
@@ -89,27 +113,27 @@ impl Endpoint {
         let mut head = format!("{} HTTP/1.1\r\n", &text[origin_len..]);
         let host_at = head.len();
         head.push_str("Host: ");
-        head.push_str(&text[authority_at..origin_len]);
+        head.push_str(authority);
         head.push_str("\r\n");
         let agent_at = head.len();
         head.push_str("User-Agent: ");
         head.push_str(USER_AGENT);
         head.push_str("\r\n");
 
-        Ok(Self {
+        Self {
             url: text.into(),
             origin_len,
             authority_at,
             origin: text[..origin_len].into(),
             tag: text[..path_end].into(),
             name: text[origin_len..path_end].into(),
-            host: host.to_string().into(),
+            host: host.into(),
             port,
-            literal,
+            unix: unix.map(PathBuf::into_boxed_path),
             head: head.into_bytes().into(),
             host_at,
             agent_at,
-        })
+        }
     }
 
     /// The whole URL, normalised, without its fragment.
@@ -117,12 +141,12 @@ impl Endpoint {
         &self.url
     }
 
-    /// The scheme: `http` for now.
+    /// The scheme: `http`, or `http+unix`.
     pub fn scheme(&self) -> &'static str {
-        "http"
+        if self.unix.is_some() { UNIX_SCHEME } else { "http" }
     }
 
-    /// The host: a name, an IPv4 address, or an IPv6 address in brackets.
+    /// The host: a name, an IPv4 address, or an IPv6 address in brackets; `localhost` for a Unix socket.
     pub fn host(&self) -> &str {
         &self.host
     }
@@ -157,9 +181,14 @@ impl Endpoint {
         &self.tag
     }
 
-    /// The address, if the host is written as one: nothing to resolve then.
-    pub(super) fn literal(&self) -> Option<SocketAddr> {
-        self.literal
+    /// Whether it is called over TLS.
+    pub(super) fn is_tls(&self) -> bool {
+        self.scheme() == "https"
+    }
+
+    /// The Unix socket that is called, if it is one: `host` and `port` then say nothing.
+    pub(super) fn unix(&self) -> Option<&Path> {
+        self.unix.as_deref()
     }
 
     /// The request after its method: target, version, `Host` and `User-Agent` lines.
@@ -259,12 +288,9 @@ mod tests {
     fn knows_the_default_port_and_addresses() {
         let plain = Endpoint::parse(None, "http://example.com").unwrap();
         assert_eq!((plain.port(), plain.authority(), plain.target()), (80, "example.com", "/"));
-        assert_eq!(plain.literal(), None);
         assert_eq!(Endpoint::parse(None, "http://example.com:80/").unwrap().origin(), plain.origin());
-        let four = Endpoint::parse(None, "http://127.0.0.1:81/").unwrap();
-        assert_eq!(four.literal(), Some("127.0.0.1:81".parse().unwrap()));
         let six = Endpoint::parse(None, "http://[::1]:81/x").unwrap();
-        assert_eq!(six.literal(), Some("[::1]:81".parse().unwrap()));
+        assert_eq!((six.host(), six.port()), ("[::1]", 81));
         assert_eq!(six.authority(), "[::1]:81");
     }
 
@@ -283,6 +309,26 @@ mod tests {
             ("http://h", "data.json", "http://h/data.json"),
         ] {
             assert_eq!(&**Endpoint::parse(Some(base), url).unwrap().url(), whole, "{base} {url}");
+        }
+    }
+
+    #[test]
+    fn a_unix_socket_stands_in_the_hosts_place() {
+        let endpoint = Endpoint::parse(None, "http+unix://%2Frun%2Fa+b.sock/x?y#z").unwrap();
+        assert_eq!(endpoint.unix(), Some(Path::new("/run/a+b.sock")));
+        assert_eq!((endpoint.host(), endpoint.target()), ("localhost", "/x?y"));
+        assert_eq!(&**endpoint.origin(), "http+unix://%2Frun%2Fa+b.sock");
+        assert_eq!(&**endpoint.tag(), "http+unix://%2Frun%2Fa+b.sock/x");
+        assert!(endpoint.head().starts_with(b"/x?y HTTP/1.1\r\nHost: localhost\r\n"));
+        let based = Endpoint::parse(Some("http+unix://%2Frun%2Fapp.sock"), "/a b").unwrap();
+        assert_eq!(&**based.url(), "http+unix://%2Frun%2Fapp.sock/a%20b");
+        let bare = Endpoint::parse(None, "http+unix://%2Frun%2Fapp.sock").unwrap();
+        assert_eq!((bare.target(), &**bare.name()), ("/", "/"));
+        for url in ["http+unix://run.sock/x", "http+unix:///run/app.sock", "http+unix://%2Fa:80/", "http+unix://me@%2Fa/"] {
+            assert_eq!(
+                error(None, url),
+                format!("`{url}` names no Unix socket: write `http+unix://%2Fpath%2Fto.sock/path`")
+            );
         }
     }
 

@@ -5,12 +5,13 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use rustix::io::Errno;
 
 use super::error_code::{DESCRIPTORS, ERROR_CODES, MEMORY, PORTS, RESOLVER, Side};
+use super::proxy::ProxyError;
 use crate::units::format_duration;
 
 /// A URL that cannot be called.
@@ -51,6 +52,12 @@ pub enum UrlError {
     Userinfo {
         /// The URL's host.
         host: Box<str>,
+    },
+    /// `http+unix://` with no absolute path in the host's place, or a port behind it.
+    #[error("`{url}` names no Unix socket: write `http+unix://%2Fpath%2Fto.sock/path`")]
+    Socket {
+        /// As the user wrote it.
+        url: Box<str>,
     },
     /// Nothing between `http://` and the path.
     #[error("`{url}` has no host")]
@@ -219,6 +226,40 @@ pub enum Failure {
         /// The system's words.
         reason: Box<str>,
     },
+    /// The name has addresses, but none of the kind that the run's `dns` allows.
+    #[error(
+        "host `{host}` has addresses of {} alone, which `dns` doesn't allow", if *is_ipv4 { "IPv4" } else { "IPv6" }
+    )]
+    NoAddressOfKind {
+        /// The name.
+        host: Box<str>,
+        /// Which kind it has.
+        is_ipv4: bool,
+    },
+    /// The run must not call this host.
+    #[error("host `{host}` is blocked: `block_hostnames` has `{pattern}`")]
+    BlockedHost {
+        /// The host.
+        host: Box<str>,
+        /// The entry that blocks it.
+        pattern: Box<str>,
+    },
+    /// The run must not call this address.
+    #[error("{address} is blacklisted: `blacklist_ips` has `{range}`")]
+    Blacklisted {
+        /// The address.
+        address: IpAddr,
+        /// The entry that forbids it.
+        range: Box<str>,
+    },
+    /// The user's local address and the host's are not of one kind.
+    #[error("{to} can't be reached from {from}: one is IPv4, the other IPv6")]
+    OtherKind {
+        /// The local address.
+        from: IpAddr,
+        /// The host's.
+        to: IpAddr,
+    },
 
     /// Nobody listens there.
     #[error("connection refused by {address}")]
@@ -246,6 +287,17 @@ pub enum Failure {
         /// The system's error.
         errno: Errno,
     },
+    /// No connection to a Unix socket.
+    #[error("cannot connect to the Unix socket `{path}`: {errno}")]
+    Socket {
+        /// Its path.
+        path: Box<str>,
+        /// The system's error.
+        errno: Errno,
+    },
+    /// A proxy did not do what it was asked.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// The generator's machine ran out of something.
     #[error("the load generator ran out of {resource}")]
     Exhausted {
@@ -382,16 +434,19 @@ impl Failure {
             Self::Url(_) => 1020,
             Self::Timeout { .. } => 1050,
             Self::Resolver { .. } | Self::ConnectTimeout { phase: Phase::Resolving, .. } => RESOLVER,
-            Self::HostNotFound { .. } => 1101,
+            Self::HostNotFound { .. } | Self::NoAddressOfKind { .. } => 1101,
+            Self::Blacklisted { .. } => 1110,
+            Self::BlockedHost { .. } => 1111,
             Self::BrokenPipe { .. } => 1201,
             Self::Connection { .. } => 1202,
-            Self::Unreachable { .. } => 1210,
+            Self::Unreachable { .. } | Self::OtherKind { .. } => 1210,
+            Self::Proxy(error) => error.error_code(),
             Self::Exhausted { resource: Resource::Ports } => PORTS,
             Self::Exhausted { resource: Resource::Descriptors } => DESCRIPTORS,
             Self::Exhausted { resource: Resource::Memory } => MEMORY,
             Self::ConnectTimeout { .. } | Self::DialTimeout { .. } => 1211,
-            Self::Refused { .. } => 1212,
-            Self::Dial { .. } => 1213,
+            Self::Refused { .. } | Self::Socket { errno: Errno::CONNREFUSED | Errno::NOENT, .. } => 1212,
+            Self::Dial { .. } | Self::Socket { .. } => 1213,
             Self::Reset { .. } | Self::StaleConnection => 1220,
         }
     }
@@ -419,6 +474,15 @@ impl Failure {
             Errno::HOSTUNREACH | Errno::NETUNREACH => Self::Unreachable { address },
             Errno::CONNRESET => Self::Reset { phase: Phase::Connecting },
             errno => Self::Dial { address, errno },
+        }
+    }
+
+    /// The failure behind an error of connecting to a Unix socket.
+    pub(super) fn socket(error: &io::Error, path: &std::path::Path) -> Self {
+        match errno(error) {
+            Errno::MFILE | Errno::NFILE => Self::Exhausted { resource: Resource::Descriptors },
+            Errno::NOBUFS | Errno::NOMEM => Self::Exhausted { resource: Resource::Memory },
+            errno => Self::Socket { path: path.to_string_lossy().into(), errno },
         }
     }
 

@@ -22,13 +22,17 @@ mod exchange;
 mod grow;
 mod network;
 mod outbox;
+mod percent;
 mod pool;
+mod proxy;
 mod request;
+mod resolve;
 mod response;
 mod side_by_side;
 mod stream;
 mod timings;
 mod transfer;
+mod way;
 
 #[cfg(test)]
 mod tests;
@@ -43,7 +47,9 @@ pub use error::{Failure, HeaderFault, Phase, Resource, UrlError};
 pub use error_code::{DESCRIPTORS, ERROR_CODES, ErrorCode, MEMORY, PORTS, RESOLVER, Side};
 pub use exchange::Exchange;
 pub use network::{Network, NetworkError};
+pub use proxy::ProxyError;
 pub use request::{BODY_MAX_BYTES, CONNECT_TIMEOUT_NS, Method, Prepared, Request, TIMEOUT_NS};
 pub use response::{Headers, Protocol, Response};
 pub use side_by_side::side_by_side;
 pub use timings::Timings;
+pub use way::Place;

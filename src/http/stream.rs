@@ -1,4 +1,4 @@
-//! What a connection reads and writes: a TCP stream, or nothing at all.
+//! What a connection reads and writes: a TCP stream, a Unix socket, or nothing at all.
 //!
 //! [`Stream::Null`] answers each write with the same bytes, without a system call. Benches alone ask for it
 //! ([`super::Shared::with_null`]): whether workers share something hot shows only where they don't share a
@@ -10,12 +10,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use rustix::net::SendFlags;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 
 /// Where a request goes.
 #[derive(Debug)]
 pub(super) enum Stream {
     Tcp(TcpStream),
+    Unix(UnixStream),
     Null(Null),
 }
 
@@ -33,6 +34,12 @@ impl From<TcpStream> for Stream {
     }
 }
 
+impl From<UnixStream> for Stream {
+    fn from(stream: UnixStream) -> Self {
+        Self::Unix(stream)
+    }
+}
+
 impl Stream {
     /// A connection that answers each request with these bytes.
     pub(super) fn null(response: Arc<[u8]>) -> Self {
@@ -47,6 +54,7 @@ impl Stream {
     pub(super) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.try_read(buffer),
+            Self::Unix(stream) => stream.try_read(buffer),
             Self::Null(null) => match null.read(buffer) {
                 0 => Err(io::ErrorKind::WouldBlock.into()),
                 length => Ok(length),
@@ -58,21 +66,26 @@ impl Stream {
         match self {
             // Past tokio's books, which only matter once the socket's buffer is full; then it is asked again.
             Self::Tcp(stream) => Ok(rustix::net::send(stream, bytes, SendFlags::NOSIGNAL)?),
+            Self::Unix(stream) => Ok(rustix::net::send(stream, bytes, SendFlags::NOSIGNAL)?),
             Self::Null(null) => Ok(null.write(bytes.len())),
         }
     }
 
     /// Writes as much as it takes.
     pub(super) fn poll_write(&self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        let stream = match self {
-            Self::Tcp(stream) => stream,
-            Self::Null(null) => {
-                return Poll::Ready(Ok(null.write(slices.iter().map(|slice| slice.len()).sum())));
-            }
-        };
         loop {
-            ready!(stream.poll_write_ready(cx))?;
-            match stream.try_write_vectored(slices) {
+            let outcome = match self {
+                Self::Tcp(stream) => {
+                    ready!(stream.poll_write_ready(cx))?;
+                    stream.try_write_vectored(slices)
+                }
+                Self::Unix(stream) => {
+                    ready!(stream.poll_write_ready(cx))?;
+                    stream.try_write_vectored(slices)
+                }
+                Self::Null(null) => Ok(null.write(slices.iter().map(|slice| slice.len()).sum())),
+            };
+            match outcome {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 outcome => return Poll::Ready(outcome),
             }

@@ -11,7 +11,6 @@ pub mod executor;
 mod flow;
 mod http;
 mod ids;
-pub mod network;
 pub mod options;
 mod order;
 mod overrides;

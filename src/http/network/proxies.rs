@@ -3,9 +3,14 @@
 //! A proxy's password never shows: not in a message, not in what is printed of a plan.
 
 use std::fmt;
+use std::rc::Rc;
 use std::str::FromStr;
 
-use super::error::NetworkError;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+use super::place_error::PlaceError;
+use super::super::percent::decode;
 use super::exempt::{Exempt, address};
 
 /// The port of a proxy without one, as for any `http://` URL.
@@ -13,78 +18,60 @@ const HTTP_PORT: u16 = 80;
 
 /// `http://host:port`, perhaps with a user and a password.
 #[derive(Clone, PartialEq, Eq)]
-pub struct ProxyUrl {
+pub(in super::super) struct ProxyUrl {
     host: Box<str>,
     port: u16,
-    /// User and password, decoded.
-    credentials: Option<(Box<str>, Box<str>)>,
+    /// What it is told about who asks: `Basic …`.
+    authorization: Option<Box<str>>,
 }
 
 impl ProxyUrl {
     /// The host: a name, an IPv4 address, or an IPv6 address in brackets.
-    pub fn host(&self) -> &str {
+    pub(in super::super) fn host(&self) -> &str {
         &self.host
     }
 
     /// The port, also where the URL leaves it out.
-    pub fn port(&self) -> u16 {
+    pub(in super::super) fn port(&self) -> u16 {
         self.port
     }
 
-    /// User and password, if the proxy wants to know who asks.
-    pub fn credentials(&self) -> Option<(&str, &str)> {
-        self.credentials.as_ref().map(|(user, password)| (&**user, &**password))
+    /// The value of `Proxy-Authorization`, if the URL has a user.
+    pub(in super::super) fn authorization(&self) -> Option<&str> {
+        self.authorization.as_deref()
     }
 }
 
 impl FromStr for ProxyUrl {
-    type Err = NetworkError;
+    type Err = PlaceError;
 
-    fn from_str(text: &str) -> Result<Self, NetworkError> {
+    fn from_str(text: &str) -> Result<Self, PlaceError> {
         let text = text.trim();
         // `proxy:3128`, as environments often have it.
         let whole = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-        let url = url::Url::parse(&whole).map_err(|_| NetworkError::ProxyUrl)?;
+        let url = url::Url::parse(&whole).map_err(|_| PlaceError::ProxyUrl)?;
         if url.scheme() != "http" {
-            return Err(NetworkError::ProxyScheme { scheme: url.scheme().into() });
+            return Err(PlaceError::ProxyScheme { scheme: url.scheme().into() });
         }
-        let host = url.host_str().filter(|host| !host.is_empty()).ok_or(NetworkError::ProxyUrl)?;
+        let host = url.host_str().filter(|host| !host.is_empty()).ok_or(PlaceError::ProxyUrl)?;
         let port = url.port().unwrap_or(HTTP_PORT);
         if port == 0 || url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-            return Err(NetworkError::ProxyUrl);
+            return Err(PlaceError::ProxyUrl);
         }
-        let decoded = |part: &str| decode(part).ok_or(NetworkError::ProxyUrl);
-        let credentials = match (url.username(), url.password()) {
+        let authorization = match (url.username(), url.password()) {
             ("", None) => None,
-            (user, password) => Some((decoded(user)?, decoded(password.unwrap_or_default())?)),
+            (user, password) => {
+                let user = decode(user);
+                // The first colon ends the user's name in Basic (RFC 7617 §2).
+                if user.contains(&b':') {
+                    return Err(PlaceError::ProxyUrl);
+                }
+                let pair = [&user[..], b":", &decode(password.unwrap_or_default())].concat();
+                Some(format!("Basic {}", BASE64.encode(pair)).into())
+            }
         };
-        // The first colon ends the user's name in Basic (RFC 7617 §2).
-        if credentials.as_ref().is_some_and(|(user, _)| user.contains(':')) {
-            return Err(NetworkError::ProxyUrl);
-        }
-        Ok(Self { host: host.into(), port, credentials })
+        Ok(Self { host: host.into(), port, authorization })
     }
-}
-
-/// Undoes percent-encoding; `None` if what comes out is no UTF-8.
-fn decode(part: &str) -> Option<Box<str>> {
-    let digit = |byte: Option<&u8>| char::from(*byte?).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let bytes = part.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        match (byte, digit(bytes.get(at + 1)), digit(bytes.get(at + 2))) {
-            (b'%', Some(high), Some(low)) => {
-                out.push(high << 4 | low);
-                at += 3;
-            }
-            _ => {
-                out.push(byte);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8(out).ok().map(Into::into)
 }
 
 /// Without the credentials.
@@ -96,17 +83,17 @@ impl fmt::Display for ProxyUrl {
 
 impl fmt::Debug for ProxyUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ProxyUrl({self}{})", if self.credentials.is_some() { ", credentials" } else { "" })
+        write!(f, "ProxyUrl({self}{})", if self.authorization.is_some() { ", credentials" } else { "" })
     }
 }
 
 /// The proxies of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Proxies {
+pub(in super::super) struct Proxies {
     /// For `http://`.
-    http: Option<ProxyUrl>,
+    http: Option<Rc<ProxyUrl>>,
     /// For `https://`.
-    https: Option<ProxyUrl>,
+    https: Option<Rc<ProxyUrl>>,
     exempt: Exempt,
     /// Whether hosts on this machine are called through it, too.
     is_explicit: bool,
@@ -114,13 +101,14 @@ pub struct Proxies {
 
 impl Proxies {
     /// One for everything: it was asked for, so nothing is exempt.
-    pub fn all(proxy: ProxyUrl) -> Self {
-        Self { http: Some(proxy.clone()), https: Some(proxy), exempt: Exempt::default(), is_explicit: true }
+    pub(in super::super) fn all(proxy: ProxyUrl) -> Self {
+        let proxy = Some(Rc::new(proxy));
+        Self { http: proxy.clone(), https: proxy, exempt: Exempt::default(), is_explicit: true }
     }
 
     /// What the environment says: `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, each in capitals or not.
     /// `variable` gives a variable's value.
-    pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Self, NetworkError> {
+    pub(in super::super) fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Self, PlaceError> {
         let first = |names: [&'static str; 2]| {
             let mut set = names.into_iter().filter_map(|name| Some((name, variable(name)?)));
             set.find(|(_, value)| !value.trim().is_empty())
@@ -128,8 +116,8 @@ impl Proxies {
         let proxy = |names| match first(names) {
             None => Ok(None),
             Some((name, value)) => match value.parse() {
-                Ok(proxy) => Ok(Some(proxy)),
-                Err(error) => Err(NetworkError::Variable { name, error: Box::new(error) }),
+                Ok(proxy) => Ok(Some(Rc::new(proxy))),
+                Err(error) => Err(PlaceError::Variable { name, error: Box::new(error) }),
             },
         };
         // A web server hands a client's header `Proxy` on to a CGI program as HTTP_PROXY.
@@ -145,22 +133,11 @@ impl Proxies {
 
     /// The proxy for this host (an IPv6 address in brackets) and port; the environment's is not for hosts on
     /// this machine.
-    pub fn find(&self, is_tls: bool, host: &str, port: u16) -> Option<&ProxyUrl> {
+    pub(in super::super) fn find(&self, is_tls: bool, host: &str, port: u16) -> Option<&Rc<ProxyUrl>> {
         let proxy = if is_tls { &self.https } else { &self.http };
         let proxy = proxy.as_ref()?;
         let is_direct = !self.is_explicit && (is_local(host) || self.exempt.matches(host, port));
         (!is_direct).then_some(proxy)
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.http.is_none() && self.https.is_none()
-    }
-
-    /// Those there are, each once: for what a run prints of itself.
-    pub fn list(&self) -> Vec<&ProxyUrl> {
-        let https = self.https.iter().filter(|https| self.http.as_ref() != Some(https));
-        self.http.iter().chain(https).collect()
     }
 }
 
@@ -176,7 +153,7 @@ mod tests {
         text.parse().expect(text)
     }
 
-    fn environment(pairs: &[(&str, &str)]) -> Result<Proxies, NetworkError> {
+    fn environment(pairs: &[(&str, &str)]) -> Result<Proxies, PlaceError> {
         Proxies::from_environment(|wanted| {
             pairs.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).to_owned())
         })
@@ -192,11 +169,12 @@ mod tests {
             ("http://[::1]:3128", "http://[::1]:3128"),
         ] {
             assert_eq!(proxy(text).to_string(), printed);
-            assert_eq!(proxy(text).credentials(), None);
+            assert_eq!(proxy(text).authorization(), None);
         }
         let known = proxy("http://me:s%3Acr%40t%C3%A4@proxy:1");
-        assert_eq!(known.credentials(), Some(("me", "s:cr@tä")));
-        assert_eq!(proxy("me@proxy:1").credentials(), Some(("me", "")));
+        // `me:s:cr@tä`
+        assert_eq!(known.authorization(), Some("Basic bWU6czpjckB0w6Q="));
+        assert_eq!(proxy("me@proxy:1").authorization(), Some("Basic bWU6"));
     }
 
     #[test]
@@ -213,15 +191,15 @@ mod tests {
     fn wrong_ones_say_what_to_write() {
         let error = |text: &str| text.parse::<ProxyUrl>().expect_err(text);
         for text in ["", "http://", "http://h:0", "http://h/path", "http://h?q", "h h"] {
-            assert_eq!(error(text), NetworkError::ProxyUrl, "{text}");
+            assert_eq!(error(text), PlaceError::ProxyUrl, "{text}");
         }
         assert_eq!(
             error("socks5://h:1").to_string(),
-            "a proxy by `socks5` is not supported: write `http://host:port`"
+            "a proxy by `socks5` is not supported"
         );
         assert_eq!(
             environment(&[("HTTPS_PROXY", "https://h:1")]).unwrap_err().to_string(),
-            "the environment variable `HTTPS_PROXY`: a proxy by `https` is not supported: write `http://host:port`"
+            "the environment variable `HTTPS_PROXY`: a proxy by `https` is not supported"
         );
     }
 
@@ -241,10 +219,9 @@ mod tests {
         for host in ["localhost", "LOCALHOST", "127.0.0.1", "127.9.9.9", "[::1]", "x.internal.example", "10.1.2.3"] {
             assert_eq!(found(false, host, 80), None, "{host}");
         }
-        assert_eq!(proxies.list().len(), 2);
-        assert!(environment(&[]).unwrap().is_empty());
+        assert_eq!(environment(&[]).unwrap(), Proxies::default());
         let cgi = environment(&[("REQUEST_METHOD", "GET"), ("HTTP_PROXY", "http://evil:1")]).unwrap();
-        assert!(cgi.is_empty());
+        assert_eq!(cgi, Proxies::default());
     }
 
     #[test]
@@ -253,6 +230,5 @@ mod tests {
         for host in ["localhost", "127.0.0.1", "example.com"] {
             assert!(proxies.find(false, host, 80).is_some() && proxies.find(true, host, 443).is_some());
         }
-        assert_eq!(proxies.list().len(), 1);
     }
 }

@@ -7,11 +7,11 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-use super::error::NetworkError;
+use super::place_error::PlaceError;
 
 /// `10.0.0.1`, `10.0.0.0/24` or `10.0.0.1-10.0.0.9`; IPv6 alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AddressRange {
+pub(in super::super) struct AddressRange {
     first: IpAddr,
     last: IpAddr,
     /// The length of the block's prefix, if it was written as one.
@@ -20,20 +20,20 @@ pub struct AddressRange {
 
 impl AddressRange {
     /// Whether the address lies in it.
-    pub fn contains(&self, address: IpAddr) -> bool {
+    pub(in super::super) fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         address.is_ipv4() == self.first.is_ipv4() && self.first <= address && address <= self.last
     }
 
     /// How many addresses a machine may have of it: of an IPv4 block without the first and the last, which
     /// name the network and its broadcast, unless it has no others. At most `u128::MAX`.
-    pub fn hosts(&self) -> u128 {
+    pub(in super::super) fn hosts(&self) -> u128 {
         let all = (number(self.last) - number(self.first)).saturating_add(1);
         if self.skips_ends() { all - 2 } else { all }
     }
 
     /// The address at `index`, which is below [`hosts`](Self::hosts).
-    pub fn host(&self, index: u128) -> IpAddr {
+    pub(in super::super) fn host(&self, index: u128) -> IpAddr {
         let at = number(self.first) + index + u128::from(self.skips_ends());
         match self.first {
             IpAddr::V4(_) => Ipv4Addr::from(u32::try_from(at).unwrap_or(u32::MAX)).into(),
@@ -70,11 +70,11 @@ fn ends(address: IpAddr, bits: u32) -> (IpAddr, IpAddr) {
 }
 
 impl FromStr for AddressRange {
-    type Err = NetworkError;
+    type Err = PlaceError;
 
-    fn from_str(text: &str) -> Result<Self, NetworkError> {
+    fn from_str(text: &str) -> Result<Self, PlaceError> {
         let text = text.trim();
-        let wrong = || NetworkError::Range { text: text.into() };
+        let wrong = || PlaceError::Range { text: text.into() };
         let address = |part: &str| part.trim().parse::<IpAddr>().map_err(|_| wrong());
         if let Some((written, bits)) = text.split_once('/') {
             let address = address(written)?;
@@ -83,7 +83,7 @@ impl FromStr for AddressRange {
             }
             let most: u8 = if address.is_ipv4() { 32 } else { 128 };
             let prefix = bits.parse().ok().filter(|bits: &u8| *bits <= most);
-            let Some(prefix) = prefix else { return Err(NetworkError::Prefix { text: text.into() }) };
+            let Some(prefix) = prefix else { return Err(PlaceError::Prefix { text: text.into() }) };
             let (first, last) = ends(address, prefix.into());
             // `::ffff:10.0.0.0/104` is `10.0.0.0/8`; a shorter prefix is more than IPv4.
             return Ok(match (first.to_canonical(), last.to_canonical()) {
@@ -99,10 +99,10 @@ impl FromStr for AddressRange {
         };
         let (first, last) = (first.to_canonical(), last.to_canonical());
         if first.is_ipv4() != last.is_ipv4() {
-            return Err(NetworkError::Mixed { text: text.into() });
+            return Err(PlaceError::Mixed { text: text.into() });
         }
         if first > last {
-            return Err(NetworkError::Backwards { text: text.into() });
+            return Err(PlaceError::Backwards { text: text.into() });
         }
         Ok(Self { first, last, prefix: None })
     }
@@ -186,7 +186,7 @@ mod tests {
         assert!(error("::/129").contains("too long"));
         assert!(error("::/999").contains("too long"));
         assert!(error("10.0.0.1-::1").contains("mixes"));
-        assert!(error("10.0.0.2-10.0.0.1").contains("lower address first"));
+        assert!(error("10.0.0.2-10.0.0.1").contains("ends before it begins"));
     }
 
     #[test]

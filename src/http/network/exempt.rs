@@ -17,7 +17,7 @@ use super::address_range::AddressRange;
 
 /// The hosts without a proxy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Exempt {
+pub(in super::super) struct Exempt {
     rules: Vec<Rule>,
 }
 
@@ -40,12 +40,12 @@ enum What {
 
 impl Exempt {
     /// Reads a list whose parts are separated by commas.
-    pub fn parse(list: &str) -> Self {
+    pub(in super::super) fn parse(list: &str) -> Self {
         Self { rules: list.split(',').filter_map(|part| rule(part.trim())).collect() }
     }
 
     /// Whether this host (an IPv6 address in brackets) at this port needs no proxy.
-    pub fn matches(&self, host: &str, port: u16) -> bool {
+    pub(in super::super) fn matches(&self, host: &str, port: u16) -> bool {
         let address = address(host);
         self.rules.iter().any(|rule| {
             rule.port.is_none_or(|own| own == port)

@@ -1,19 +1,19 @@
 //! What hosts lead to without asking a resolver: the run's own `/etc/hosts`, with patterns and ports.
 
 use super::destination::Destination;
-use super::error::NetworkError;
+use super::place_error::PlaceError;
 use super::host_pattern::HostPattern;
 
 /// Overrides of look-ups; of several that match, the most particular one holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Hosts {
+pub(in super::super) struct Hosts {
     /// The most particular first.
     entries: Vec<(HostPattern, Destination)>,
 }
 
 impl Hosts {
     /// Reads pairs of a pattern and where it leads.
-    pub fn parse<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, NetworkError> {
+    pub(in super::super) fn parse<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, PlaceError> {
         let mut entries = Vec::new();
         for (pattern, destination) in pairs {
             entries.push((pattern.parse::<HostPattern>()?, destination.parse()?));
@@ -23,13 +23,8 @@ impl Hosts {
     }
 
     /// Where this host (an IPv6 address in brackets) leads at this port, unless to itself.
-    pub fn find(&self, host: &str, port: u16) -> Option<&Destination> {
+    pub(in super::super) fn find(&self, host: &str, port: u16) -> Option<&Destination> {
         self.entries.iter().find(|(pattern, _)| pattern.matches(host, port)).map(|(_, destination)| destination)
-    }
-
-    /// Whether nothing is overridden.
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
     }
 }
 
@@ -69,6 +64,5 @@ mod tests {
             assert_eq!(hosts.find(host, port).unwrap().to_string(), found, "{host}:{port}");
         }
         assert_eq!(Hosts::default().find("h", 80), None);
-        assert!(Hosts::default().is_empty() && !hosts.is_empty());
     }
 }

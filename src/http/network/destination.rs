@@ -5,14 +5,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::error::NetworkError;
+use super::place_error::PlaceError;
 
 /// What `sun_path` takes on Linux, less its closing NUL.
 const SOCKET_PATH_MAX_BYTES: usize = 107;
 
 /// An address, or a Unix socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Destination {
+pub(in super::super) enum Destination {
     /// `10.0.0.1`, `10.0.0.1:8080`
     Address {
         /// Where to.
@@ -26,19 +26,19 @@ pub enum Destination {
 
 impl Destination {
     /// A Unix socket at this path, if the kernel takes it.
-    pub fn unix(path: &str) -> Result<Self, NetworkError> {
+    pub(in super::super) fn unix(path: &str) -> Result<Self, PlaceError> {
         let fits = path.len() <= SOCKET_PATH_MAX_BYTES && !path.contains('\0');
         if !fits || !Path::new(path).is_absolute() {
-            return Err(NetworkError::SocketPath { text: path.into(), max_bytes: SOCKET_PATH_MAX_BYTES });
+            return Err(PlaceError::SocketPath { text: path.into(), max_bytes: SOCKET_PATH_MAX_BYTES });
         }
         Ok(Self::Unix(path.into()))
     }
 }
 
 impl FromStr for Destination {
-    type Err = NetworkError;
+    type Err = PlaceError;
 
-    fn from_str(text: &str) -> Result<Self, NetworkError> {
+    fn from_str(text: &str) -> Result<Self, PlaceError> {
         let text = text.trim();
         if let Some(path) = text.strip_prefix("unix:") {
             // `unix:///path`, as Docker and gRPC write it.
@@ -57,8 +57,8 @@ impl FromStr for Destination {
             Ok(address) if address.port() != 0 => {
                 Ok(Self::Address { ip: address.ip(), port: Some(address.port()) })
             }
-            Ok(_) => Err(NetworkError::Port { text: text.into() }),
-            Err(_) => Err(NetworkError::Destination { text: text.into() }),
+            Ok(_) => Err(PlaceError::Port { text: text.into() }),
+            Err(_) => Err(PlaceError::Destination { text: text.into() }),
         }
     }
 }
@@ -96,7 +96,7 @@ mod tests {
     fn wrong_ones_say_what_to_write() {
         let error = |text: &str| text.parse::<Destination>().expect_err(text).to_string();
         for text in ["", "example.com", "example.com:80", "10.0.0.1:", "10.0.0.1:99999", "[10.0.0.1]"] {
-            assert!(error(text).contains("nowhere to connect to"), "{text}: {}", error(text));
+            assert!(error(text).contains("neither an address nor a Unix socket"), "{text}: {}", error(text));
         }
         assert!(error("10.0.0.1:0").contains("invalid port"));
         let long = format!("unix:/{}", "x".repeat(SOCKET_PATH_MAX_BYTES));

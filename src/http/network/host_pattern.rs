@@ -12,11 +12,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::error::NetworkError;
+use super::place_error::PlaceError;
 
 /// A pattern of a host name, with a port where it holds for that one alone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct HostPattern {
+pub(in super::super) struct HostPattern {
     /// Whether anything may stand in front of `tail`.
     is_wild: bool,
     /// In lower case.
@@ -26,7 +26,7 @@ pub struct HostPattern {
 
 impl HostPattern {
     /// Whether it means this host (an IPv6 address in brackets) at this port.
-    pub fn matches(&self, host: &str, port: u16) -> bool {
+    pub(in super::super) fn matches(&self, host: &str, port: u16) -> bool {
         if self.port.is_some_and(|own| own != port) {
             return false;
         }
@@ -45,27 +45,27 @@ impl HostPattern {
     }
 
     /// The same without a port, for what holds for whole hosts.
-    pub fn without_port(text: &str) -> Result<Self, NetworkError> {
+    pub(in super::super) fn without_port(text: &str) -> Result<Self, PlaceError> {
         let pattern: Self = text.parse()?;
         if pattern.port.is_some() {
-            return Err(NetworkError::Pattern { text: text.trim().into() });
+            return Err(PlaceError::Pattern { text: text.trim().into() });
         }
         Ok(pattern)
     }
 }
 
 impl FromStr for HostPattern {
-    type Err = NetworkError;
+    type Err = PlaceError;
 
-    fn from_str(text: &str) -> Result<Self, NetworkError> {
+    fn from_str(text: &str) -> Result<Self, PlaceError> {
         let text = text.trim();
-        let wrong = || NetworkError::Pattern { text: text.into() };
+        let wrong = || PlaceError::Pattern { text: text.into() };
         let bracket = text.rfind(']');
         let colon = text.rfind(':').filter(|colon| bracket.is_none_or(|bracket| bracket < *colon));
         let (name, port) = match colon {
             Some(colon) => {
                 let port = text[colon + 1..].parse().ok().filter(|port| *port != 0);
-                let port = port.ok_or_else(|| NetworkError::Port { text: text.into() })?;
+                let port = port.ok_or_else(|| PlaceError::Port { text: text.into() })?;
                 (&text[..colon], Some(port))
             }
             None => (text, None),
@@ -159,7 +159,7 @@ mod tests {
         assert!(pattern("*:8080").matches("example.com", 8080));
         assert!(pattern("[::1]:8080").matches("[::1]", 8080));
         for text in ["example.com:", "example.com:0", "example.com:65536", "example.com:x", "a:1:b"] {
-            assert!(matches!(text.parse::<HostPattern>(), Err(NetworkError::Port { .. })), "{text}");
+            assert!(matches!(text.parse::<HostPattern>(), Err(PlaceError::Port { .. })), "{text}");
         }
         assert!(HostPattern::without_port("example.com:80").is_err());
         assert!(HostPattern::without_port("*.example.com").is_ok());
@@ -170,7 +170,7 @@ mod tests {
         for text in ["", "a.*", "www.*.com", "**", "*.*", "*.", ".example.com", "a..b", "a b", "http://h", "ex?mple"]
         {
             let error = text.parse::<HostPattern>().expect_err(text);
-            assert!(matches!(error, NetworkError::Pattern { .. } | NetworkError::Port { .. }), "{text}: {error}");
+            assert!(matches!(error, PlaceError::Pattern { .. } | PlaceError::Port { .. }), "{text}: {error}");
         }
     }
 

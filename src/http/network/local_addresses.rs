@@ -5,28 +5,28 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use super::address_range::AddressRange;
-use super::error::NetworkError;
+use super::place_error::PlaceError;
 
 /// `10.0.0.1,10.0.1.0/24,10.0.2.1-10.0.2.9`: never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LocalAddresses {
+pub(in super::super) struct LocalAddresses {
     ranges: Vec<AddressRange>,
 }
 
 impl LocalAddresses {
     /// From ranges in the order they are to be used; `None` if there is none.
-    pub fn new(ranges: Vec<AddressRange>) -> Option<Self> {
+    pub(in super::super) fn new(ranges: Vec<AddressRange>) -> Option<Self> {
         (!ranges.is_empty()).then_some(Self { ranges })
     }
 
     /// How many there are; at most `u128::MAX`.
-    pub fn count(&self) -> u128 {
+    pub(in super::super) fn count(&self) -> u128 {
         self.ranges.iter().fold(0, |sum: u128, range| sum.saturating_add(range.hosts()))
     }
 
     /// The one of the virtual user with this number (from 0): one after another, then from the start again,
     /// as in k6.
-    pub fn of(&self, index: u64) -> IpAddr {
+    pub(in super::super) fn of(&self, index: u64) -> IpAddr {
         let mut index = u128::from(index) % self.count();
         for range in &self.ranges {
             let hosts = range.hosts();
@@ -40,9 +40,9 @@ impl LocalAddresses {
 }
 
 impl FromStr for LocalAddresses {
-    type Err = NetworkError;
+    type Err = PlaceError;
 
-    fn from_str(text: &str) -> Result<Self, NetworkError> {
+    fn from_str(text: &str) -> Result<Self, PlaceError> {
         // Splitting gives at least one part, and an empty one is no range.
         Ok(Self { ranges: text.split(',').map(str::parse).collect::<Result<_, _>>()? })
     }
