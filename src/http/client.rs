@@ -40,12 +40,7 @@ pub struct Shared {
 impl Shared {
     /// Nothing resolved yet; each client writes its requests itself.
     pub fn new() -> Rc<Self> {
-        Rc::new(Self {
-            network: OnceCell::new(),
-            scratch: Scratch::new(),
-            outbox: None,
-            null: None,
-        })
+        Rc::new(Self { network: OnceCell::new(), scratch: Scratch::new(), outbox: None, null: None })
     }
 
     /// The same, but requests are written together, as long as [`Shared::deliver`] is polled.

@@ -145,7 +145,7 @@ pub const ERROR_CODES: &[ErrorCode] = &[
     code(
         1282,
         Target,
-        "the proxy wants a user and a password",
+        "the proxy wants a user and a password, or others",
         "write them into its URL: `http://user:password@host:port`",
     ),
     code(

@@ -85,11 +85,14 @@ impl Network {
         let lookup = if dns.system {
             Lookup::System
         } else {
-            Lookup::Servers(Servers::new(dns.server).map_err(|reason| NetworkError {
-                option: "dns",
-                reason,
-                hint: "name a server: `dns: \"server=10.0.0.2\"`, or ask the system: `server=system`".to_owned(),
-            })?)
+            Lookup::Servers(
+                Servers::new(dns.server).map_err(|reason| NetworkError {
+                    option: "dns",
+                    reason,
+                    hint: "name a server: `dns: \"server=10.0.0.2\"`, or ask the system: `server=system`"
+                        .to_owned(),
+                })?,
+            )
         };
         let resolver = Resolver::new(dns, lookup);
         Ok(Self { options: options.clone(), hosts, blocked, blacklisted, local, proxies, resolver })
@@ -108,6 +111,15 @@ impl Network {
     /// The proxy that a URL is called through, as it may be printed.
     pub fn proxy_of(&self, endpoint: &Endpoint) -> Option<String> {
         Way::to(endpoint, self).ok()?.proxy.map(ToString::to_string)
+    }
+
+    /// The addresses of a name that may be called, in the order they would be tried; at least one. It blocks, and is
+    /// not for a thread that has a runtime: it is a look before a run.
+    pub fn look_up(&self, host: &str) -> Result<Vec<IpAddr>, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+        let runtime = runtime
+            .map_err(|error| Failure::Resolver { host: host.into(), reason: error.to_string().into() })?;
+        runtime.block_on(self.resolver.look_up(host))
     }
 
     /// The address of this machine that the virtual user with this number (from 0) connects from, if the run
@@ -199,7 +211,9 @@ mod tests {
             assert_eq!(error.to_string(), wanted);
             assert!(!error.hint.is_empty());
         }
-        assert!(Network::new(&HttpOptions { dns, local_ips: one("127.0.0.2-127.0.0.9"), ..default() }).is_ok());
+        assert!(
+            Network::new(&HttpOptions { dns, local_ips: one("127.0.0.2-127.0.0.9"), ..default() }).is_ok()
+        );
     }
 
     #[test]

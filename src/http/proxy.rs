@@ -34,11 +34,15 @@ pub enum ProxyError {
         /// Its answer.
         status: u16,
     },
-    /// It wants to know who asks, or doesn't believe it.
-    #[error("the proxy {proxy} wants a user and a password (407): write `http://user:password@host:port`")]
+    /// It wants to know who asks (407), or doesn't believe it (407, and 401 from some).
+    #[error(
+        "the proxy {proxy} wants another user and password ({status}): write `http://user:password@host:port`"
+    )]
     Credentials {
         /// The proxy.
         proxy: Box<str>,
+        /// Its answer.
+        status: u16,
     },
     /// It hung up before its answer was complete.
     #[error("the proxy {proxy} closed the connection without an answer to CONNECT")]
@@ -109,7 +113,8 @@ pub(super) async fn tunnel(
     (host, port): (&str, u16),
     traffic: &mut Traffic,
 ) -> Result<(), Failure> {
-    let mut ask = format!("CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\nUser-Agent: {USER_AGENT}\r\n");
+    let mut ask =
+        format!("CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\nUser-Agent: {USER_AGENT}\r\n");
     if let Some(authorization) = proxy.authorization() {
         ask.extend(["Proxy-Authorization: ", authorization, "\r\n"]);
     }
@@ -138,8 +143,8 @@ pub(super) async fn tunnel(
             (Ok(httparse::Status::Partial), _) if head.len() < HEAD_MAX_BYTES => continue,
             // The host speaks after us: whatever follows at once can't be from it.
             (Ok(httparse::Status::Complete(end)), Some(200..=299)) if end == head.len() => Ok(()),
-            (Ok(httparse::Status::Complete(_)), Some(407)) => {
-                Err(ProxyError::Credentials { proxy: name() }.into())
+            (Ok(httparse::Status::Complete(_)), Some(status @ (401 | 407))) => {
+                Err(ProxyError::Credentials { proxy: name(), status }.into())
             }
             (Ok(httparse::Status::Complete(_)), Some(status)) if !(200..=299).contains(&status) => {
                 Err(ProxyError::Refused { proxy: name(), status }.into())

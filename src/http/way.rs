@@ -140,7 +140,10 @@ mod tests {
         let options = HttpOptions { block_hostnames, blacklist_ips, hosts, ..direct() };
         let network = Network::new(&options).unwrap();
         for (url, wanted) in [
-            ("http://x.evil.test/", "1111 host `x.evil.test` is blocked: `block_hostnames` has `*.evil.test`"),
+            (
+                "http://x.evil.test/",
+                "1111 host `x.evil.test` is blocked: `block_hostnames` has `*.evil.test`",
+            ),
             ("http://10.9.9.9/", "1111 host `10.9.9.9` is blocked: `block_hostnames` has `10.9.9.9`"),
             ("http://evil.test/", "Name(\"evil.test\", 80)"),
             ("http://10.1.2.3/", "1110 10.1.2.3 is blacklisted: `blacklist_ips` has `10.0.0.0/8`"),

@@ -167,7 +167,8 @@ mod tests {
 
     #[test]
     fn a_star_elsewhere_is_refused() {
-        for text in ["", "a.*", "www.*.com", "**", "*.*", "*.", ".example.com", "a..b", "a b", "http://h", "ex?mple"]
+        for text in
+            ["", "a.*", "www.*.com", "**", "*.*", "*.", ".example.com", "a..b", "a b", "http://h", "ex?mple"]
         {
             let error = text.parse::<HostPattern>().expect_err(text);
             assert!(matches!(error, PlaceError::Pattern { .. } | PlaceError::Port { .. }), "{text}: {error}");

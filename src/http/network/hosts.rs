@@ -1,8 +1,8 @@
 //! What hosts lead to without asking a resolver: the run's own `/etc/hosts`, with patterns and ports.
 
 use super::destination::Destination;
-use super::place_error::PlaceError;
 use super::host_pattern::HostPattern;
+use super::place_error::PlaceError;
 
 /// Overrides of look-ups; of several that match, the most particular one holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,7 +13,9 @@ pub(in super::super) struct Hosts {
 
 impl Hosts {
     /// Reads pairs of a pattern and where it leads.
-    pub(in super::super) fn parse<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, PlaceError> {
+    pub(in super::super) fn parse<'a>(
+        pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, PlaceError> {
         let mut entries = Vec::new();
         for (pattern, destination) in pairs {
             entries.push((pattern.parse::<HostPattern>()?, destination.parse()?));
@@ -24,7 +26,10 @@ impl Hosts {
 
     /// Where this host (an IPv6 address in brackets) leads at this port, unless to itself.
     pub(in super::super) fn find(&self, host: &str, port: u16) -> Option<&Destination> {
-        self.entries.iter().find(|(pattern, _)| pattern.matches(host, port)).map(|(_, destination)| destination)
+        self.entries
+            .iter()
+            .find(|(pattern, _)| pattern.matches(host, port))
+            .map(|(_, destination)| destination)
     }
 }
 

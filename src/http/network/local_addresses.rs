@@ -75,7 +75,10 @@ mod tests {
         );
         assert_eq!(spread("::1,127.0.0.1", 3), ["::1", "127.0.0.1", "::1"]);
         let all: LocalAddresses = "::/0,::/0".parse().unwrap();
-        assert_eq!((all.count(), all.of(u64::MAX).to_string()), (u128::MAX, "::ffff:ffff:ffff:ffff".to_owned()));
+        assert_eq!(
+            (all.count(), all.of(u64::MAX).to_string()),
+            (u128::MAX, "::ffff:ffff:ffff:ffff".to_owned())
+        );
     }
 
     #[test]

@@ -9,9 +9,9 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use super::place_error::PlaceError;
 use super::super::percent::decode;
 use super::exempt::{Exempt, address};
+use super::place_error::PlaceError;
 
 /// The port of a proxy without one, as for any `http://` URL.
 const HTTP_PORT: u16 = 80;
@@ -108,7 +108,9 @@ impl Proxies {
 
     /// What the environment says: `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, each in capitals or not.
     /// `variable` gives a variable's value.
-    pub(in super::super) fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Self, PlaceError> {
+    pub(in super::super) fn from_environment(
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, PlaceError> {
         let first = |names: [&'static str; 2]| {
             let mut set = names.into_iter().filter_map(|name| Some((name, variable(name)?)));
             set.find(|(_, value)| !value.trim().is_empty())
@@ -181,7 +183,9 @@ mod tests {
     fn a_password_never_shows() {
         let known = proxy("http://me:geheim@proxy:1");
         assert!(!format!("{known} {known:?}").contains("geheim"));
-        for text in ["http://me:geheim@", "http://me:geheim@h:x", "socks5://me:geheim@h:1", "http://m%3A:geheim@h"] {
+        for text in
+            ["http://me:geheim@", "http://me:geheim@h:x", "socks5://me:geheim@h:1", "http://m%3A:geheim@h"]
+        {
             let error = text.parse::<ProxyUrl>().expect_err(text);
             assert!(!format!("{error} {error:?}").contains("geheim"), "{error}");
         }
@@ -193,10 +197,7 @@ mod tests {
         for text in ["", "http://", "http://h:0", "http://h/path", "http://h?q", "h h"] {
             assert_eq!(error(text), PlaceError::ProxyUrl, "{text}");
         }
-        assert_eq!(
-            error("socks5://h:1").to_string(),
-            "a proxy by `socks5` is not supported"
-        );
+        assert_eq!(error("socks5://h:1").to_string(), "a proxy by `socks5` is not supported");
         assert_eq!(
             environment(&[("HTTPS_PROXY", "https://h:1")]).unwrap_err().to_string(),
             "the environment variable `HTTPS_PROXY`: a proxy by `https` is not supported"
@@ -216,7 +217,9 @@ mod tests {
         let found = |is_tls, host, port| proxies.find(is_tls, host, port).map(ToString::to_string);
         assert_eq!(found(false, "example.com", 80).as_deref(), Some("http://a:1"));
         assert_eq!(found(true, "example.com", 443).as_deref(), Some("http://b:2"));
-        for host in ["localhost", "LOCALHOST", "127.0.0.1", "127.9.9.9", "[::1]", "x.internal.example", "10.1.2.3"] {
+        for host in
+            ["localhost", "LOCALHOST", "127.0.0.1", "127.9.9.9", "[::1]", "x.internal.example", "10.1.2.3"]
+        {
             assert_eq!(found(false, host, 80), None, "{host}");
         }
         assert_eq!(environment(&[]).unwrap(), Proxies::default());

@@ -73,9 +73,19 @@ impl Resolver {
     ) -> Result<Vec<IpAddr>, Failure> {
         let name = self.name(host);
         let found = self.found(&name, host, clock).await?;
+        Ok(self.ordered(&name, &found))
+    }
+
+    /// The same, asked anew and not kept.
+    pub(in super::super) async fn look_up(&self, host: &str) -> Result<Vec<IpAddr>, Failure> {
+        let found = self.ask(host).await?;
+        Ok(self.ordered(&self.name(host), &found))
+    }
+
+    fn ordered(&self, name: &Name, found: &[IpAddr]) -> Vec<IpAddr> {
         let rule = (self.dns.select, self.dns.policy);
         let mut random = self.random.borrow_mut();
-        Ok(order(&found, rule, &name.turn, |below| random.random_range(0..below)))
+        order(found, rule, &name.turn, |below| random.random_range(0..below))
     }
 
     async fn found(&self, name: &Name, host: &str, clock: &dyn Clock) -> Result<Rc<[IpAddr]>, Failure> {

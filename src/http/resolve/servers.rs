@@ -93,8 +93,7 @@ impl Servers {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::Builder::new().name("resolver".to_owned()).spawn(move || {
             let provider = TokioRuntimeProvider::default();
-            let resolver =
-                TokioResolver::builder_with_config(config, provider).with_options(options).build();
+            let resolver = TokioResolver::builder_with_config(config, provider).with_options(options).build();
             runtime.block_on(answer_all(resolver, asked));
         })?;
         Ok(questions)
@@ -111,7 +110,9 @@ async fn answer_all(resolver: Result<TokioResolver, NetError>, mut asked: mpsc::
                 tokio::spawn(async move {
                     let found = resolver.lookup_ip(&*host).await;
                     // Whoever asked may have met its time-out.
-                    answer.send(found.map(|found| found.iter().collect()).map_err(|error| failure(host, &error)))
+                    answer.send(
+                        found.map(|found| found.iter().collect()).map_err(|error| failure(host, &error)),
+                    )
                 });
             }
             Err(error) => {

@@ -39,7 +39,8 @@ async fn telling_peers(address: &str) -> SocketAddr {
             tokio::task::spawn_local(async move {
                 read_request(&mut stream).await;
                 let body = peer.ip().to_string();
-                let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+                let head =
+                    format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
                 stream.write_all((head + &body).as_bytes()).await.unwrap();
             });
         }
@@ -110,7 +111,20 @@ fn answer(query: &[u8], zone: &[(&str, Vec<IpAddr>)]) -> Vec<u8> {
     out.extend_from_slice(&query[12..question_end]);
     for record in records {
         let kind = if record.len() == 16 { 28 } else { 1 };
-        out.extend_from_slice(&[0xc0, 12, 0, kind, 0, 1, 0, 0, 0, 60, 0, u8::try_from(record.len()).unwrap()]);
+        out.extend_from_slice(&[
+            0xc0,
+            12,
+            0,
+            kind,
+            0,
+            1,
+            0,
+            0,
+            0,
+            60,
+            0,
+            u8::try_from(record.len()).unwrap(),
+        ]);
         out.extend_from_slice(&record);
     }
     out
@@ -232,7 +246,10 @@ fn a_missing_name_and_a_failing_name_server_are_told_apart() {
         let names = NameServer::new(&[]).await;
         let client = client_of(&HttpOptions { dns: names.dns(), ..direct() });
         let missing = get(&client, "http://none.test/").await;
-        assert_eq!((missing.error_code(), &*missing.error().unwrap()), (1101, "no address for host `none.test`"));
+        assert_eq!(
+            (missing.error_code(), &*missing.error().unwrap()),
+            (1101, "no address for host `none.test`")
+        );
         assert!(missing.timings.phases.dns_ns > 0 && missing.timings.phases.connecting_ns == 0);
         let broken = get(&client, "http://broken.test/").await;
         assert_eq!(broken.error_code(), 1100);
@@ -267,7 +284,9 @@ fn an_override_needs_no_name_server() {
 fn what_must_not_be_called_is_not() {
     run(async {
         let server = telling_peers("127.0.0.2:0").await;
-        let names = NameServer::new(&[("mixed.test", &["127.0.0.1", "127.0.0.2"]), ("bad.test", &["127.0.0.1"])]).await;
+        let names =
+            NameServer::new(&[("mixed.test", &["127.0.0.1", "127.0.0.2"]), ("bad.test", &["127.0.0.1"])])
+                .await;
         let blacklist_ips = vec!["127.0.0.1/32".to_owned()];
         let block_hostnames = vec!["*.evil.test".to_owned()];
         let client = client_of(&HttpOptions { dns: names.dns(), blacklist_ips, block_hostnames, ..direct() });
@@ -349,7 +368,8 @@ fn a_unix_socket_answers_and_keeps_its_connection() {
             assert!(head.starts_with(&format!("GET /x?y HTTP/1.1\r\nHost: {host}\r\n")), "{head}");
         }
         let gone = folder.path().join("gone.sock");
-        let exchange = get(&client, &format!("http+unix://{}/", gone.to_str().unwrap().replace('/', "%2F"))).await;
+        let exchange =
+            get(&client, &format!("http+unix://{}/", gone.to_str().unwrap().replace('/', "%2F"))).await;
         assert_eq!(exchange.error_code(), 1212);
         assert!(exchange.error().unwrap().starts_with("cannot connect to the Unix socket `"));
     });
@@ -391,13 +411,17 @@ fn a_unix_socket_with_a_full_queue_is_waited_for() {
         let socket = tokio::net::UnixSocket::new_stream().unwrap();
         socket.bind(&stuck).unwrap();
         let _listener = socket.listen(1).unwrap();
-        let _held: Vec<_> = (0..2).map(|_| std::os::unix::net::UnixStream::connect(&stuck).unwrap()).collect();
+        let _held: Vec<_> =
+            (0..2).map(|_| std::os::unix::net::UnixStream::connect(&stuck).unwrap()).collect();
         let url = format!("http+unix://{}/", stuck.to_str().unwrap().replace('/', "%2F"));
         let endpoint = Rc::new(Endpoint::parse(None, &url).unwrap());
         let request = Request { connect_timeout_ns: 20_000_000, ..Request::new(&Method::Get, &endpoint) };
         let exchange = client.send(&request).await;
         assert_books_balance(&exchange);
-        assert_eq!((exchange.error_code(), &*exchange.error().unwrap()), (1211, "no connection within 20ms, connecting"));
+        assert_eq!(
+            (exchange.error_code(), &*exchange.error().unwrap()),
+            (1211, "no connection within 20ms, connecting")
+        );
     });
 }
 
@@ -428,17 +452,24 @@ fn a_proxy_gets_the_whole_url_and_who_asks() {
             let exchange = get(&client, "http://api.invalid:8080/x?y").await;
             assert_eq!((exchange.status(), exchange.remote), (200, Some(address)), "{:?}", exchange.error());
             let head = exchange.result.unwrap().text().into_owned();
-            assert!(head.starts_with("GET http://api.invalid:8080/x?y HTTP/1.1\r\nHost: api.invalid:8080\r\n"), "{head}");
+            assert!(
+                head.starts_with("GET http://api.invalid:8080/x?y HTTP/1.1\r\nHost: api.invalid:8080\r\n"),
+                "{head}"
+            );
             assert!(head.ends_with("\r\nProxy-Authorization: Basic bWU6Z2VoZWlt\r\n\r\n"), "{head}");
         }
         assert_eq!(connections.get(), 1, "the connection to the proxy is kept");
         let endpoint = Rc::new(Endpoint::parse(None, "http://api.invalid/post").unwrap());
         let sent = client.send(&Request { body: b"body", ..Request::new(&Method::Post, &endpoint) }).await;
         let text = sent.result.unwrap().text().into_owned();
-        assert!(text.starts_with("POST http://api.invalid/post HTTP/1.1\r\n") && text.ends_with("\r\n\r\nbody"), "{text}");
+        assert!(
+            text.starts_with("POST http://api.invalid/post HTTP/1.1\r\n") && text.ends_with("\r\n\r\nbody"),
+            "{text}"
+        );
         // A request that was written before goes through it, too.
         let prepared =
-            Prepared::new(Method::Get, Rc::clone(&endpoint), &[], std::sync::Arc::from([]), (None, true)).unwrap();
+            Prepared::new(Method::Get, Rc::clone(&endpoint), &[], std::sync::Arc::from([]), (None, true))
+                .unwrap();
         let exchange = client.send(&prepared.request()).await;
         assert!(exchange.result.unwrap().text().starts_with("GET http://api.invalid/post HTTP/1.1\r\n"));
     });
@@ -485,13 +516,20 @@ async fn tunnelled(answer: &'static [u8]) -> (Result<(), Failure>, String) {
 #[test]
 fn a_proxy_lets_bytes_through_or_says_why_not() {
     run(async {
-        let (outcome, asked) = tunnelled(b"HTTP/1.1 200 Connection established\r\nProxy-Agent: x\r\n\r\n").await;
+        let (outcome, asked) =
+            tunnelled(b"HTTP/1.1 200 Connection established\r\nProxy-Agent: x\r\n\r\n").await;
         outcome.unwrap();
-        assert!(asked.starts_with("CONNECT api.test:443 HTTP/1.1\r\nHost: api.test:443\r\nUser-Agent: runner/"));
+        assert!(
+            asked.starts_with("CONNECT api.test:443 HTTP/1.1\r\nHost: api.test:443\r\nUser-Agent: runner/")
+        );
         assert!(asked.ends_with("\r\nProxy-Authorization: Basic bWU6Z2VoZWlt\r\n\r\n"), "{asked}");
         for (answer, code, words) in [
             (&b"HTTP/1.0 403 Filtered\r\n\r\n<html>no</html>"[..], 1281, "answered CONNECT with status 403"),
-            (b"HTTP/1.1 407 Who\r\nProxy-Authenticate: Basic\r\n\r\n", 1282, "wants a user and a password (407)"),
+            (
+                b"HTTP/1.1 407 Who\r\nProxy-Authenticate: Basic\r\n\r\n",
+                1282,
+                "wants another user and password (407)",
+            ),
             (b"HTTP/1.1 200 OK\r\n", 1280, "closed the connection without an answer"),
             (b"", 1280, "closed the connection without an answer"),
             (b"HTTP/1.1 200 OK\r\n\r\nmore", 1280, "can't be read"),

@@ -154,7 +154,8 @@ fn pairs(written: &str, text: &str) -> Result<Vec<(String, String)>, PlanError> 
 fn server(option: &str, text: &str) -> Result<SocketAddr, PlanError> {
     const DNS_PORT: u16 = 53;
     let address = text.parse::<IpAddr>().map(|address| SocketAddr::new(address, DNS_PORT));
-    let refuse = |_| out_of_range(option, format!("{text:?}"), "\"system\", an address, or as \"10.0.0.2:53\"");
+    let refuse =
+        |_| out_of_range(option, format!("{text:?}"), "\"system\", an address, or as \"10.0.0.2:53\"");
     address.or_else(|_| text.parse()).map_err(refuse)
 }
 
