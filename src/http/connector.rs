@@ -79,7 +79,7 @@ impl Connector<'_> {
             None => (failure, now_ns),
         })?;
         let socket = Socket::new(stream);
-        if let Some(proxy) = way.proxy.filter(|_| endpoint.is_tls()) {
+        if let Some(proxy) = way.proxy.filter(|_| way.is_tunnel) {
             let mut traffic = (0, 0);
             let host = (endpoint.host(), endpoint.port());
             self.alarm.set(by_ns);
@@ -95,7 +95,7 @@ impl Connector<'_> {
         }
         self.alarm.set(deadline_ns);
         let origin = Rc::clone(endpoint.origin());
-        let proxy = way.proxy.filter(|_| !endpoint.is_tls()).map(Rc::clone);
+        let proxy = way.proxy.filter(|_| !way.is_tunnel).map(Rc::clone);
         Ok((Connection { socket, remote, proxy, origin }, now_ns))
     }
 

@@ -85,14 +85,7 @@ impl Network {
         let lookup = if dns.system {
             Lookup::System
         } else {
-            Lookup::Servers(
-                Servers::new(dns.server).map_err(|reason| NetworkError {
-                    option: "dns",
-                    reason,
-                    hint: "name a server: `dns: \"server=10.0.0.2\"`, or ask the system: `server=system`"
-                        .to_owned(),
-                })?,
-            )
+            Lookup::Servers(Box::new(Servers::new(dns.server).map_err(no_name_server)?))
         };
         let resolver = Resolver::new(dns, lookup);
         Ok(Self { options: options.clone(), hosts, blocked, blacklisted, local, proxies, resolver })
@@ -157,6 +150,11 @@ impl Network {
             Some(range) => Err(Failure::Blacklisted { address, range: range.to_string().into() }),
         }
     }
+}
+
+fn no_name_server(reason: String) -> NetworkError {
+    let hint = "name one (`dns: \"server=10.0.0.2\"`), or ask the system (`server=system`)";
+    NetworkError { option: "dns", reason, hint: hint.to_owned() }
 }
 
 /// Whether this machine has the addresses: a datagram socket can be bound to those alone.

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use super::endpoint::Endpoint;
 use super::error::Failure;
 use super::network::{Destination, Network, ProxyUrl};
+use crate::plan::HttpVersion;
 
 /// The next thing to connect to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,13 +27,15 @@ pub(super) struct Way<'a> {
     pub(super) place: Place<'a>,
     /// The proxy that is connected to, if it is one.
     pub(super) proxy: Option<&'a Rc<ProxyUrl>>,
+    /// Whether that proxy is asked to let bytes through, rather than to pass requests on.
+    pub(super) is_tunnel: bool,
 }
 
 impl<'a> Way<'a> {
     /// The way from here to the endpoint's host; a failure if the run forbids it.
     pub(super) fn to(endpoint: &'a Endpoint, network: &'a Network) -> Result<Self, Failure> {
         if let Some(path) = endpoint.unix() {
-            return Ok(Self { place: Place::Unix(path), proxy: None });
+            return Ok(Self { place: Place::Unix(path), proxy: None, is_tunnel: false });
         }
         let (host, port) = (endpoint.host(), endpoint.port());
         network.check_host(host)?;
@@ -52,7 +55,10 @@ impl<'a> Way<'a> {
         {
             network.check_address(address.ip())?;
         }
-        Ok(Self { place, proxy })
+        // What a proxy passes on is HTTP/1.1.
+        let is_tunnel =
+            proxy.is_some() && (endpoint.is_tls() || network.options().version == HttpVersion::Http2);
+        Ok(Self { place, proxy, is_tunnel })
     }
 }
 
@@ -137,7 +143,7 @@ mod tests {
         let block_hostnames = vec!["*.evil.test".to_owned(), "10.9.9.9".to_owned()];
         let blacklist_ips = vec!["10.0.0.0/8".to_owned(), "::1".to_owned()];
         let hosts = [("a.test".to_owned(), "10.0.0.1".to_owned())].into();
-        let options = HttpOptions { block_hostnames, blacklist_ips, hosts, ..direct() };
+        let options = HttpOptions { hosts, block_hostnames, blacklist_ips, ..direct() };
         let network = Network::new(&options).unwrap();
         for (url, wanted) in [
             (

@@ -224,7 +224,7 @@ fn users_connect_from_local_addresses_in_turn() {
     let peers = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&peers);
     std::thread::spawn(move || {
-        serve(&listener, |peer| seen.lock().expect("no panic").push(peer.to_string()))
+        serve(&listener, |peer| seen.lock().expect("no panic").push(peer.to_string()));
     });
     let script = format!(
         "base_url(\"http://127.0.0.1:{port}\");

@@ -14,7 +14,7 @@ pub(in super::super) enum Lookup {
     #[default]
     System,
     /// Name servers, past the system.
-    Servers(Servers),
+    Servers(Box<Servers>),
 }
 
 impl Lookup {

@@ -65,12 +65,11 @@ impl Servers {
     /// All addresses of a host that the policy may want.
     pub(super) async fn ask(&self, host: &str, policy: DnsPolicy) -> Answer {
         let lost = |reason: String| Failure::Resolver { host: host.into(), reason: reason.into() };
-        let questions = match self.questions.get() {
-            Some(questions) => questions,
-            None => {
-                let begun = self.begin(policy).map_err(|error| lost(error.to_string()))?;
-                self.questions.get_or_init(|| begun)
-            }
+        let questions = if let Some(questions) = self.questions.get() {
+            questions
+        } else {
+            let begun = self.begin(policy).map_err(|error| lost(error.to_string()))?;
+            self.questions.get_or_init(|| begun)
         };
         let (answer, answered) = oneshot::channel();
         let question = Question { host: host.into(), answer };
