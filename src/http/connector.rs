@@ -21,6 +21,7 @@ use super::proxy::{tunnel, unreached};
 use super::request::Request;
 use super::stream::Stream;
 use super::way::{Place, Way};
+use super::way_error::WayError;
 
 /// How long to wait before a Unix socket whose queue is full is tried again: the kernel doesn't do it, other than for
 /// TCP, and a server takes up some connections in that time.
@@ -78,12 +79,11 @@ impl Connector<'_> {
             Some(proxy) => (unreached(proxy, failure), now_ns),
             None => (failure, now_ns),
         })?;
-        let socket = Socket::new(stream);
         if let Some(proxy) = way.proxy.filter(|_| way.is_tunnel) {
             let mut traffic = (0, 0);
             let host = (endpoint.host(), endpoint.port());
             self.alarm.set(by_ns);
-            let tunnelled = self.before_alarm(tunnel(&socket, proxy, host, &mut traffic)).await;
+            let tunnelled = self.before_alarm(tunnel(&stream, proxy, host, &mut traffic)).await;
             let asked_ns = self.clock.now_ns();
             exchange.timings.phases.connecting_ns += asked_ns - now_ns;
             now_ns = asked_ns;
@@ -96,7 +96,7 @@ impl Connector<'_> {
         self.alarm.set(deadline_ns);
         let origin = Rc::clone(endpoint.origin());
         let proxy = way.proxy.filter(|_| !way.is_tunnel).map(Rc::clone);
-        Ok((Connection { socket, remote, proxy, origin }, now_ns))
+        Ok((Connection { socket: Socket::new(stream), remote, proxy, origin }, now_ns))
     }
 
     /// The addresses of a name that may be called, in the order they are to be tried; at least one.
@@ -142,7 +142,7 @@ impl Connector<'_> {
         let mut failed = None;
         for (index, address) in addresses.iter().copied().enumerate() {
             if let Some(from) = self.from.filter(|from| from.is_ipv4() != address.is_ipv4()) {
-                let other = Failure::OtherKind { from, to: address.ip() };
+                let other = WayError::OtherKind { from, to: address.ip() }.into();
                 failed = Some(failed.unwrap_or(other));
                 continue;
             }

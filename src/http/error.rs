@@ -5,13 +5,14 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use rustix::io::Errno;
 
 use super::error_code::{DESCRIPTORS, ERROR_CODES, MEMORY, PORTS, RESOLVER, Side};
 use super::proxy::ProxyError;
+use super::way_error::WayError;
 use crate::units::format_duration;
 
 /// A URL that cannot be called.
@@ -226,40 +227,9 @@ pub enum Failure {
         /// The system's words.
         reason: Box<str>,
     },
-    /// The name has addresses, but none of the kind that the run's `dns` allows.
-    #[error(
-        "host `{host}` has addresses of {} alone, which `dns` doesn't allow", if *is_ipv4 { "IPv4" } else { "IPv6" }
-    )]
-    NoAddressOfKind {
-        /// The name.
-        host: Box<str>,
-        /// Which kind it has.
-        is_ipv4: bool,
-    },
-    /// The run must not call this host.
-    #[error("host `{host}` is blocked: `block_hostnames` has `{pattern}`")]
-    BlockedHost {
-        /// The host.
-        host: Box<str>,
-        /// The entry that blocks it.
-        pattern: Box<str>,
-    },
-    /// The run must not call this address.
-    #[error("{address} is blacklisted: `blacklist_ips` has `{range}`")]
-    Blacklisted {
-        /// The address.
-        address: IpAddr,
-        /// The entry that forbids it.
-        range: Box<str>,
-    },
-    /// The user's local address and the host's are not of one kind.
-    #[error("{to} can't be reached from {from}: one is IPv4, the other IPv6")]
-    OtherKind {
-        /// The local address.
-        from: IpAddr,
-        /// The host's.
-        to: IpAddr,
-    },
+    /// The run doesn't allow this way to the host, or there is none.
+    #[error(transparent)]
+    Way(#[from] WayError),
 
     /// Nobody listens there.
     #[error("connection refused by {address}")]
@@ -284,14 +254,6 @@ pub enum Failure {
     Dial {
         /// The address tried.
         address: SocketAddr,
-        /// The system's error.
-        errno: Errno,
-    },
-    /// No connection to a Unix socket.
-    #[error("cannot connect to the Unix socket `{path}`: {errno}")]
-    Socket {
-        /// Its path.
-        path: Box<str>,
         /// The system's error.
         errno: Errno,
     },
@@ -434,19 +396,18 @@ impl Failure {
             Self::Url(_) => 1020,
             Self::Timeout { .. } => 1050,
             Self::Resolver { .. } | Self::ConnectTimeout { phase: Phase::Resolving, .. } => RESOLVER,
-            Self::HostNotFound { .. } | Self::NoAddressOfKind { .. } => 1101,
-            Self::Blacklisted { .. } => 1110,
-            Self::BlockedHost { .. } => 1111,
+            Self::HostNotFound { .. } => 1101,
             Self::BrokenPipe { .. } => 1201,
             Self::Connection { .. } => 1202,
-            Self::Unreachable { .. } | Self::OtherKind { .. } => 1210,
+            Self::Unreachable { .. } => 1210,
+            Self::Way(error) => error.error_code(),
             Self::Proxy(error) => error.error_code(),
             Self::Exhausted { resource: Resource::Ports } => PORTS,
             Self::Exhausted { resource: Resource::Descriptors } => DESCRIPTORS,
             Self::Exhausted { resource: Resource::Memory } => MEMORY,
             Self::ConnectTimeout { .. } | Self::DialTimeout { .. } => 1211,
-            Self::Refused { .. } | Self::Socket { errno: Errno::CONNREFUSED | Errno::NOENT, .. } => 1212,
-            Self::Dial { .. } | Self::Socket { .. } => 1213,
+            Self::Refused { .. } => 1212,
+            Self::Dial { .. } => 1213,
             Self::Reset { .. } | Self::StaleConnection => 1220,
         }
     }
@@ -482,7 +443,7 @@ impl Failure {
         match errno(error) {
             Errno::MFILE | Errno::NFILE => Self::Exhausted { resource: Resource::Descriptors },
             Errno::NOBUFS | Errno::NOMEM => Self::Exhausted { resource: Resource::Memory },
-            errno => Self::Socket { path: path.to_string_lossy().into(), errno },
+            errno => WayError::Socket { path: path.to_string_lossy().into(), errno }.into(),
         }
     }
 

@@ -33,6 +33,7 @@ mod stream;
 mod timings;
 mod transfer;
 mod way;
+mod way_error;
 
 #[cfg(test)]
 mod tests;
@@ -53,3 +54,4 @@ pub use response::{Headers, Protocol, Response};
 pub use side_by_side::side_by_side;
 pub use timings::Timings;
 pub use way::Place;
+pub use way_error::WayError;

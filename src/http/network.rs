@@ -25,6 +25,7 @@ use super::endpoint::Endpoint;
 use super::error::Failure;
 use super::resolve::{Lookup, Resolver, Servers};
 use super::way::{Place, Way};
+use super::way_error::WayError;
 use crate::plan::{HttpOptions, ProxyChoice};
 
 /// Local addresses that are tried out before a run; of more the first ones stand for the rest.
@@ -138,7 +139,7 @@ impl Network {
         match self.blocked.iter().find(|pattern| pattern.matches(host, 0)) {
             None => Ok(()),
             Some(pattern) => {
-                Err(Failure::BlockedHost { host: host.into(), pattern: pattern.to_string().into() })
+                Err(WayError::BlockedHost { host: host.into(), pattern: pattern.to_string().into() }.into())
             }
         }
     }
@@ -147,7 +148,7 @@ impl Network {
     pub(super) fn check_address(&self, address: IpAddr) -> Result<(), Failure> {
         match self.blacklisted.iter().find(|range| range.contains(address)) {
             None => Ok(()),
-            Some(range) => Err(Failure::Blacklisted { address, range: range.to_string().into() }),
+            Some(range) => Err(WayError::Blacklisted { address, range: range.to_string().into() }.into()),
         }
     }
 }

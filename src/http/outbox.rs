@@ -15,11 +15,8 @@
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
-use std::os::fd::AsFd;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker, ready};
-
-use tokio::io::Interest;
+use std::task::{Context, Poll, Waker};
 
 use super::clock::Clock;
 use super::stream::Stream;
@@ -78,29 +75,9 @@ impl Socket {
         Some(std::mem::take(&mut slip.state))
     }
 
-    /// Reads what is there. A read that doesn't fill the buffer has emptied the socket: tokio is told so,
-    /// or it would try once more in vain.
+    /// Reads what is there.
     pub(super) fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        loop {
-            let mut read = None;
-            let outcome = match &self.stream {
-                Stream::Tcp(stream) => {
-                    ready!(stream.poll_read_ready(cx))?;
-                    stream.try_io(Interest::READABLE, || receive(stream, buffer, &mut read))
-                }
-                Stream::Unix(stream) => {
-                    ready!(stream.poll_read_ready(cx))?;
-                    stream.try_io(Interest::READABLE, || receive(stream, buffer, &mut read))
-                }
-                Stream::Null(null) => return null.poll_read(buffer),
-            };
-            match (read, outcome) {
-                (Some(length), _) => return Poll::Ready(Ok(length)),
-                (None, Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
-                (None, Err(error)) => return Poll::Ready(Err(error)),
-                (None, Ok(())) => return Poll::Ready(Ok(0)),
-            }
-        }
+        self.stream.poll_read(cx, buffer)
     }
 
     /// Writes as much as the socket takes.
@@ -111,14 +88,6 @@ impl Socket {
     ) -> Poll<io::Result<usize>> {
         self.stream.poll_write(cx, slices)
     }
-}
-
-/// Reads once; says that nothing more is there if the buffer was not filled.
-fn receive(socket: impl AsFd, buffer: &mut [u8], read: &mut Option<usize>) -> io::Result<()> {
-    let room = buffer.len();
-    let (_, length) = rustix::net::recv(socket, buffer, rustix::net::RecvFlags::empty())?;
-    *read = Some(length);
-    if length > 0 && length < room { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
 }
 
 /// Requests in one piece: a buffer of its own would be one more that is cold, for each connection.

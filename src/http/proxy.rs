@@ -6,7 +6,7 @@ use std::io::IoSlice;
 
 use super::error::{Failure, Phase};
 use super::network::ProxyUrl;
-use super::outbox::Socket;
+use super::stream::Stream;
 
 /// The head of an answer to CONNECT: proxies explain a refusal in the body, which is not read.
 const HEAD_MAX_BYTES: usize = 16 << 10;
@@ -78,9 +78,7 @@ pub(super) fn unreached(proxy: &ProxyUrl, cause: Failure) -> Failure {
         | Failure::Unreachable { .. }
         | Failure::Dial { .. }
         | Failure::HostNotFound { .. }
-        | Failure::NoAddressOfKind { .. }
-        | Failure::OtherKind { .. }
-        | Failure::Socket { .. }
+        | Failure::Way(_)
         | Failure::Reset { .. }
         | Failure::ConnectTimeout { phase: Phase::Connecting, .. } => {
             ProxyError::Unreached { proxy: proxy.to_string().into(), cause: Box::new(cause) }.into()
@@ -108,7 +106,7 @@ pub(super) type Traffic = (u64, u64);
 /// Asks a proxy, over an open connection to it, to let bytes through to a host (an IPv6 address in brackets).
 /// What was said is counted in `traffic`.
 pub(super) async fn tunnel(
-    socket: &Socket,
+    stream: &Stream,
     proxy: &ProxyUrl,
     (host, port): (&str, u16),
     traffic: &mut Traffic,
@@ -122,7 +120,7 @@ pub(super) async fn tunnel(
     let mut rest = ask.as_bytes();
     let lost = |error: std::io::Error| Failure::connection(&error, Phase::Connecting);
     while !rest.is_empty() {
-        let sent = poll_fn(|cx| socket.poll_write(cx, &[IoSlice::new(rest)])).await.map_err(lost)?;
+        let sent = poll_fn(|cx| stream.poll_write(cx, &[IoSlice::new(rest)])).await.map_err(lost)?;
         traffic.0 += sent as u64;
         rest = &rest[sent..];
     }
@@ -131,7 +129,7 @@ pub(super) async fn tunnel(
     let mut head = Vec::new();
     let mut buffer = [0; 1024];
     loop {
-        let received = poll_fn(|cx| socket.poll_read(cx, &mut buffer)).await.map_err(lost)?;
+        let received = poll_fn(|cx| stream.poll_read(cx, &mut buffer)).await.map_err(lost)?;
         if received == 0 {
             return Err(ProxyError::Closed { proxy: name() }.into());
         }

@@ -6,10 +6,12 @@
 
 use std::cell::Cell;
 use std::io::{self, IoSlice};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use rustix::net::SendFlags;
+use rustix::net::{RecvFlags, SendFlags};
+use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
 
 /// Where a request goes.
@@ -49,6 +51,31 @@ impl Stream {
     /// Whether an answer is there as soon as the request is written: no reactor will tell of it.
     pub(super) fn answers_at_once(&self) -> bool {
         matches!(self, Self::Null(_))
+    }
+
+    /// Reads what is there. A read that doesn't fill the buffer has emptied the socket: tokio is told so,
+    /// or it would try once more in vain.
+    pub(super) fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        loop {
+            let mut read = None;
+            let outcome = match self {
+                Self::Tcp(stream) => {
+                    ready!(stream.poll_read_ready(cx))?;
+                    stream.try_io(Interest::READABLE, || receive(stream, buffer, &mut read))
+                }
+                Self::Unix(stream) => {
+                    ready!(stream.poll_read_ready(cx))?;
+                    stream.try_io(Interest::READABLE, || receive(stream, buffer, &mut read))
+                }
+                Self::Null(null) => return null.poll_read(buffer),
+            };
+            match (read, outcome) {
+                (Some(length), _) => return Poll::Ready(Ok(length)),
+                (None, Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
+                (None, Err(error)) => return Poll::Ready(Err(error)),
+                (None, Ok(())) => return Poll::Ready(Ok(0)),
+            }
+        }
     }
 
     pub(super) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -91,6 +118,14 @@ impl Stream {
             }
         }
     }
+}
+
+/// Reads once; says that nothing more is there if the buffer was not filled.
+fn receive(socket: impl AsFd, buffer: &mut [u8], read: &mut Option<usize>) -> io::Result<()> {
+    let room = buffer.len();
+    let (_, length) = rustix::net::recv(socket, buffer, RecvFlags::empty())?;
+    *read = Some(length);
+    if length > 0 && length < room { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
 }
 
 impl Null {

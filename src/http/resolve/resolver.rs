@@ -16,6 +16,7 @@ use tokio::sync::Mutex;
 
 use super::super::clock::Clock;
 use super::super::error::Failure;
+use super::super::way_error::WayError;
 use super::choice::{Turn, is_allowed, order};
 use super::lookup::Lookup;
 use crate::plan::Dns;
@@ -123,7 +124,7 @@ impl Resolver {
         if found.iter().any(|address| is_allowed(policy, *address)) {
             Ok(found)
         } else {
-            Err(Failure::NoAddressOfKind { host: host.into(), is_ipv4: found[0].is_ipv4() })
+            Err(WayError::NoAddressOfKind { host: host.into(), is_ipv4: found[0].is_ipv4() }.into())
         }
     }
 

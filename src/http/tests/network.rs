@@ -504,10 +504,10 @@ async fn tunnelled(answer: &'static [u8]) -> (Result<(), Failure>, String) {
         }
     });
     let address = address.await;
-    let socket = outbox::Socket::new(TcpStream::connect(address).await.unwrap());
+    let stream = stream::Stream::from(TcpStream::connect(address).await.unwrap());
     let proxy = format!("http://me:geheim@{address}").parse().unwrap();
     let mut traffic = (0, 0);
-    let outcome = proxy::tunnel(&socket, &proxy, ("api.test", 443), &mut traffic).await;
+    let outcome = proxy::tunnel(&stream, &proxy, ("api.test", 443), &mut traffic).await;
     let asked = asked.borrow().clone();
     assert_eq!(traffic.0, asked.len() as u64);
     (outcome, asked)
