@@ -542,3 +542,67 @@ fn a_proxy_lets_bytes_through_or_says_why_not() {
         }
     });
 }
+
+/// tinyproxy, which is killed when dropped.
+struct Tinyproxy(std::process::Child);
+
+impl Drop for Tinyproxy {
+    fn drop(&mut self) {
+        let _gone = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
+#[test]
+fn needs_tinyproxy_bytes_go_through_a_tunnel_of_a_real_proxy() {
+    run(async {
+        let server = telling_peers("127.0.0.1:0").await;
+        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("tinyproxy.conf");
+        let port = address.port();
+        let log = folder.path().join("log");
+        let rules = format!(
+            "Port {port}\nListen 127.0.0.1\nLogFile \"{}\"\nBasicAuth me geheim\nConnectPort {}\n",
+            log.display(),
+            server.port()
+        );
+        std::fs::write(&file, rules).unwrap();
+        let child = std::process::Command::new("tinyproxy").arg("-d").arg("-c").arg(&file).spawn();
+        let _proxy = Tinyproxy(child.expect("tinyproxy, which `make install-test-servers` installs"));
+        let dial = || async {
+            for _ in 0..500 {
+                match TcpStream::connect(address).await {
+                    Ok(stream) => return stream::Stream::from(stream),
+                    Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+                }
+            }
+            panic!("tinyproxy doesn't listen");
+        };
+        let ask = |login: &str| format!("http://{login}{address}").parse().unwrap();
+
+        let mut traffic = (0, 0);
+        let stream = dial().await;
+        let target = ("127.0.0.1", server.port());
+        proxy::tunnel(&stream, &ask("me:geheim@"), target, &mut traffic).await.unwrap();
+        assert!(traffic.0 > 0 && traffic.1 > 0);
+        let request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+        let sent = std::future::poll_fn(|cx| stream.poll_write(cx, &[std::io::IoSlice::new(request)]))
+            .await
+            .unwrap();
+        assert_eq!(sent, request.len());
+        let mut answer = [0; 4096];
+        let length = std::future::poll_fn(|cx| stream.poll_read(cx, &mut answer)).await.unwrap();
+        assert!(answer[..length].starts_with(b"HTTP/1.1 200 OK\r\n"));
+
+        for (login, target, code) in [
+            ("", target, 1282),
+            ("me:wrong@", target, 1282),
+            // Another port than the one that it lets through.
+            ("me:geheim@", ("127.0.0.1", 1), 1281),
+        ] {
+            let refused = proxy::tunnel(&dial().await, &ask(login), target, &mut traffic).await.unwrap_err();
+            assert_eq!(refused.error_code(), code, "{refused}");
+        }
+    });
+}
