@@ -1,5 +1,5 @@
-//! From a request to an open connection: the way found, the name resolved, its addresses dialled, the proxy asked, each
-//! step timed and charged to its phase.
+//! From a request to an open connection: the way found, the name resolved, its addresses dialled, the proxy asked, hands
+//! shaken; each step timed and charged to its phase.
 
 use std::future::Future;
 use std::io;
@@ -20,8 +20,10 @@ use super::pool::Connection;
 use super::proxy::{tunnel, unreached};
 use super::request::Request;
 use super::stream::Stream;
+use super::tls::secure;
 use super::way::{Place, Way};
 use super::way_error::WayError;
+use crate::plan::HttpVersion;
 
 /// How long to wait before a Unix socket whose queue is full is tried again: the kernel doesn't do it, other than for
 /// TCP, and a server takes up some connections in that time.
@@ -53,6 +55,14 @@ impl Connector<'_> {
         let deadline_ns = exchange.timings.start_ns.saturating_add(request.timeout_ns);
         let by_ns = begin_ns.saturating_add(request.connect_timeout_ns).min(deadline_ns);
 
+        let mut begin_ns = begin_ns;
+        if endpoint.is_tls() {
+            // At the first handshake alone: whom to trust is read from disk.
+            self.shared.network().tls().prepare().await;
+            let now_ns = self.clock.now_ns();
+            exchange.timings.phases.blocked_ns += now_ns - begin_ns;
+            begin_ns = now_ns;
+        }
         let way = Way::to(endpoint, self.shared.network()).map_err(|failure| {
             let now_ns = self.clock.now_ns();
             exchange.timings.phases.blocked_ns += now_ns - begin_ns;
@@ -75,7 +85,7 @@ impl Connector<'_> {
                 }
             }
         };
-        let (stream, remote) = dialled.map_err(|failure| match way.proxy {
+        let (mut stream, remote) = dialled.map_err(|failure| match way.proxy {
             Some(proxy) => (unreached(proxy, failure), now_ns),
             None => (failure, now_ns),
         })?;
@@ -92,6 +102,16 @@ impl Connector<'_> {
             tunnelled
                 .unwrap_or_else(|| Err(self.late(Phase::Connecting, by_ns, exchange)))
                 .map_err(|failure| (unreached(proxy, failure), now_ns))?;
+        }
+        if endpoint.is_tls() && !stream.answers_at_once() {
+            self.alarm.set(by_ns);
+            let secured = self.before_alarm(self.secure(stream)).await;
+            let secured_ns = self.clock.now_ns();
+            exchange.timings.phases.tls_ns = secured_ns - now_ns;
+            now_ns = secured_ns;
+            stream = secured
+                .unwrap_or_else(|| Err(self.late(Phase::Handshaking, by_ns, exchange)))
+                .map_err(|failure| (failure, now_ns))?;
         }
         self.alarm.set(deadline_ns);
         let origin = Rc::clone(endpoint.origin());
@@ -199,6 +219,16 @@ impl Connector<'_> {
         } else {
             Failure::ConnectTimeout { phase, limit: Duration::from_nanos(request.connect_timeout_ns) }
         }
+    }
+
+    /// The same connection over TLS.
+    async fn secure(&self, stream: Stream) -> Result<Stream, Failure> {
+        let network = self.shared.network();
+        let protocols: &[&[u8]] = match network.options().version {
+            HttpVersion::Auto | HttpVersion::Http1 => &[b"http/1.1"],
+            HttpVersion::Http2 => &[b"h2"],
+        };
+        secure(network.tls(), stream, self.request.endpoint.host(), protocols).await
     }
 
     /// The future's output, or `None` if the alarm came first.

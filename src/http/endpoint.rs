@@ -17,6 +17,8 @@ use super::percent::decode;
 const USER_AGENT: &str = concat!("runner/", env!("CARGO_PKG_VERSION"));
 /// The port of `http://` without one.
 const HTTP_PORT: u16 = 80;
+/// That of `https://`.
+const HTTPS_PORT: u16 = 443;
 /// The scheme of a URL whose host is the path of a Unix socket, as Python's and Node's clients write it.
 const UNIX_SCHEME: &str = "http+unix";
 /// What a server behind a Unix socket is told as its host, as curl does.
@@ -26,6 +28,7 @@ const UNIX_HOST: &str = "localhost";
 #[derive(Debug)]
 pub struct Endpoint {
     url: Rc<str>,
+    is_tls: bool,
     /// Where in `url` the authority starts, and where it ends.
     authority_at: usize,
     origin_len: usize,
@@ -71,16 +74,16 @@ impl Endpoint {
         if parsed.scheme() == UNIX_SCHEME {
             return Self::build_unix(parsed, written);
         }
-        match parsed.scheme() {
-            "http" => {}
-            "https" => return Err(UrlError::Https { url: url() }),
+        let is_tls = match parsed.scheme() {
+            "http" => false,
+            "https" => true,
             scheme => return Err(UrlError::Scheme { scheme: scheme.into(), url: url() }),
-        }
+        };
         let host = parsed.host().ok_or_else(|| UrlError::NoHost { url: url() })?;
         if !parsed.username().is_empty() || parsed.password().is_some() {
             return Err(UrlError::Userinfo { host: host.to_string().into() });
         }
-        let port = parsed.port().unwrap_or(HTTP_PORT);
+        let port = parsed.port().unwrap_or(if is_tls { HTTPS_PORT } else { HTTP_PORT });
         if port == 0 {
             return Err(UrlError::Port { url: url() });
         }
@@ -122,6 +125,7 @@ impl Endpoint {
 
         Self {
             url: text.into(),
+            is_tls: parsed.scheme() == "https",
             origin_len,
             authority_at,
             origin: text[..origin_len].into(),
@@ -141,9 +145,18 @@ impl Endpoint {
         &self.url
     }
 
-    /// The scheme: `http`, or `http+unix`.
+    /// The scheme: `http`, `https` or `http+unix`.
     pub fn scheme(&self) -> &'static str {
-        if self.unix.is_some() { UNIX_SCHEME } else { "http" }
+        match (&self.unix, self.is_tls) {
+            (Some(_), _) => UNIX_SCHEME,
+            (None, true) => "https",
+            (None, false) => "http",
+        }
+    }
+
+    /// Whether TLS is spoken there.
+    pub fn is_tls(&self) -> bool {
+        self.is_tls
     }
 
     /// The host: a name, an IPv4 address, or an IPv6 address in brackets; `localhost` for a Unix socket.
@@ -179,11 +192,6 @@ impl Endpoint {
     /// The `url` tag: scheme, authority and path without the query, whose values would be too many.
     pub fn tag(&self) -> &Rc<str> {
         &self.tag
-    }
-
-    /// Whether it is called over TLS.
-    pub(super) fn is_tls(&self) -> bool {
-        self.scheme() == "https"
     }
 
     /// The Unix socket that is called, if it is one: `host` and `port` then say nothing.
@@ -289,6 +297,9 @@ mod tests {
         let plain = Endpoint::parse(None, "http://example.com").unwrap();
         assert_eq!((plain.port(), plain.authority(), plain.target()), (80, "example.com", "/"));
         assert_eq!(Endpoint::parse(None, "http://example.com:80/").unwrap().origin(), plain.origin());
+        let tls = Endpoint::parse(None, "https://example.com:443/x").unwrap();
+        assert_eq!((tls.scheme(), tls.port(), tls.authority()), ("https", 443, "example.com"));
+        assert!(tls.is_tls() && !plain.is_tls() && tls.origin() != plain.origin());
         let six = Endpoint::parse(None, "http://[::1]:81/x").unwrap();
         assert_eq!((six.host(), six.port()), ("[::1]", 81));
         assert_eq!(six.authority(), "[::1]:81");
@@ -361,8 +372,10 @@ mod tests {
         );
         assert_eq!(error(None, "//h/x"), "`//h/x` has no scheme: write `http://h/x`");
         assert_eq!(error(Some("h:1"), "/x"), "`h:1` has no scheme: write `http://h:1`");
-        assert_eq!(error(None, "https://h/"), "https is not supported yet: use http:// (`https://h/`)");
-        assert_eq!(error(None, "ftp://h/"), "scheme `ftp` is not supported: use http:// (`ftp://h/`)");
+        assert_eq!(
+            error(None, "ftp://h/"),
+            "scheme `ftp` is not supported: use http:// or https:// (`ftp://h/`)"
+        );
         assert_eq!(error(None, "http://h:99999/"), "`http://h:99999/` has an invalid port: use 1 to 65535");
         assert_eq!(error(None, "http://h:0/"), "`http://h:0/` has an invalid port: use 1 to 65535");
         assert_eq!(error(None, "http://h:x/"), "`http://h:x/` has an invalid port: use 1 to 65535");

@@ -31,6 +31,7 @@ mod response;
 mod side_by_side;
 mod stream;
 mod timings;
+mod tls;
 mod transfer;
 mod way;
 mod way_error;
@@ -53,5 +54,6 @@ pub use request::{BODY_MAX_BYTES, CONNECT_TIMEOUT_NS, Method, Prepared, Request,
 pub use response::{Headers, Protocol, Response};
 pub use side_by_side::side_by_side;
 pub use timings::Timings;
+pub use tls::{Negotiated, TlsError};
 pub use way::Place;
 pub use way_error::WayError;

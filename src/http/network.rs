@@ -24,6 +24,7 @@ use self::proxies::Proxies;
 use super::endpoint::Endpoint;
 use super::error::Failure;
 use super::resolve::{Lookup, Resolver, Servers};
+use super::tls;
 use super::way::{Place, Way};
 use super::way_error::WayError;
 use crate::plan::{HttpOptions, ProxyChoice};
@@ -53,6 +54,7 @@ impl NetworkError {
 #[derive(Debug, Default)]
 pub struct Network {
     options: HttpOptions,
+    tls: tls::Context,
     hosts: Hosts,
     blocked: Vec<HostPattern>,
     blacklisted: Vec<AddressRange>,
@@ -89,7 +91,18 @@ impl Network {
             Lookup::Servers(Box::new(Servers::new(dns.server).map_err(no_name_server)?))
         };
         let resolver = Resolver::new(dns, lookup);
-        Ok(Self { options: options.clone(), hosts, blocked, blacklisted, local, proxies, resolver })
+        let tls = tls::Context::new(options).map_err(|error| NetworkError {
+            option: error.option(),
+            reason: error.to_string(),
+            hint: error.hint().to_owned(),
+        })?;
+        let options = options.clone();
+        Ok(Self { options, tls, hosts, blocked, blacklisted, local, proxies, resolver })
+    }
+
+    /// How TLS is spoken.
+    pub(super) fn tls(&self) -> &tls::Context {
+        &self.tls
     }
 
     /// As they were given.

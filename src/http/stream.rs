@@ -1,4 +1,4 @@
-//! What a connection reads and writes: a TCP stream, a Unix socket, or nothing at all.
+//! What a connection reads and writes: a TCP stream, TLS over one, a Unix socket, or nothing at all.
 //!
 //! [`Stream::Null`] answers each write with the same bytes, without a system call. Benches alone ask for it
 //! ([`super::Shared::with_null`]): whether workers share something hot shows only where they don't share a
@@ -14,11 +14,15 @@ use rustix::net::{RecvFlags, SendFlags};
 use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
 
+use super::tls::{Negotiated, TlsStream};
+
 /// Where a request goes.
 #[derive(Debug)]
 pub(super) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
+    /// In a box: keys are large beside a socket.
+    Tls(Box<TlsStream>),
     Null(Null),
 }
 
@@ -53,6 +57,31 @@ impl Stream {
         matches!(self, Self::Null(_))
     }
 
+    /// What TLS agreed on, if it is spoken.
+    pub(super) fn negotiated(&self) -> Option<Negotiated> {
+        match self {
+            Self::Tls(stream) => Some(stream.negotiated()),
+            Self::Tcp(_) | Self::Unix(_) | Self::Null(_) => None,
+        }
+    }
+
+    /// Whether its end may not be the peer's: over TLS an end without a word is anybody's (RFC 9112 §9.8).
+    pub(super) fn is_cut(&self) -> bool {
+        matches!(self, Self::Tls(stream) if stream.is_cut())
+    }
+
+    /// Whether it may take a request: open, and silent. Costs no system call while the reactor has
+    /// seen nothing on it, which is also why a close may still be missed here.
+    pub(super) fn is_quiet(&self) -> bool {
+        match self {
+            Self::Tls(stream) => stream.is_quiet(),
+            Self::Tcp(_) | Self::Unix(_) | Self::Null(_) => {
+                let probe = self.try_read(&mut [0]);
+                matches!(probe, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+            }
+        }
+    }
+
     /// Reads what is there. A read that doesn't fill the buffer has emptied the socket: tokio is told so,
     /// or it would try once more in vain.
     pub(super) fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
@@ -67,6 +96,7 @@ impl Stream {
                     ready!(stream.poll_read_ready(cx))?;
                     stream.try_io(Interest::READABLE, || receive(stream, buffer, &mut read))
                 }
+                Self::Tls(stream) => return stream.poll_read(cx, buffer),
                 Self::Null(null) => return null.poll_read(buffer),
             };
             match (read, outcome) {
@@ -78,10 +108,12 @@ impl Stream {
         }
     }
 
+    /// Reads the bytes of the transport, beneath TLS, if any are there.
     pub(super) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.try_read(buffer),
             Self::Unix(stream) => stream.try_read(buffer),
+            Self::Tls(_) => Err(io::ErrorKind::Unsupported.into()),
             Self::Null(null) => match null.read(buffer) {
                 0 => Err(io::ErrorKind::WouldBlock.into()),
                 length => Ok(length),
@@ -94,6 +126,7 @@ impl Stream {
             // Past tokio's books, which only matter once the socket's buffer is full; then it is asked again.
             Self::Tcp(stream) => Ok(rustix::net::send(stream, bytes, SendFlags::NOSIGNAL)?),
             Self::Unix(stream) => Ok(rustix::net::send(stream, bytes, SendFlags::NOSIGNAL)?),
+            Self::Tls(stream) => stream.try_write(bytes),
             Self::Null(null) => Ok(null.write(bytes.len())),
         }
     }
@@ -110,6 +143,7 @@ impl Stream {
                     ready!(stream.poll_write_ready(cx))?;
                     stream.try_write_vectored(slices)
                 }
+                Self::Tls(stream) => return stream.poll_write(cx, slices),
                 Self::Null(null) => Ok(null.write(slices.iter().map(|slice| slice.len()).sum())),
             };
             match outcome {

@@ -34,5 +34,6 @@ mod several;
 mod stall;
 mod stdlib;
 mod tidy;
+mod tls;
 mod ui;
 mod witness;

@@ -13,6 +13,7 @@ mod random;
 mod recorded;
 mod recording;
 mod seen;
+mod tls;
 
 use std::cell::RefCell;
 use std::future::Future;
