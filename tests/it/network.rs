@@ -337,7 +337,8 @@ fn needs_tinyproxy_requests_go_through_the_proxy_that_is_named() {
     let script = format!(
         "base_url(\"{}\");
         fn flow() {{
-            let r = http::post(\"/x?y=1\", #{{ body: \"hello\" }});
+            // PUT may be sent twice: tinyproxy closes connections without a word.
+            let r = http::put(\"/x?y=1\", #{{ body: \"hello\" }});
             check(r.body == \"/x?y=1\", \"answered\");
             check(r.remote_port == {port}, \"by the proxy\");
         }}
@@ -432,4 +433,50 @@ fn a_proxy_that_is_away_is_named_without_its_password() {
     );
     assert!(!(early.printed() + &run.printed()).contains("geheim"));
     assert_eq!(server.count(), 0);
+}
+
+#[test]
+fn needs_nginx_needs_tinyproxy_https_goes_through_a_tunnel() {
+    let folder = folder();
+    let root = folder.path().display().to_string();
+    let certified =
+        rcgen::generate_simple_self_signed(vec!["api.invalid".to_owned()]).expect("a certificate");
+    write(&folder.path().join("cert.pem"), &certified.cert.pem());
+    write(&folder.path().join("key.pem"), &certified.signing_key.serialize_pem());
+    let port = closed_port();
+    write(
+        &folder.path().join("nginx.conf"),
+        &format!(
+            "daemon off; master_process off; pid {root}/pid; error_log {root}/errors; events {{ }}
+            http {{
+                access_log {root}/access; client_body_temp_path {root}/a; proxy_temp_path {root}/b;
+                fastcgi_temp_path {root}/c; uwsgi_temp_path {root}/d; scgi_temp_path {root}/e;
+                server {{
+                    listen 127.0.0.1:{port} ssl; ssl_certificate {root}/cert.pem; ssl_certificate_key {root}/key.pem;
+                    return 200 $request_uri;
+                }}
+            }}"
+        ),
+    );
+    let _nginx = Process::start("nginx", &["-c", &format!("{root}/nginx.conf")], folder);
+    wait_until("nginx", SOON, || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    let (proxy, proxy_port) = tinyproxy(true);
+    let script = format!(
+        "base_url(\"https://127.0.0.1:{port}\");
+        fn flow() {{
+            let r = http::get(\"/x\");
+            check(r.body == \"/x\", \"answered\");
+            check(r.remote_port == {proxy_port}, \"through the proxy\");
+        }}
+        target(\"checks\", \"rate >= 100%\");
+        target(\"http_reqs\", \"count == 3\");"
+    );
+    let url = |login: &str| format!("http://{login}127.0.0.1:{proxy_port}");
+    let through = ["-i", "3", "--insecure-skip-tls-verify", "--proxy"];
+    play(&script, &[&through[..], &[&url("me:geheim@")]].concat()).expect_code(0);
+    let log = std::fs::read_to_string(proxy.path("log")).expect("its log");
+    assert_eq!(log.matches(&format!("CONNECT 127.0.0.1:{port}")).count(), 1, "one tunnel, kept: {log}");
+    let told = format!("base_url(\"https://127.0.0.1:{port}\");{TOLD}");
+    let denied = play(&told, &["--proxy", &url("")]);
+    assert!(denied.printed().contains("1282: the proxy http://127.0.0.1:"), "{}", denied.printed());
 }
