@@ -12,8 +12,10 @@ use rustix::io::Errno;
 
 use super::coding::CodingError;
 use super::error_code::{DESCRIPTORS, ERROR_CODES, MEMORY, PORTS, RESOLVER, Side};
+use super::proxy::ProxyError;
 use super::tls::TlsError;
 use super::upload::UploadError;
+use super::way_error::WayError;
 use crate::units::format_duration;
 
 /// A URL that cannot be called.
@@ -48,6 +50,12 @@ pub enum UrlError {
     Userinfo {
         /// The URL's host.
         host: Box<str>,
+    },
+    /// `http+unix://` with no absolute path in the host's place, or a port behind it.
+    #[error("`{url}` names no Unix socket: write `http+unix://%2Fpath%2Fto.sock/path`")]
+    Socket {
+        /// As the user wrote it.
+        url: Box<str>,
     },
     /// Nothing between `http://` and the path.
     #[error("`{url}` has no host")]
@@ -222,6 +230,9 @@ pub enum Failure {
         /// The system's words.
         reason: Box<str>,
     },
+    /// The run doesn't allow this way to the host, or there is none.
+    #[error(transparent)]
+    Way(#[from] WayError),
 
     /// Nobody listens there.
     #[error("connection refused by {address}")]
@@ -249,6 +260,9 @@ pub enum Failure {
         /// The system's error.
         errno: Errno,
     },
+    /// A proxy did not do what it was asked.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// The generator's machine ran out of something.
     #[error("the load generator ran out of {resource}")]
     Exhausted {
@@ -400,6 +414,8 @@ impl Failure {
             Self::BrokenPipe { .. } => 1201,
             Self::Connection { .. } => 1202,
             Self::Unreachable { .. } => 1210,
+            Self::Way(error) => error.error_code(),
+            Self::Proxy(error) => error.error_code(),
             Self::Exhausted { resource: Resource::Ports } => PORTS,
             Self::Exhausted { resource: Resource::Descriptors } => DESCRIPTORS,
             Self::Exhausted { resource: Resource::Memory } => MEMORY,
@@ -434,6 +450,15 @@ impl Failure {
             Errno::HOSTUNREACH | Errno::NETUNREACH => Self::Unreachable { address },
             Errno::CONNRESET => Self::Reset { phase: Phase::Connecting },
             errno => Self::Dial { address, errno },
+        }
+    }
+
+    /// The failure behind an error of connecting to a Unix socket.
+    pub(super) fn socket(error: &io::Error, path: &std::path::Path) -> Self {
+        match errno(error) {
+            Errno::MFILE | Errno::NFILE => Self::Exhausted { resource: Resource::Descriptors },
+            Errno::NOBUFS | Errno::NOMEM => Self::Exhausted { resource: Resource::Memory },
+            errno => WayError::Socket { path: path.to_string_lossy().into(), errno }.into(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Every `error_code` that a request can have, in words: what it means, whose it is, what to do.
 //!
-//! The numbers are k6's; 1290 to 1292 are ours, for what the generator's own machine ran out of.
+//! The numbers are k6's; ours are 1280 to 1282, for proxies, and 1290 to 1292, for what the generator's own
+//! machine ran out of.
 //! `runner explain 1050` reads this list, and a test holds [`super::Failure`] to it.
 
 /// Who has to look into a failure.
@@ -81,6 +82,18 @@ pub const ERROR_CODES: &[ErrorCode] = &[
         "look at the name in the URL: the resolver answered",
     ),
     code(
+        1110,
+        Script,
+        "the address is blacklisted: nothing was sent",
+        "the tag `error` has the entry of `blacklist_ips` (`--blacklist-ip`); change it, or the URL",
+    ),
+    code(
+        1111,
+        Script,
+        "the host is blocked: nothing was sent",
+        "the tag `error` has the entry of `block_hostnames` (`--block-hostnames`); change it, or the URL",
+    ),
+    code(
         1201,
         Target,
         "broken pipe: the service closed the connection while the request was sent",
@@ -116,6 +129,24 @@ pub const ERROR_CODES: &[ErrorCode] = &[
         Target,
         "the service reset the connection, or closed an idle one just when a request went over it",
         "look at the service's log, and at its time-out for idle connections",
+    ),
+    code(
+        1280,
+        Target,
+        "the proxy could not be reached, or did not answer properly",
+        "the tag `error` names it; it comes from `proxy` (`--proxy`), or from `http_proxy` and `https_proxy`: `--proxy none` goes without",
+    ),
+    code(
+        1281,
+        Target,
+        "the proxy refused to connect to the host",
+        "look at the proxy's rules (many allow CONNECT to port 443 alone) and its log",
+    ),
+    code(
+        1282,
+        Target,
+        "the proxy wants a user and a password, or others",
+        "write them into its URL: `http://user:password@host:port`",
     ),
     code(
         PORTS,

@@ -24,8 +24,11 @@ mod grow;
 mod multipart;
 mod network;
 mod outbox;
+mod percent;
 mod pool;
+mod proxy;
 mod request;
+mod resolve;
 mod response;
 mod side_by_side;
 mod sink;
@@ -34,6 +37,8 @@ mod timings;
 mod tls;
 mod transfer;
 mod upload;
+mod way;
+mod way_error;
 
 #[cfg(test)]
 mod tests;
@@ -50,9 +55,12 @@ pub use error_code::{DESCRIPTORS, ERROR_CODES, ErrorCode, MEMORY, PORTS, RESOLVE
 pub use exchange::Exchange;
 pub use multipart::{Part, boundary, multipart};
 pub use network::{Network, NetworkError};
+pub use proxy::ProxyError;
 pub use request::{BODY_MAX_BYTES, CONNECT_TIMEOUT_NS, Method, Prepared, Request, TIMEOUT_NS};
 pub use response::{Headers, Protocol, Response};
 pub use side_by_side::side_by_side;
 pub use timings::Timings;
 pub use tls::{Negotiated, TlsError};
 pub use upload::{FileBody, Piece, Upload, UploadError};
+pub use way::Place;
+pub use way_error::WayError;

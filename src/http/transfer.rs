@@ -23,7 +23,9 @@ use std::task::{Context, Poll, ready};
 use super::clock::Clock;
 use super::decode::{Decoder, Progress};
 use super::error::{Failure, Phase};
+use super::network::ProxyUrl;
 use super::outbox::{Outbox, Socket, State};
+use super::proxy::forward;
 use super::request::{Method, Request, Shape, compose};
 use super::sink::Receive;
 use super::upload::{Feed, UploadError};
@@ -90,6 +92,8 @@ pub(super) struct Wire<'a> {
     pub(super) request: &'a Request<'a>,
     pub(super) shape: Shape,
     pub(super) user_agent: Option<&'a str>,
+    /// The proxy that passes the request on, if one does.
+    pub(super) proxy: Option<&'a ProxyUrl>,
     pub(super) scratch: &'a Scratch,
     /// Where requests are posted; without one each is written at once.
     pub(super) outbox: Option<&'a Outbox>,
@@ -175,6 +179,10 @@ impl Transfer {
         let mut write_down = |bytes: &mut Vec<u8>| {
             let begin = bytes.len();
             compose(wire.request, wire.shape, wire.user_agent, bytes);
+            if let Some(proxy) = wire.proxy {
+                let method_len = wire.request.method.as_str().len();
+                forward(bytes, begin, method_len, wire.request.endpoint.origin(), proxy);
+            }
             head_len = bytes.len() - begin;
             if copies {
                 bytes.extend_from_slice(body);

@@ -123,7 +123,7 @@ impl Hit {
         let scenario = Scenario::from_options(SCENARIO, &options, None);
         scenario.and_then(|scenario| plan.add_scenario(scenario)).map_err(|error| refuse(&error))?;
         plan.validate().map_err(|error| refuse(&error))?;
-        check_network(&plan)?;
+        notes.extend(check_network(&plan)?);
         Ok(Aimed { name, load, declared: Declared { declared: plan.clone(), plan, notes } })
     }
 

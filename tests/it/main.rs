@@ -23,6 +23,7 @@ mod health;
 mod hit;
 mod hostile;
 mod main_job;
+mod network;
 mod nginx;
 mod profile;
 mod redact;

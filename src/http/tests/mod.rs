@@ -7,6 +7,7 @@ mod difference;
 mod failure;
 mod framing;
 mod mutation;
+mod network;
 mod phases;
 mod random;
 mod recorded;

@@ -309,11 +309,15 @@ fn about(registry: &mut Registry<'_>) {
         reply.0.exchange.result.as_ref().map_or("", |response| response.protocol().as_str())
     });
     registry.example("http::get(\"/health\").proto // \"HTTP/1.1\"");
-    registry.property("response.remote_ip", "the address that answered", |reply: &mut Reply| {
-        reply.0.exchange.remote.map_or_else(String::new, |remote| remote.ip().to_string())
-    });
+    registry.property(
+        "response.remote_ip",
+        "the address that was called: the proxy's, if one is used; empty for a Unix socket",
+        |reply: &mut Reply| {
+            reply.0.exchange.remote.map_or_else(String::new, |remote| remote.ip().to_string())
+        },
+    );
     registry.example("http::get(\"/health\").remote_ip // \"127.0.0.1\"");
-    registry.property("response.remote_port", "its port", |reply: &mut Reply| {
+    registry.property("response.remote_port", "its port; 0 for a Unix socket", |reply: &mut Reply| {
         reply.0.exchange.remote.map_or(0, |remote| i64::from(remote.port()))
     });
     registry.example("http::get(\"/health\").remote_port > 0 // true");
