@@ -72,6 +72,7 @@ struct Head {
     protocol: Protocol,
     keep_alive: bool,
     tells_of_a_cache: bool,
+    sets_cookies: bool,
 }
 
 enum Framing {
@@ -90,6 +91,7 @@ impl Decoder {
             protocol: Protocol::Http11,
             keep_alive: false,
             tells_of_a_cache: false,
+            sets_cookies: false,
         };
         Self {
             state: State::Head,
@@ -134,8 +136,9 @@ impl Decoder {
     /// The complete response, and whether its connection may be used again.
     pub(super) fn finish(self) -> (Response, bool) {
         debug_assert!(matches!(self.state, State::Done), "only a complete response is finished");
-        let Head { len, status, protocol, keep_alive, tells_of_a_cache } = self.head;
-        let response = Response { bytes: self.bytes, head_len: len, status, protocol, tells_of_a_cache };
+        let Head { len, status, protocol, keep_alive, tells_of_a_cache, sets_cookies } = self.head;
+        let bytes = self.bytes;
+        let response = Response { bytes, head_len: len, status, protocol, tells_of_a_cache, sets_cookies };
         (response, keep_alive && !self.leftover)
     }
 
@@ -282,7 +285,7 @@ fn read_head(bytes: &[u8], to_head: bool) -> Result<(Head, Framing), Failure> {
 
     let mut length = None;
     let mut chunked = false;
-    let mut tells_of_a_cache = false;
+    let (mut tells_of_a_cache, mut sets_cookies) = (false, false);
     let (mut close, mut keep) = (false, false);
     for header in &*parsed.headers {
         let is = |name| header.name.eq_ignore_ascii_case(name);
@@ -292,6 +295,7 @@ fn read_head(bytes: &[u8], to_head: bool) -> Result<(Head, Framing), Failure> {
                 close |= has_token(value, "close");
                 keep |= has_token(value, "keep-alive");
             }
+            10 if is("set-cookie") => sets_cookies = true,
             14 if is("content-length") => length = Some(read_length(header.value, length)?),
             17 if is("transfer-encoding") => {
                 // A second coding, in this line or another, would have to be undone as well.
@@ -314,7 +318,7 @@ fn read_head(bytes: &[u8], to_head: bool) -> Result<(Head, Framing), Failure> {
     // RFC 9112 §6.1: both framings at once, or chunks in HTTP/1.0, may be an attack: read, then close.
     let doubtful = chunked && (length.is_some() || protocol == Protocol::Http10);
     let keep_alive = persistent && !doubtful && !matches!(framing, Framing::UntilClose);
-    Ok((Head { len: bytes.len(), status, protocol, keep_alive, tells_of_a_cache }, framing))
+    Ok((Head { len: bytes.len(), status, protocol, keep_alive, tells_of_a_cache, sets_cookies }, framing))
 }
 
 /// One `content-length` field, which may be a list, after those `before` it: all must agree.

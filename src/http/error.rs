@@ -44,14 +44,6 @@ pub enum UrlError {
         /// As the user wrote it.
         url: Box<str>,
     },
-    /// `http://user:secret@host/`; the message leaves the secret out.
-    #[error(
-        "a user name or password in the URL of `{host}` is not supported yet: send an `Authorization` header"
-    )]
-    Userinfo {
-        /// The URL's host.
-        host: Box<str>,
-    },
     /// Nothing between `http://` and the path.
     #[error("`{url}` has no host")]
     NoHost {

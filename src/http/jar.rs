@@ -6,9 +6,7 @@
 
 use std::rc::Rc;
 
-use super::cookie::{
-    SetCookie, default_path, domain_matches, is_public_suffix, path_matches,
-};
+use super::cookie::{SetCookie, default_path, domain_matches, is_public_suffix, path_matches};
 use super::endpoint::Endpoint;
 
 /// Cookies of one jar: what RFC 6265 §6.1 wants at least.
@@ -67,7 +65,9 @@ pub enum CookieError {
         host: Box<str>,
     },
     /// `__Secure-` or `__Host-` without what these promise.
-    #[error("the name `{name}` promises what the cookie lacks: `secure`, and for `__Host-` the path `/` and no domain")]
+    #[error(
+        "the name `{name}` promises what the cookie lacks: `secure`, and for `__Host-` the path `/` and no domain"
+    )]
     Prefix {
         /// The cookie's name.
         name: Box<str>,
@@ -101,7 +101,8 @@ impl Jar {
     pub fn store(&mut self, set: SetCookie, endpoint: &Endpoint, now_s: i64) -> Result<(), CookieError> {
         let host = endpoint.host();
         let over_s = set.over_s(now_s);
-        let (is_secure_name, is_host_name) = (has_prefix(&set.name, "__Secure-"), has_prefix(&set.name, "__Host-"));
+        let (is_secure_name, is_host_name) =
+            (has_prefix(&set.name, "__Secure-"), has_prefix(&set.name, "__Host-"));
         let promises_path = set.path.as_deref() == Some("/") && set.domain.is_none();
         if (is_secure_name || is_host_name) && !set.secure || is_host_name && !promises_path {
             return Err(CookieError::Prefix { name: set.name });
@@ -164,9 +165,8 @@ impl Jar {
     /// Takes out the cookies that a request to `endpoint` would send, or those of one name.
     pub fn remove(&mut self, endpoint: &Endpoint, name: Option<&str>) {
         let path = path_of(endpoint);
-        let goes = |cookie: &Cookie| {
-            name.is_none_or(|name| name == &*cookie.name) && cookie.matches(endpoint, path)
-        };
+        let goes =
+            |cookie: &Cookie| name.is_none_or(|name| name == &*cookie.name) && cookie.matches(endpoint, path);
         if self.cookies.iter().any(|cookie| goes(cookie)) {
             Rc::make_mut(&mut self.cookies).retain(|cookie| !goes(cookie));
         }
@@ -211,15 +211,19 @@ mod tests {
     /// As the `Cookie` header has them.
     fn sent(jar: &Jar, url: &str, now_s: i64) -> String {
         let endpoint = at(url);
-        let pairs: Vec<String> =
-            jar.of(&endpoint, now_s).iter().map(|cookie| format!("{}={}", cookie.name, cookie.value)).collect();
+        let pairs: Vec<String> = jar
+            .of(&endpoint, now_s)
+            .iter()
+            .map(|cookie| format!("{}={}", cookie.name, cookie.value))
+            .collect();
         pairs.join("; ")
     }
 
     #[test]
     fn the_examples_of_rfc_6265_hold() {
         // §3.1, over plain HTTP: `Secure` is looked at below.
-        let mut jar = after(&[("http://www.example.com/", "SID=31d4d96e407aad42; Path=/; Domain=example.com")]);
+        let mut jar =
+            after(&[("http://www.example.com/", "SID=31d4d96e407aad42; Path=/; Domain=example.com")]);
         assert_eq!(sent(&jar, "http://www.example.com/", NOW_S), "SID=31d4d96e407aad42");
         assert_eq!(sent(&jar, "http://site.example.com/x", NOW_S), "SID=31d4d96e407aad42");
         let _ = jar.store(

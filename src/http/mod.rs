@@ -5,24 +5,32 @@
 //! [`Clock`]. [`Client::send`] never fails as a call: an [`Exchange`] carries a [`Response`] or a
 //! [`Failure`], with every phase timed and every byte counted.
 //!
-//! Today it speaks HTTP/1.1 over plain TCP. TLS, redirects, cookies, compression and HTTP/2 are
-//! still to come, and errors say so.
+//! Redirects ([`Redirect`]), cookies ([`Jar`]) and digest authentication ([`Challenge`]) are pure decisions
+//! over one exchange; the loop over the hops is the caller's.
+//!
+//! Today it speaks HTTP/1.1 over plain TCP. TLS, compression and HTTP/2 are still to come, and errors say so.
 
+mod auth;
 mod cache_status;
 mod chunked;
 mod client;
 mod clock;
 mod connect;
 mod connector;
+mod cookie;
+mod cookie_date;
 mod decode;
+mod digest;
 mod endpoint;
 mod error;
 mod error_code;
 mod exchange;
 mod grow;
+mod jar;
 mod network;
 mod outbox;
 mod pool;
+mod redirect;
 mod request;
 mod response;
 mod side_by_side;
@@ -33,16 +41,21 @@ mod transfer;
 #[cfg(test)]
 mod tests;
 
+pub use auth::{AuthError, Login, bearer};
 pub use cache_status::CacheStatus;
 pub use client::{Client, Options, Shared};
 pub use clock::{Alarm, Clock};
+pub use cookie::SetCookie;
 #[cfg(feature = "trial")]
 pub use decode::trial;
+pub use digest::{Asked, Challenge, DigestError};
 pub use endpoint::Endpoint;
 pub use error::{Failure, HeaderFault, Phase, Resource, UrlError};
 pub use error_code::{DESCRIPTORS, ERROR_CODES, ErrorCode, MEMORY, PORTS, RESOLVER, Side};
 pub use exchange::Exchange;
+pub use jar::{Cookie, CookieError, Jar};
 pub use network::{Network, NetworkError};
+pub use redirect::{Redirect, RedirectError, is_elsewhere, is_of_body, is_redirect, stays_behind};
 pub use request::{BODY_MAX_BYTES, CONNECT_TIMEOUT_NS, Method, Prepared, Request, TIMEOUT_NS};
 pub use response::{Headers, Protocol, Response};
 pub use side_by_side::side_by_side;
