@@ -152,6 +152,7 @@ impl Client {
             reused: false,
             retried: false,
             remote: None,
+            not_followed: None,
         };
         let end_ns = match inspect(request) {
             Ok(shape) => {

@@ -61,7 +61,11 @@ impl Endpoint {
         }
         parsed.set_fragment(None);
         let login = take_login(&mut parsed);
-        Ok(Self { login, ..Self::build(&parsed, url)? })
+        let endpoint = Self { login, ..Self::build(&parsed, url)? };
+        if let Some(Err(reason)) = endpoint.login().map(Login::basic) {
+            return Err(UrlError::Login { host: endpoint.host, reason });
+        }
+        Ok(endpoint)
     }
 
     fn build(parsed: &Url, written: &str) -> Result<Self, UrlError> {

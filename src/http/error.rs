@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
+use super::auth::AuthError;
 use super::error_code::{DESCRIPTORS, ERROR_CODES, MEMORY, PORTS, RESOLVER, Side};
 use crate::units::format_duration;
 
@@ -43,6 +44,14 @@ pub enum UrlError {
         scheme: Box<str>,
         /// As the user wrote it.
         url: Box<str>,
+    },
+    /// `http://user:password@host/` with what can't be sent; the message leaves the secret out.
+    #[error("the URL of `{host}`: {reason}")]
+    Login {
+        /// The URL's host.
+        host: Box<str>,
+        /// What is wrong with it.
+        reason: AuthError,
     },
     /// Nothing between `http://` and the path.
     #[error("`{url}` has no host")]

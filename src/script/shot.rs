@@ -6,6 +6,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::hops::{Handling, JarChoice};
 use super::program::Failure;
 use super::request::{Labels, exchange};
 use super::stage::Stage;
@@ -18,6 +19,7 @@ use crate::plan;
 pub struct Shot {
     prepared: Prepared,
     labels: Labels,
+    handling: Handling,
 }
 
 /// Why a plan's request can't be sent.
@@ -47,12 +49,20 @@ impl Shot {
             method: recorder.intern(method.as_str()),
             extra: cast.tags_symbol,
         });
-        let headers: Vec<(&str, &str)> =
+        let mut headers: Vec<(&str, &str)> =
             request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let keep_alive = !stage.http().no_connection_reuse;
         let body = Arc::clone(&request.body);
+        let login = endpoint.login().and_then(|login| login.basic().ok());
+        if let Some(login) = &login
+            && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"))
+        {
+            headers.push(("Authorization", login));
+        }
         let prepared = Prepared::new(method, endpoint, &headers, body, (user_agent, keep_alive))?;
-        Ok(Self { prepared, labels })
+        // What is measured is the URL that was given; a redirect is its answer.
+        let handling = Handling { redirects: Some(0), jar: JarChoice::None, ..Handling::default() };
+        Ok(Self { prepared, labels, handling })
     }
 
     /// Sends it as the user `vu`, who is on; false when no answer came, or one with another status than 200 to 399.
@@ -61,7 +71,7 @@ impl Shot {
         let mut request = self.prepared.request();
         request.timeout_ns = timeouts.total_ns;
         request.connect_timeout_ns = timeouts.connect_ns;
-        let exchanged = exchange(stage, vu, &request, &[], |_| self.labels);
+        let exchanged = exchange(stage, vu, &request, &self.handling, |_| self.labels);
         if vu.is_ending() {
             vu.take_ending();
             return Err(Failure::Stopped);

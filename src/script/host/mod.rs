@@ -7,6 +7,8 @@ mod bytes;
 mod call;
 mod check;
 mod control;
+mod cookies;
+mod credentials;
 mod crypto;
 mod data;
 mod declare;
@@ -37,6 +39,7 @@ mod scenario;
 mod secret;
 mod shared;
 mod signature;
+mod statuses;
 mod time;
 mod url;
 mod uuid;
@@ -80,6 +83,8 @@ pub(super) const MODULES: &[HostModule] = &[
     HostModule { register: metric::register },
     HostModule { register: http::register },
     HostModule { register: batch::register },
+    HostModule { register: cookies::register },
+    HostModule { register: statuses::register },
     HostModule { register: response::register },
     HostModule { register: check::register },
     HostModule { register: assert::register },

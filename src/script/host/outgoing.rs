@@ -44,6 +44,11 @@ impl<'a> Outgoing<'a> {
         {
             headers.push(("Content-Type", kind));
         }
+        if let Some(authorization) = &call.authorization
+            && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"))
+        {
+            headers.push(("Authorization", authorization));
+        }
         Ok(Self { function, method, method_index, call, route, headers })
     }
 
@@ -88,7 +93,8 @@ impl<'a> Outgoing<'a> {
         {
             return Err(no_answer(self.function, failure).into());
         }
-        Ok(Reply::new(exchange, Rc::clone(self.route.endpoint.url())))
+        let url = exchanged.url.unwrap_or_else(|| Rc::clone(self.route.endpoint.url()));
+        Ok(Reply::new(exchange, url))
     }
 }
 
