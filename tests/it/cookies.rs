@@ -320,7 +320,7 @@ fn a_wrong_password_is_tried_once() {
     let finished = run(
         &server,
         r#"
-        target("http_req_failed", "count == 1");
+        target("http_reqs{expected_response:false}", "count == 1");
         fn flow() {
             let r = http::get("/closed", #{ auth: #{ digest: #{ user: "ada", password: "no" } } });
             assert::equal([r.status, r.error_code], [401, 1401], "refused");
@@ -352,10 +352,10 @@ fn expected_statuses_hold_for_a_request_a_user_or_all() {
         r#"
         http::set_response_callback(http::expected_statuses(200..300, 404));
         target("http_req_failed{name:/404}", "rate == 0%");
-        target("http_req_failed{name:/410}", "count == 1");
-        target("http_req_failed{name:/500}", "count == 2");
+        target("http_reqs{name:/410,expected_response:false}", "count == 1");
+        target("http_reqs{name:/500,expected_response:false}", "count == 2");
         target("http_req_failed{name:/503}", "rate == 0%");
-        target("http_req_failed{name:/200}", "count == 1");
+        target("http_reqs{name:/200,expected_response:false}", "count == 1");
         fn flow() {
             http::get("/404");
             http::get("/410");

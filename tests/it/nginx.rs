@@ -62,7 +62,7 @@ impl Nginx {
                     location /session {{ add_header Set-Cookie 'session=s1; Path=/; HttpOnly'; return 303 /echo; }}
                     location /echo {{ return 200 '[$http_authorization][$http_cookie][$http_x_api_key]'; }}
                     location /door {{ auth_basic door; auth_basic_user_file {root}/door; try_files /small.txt =404; }}
-                    location /take {{{ proxy_pass http://unix:{root}/inner:/; }}
+                    location /take {{ proxy_pass http://unix:{root}/inner:/; }}
                 }}
                 server {{ listen unix:{root}/inner; access_log off; return 201 'taken'; }}
             }}"

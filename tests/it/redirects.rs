@@ -88,7 +88,7 @@ fn a_loop_ends_at_the_limit_and_counts_as_failed() {
     let finished = run(
         &server.url(),
         r#"
-        target("http_req_failed", "count == 1");
+        target("http_reqs{expected_response:false}", "count == 1");
         target("http_reqs{error_code:1030}", "count == 1");
         fn flow() {
             let r = http::get("/loop");
@@ -203,7 +203,7 @@ fn carried(request: &Request) -> String {
 
 const SECRETS: &str = r#"
     const KEY = secret("KEY");
-    fn call(path) {
+    fn visit(path) {
         http::get(path, #{
             headers: #{
                 Authorization: "Bearer hidden-1", "X-Api-Key": "hidden-2", "Cookie": "a=hidden-3",
@@ -218,7 +218,7 @@ const SECRETS: &str = r#"
 fn secrets_go_along_to_the_same_place_and_never_elsewhere() {
     for (path, goes_along) in [("/same", true), ("/away", false), ("/port", false), ("/round", false)] {
         let (first, second) = pair();
-        let script = format!("base_url(\"{}\");\n{SECRETS}\nfn flow() {{ call(\"{path}\"); }}", first.url());
+        let script = format!("base_url(\"{}\");\n{SECRETS}\nfn flow() {{ visit(\"{path}\"); }}", first.url());
         let finished = runner(["run", "test.rhai"])
             .file("test.rhai", &script)
             .env("RUNNER_SECRET_KEY", "hidden-5")
@@ -329,7 +329,7 @@ fn wrong_options_say_what_to_write() {
         ("auth: #{ bearer: \"a b\" }", "the token is empty, or has a blank"),
     ] {
         let script = format!("fn setup() {{ http::get(\"/\", #{{ {options} }}); }}\nfn flow() {{}}");
-        run("http://127.0.0.1:1", &script).expect_code(107).expect_said(said);
+        run(&Server::plain().url(), &script).expect_code(107).expect_said(said);
     }
 }
 

@@ -228,7 +228,7 @@ fn wrong_counts_are_told_before_the_load_with_the_functions_name() {
                     Ok((program, _)) => {
                         // Some counts are known to answer a mistake, which is told when it runs.
                         drop(program);
-                        let known = ["http::", "check", "trend", "metric.", "add", "set"];
+                        let known = ["http::", "check", "trend", "metric.", "jar.", "add", "set"];
                         assert!(
                             known.iter().any(|known| function.name().contains(known)),
                             "{callee}({arguments})"
