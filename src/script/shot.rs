@@ -49,16 +49,10 @@ impl Shot {
             method: recorder.intern(method.as_str()),
             extra: cast.tags_symbol,
         });
-        let mut headers: Vec<(&str, &str)> =
+        let headers: Vec<(&str, &str)> =
             request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let keep_alive = !stage.http().no_connection_reuse;
         let body = Arc::clone(&request.body);
-        let login = endpoint.login().and_then(|login| login.basic().ok());
-        if let Some(login) = &login
-            && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"))
-        {
-            headers.push(("Authorization", login));
-        }
         let prepared = Prepared::new(method, endpoint, &headers, body, (user_agent, keep_alive))?;
         // What is measured is the URL that was given; a redirect is its answer.
         let handling = Handling { redirects: Some(0), jar: JarChoice::None, ..Handling::default() };

@@ -42,7 +42,7 @@ pub(super) struct Steps {
 
 #[derive(Debug)]
 enum Step {
-    Request(Request),
+    Request(Box<Request>),
     Sleep(Sleep),
     Check(Check),
     Still(Block),
