@@ -1,5 +1,7 @@
 //! Several requests of one user at once, and connections that are kept or not: the server's view of it.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
@@ -137,4 +139,36 @@ fn traffic_is_printed_without_secrets() {
         full.stderr
     );
     assert!(!full.stderr.contains("hunter2"), "{}", full.stderr);
+}
+
+/// Answers the first request of each connection, and closes it when a second one comes, without a word.
+fn forgetful() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("a bound address");
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut buffer = [0; 4096];
+            if stream.read(&mut buffer).is_ok_and(|length| length > 0) {
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+                let _ = stream.read(&mut buffer);
+            }
+        }
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn a_stale_connection_is_one_counted_retry_or_an_error_of_its_own() {
+    let script = r#"
+        fn flow() {
+            check(http::get("/a").retried == false, "fresh");
+            let again = http::get("/b");
+            check(again.status == 200 && again.retried, "sent again");
+            let lost = http::post("/c");
+            check(lost.status == 0 && lost.error_code == 1220, "not sent twice");
+        }
+        target("checks", "rate >= 100%");
+        target("http_req_retries{name:/b}", "count == 1");
+    "#;
+    play(script, &forgetful(), &[]).expect_code(0).expect_said("http_req_retries");
 }
