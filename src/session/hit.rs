@@ -96,6 +96,10 @@ impl Hit {
         let mut notes = Vec::new();
         let (base_url, url, login) = aim_at(&self.url, &mut notes)?;
         let method = self.method(&mut notes)?;
+        if self.http.contains_key("max_redirects") {
+            notes
+                .push("`hit` follows no redirects: one is the answer of the URL that is measured".to_owned());
+        }
         let mut headers = self.headers.clone();
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
             headers.extend(login.map(|login| ("Authorization".to_owned(), login)));

@@ -317,6 +317,19 @@ fn redirects_of_a_batch_are_followed_side_by_side() {
 }
 
 #[test]
+fn a_hit_takes_a_redirect_as_the_answer_and_sends_the_login_of_its_url() {
+    let server = chain();
+    let url = format!("http://ada:s3cret@127.0.0.1:{}/loop", server.port());
+    let finished = runner(["hit", "-n", "3", "-c", "1", "--max-redirects", "5", &url]).run();
+    assert!(!finished.printed().contains("s3cret"), "{}", finished.printed());
+    finished.expect_code(0).expect_counted(3).expect_said("`hit` follows no redirects");
+    let requests = server.requests();
+    assert_eq!(requests.len(), 3);
+    let login = "Basic YWRhOnMzY3JldA==";
+    assert!(requests.iter().all(|request| request.headers["authorization"] == login), "{requests:?}");
+}
+
+#[test]
 fn wrong_options_say_what_to_write() {
     for (options, said) in [
         ("redirects: -1", "`redirects` takes a number from 0 to 1000, not"),
