@@ -187,6 +187,7 @@ mod tests {
             status: 200,
             protocol: Protocol::Http11,
             tells_of_a_cache,
+            sets_cookies: false,
         }
         .cache_status()
     }

@@ -144,6 +144,7 @@ impl Client {
             retried: false,
             tls: None,
             remote: None,
+            not_followed: None,
         };
         let end_ns = match inspect(request) {
             Ok(shape) => {

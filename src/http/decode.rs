@@ -74,6 +74,7 @@ struct Head {
     protocol: Protocol,
     keep_alive: bool,
     tells_of_a_cache: bool,
+    sets_cookies: bool,
     codings: Codings,
 }
 
@@ -92,6 +93,7 @@ impl Decoder {
             protocol: Protocol::Http11,
             keep_alive: false,
             tells_of_a_cache: false,
+            sets_cookies: false,
             codings: Codings::default(),
         };
         Self {
@@ -146,9 +148,10 @@ impl Decoder {
     /// The complete response, and whether its connection may be used again.
     pub(super) fn finish(self) -> (Response, bool) {
         debug_assert!(matches!(self.state, State::Done), "only a complete response is finished");
-        let Head { status, protocol, keep_alive, tells_of_a_cache, .. } = self.head;
+        let Head { status, protocol, keep_alive, tells_of_a_cache, sets_cookies, .. } = self.head;
         let (bytes, head_len, wire_bytes) = self.sink.into_parts();
-        let response = Response { bytes, head_len, wire_bytes, status, protocol, tells_of_a_cache };
+        let response =
+            Response { bytes, head_len, wire_bytes, status, protocol, tells_of_a_cache, sets_cookies };
         (response, keep_alive && !self.leftover)
     }
 
@@ -307,7 +310,7 @@ fn read_head(bytes: &[u8], to_head: bool) -> Result<(Head, Framing), Failure> {
 
     let mut length = None;
     let mut chunked = false;
-    let mut tells_of_a_cache = false;
+    let (mut tells_of_a_cache, mut sets_cookies) = (false, false);
     let mut codings = Codings::default();
     let (mut close, mut keep) = (false, false);
     for header in &*parsed.headers {
@@ -318,6 +321,7 @@ fn read_head(bytes: &[u8], to_head: bool) -> Result<(Head, Framing), Failure> {
                 close |= has_token(value, "close");
                 keep |= has_token(value, "keep-alive");
             }
+            10 if is("set-cookie") => sets_cookies = true,
             14 if is("content-length") => length = Some(read_length(header.value, length)?),
             16 if is("content-encoding") => codings.add(header.value).map_err(Failure::Coding)?,
             17 if is("transfer-encoding") => {
@@ -341,7 +345,7 @@ fn read_head(bytes: &[u8], to_head: bool) -> Result<(Head, Framing), Failure> {
     // RFC 9112 §6.1: both framings at once, or chunks in HTTP/1.0, may be an attack: read, then close.
     let doubtful = chunked && (length.is_some() || protocol == Protocol::Http10);
     let keep_alive = persistent && !doubtful && !matches!(framing, Framing::UntilClose);
-    Ok((Head { status, protocol, keep_alive, tells_of_a_cache, codings }, framing))
+    Ok((Head { status, protocol, keep_alive, tells_of_a_cache, sets_cookies, codings }, framing))
 }
 
 /// One `content-length` field, which may be a list, after those `before` it: all must agree.

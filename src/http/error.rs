@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
+use super::auth::AuthError;
 use super::coding::CodingError;
 use super::error_code::{DESCRIPTORS, ERROR_CODES, MEMORY, PORTS, RESOLVER, Side};
 use super::proxy::ProxyError;
@@ -43,13 +44,13 @@ pub enum UrlError {
         /// As the user wrote it.
         url: Box<str>,
     },
-    /// `http://user:secret@host/`; the message leaves the secret out.
-    #[error(
-        "a user name or password in the URL of `{host}` is not supported yet: send an `Authorization` header"
-    )]
-    Userinfo {
+    /// `http://user:password@host/` with what can't be sent; the message leaves the secret out.
+    #[error("the URL of `{host}`: {reason}")]
+    Login {
         /// The URL's host.
         host: Box<str>,
+        /// What is wrong with it.
+        reason: AuthError,
     },
     /// `http+unix://` with no absolute path in the host's place, or a port behind it.
     #[error("`{url}` names no Unix socket: write `http+unix://%2Fpath%2Fto.sock/path`")]

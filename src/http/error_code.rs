@@ -1,7 +1,7 @@
 //! Every `error_code` that a request can have, in words: what it means, whose it is, what to do.
 //!
-//! The numbers are k6's; ours are 1280 to 1282, for proxies, and 1290 to 1292, for what the generator's own
-//! machine ran out of.
+//! The numbers are k6's; ours are 1030, for a redirect, 1280 to 1282, for proxies, and 1290 to 1292, for what the
+//! generator's own machine ran out of.
 //! `runner explain 1050` reads this list, and a test holds [`super::Failure`] to it.
 
 /// Who has to look into a failure.
@@ -43,6 +43,9 @@ pub const MEMORY: u16 = 1292;
 /// The resolver did not answer properly, or not in time.
 pub const RESOLVER: u16 = 1100;
 
+/// A redirect that is not followed; ours.
+pub(super) const REDIRECT: u16 = 1030;
+
 /// All of them, in order.
 pub const ERROR_CODES: &[ErrorCode] = &[
     code(
@@ -62,6 +65,12 @@ pub const ERROR_CODES: &[ErrorCode] = &[
         Script,
         "the URL can't be called: no scheme, no host, a wrong port",
         "write `http://host/path`, or set `base_url` and write the path alone",
+    ),
+    code(
+        REDIRECT,
+        Target,
+        "a redirect was not followed: one too many, or to something that can't be called",
+        "`r.status` and `r.header(\"location\")` say which; `redirects` of the request or `max_redirects` of `options` allows more, and 0 takes each redirect as the answer",
     ),
     code(
         1050,

@@ -40,6 +40,8 @@ pub struct Response {
     pub(super) protocol: Protocol,
     /// Whether a header was seen that tells of a cache: without one there is nothing to look for.
     pub(super) tells_of_a_cache: bool,
+    /// Whether it sets a cookie.
+    pub(super) sets_cookies: bool,
 }
 
 impl Response {
@@ -89,6 +91,18 @@ impl Response {
     /// All headers in the order they came, names in lower case, repeated ones as often as they came.
     pub fn headers(&self) -> Headers<'_> {
         Headers { rest: self.header_lines() }
+    }
+
+    /// The values of a header, each as it came: for those that can't be joined, such as `Set-Cookie`.
+    pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Cow<'a, str>> {
+        let all = self.raw_headers().filter(|(own, _)| own.eq_ignore_ascii_case(name.as_bytes()));
+        all.map(|(_, value)| String::from_utf8_lossy(value))
+    }
+
+    /// Whether it sets a cookie; known since the head was read.
+    #[inline]
+    pub fn sets_cookies(&self) -> bool {
+        self.sets_cookies
     }
 
     /// What the response tells about the caches it came through.
@@ -143,15 +157,16 @@ fn next_header<'a>(rest: &mut &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
 
 #[cfg(test)]
 impl Response {
-    /// One with the status 200, for tests of what reads responses.
+    /// One with the head's status, for tests of what reads responses.
     pub(crate) fn sample(head: &str, body: &[u8]) -> Self {
         Self {
             bytes: [head.as_bytes(), body].concat(),
             head_len: head.len(),
             wire_bytes: body.len() as u64,
-            status: 200,
+            status: head.get(9..12).and_then(|status| status.parse().ok()).unwrap_or(200),
             protocol: Protocol::Http11,
             tells_of_a_cache: false,
+            sets_cookies: head.to_ascii_lowercase().contains("\nset-cookie:"),
         }
     }
 }

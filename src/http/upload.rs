@@ -108,6 +108,11 @@ impl Upload {
         self.len == 0
     }
 
+    /// Its pieces, in their order.
+    pub fn pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
     /// The whole body, if no file is in it.
     pub fn in_memory(&self) -> Option<Vec<u8>> {
         let mut whole = Vec::new();

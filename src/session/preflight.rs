@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::http::{Failure, Network, Place};
-use crate::plan::{Flow, Plan};
+use crate::plan::{Flow, Plan, without_login};
 
 /// How long one address may take to answer.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
@@ -38,7 +38,8 @@ const OF_REQUEST: &str = "start the service, or correct host and port of the URL
 
 fn reach(base_url: &str, network: &Network, advice: &str) -> Result<(), Diagnostic> {
     let refused = |why: String| {
-        Diagnostic::new(Code::Preflight, format!("{base_url} can't be reached: {why}")).hint(advice)
+        Diagnostic::new(Code::Preflight, format!("{} can't be reached: {why}", without_login(base_url)))
+            .hint(advice)
     };
     let endpoint = crate::http::Endpoint::parse(None, base_url)
         .map_err(|error| Diagnostic::new(Code::Plan, error.to_string()))?;

@@ -16,17 +16,17 @@ use crate::fixture::{Runner, closed_port, folder, pause, runner, wait_until};
 const SOON: Duration = Duration::from_secs(20);
 
 /// nginx on a port of its own, in one process, until dropped.
-struct Nginx {
+pub(crate) struct Nginx {
     child: Child,
     folder: TempDir,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 /// A line of the access log.
 #[derive(Clone, Debug)]
-struct Line {
+pub(crate) struct Line {
     /// `GET /path 200`
-    what: String,
+    pub(crate) what: String,
     bytes_in: u64,
     bytes_out: u64,
     /// Without the head, but with chunks.
@@ -34,7 +34,7 @@ struct Line {
 }
 
 impl Nginx {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = folder();
         let port = closed_port();
         let root = folder.path().display();
@@ -45,6 +45,7 @@ impl Nginx {
         packed.write_all(words(50_000).as_bytes()).expect("memory takes what it gets");
         let packed = packed.finish().expect("memory takes what it gets");
         std::fs::write(folder.path().join("packed.txt.gz"), packed).expect("a writable folder");
+        std::fs::write(folder.path().join("door"), "ada:{PLAIN}s3cret\n").expect("a writable folder");
         // Bodies are handed on to a second server, so that nginx has to read them.
         let configuration = format!(
             "daemon off; master_process off; worker_processes 1; pid {root}/pid; error_log {root}/errors;
@@ -64,6 +65,14 @@ impl Nginx {
                     location /slow.txt {{ alias {root}/large.txt; limit_rate 30k; }}
                     location /zip/ {{ alias {root}/; gzip on; gzip_types *; gzip_min_length 1; }}
                     location /packed.txt {{ gzip_static on; }}
+                    location ~ ^/hop/. {{ rewrite ^/hop/x(x*)$ /hop/$1 redirect; }}
+                    location = /hop/ {{ return 200 'the end'; }}
+                    location /loop {{ return 302 /loop; }}
+                    location /away {{ return 307 http://localhost:{port}/echo; }}
+                    location /secure {{ return 307 https://$host:{port}/echo; }}
+                    location /session {{ add_header Set-Cookie 'session=s1; Path=/; HttpOnly'; return 303 /echo; }}
+                    location /echo {{ return 200 '[$http_authorization][$http_cookie][$http_x_api_key]'; }}
+                    location /door {{ auth_basic door; auth_basic_user_file {root}/door; try_files /small.txt =404; }}
                     location /take {{ proxy_pass http://unix:{root}/inner:/; }}
                 }}
                 server {{ listen unix:{root}/inner; access_log off; return 201 'taken'; }}
@@ -85,7 +94,7 @@ impl Nginx {
     }
 
     /// What it has logged, but for the first `from` lines.
-    fn log(&self, from: usize) -> Vec<Line> {
+    pub(crate) fn log(&self, from: usize) -> Vec<Line> {
         let text = std::fs::read_to_string(self.folder.path().join("access")).unwrap_or_default();
         let lines = text.lines().skip(from).map(|line| {
             let words: Vec<&str> = line.split(' ').collect();
@@ -101,7 +110,7 @@ impl Nginx {
         lines.collect()
     }
 
-    fn prepare(&self, script: &str, args: &[&str]) -> Runner {
+    pub(crate) fn prepare(&self, script: &str, args: &[&str]) -> Runner {
         let args = ["run"].iter().chain(args).chain(&["test.rhai"]);
         let base = format!("base_url(\"http://127.0.0.1:{}\");\n", self.port);
         runner(args).file("test.rhai", &(base + script))
@@ -160,7 +169,7 @@ fn needs_nginx_its_log_and_our_counts_agree() {
     let nginx = Nginx::start();
     nginx.prepare(FLOW, &[]).run().expect_code(0);
     let first = nginx.log(0);
-    assert_eq!(first.len(), 4 * 10 * 13, "{:?}", by_kind(&first));
+    assert_eq!(first.len(), 4 * 10 * 14, "{:?}", by_kind(&first));
     let kinds = by_kind(&first);
     assert_eq!(kinds.len(), 13, "{kinds:?}");
     assert_eq!(kinds["GET /small.txt 206"], 40, "{kinds:?}");

@@ -3,12 +3,18 @@
 use rhai::{Dynamic, EvalAltResult, ImmutableString, Map};
 
 use super::super::error::HostError;
-use super::super::frozen::{FrozenList, FrozenMap};
+use super::super::expected::Expected;
+use super::super::frozen::FrozenMap;
+use super::super::hops::Handling;
 use super::super::value::{described, type_name};
 use super::body::{BODIES, Body};
+use super::cookies::{jar_choice, own_cookies};
+use super::credentials::{self, Credentials};
 use super::metric::to_tags;
+use super::statuses::refuse;
 use crate::diagnostic::suggest;
 use crate::metrics::TagSet;
+use crate::plan::{HTTP_OPTIONS, canonical};
 use crate::units::parse_duration;
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
@@ -27,27 +33,29 @@ pub(in super::super) const OPTIONS: &[&str] = &[
     "timeout",
     "connect_timeout",
     "expected_statuses",
+    "redirects",
+    "cookies",
+    "jar",
+    "auth",
     "throws",
     "response_type",
     "discard_response_body",
 ];
 
-/// Options that other tools have and later versions will.
-const LATER: &[&str] =
-    &["cookies", "jar", "auth", "redirects", "max_redirects", "proxy", "tls", "insecure_skip_tls_verify"];
-
 /// What a call says besides method and URL.
 #[derive(Debug, Default)]
 pub(in super::super) struct Call {
     pub(super) body: Body,
+    /// Of basic and bearer authentication.
+    pub(super) authorization: Option<String>,
     pub(super) headers: Vec<(String, String)>,
     pub(super) query: Vec<(String, String)>,
     pub(super) name: Option<ImmutableString>,
     pub(super) tags: TagSet,
     pub(super) timeout_ns: Option<u64>,
     pub(super) connect_timeout_ns: Option<u64>,
-    /// Statuses that don't count as failed; empty for those of every request.
-    pub(super) expected: Vec<u16>,
+    /// What is expected of it, and what its hops take.
+    pub(super) handling: Handling,
     /// Whether it throws without an answer; else as the run says.
     pub(super) throws: Option<bool>,
     /// What becomes of the response's body; else as the run says.
@@ -89,7 +97,15 @@ impl Call {
                 "connect_timeout" | "connectTimeout" => {
                     call.connect_timeout_ns = Some(nanoseconds(key, value)?);
                 }
-                "expected_statuses" | "expectedStatuses" => call.expected = statuses(key, value)?,
+                "expected_statuses" | "expectedStatuses" | "response_callback" | "responseCallback" => {
+                    call.handling.expected = Some(statuses(key, value)?);
+                }
+                "redirects" | "max_redirects" | "maxRedirects" => {
+                    call.handling.redirects = Some(redirects(key, value)?);
+                }
+                "cookies" => call.handling.cookies = own_cookies(key, map(key, value)?)?,
+                "jar" => call.handling.jar = jar_choice(key, value)?,
+                "auth" => call.read_auth(value)?,
                 "throws" | "throw" => call.throws = Some(flag(key, value)?),
                 "compression" => compression = Some(value),
                 "response_type" | "responseType" => call.response = Some(response_type(key, value)?),
@@ -124,6 +140,16 @@ impl Call {
             }
         }
         Ok(call)
+    }
+
+    /// Options come by name, so that `headers` may still follow: it is looked at where the request goes out.
+    fn read_auth(&mut self, value: &Dynamic) -> Outcome<()> {
+        match credentials::read(value)? {
+            Credentials::Header(value) => self.authorization = Some(value),
+            Credentials::Digest(digest) => self.handling.digest = Some(digest),
+            Credentials::Url => {}
+        }
+        Ok(())
     }
 }
 
@@ -175,20 +201,27 @@ fn text(option: &str, value: &Dynamic) -> Outcome<ImmutableString> {
     })
 }
 
-fn statuses(option: &str, value: &Dynamic) -> Outcome<Vec<u16>> {
-    let refuse = || {
-        HostError::new(format!("`{option}` takes a list of statuses, not {value}"))
-            .hint("write `expected_statuses: [200, 404]`")
-            .word(option)
-    };
-    let items: Vec<Dynamic> = match (value.read_lock::<FrozenList>(), value.as_array_ref()) {
-        (Some(list), _) => list.iter().collect(),
-        (None, Ok(list)) => list.clone(),
-        _ => return Err(refuse().into()),
-    };
-    let status = |item: &Dynamic| item.as_int().ok().and_then(|number| u16::try_from(number).ok());
-    let statuses: Option<Vec<u16>> = items.iter().map(status).collect();
-    Ok(statuses.filter(|list| !list.is_empty()).ok_or_else(refuse)?)
+/// Nothing at all means any answer, as k6's callback does.
+fn statuses(option: &str, value: &Dynamic) -> Outcome<Expected> {
+    if value.is_unit() {
+        return Ok(Expected::any());
+    }
+    Ok(Expected::read([value]).ok_or_else(|| refuse(option, &value.to_string()).word(option))?)
+}
+
+/// The most redirects of one request.
+const REDIRECTS_MAX: u64 = 1_000;
+
+fn redirects(option: &str, value: &Dynamic) -> Outcome<u64> {
+    let count = value.as_int().ok().and_then(|count| u64::try_from(count).ok());
+    Ok(count.filter(|count| *count <= REDIRECTS_MAX).ok_or_else(|| {
+        HostError::new(format!(
+            "`{option}` takes a number from 0 to {REDIRECTS_MAX}, not {}",
+            described(value)
+        ))
+        .hint("0 takes each redirect as the answer")
+        .word(option)
+    })?)
 }
 
 fn flag(option: &str, value: &Dynamic) -> Outcome<bool> {
@@ -210,9 +243,10 @@ fn nanoseconds(option: &str, value: &Dynamic) -> Outcome<u64> {
 }
 
 fn unknown_option(function: &str, option: &str) -> HostError {
-    if LATER.contains(&option) {
-        return HostError::new(format!("`{option}` comes with a later version"))
-            .hint(format!("the options of `{function}` are `{}`", OPTIONS.join("`, `")))
+    let of_the_run = canonical(option);
+    if HTTP_OPTIONS.iter().any(|spec| spec.name == of_the_run) {
+        return HostError::new(format!("`{option}` is an option of the run, not of one request"))
+            .hint(format!("declare `options(#{{ {of_the_run}: … }})` at the top level"))
             .word(option);
     }
     let near = match option {

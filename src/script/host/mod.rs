@@ -8,6 +8,8 @@ mod bytes;
 mod call;
 mod check;
 mod control;
+mod cookies;
+mod credentials;
 mod crypto;
 mod data;
 mod declare;
@@ -40,6 +42,7 @@ mod scenario;
 mod secret;
 mod shared;
 mod signature;
+mod statuses;
 mod time;
 mod url;
 mod uuid;
@@ -84,6 +87,8 @@ pub(super) const MODULES: &[HostModule] = &[
     HostModule { register: http::register },
     HostModule { register: batch::register },
     HostModule { register: body::register },
+    HostModule { register: cookies::register },
+    HostModule { register: statuses::register },
     HostModule { register: response::register },
     HostModule { register: save::register },
     HostModule { register: html::register },

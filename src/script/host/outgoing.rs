@@ -47,6 +47,11 @@ impl<'a> Outgoing<'a> {
         if let Some(codings) = &call.body.content_encoding {
             headers.push(("Content-Encoding", codings));
         }
+        if let Some(authorization) = &call.authorization
+            && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"))
+        {
+            headers.push(("Authorization", authorization));
+        }
         Ok(Self { function, method, method_index, call, route, headers })
     }
 
@@ -100,7 +105,8 @@ impl<'a> Outgoing<'a> {
         {
             return Err(no_answer(self.function, failure).into());
         }
-        Ok(Reply::new(exchange, Rc::clone(self.route.endpoint.url()), self.response_type(stage)))
+        let url = exchanged.url.unwrap_or_else(|| Rc::clone(self.route.endpoint.url()));
+        Ok(Reply::new(exchange, url, self.response_type(stage)))
     }
 }
 

@@ -9,6 +9,7 @@ use super::super::error::HostError;
 use super::super::registry::Registry;
 use super::super::value::from_json;
 use super::call::ResponseType;
+use super::cookies::of_response;
 use super::html::Page;
 use super::json_path::JsonPath;
 use crate::http::{CacheStatus, Exchange, Response, Timings};
@@ -149,6 +150,7 @@ pub(in super::super) fn sample(body: &str) -> Dynamic {
         retried: false,
         tls: None,
         remote: None,
+        not_followed: None,
     };
     Dynamic::from(Reply::new(exchange, "http://127.0.0.1/".into(), ResponseType::Text))
 }
@@ -172,6 +174,7 @@ pub(in super::super) const PROPERTIES: &[&str] = &[
     "body_bytes",
     "wire_bytes",
     "headers",
+    "cookies",
     "timings",
     "cache",
     "url",
@@ -263,6 +266,12 @@ fn answer(registry: &mut Registry<'_>) {
     );
     registry.gives("text or nothing");
     registry.example("http::get(\"/health\").header(\"Content-Type\") // \"application/json\"");
+    registry.property(
+        "response.cookies",
+        "the cookies that it sets: a map from each name to a list of `#{ name, value, domain, path, … }`",
+        |reply: &mut Reply| reply.0.exchange.result.as_ref().map_or_else(|_| Map::new(), of_response),
+    );
+    registry.example("http::get(\"/health\").cookies.len() // 0");
     registry.method(
         "response.json()",
         "the body as JSON; nothing without an answer",
