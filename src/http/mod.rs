@@ -19,6 +19,7 @@ mod error;
 mod error_code;
 mod exchange;
 mod grow;
+mod h2;
 mod outbox;
 mod pool;
 mod request;
