@@ -42,10 +42,9 @@ pub(super) fn exchange(
 ) -> Result<Exchanged, Box<EvalAltResult>> {
     // k6's place for it too: what a request waits for its slot is no part of what is measured of it.
     wait_for_slots(stage, vu)?;
-    let mut client = vu.client.take().expect("a user's client is out only while it waits for a request");
+    let client = vu.client.as_ref().expect("a user who acts has a client");
     // Pinned here: moving the future into `wait` would copy it.
     let sent = stage.wait(vu, std::pin::pin!(client.send(request)));
-    vu.client.set(Some(client));
     let exchange = sent.inspect_err(|_| stage.count_cut_request())?;
     let status = exchange.status();
     let is_expected =

@@ -3,6 +3,7 @@
 mod argument;
 mod assert;
 mod bytes;
+mod call;
 mod check;
 mod control;
 mod crypto;
@@ -50,10 +51,11 @@ pub(super) use time::pause;
 
 /// Options of a request.
 #[cfg(test)]
-pub(super) const REQUEST_OPTIONS: [&str; 11] = http::OPTIONS;
+pub(super) const REQUEST_OPTIONS: &[&str] = call::OPTIONS;
 
+pub(super) use call::Call as RequestOptions;
 pub(super) use check::CheckSeries;
-pub(super) use http::{Call as RequestOptions, Verb};
+pub(super) use http::Verb;
 #[cfg(test)]
 pub(super) use response::sample as sample_response;
 pub(super) use response::{PROPERTIES as RESPONSE_PROPERTIES, Reply, TIMING_PROPERTIES, Timing};
