@@ -11,6 +11,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 
 use super::error_code::{DESCRIPTORS, ERROR_CODES, MEMORY, PORTS, RESOLVER, Side};
+use super::h2::Http2Error;
 use crate::units::format_duration;
 
 /// A URL that cannot be called.
@@ -93,6 +94,8 @@ pub enum Phase {
     Resolving,
     /// Opening a connection.
     Connecting,
+    /// Waiting until the server takes one more request on its connection (HTTP/2).
+    Queueing,
     /// Writing the request.
     Sending,
     /// Waiting for the first byte of the response.
@@ -106,6 +109,7 @@ impl fmt::Display for Phase {
         f.write_str(match self {
             Self::Resolving => "resolving the host",
             Self::Connecting => "connecting",
+            Self::Queueing => "waiting for a free stream",
             Self::Sending => "sending the request",
             Self::Waiting => "waiting for the response",
             Self::Receiving => "receiving the response",
@@ -287,6 +291,10 @@ pub enum Failure {
     #[error("the connection closed before the response's body was complete")]
     TruncatedBody,
 
+    /// HTTP/2 failed, for the request or for all of its connection.
+    #[error(transparent)]
+    Http2(#[from] Http2Error),
+
     /// What came back does not start as HTTP does.
     #[error("the answer is not HTTP")]
     NotHttp,
@@ -378,6 +386,7 @@ impl Failure {
             | Self::Chunk
             | Self::ChunkOverhead { .. }
             | Self::BodyTooLarge { .. } => 1000,
+            Self::Http2(error) => error.error_code(),
             Self::NotHttp => 1010,
             Self::Url(_) => 1020,
             Self::Timeout { .. } => 1050,

@@ -42,6 +42,7 @@ pub use endpoint::Endpoint;
 pub use error::{Failure, HeaderFault, Phase, Resource, UrlError};
 pub use error_code::{DESCRIPTORS, ERROR_CODES, ErrorCode, MEMORY, PORTS, RESOLVER, Side};
 pub use exchange::Exchange;
+pub use h2::{AnswerFault, Fault, Flood, HpackError, Http2Error, Reason};
 pub use network::{Network, NetworkError};
 pub use request::{BODY_MAX_BYTES, CONNECT_TIMEOUT_NS, Method, Prepared, Request, TIMEOUT_NS};
 pub use response::{Headers, Protocol, Response};

@@ -98,6 +98,7 @@ fn record(
             proto: response.map_or(Symbol::NONE, |response| match response.protocol() {
                 Protocol::Http10 => words.protocols[0],
                 Protocol::Http11 => words.protocols[1],
+                Protocol::Http2 => words.protocols[2],
             }),
             status: exchange.status(),
             error_code: exchange.error_code(),

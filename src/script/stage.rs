@@ -92,7 +92,7 @@ pub(super) struct Words {
     /// As in [`super::host`]'s table of methods.
     pub(super) methods: [Symbol; 7],
     /// HTTP/1.0 and HTTP/1.1.
-    pub(super) protocols: [Symbol; 2],
+    pub(super) protocols: [Symbol; 3],
     /// The metric that every check adds to.
     pub(super) checks: MetricId,
 }
@@ -182,7 +182,7 @@ impl Stage {
     pub fn set_recorder(&self, mut recorder: Recorder) {
         let methods =
             ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].map(|m| recorder.intern(m));
-        let protocols = ["HTTP/1.0", "HTTP/1.1"].map(|p| recorder.intern(p));
+        let protocols = ["HTTP/1.0", "HTTP/1.1", "HTTP/2.0"].map(|p| recorder.intern(p));
         let (checks, _) = recorder.metric("checks").expect("a built-in metric");
         self.words.set(Words { methods, protocols, checks }).expect("a stage gets one recorder");
         let recorder = Shared::new(recorder, Rc::clone(&self.current));

@@ -1,0 +1,154 @@
+//! The HTTP/2 connections of one user: one for each origin, open or about to be.
+//!
+//! While one request connects, the others to the same origin wait for it and take what comes of it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+
+use super::super::error::Failure;
+use super::session::Session;
+
+/// What is waited for while a connection is opened.
+#[derive(Debug, Default)]
+pub(in crate::http) struct Gate {
+    waiting: RefCell<Vec<Waker>>,
+    /// What came of it, once it did: `None` if it was given up.
+    outcome: RefCell<Option<Option<Failure>>>,
+}
+
+impl Gate {
+    /// Ready when the connection stands (without a failure) or does not.
+    pub(in crate::http) fn poll(&self, waker: &Waker) -> Poll<Option<Failure>> {
+        if let Some(outcome) = &*self.outcome.borrow() {
+            return Poll::Ready(outcome.clone());
+        }
+        self.waiting.borrow_mut().push(waker.clone());
+        Poll::Pending
+    }
+
+    fn open(&self, outcome: Option<Failure>) {
+        self.outcome.borrow_mut().get_or_insert(outcome);
+        for waker in self.waiting.borrow_mut().drain(..) {
+            waker.wake();
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Entry {
+    Connecting(Rc<str>, Rc<Gate>),
+    Open(Rc<Session>),
+}
+
+/// What there is for an origin.
+#[derive(Debug)]
+pub(in crate::http) enum Found {
+    Open(Rc<Session>),
+    /// Another request connects.
+    Connecting(Rc<Gate>),
+    Nothing,
+}
+
+#[derive(Debug, Default)]
+pub(in crate::http) struct Sessions {
+    entries: RefCell<Vec<Entry>>,
+}
+
+impl Sessions {
+    /// Whether there is none at all, as with users who speak HTTP/1.1 alone.
+    pub(in crate::http) fn is_empty(&self) -> bool {
+        self.entries.borrow().is_empty()
+    }
+
+    /// What there is for the origin. Sessions that take no more requests are forgotten: who still waits on them has
+    /// them.
+    pub(in crate::http) fn find(&self, origin: &str, usable: impl Fn(&Session) -> bool) -> Found {
+        let mut entries = self.entries.borrow_mut();
+        let Some(at) = entries.iter().position(|entry| entry.origin() == origin) else { return Found::Nothing };
+        match &entries[at] {
+            Entry::Connecting(_, gate) => Found::Connecting(Rc::clone(gate)),
+            Entry::Open(session) if usable(session) => Found::Open(Rc::clone(session)),
+            Entry::Open(_) => {
+                entries.remove(at);
+                Found::Nothing
+            }
+        }
+    }
+
+    /// A connection to the origin is about to be opened.
+    pub(in crate::http) fn connect(&self, origin: &Rc<str>) -> Connecting<'_> {
+        let gate = Rc::new(Gate::default());
+        self.entries.borrow_mut().push(Entry::Connecting(Rc::clone(origin), Rc::clone(&gate)));
+        Connecting { sessions: self, gate }
+    }
+
+    /// Keeps a session; of more than `max` the one that came first and is idle is closed.
+    pub(in crate::http) fn put(&self, session: Rc<Session>, max: usize) {
+        let mut entries = self.entries.borrow_mut();
+        if entries.len() >= max
+            && let Some(at) =
+                entries.iter().position(|entry| matches!(entry, Entry::Open(session) if session.is_idle()))
+        {
+            entries.remove(at);
+        }
+        entries.reserve_exact(1);
+        entries.push(Entry::Open(session));
+    }
+
+    /// How many lie idle.
+    pub(in crate::http) fn idle(&self) -> usize {
+        let entries = self.entries.borrow();
+        entries.iter().filter(|entry| matches!(entry, Entry::Open(session) if session.is_idle())).count()
+    }
+
+    /// Closes the idle ones; what is under way on others ends there.
+    pub(in crate::http) fn clear(&self) {
+        self.entries.borrow_mut().retain(|entry| matches!(entry, Entry::Connecting(..)));
+    }
+}
+
+impl Entry {
+    fn origin(&self) -> &str {
+        match self {
+            Self::Connecting(origin, _) => origin,
+            Self::Open(session) => &session.origin,
+        }
+    }
+}
+
+/// A connection that is being opened; dropped without a word, the next in line connects.
+#[derive(Debug)]
+pub(in crate::http) struct Connecting<'a> {
+    sessions: &'a Sessions,
+    gate: Rc<Gate>,
+}
+
+impl Connecting<'_> {
+    /// It stands.
+    pub(in crate::http) fn done(self, session: &Rc<Session>, max: usize) {
+        self.remove();
+        self.sessions.put(Rc::clone(session), max);
+        self.gate.open(None);
+    }
+
+    /// It doesn't, for all who wait.
+    pub(in crate::http) fn failed(self, failure: &Failure) {
+        self.remove();
+        self.gate.open(Some(failure.clone()));
+    }
+
+    fn remove(&self) {
+        self.sessions
+            .entries
+            .borrow_mut()
+            .retain(|entry| !matches!(entry, Entry::Connecting(_, gate) if Rc::ptr_eq(gate, &self.gate)));
+    }
+}
+
+impl Drop for Connecting<'_> {
+    fn drop(&mut self) {
+        self.remove();
+        self.gate.open(None);
+    }
+}
