@@ -15,6 +15,7 @@ use super::exchange::Exchange;
 use super::outbox::Socket;
 use super::pool::Connection;
 use super::request::Request;
+use crate::plan::HttpVersion;
 
 /// What a connection is opened with.
 pub(super) struct Connector<'a> {
@@ -75,7 +76,10 @@ impl Connector<'_> {
                     self.alarm.set(deadline_ns);
                     addresses.worked(index, endpoint, self.shared.resolver());
                     let origin = Rc::clone(endpoint.origin());
-                    return Ok((Connection { socket: Socket::new(stream), remote: address, origin }, now_ns));
+                    let socket = Socket::new(stream);
+                    // In plain there is nothing to agree by; over TLS it is what ALPN came to.
+                    let speaks_http2 = self.shared.network().options().version == HttpVersion::Http2;
+                    return Ok((Connection { socket, remote: address, origin, speaks_http2 }, now_ns));
                 }
                 Some(Err(error)) => Failure::dial(&error, address),
                 None => late(Phase::Connecting),

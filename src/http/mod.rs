@@ -5,7 +5,7 @@
 //! [`Clock`]. [`Client::send`] never fails as a call: an [`Exchange`] carries a [`Response`] or a
 //! [`Failure`], with every phase timed and every byte counted.
 //!
-//! Today it speaks HTTP/1.1 over plain TCP. TLS, redirects, cookies, compression and HTTP/2 are
+//! It speaks HTTP/1.1, and HTTP/2 ([`h2`]) by prior knowledge. TLS, redirects, cookies and compression are
 //! still to come, and errors say so.
 
 mod cache_status;
@@ -21,6 +21,7 @@ mod error_code;
 mod exchange;
 mod grow;
 mod h2;
+mod multiplex;
 mod network;
 mod outbox;
 mod pool;

@@ -139,6 +139,11 @@ impl Drop for Call {
 }
 
 impl Settled {
+    /// Whether not a byte of a response came.
+    pub(in crate::http) fn is_silent(&self) -> bool {
+        self.times.first_ns.is_none()
+    }
+
     /// Charges the time from `begin_ns` to the end to the phases it was spent in, and returns the end.
     pub(in crate::http) fn charge(&self, begin_ns: u64, now_ns: u64, phases: &mut Phases) -> u64 {
         let end_ns = self.times.end_ns.unwrap_or(now_ns).max(begin_ns);

@@ -30,6 +30,8 @@ use receive::Input;
 const STREAM_ID_MAX: u32 = 0x7fff_ffff;
 /// How many of the streams that we reset are remembered: what was under way for them is no fault of the server's.
 const RESETS_KEPT: usize = 32;
+/// A head up to here is kept beside its block, in case the same request follows.
+const LAST_MAX_BYTES: usize = 512;
 
 #[derive(Debug, Default)]
 enum State {
@@ -50,6 +52,14 @@ struct Peer {
     frame_max: usize,
 }
 
+/// The head that was sent last, and its block.
+#[derive(Debug, Default)]
+struct Last {
+    lines: Vec<u8>,
+    block: Vec<u8>,
+    generation: u32,
+}
+
 #[derive(Debug)]
 pub(super) struct Connection {
     state: State,
@@ -64,6 +74,7 @@ pub(super) struct Connection {
     charged_later: u64,
     input: Input,
     encoder: Encoder,
+    last: Last,
     decoder: Decoder,
     /// By number.
     streams: Vec<Stream>,
@@ -81,11 +92,11 @@ pub(super) struct Connection {
 
 /// A stream that is over.
 #[derive(Debug)]
-pub(super) struct Settled {
-    pub(super) result: Result<Response, Failure>,
+pub(in crate::http) struct Settled {
+    pub(in crate::http) result: Result<Response, Failure>,
     pub(super) times: Times,
-    pub(super) bytes_sent: u64,
-    pub(super) bytes_received: u64,
+    pub(in crate::http) bytes_sent: u64,
+    pub(in crate::http) bytes_received: u64,
 }
 
 impl Connection {
@@ -108,6 +119,7 @@ impl Connection {
             charged_later: 0,
             input: Input::default(),
             encoder: Encoder::new(),
+            last: Last::default(),
             decoder: Decoder::new(),
             streams: Vec::new(),
             next_id: 1,
@@ -168,7 +180,7 @@ impl Connection {
         let body = request.body;
         let ends = if body.is_empty() { frame::END_STREAM } else { 0 };
         frame::push_head(&mut self.out, 0, Kind::Headers, ends | frame::END_HEADERS, id);
-        head::encode(lines, request.endpoint.scheme(), &mut self.encoder, lower, &mut self.out);
+        self.encode(request.endpoint.scheme(), lines, lower);
         self.seal_block(begin, id);
         let answer = Answer::new(*request.method == Method::Head, request.body_max_bytes);
         let windows = (SendWindow::new(self.peer.window), ReceiveWindow::new(STREAM_WINDOW_BYTES));
@@ -372,6 +384,25 @@ impl Connection {
             if stream.unsent > 0 {
                 stream.wake();
             }
+        }
+    }
+
+    /// Appends the block of a request: the last one again, if the same request is sent again.
+    fn encode(&mut self, scheme: &str, lines: &[u8], lower: &mut Vec<u8>) {
+        let begin = self.out.len();
+        let generation = self.encoder.generation();
+        if self.last.generation == generation && self.last.lines == lines {
+            return self.out.extend_from_slice(&self.last.block);
+        }
+        head::encode(lines, scheme, &mut self.encoder, lower, &mut self.out);
+        // It may be repeated only if writing it changed nothing.
+        if self.encoder.generation() == generation && lines.len() <= LAST_MAX_BYTES {
+            let Last { lines: last_lines, block, .. } = &mut self.last;
+            last_lines.clear();
+            last_lines.extend_from_slice(lines);
+            block.clear();
+            block.extend_from_slice(&self.out[begin..]);
+            self.last.generation = generation;
         }
     }
 

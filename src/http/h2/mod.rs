@@ -21,6 +21,7 @@ mod tests;
 pub use error::{AnswerFault, Fault, Flood, Http2Error, Reason};
 pub use hpack::HpackError;
 pub(super) use call::{Call, Outcome};
+pub(super) use connection::Settled;
 pub(super) use session::Session;
 pub(super) use sessions::{Found, Sessions};
 

@@ -61,6 +61,11 @@ impl Sessions {
         self.entries.borrow().is_empty()
     }
 
+    /// Whether there is anything for the origin.
+    pub(in crate::http) fn has(&self, origin: &str) -> bool {
+        self.entries.borrow().iter().any(|entry| entry.origin() == origin)
+    }
+
     /// What there is for the origin. Sessions that take no more requests are forgotten: who still waits on them has
     /// them.
     pub(in crate::http) fn find(&self, origin: &str, usable: impl Fn(&Session) -> bool) -> Found {

@@ -32,7 +32,7 @@ pub(in crate::http::h2) struct Encoder {
     smallest: Option<usize>,
     seen: [u32; SEEN_ONCE],
     seen_at: usize,
-    /// Counts what entered or left the table.
+    /// Counts what changed how a block would be written.
     generation: u32,
 }
 
@@ -101,7 +101,10 @@ impl Encoder {
         if enters {
             self.table.insert(hash, name, value);
         }
-        self.generation = self.generation.wrapping_add(1);
+        // What stays out of the table is written the same way again.
+        if enters || indexing == Indexing::Again {
+            self.generation = self.generation.wrapping_add(1);
+        }
     }
 
     fn was_seen(&mut self, hash: u32) -> bool {
