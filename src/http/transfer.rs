@@ -43,7 +43,11 @@ pub(super) struct Scratch {
 
 impl Scratch {
     pub(super) fn new() -> Self {
-        Self { read: RefCell::new(vec![0; READ_BYTES].into()), write: RefCell::default(), name: RefCell::default() }
+        Self {
+            read: RefCell::new(vec![0; READ_BYTES].into()),
+            write: RefCell::default(),
+            name: RefCell::default(),
+        }
     }
 }
 

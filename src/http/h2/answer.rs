@@ -3,7 +3,7 @@
 //! Its head is written as HTTP/1 would have it, so that whatever reads responses reads this one. Pure, no I/O.
 
 use super::super::cache_status;
-use super::super::decode::{HEADERS_MAX, HEAD_MAX_BYTES, INTERIM_MAX, RESERVE_MAX_BYTES};
+use super::super::decode::{HEAD_MAX_BYTES, HEADERS_MAX, INTERIM_MAX, RESERVE_MAX_BYTES};
 use super::super::error::Failure;
 use super::super::grow::append;
 use super::super::request::is_token;
@@ -177,7 +177,9 @@ impl Answer {
         let read = (self.bytes.len() - self.head_len) as u64;
         let room = self.body_max_bytes.saturating_sub(read);
         let bodyless = self.to_head || matches!(self.status, 204 | 304);
-        if (bodyless && !data.is_empty()) || self.length.is_some_and(|length| read + data.len() as u64 > length) {
+        if (bodyless && !data.is_empty())
+            || self.length.is_some_and(|length| read + data.len() as u64 > length)
+        {
             return Err(AnswerFault::Length.into());
         }
         if data.len() as u64 > room {
@@ -220,7 +222,8 @@ fn read_length(value: &[u8], before: Option<u64>) -> Result<u64, Failure> {
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
         return Err(Failure::ContentLength);
     }
-    let length = str::from_utf8(value).ok().and_then(|digits| digits.parse().ok()).ok_or(Failure::ContentLength)?;
+    let length =
+        str::from_utf8(value).ok().and_then(|digits| digits.parse().ok()).ok_or(Failure::ContentLength)?;
     if before.is_some_and(|before| before != length) {
         return Err(Failure::ConflictingLength);
     }

@@ -23,7 +23,7 @@ use super::frame::{self, Kind};
 use super::guard::{self, Guard};
 use super::hpack::{Decoder, Encoder};
 use super::stream::{Stream, Times};
-use super::{CONNECTION_WINDOW_BYTES, QUEUE_MAX_BYTES, STREAMS_ASSUMED, STREAM_WINDOW_BYTES, head};
+use super::{CONNECTION_WINDOW_BYTES, QUEUE_MAX_BYTES, STREAM_WINDOW_BYTES, STREAMS_ASSUMED, head};
 use receive::Input;
 
 /// Stream numbers end here: then another connection is needed.
@@ -303,7 +303,9 @@ impl Connection {
             let failure = match (goaway, error) {
                 (Some(reason), _) => Failure::Http2(Http2Error::GoAway { reason }),
                 // Without a byte of response, why the request could not be sent says more.
-                (None, _) if silent && self.broken.is_some() => self.broken.clone().unwrap_or(Failure::NoResponse),
+                (None, _) if silent && self.broken.is_some() => {
+                    self.broken.clone().unwrap_or(Failure::NoResponse)
+                }
                 (None, Some(error)) => Failure::connection(error, stream.phase()),
                 (None, None) if stream.answer.has_head() => Failure::TruncatedBody,
                 (None, None) if silent => Failure::NoResponse,

@@ -51,7 +51,9 @@ impl fmt::Display for Reason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Http2Error {
     /// The server answered in another protocol.
-    #[error("the server does not speak HTTP/2 there: leave `http_version` at `auto`, or call a port that accepts HTTP/2 by prior knowledge")]
+    #[error(
+        "the server does not speak HTTP/2 there: leave `http_version` at `auto`, or call a port that accepts HTTP/2 by prior knowledge"
+    )]
     NotHttp2,
     /// GOAWAY with an error, while the request was under way.
     #[error("the server ended the connection (GOAWAY, {reason})")]
@@ -250,7 +252,11 @@ mod tests {
     fn each_class_has_k6s_number_and_a_text_without_figures() {
         let reason = Reason::ENHANCE_YOUR_CALM;
         for (error, code, text) in [
-            (Http2Error::GoAway { reason }, 1610, "the server ended the connection (GOAWAY, ENHANCE_YOUR_CALM)"),
+            (
+                Http2Error::GoAway { reason },
+                1610,
+                "the server ended the connection (GOAWAY, ENHANCE_YOUR_CALM)",
+            ),
             (Http2Error::Refused, 1630, "the server refused the stream (REFUSED_STREAM)"),
             (Http2Error::Reset { reason: Reason(77) }, 1630, "the server reset the stream (an unknown code)"),
             (

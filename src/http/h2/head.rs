@@ -11,7 +11,13 @@ use super::hpack::{Encoder, Indexing};
 const SECRET_MIN_BYTES: usize = 20;
 
 /// Appends the block of a request to `out`. `lines` is a whole head of HTTP/1; `lower` is scratch for names.
-pub(super) fn encode(lines: &[u8], scheme: &str, encoder: &mut Encoder, lower: &mut Vec<u8>, out: &mut Vec<u8>) {
+pub(super) fn encode(
+    lines: &[u8],
+    scheme: &str,
+    encoder: &mut Encoder,
+    lower: &mut Vec<u8>,
+    out: &mut Vec<u8>,
+) {
     encoder.begin(out);
     let (first, headers) = split_line(lines);
     let method_end = memchr(b' ', first).unwrap_or(first.len());
@@ -19,7 +25,9 @@ pub(super) fn encode(lines: &[u8], scheme: &str, encoder: &mut Encoder, lower: &
     let target = &target[..memchr(b' ', target).unwrap_or(target.len())];
     encoder.field(b":method", &first[..method_end], Indexing::Always, out);
     encoder.field(b":scheme", scheme.as_bytes(), Indexing::Always, out);
-    if let Some(host) = fields(headers).find_map(|(name, value)| name.eq_ignore_ascii_case(b"host").then_some(value)) {
+    if let Some(host) =
+        fields(headers).find_map(|(name, value)| name.eq_ignore_ascii_case(b"host").then_some(value))
+    {
         encoder.field(b":authority", host, Indexing::Always, out);
     }
     encoder.field(b":path", target, Indexing::Again, out);
@@ -41,7 +49,9 @@ fn indexing(name: &[u8], value: &[u8]) -> Option<Indexing> {
         }
         b"te" if !value.eq_ignore_ascii_case(b"trailers") => return None,
         b"content-length" => Indexing::Never,
-        b"cookie" | b"authorization" | b"proxy-authorization" if value.len() < SECRET_MIN_BYTES => Indexing::Secret,
+        b"cookie" | b"authorization" | b"proxy-authorization" if value.len() < SECRET_MIN_BYTES => {
+            Indexing::Secret
+        }
         b"if-modified-since" | b"if-none-match" | b"range" => Indexing::Again,
         _ => Indexing::Always,
     })
@@ -83,15 +93,29 @@ mod tests {
     #[test]
     fn a_head_becomes_fields_without_what_is_the_connections() {
         assert_eq!(
-            sent("POST /a?b=c HTTP/1.1\r\nHost: h:1\r\nUser-Agent: x\r\nConnection: close\r\nTE: gzip\r\nX-A: : 1\r\nContent-Length: 3\r\n\r\n"),
-            [":method=POST", ":scheme=http", ":authority=h:1", ":path=/a?b=c", "user-agent=x", "x-a=: 1", "content-length=3"]
+            sent(
+                "POST /a?b=c HTTP/1.1\r\nHost: h:1\r\nUser-Agent: x\r\nConnection: close\r\nTE: gzip\r\nX-A: : 1\r\nContent-Length: 3\r\n\r\n"
+            ),
+            [
+                ":method=POST",
+                ":scheme=http",
+                ":authority=h:1",
+                ":path=/a?b=c",
+                "user-agent=x",
+                "x-a=: 1",
+                "content-length=3"
+            ]
         );
-        assert_eq!(sent("GET / HTTP/1.1\r\nTE: trailers\r\nX:\r\n\r\n"), [":method=GET", ":scheme=http", ":path=/", "te=trailers", "x="]);
+        assert_eq!(
+            sent("GET / HTTP/1.1\r\nTE: trailers\r\nX:\r\n\r\n"),
+            [":method=GET", ":scheme=http", ":path=/", "te=trailers", "x="]
+        );
     }
 
     #[test]
     fn a_head_that_came_before_is_one_byte_a_field() {
-        let lines = b"GET /a HTTP/1.1\r\nHost: h\r\nUser-Agent: x\r\nAuthorization: Bearer 0123456789abcdef\r\n\r\n";
+        let lines =
+            b"GET /a HTTP/1.1\r\nHost: h\r\nUser-Agent: x\r\nAuthorization: Bearer 0123456789abcdef\r\n\r\n";
         let (mut encoder, mut lower) = (Encoder::new(), Vec::new());
         let mut lengths = Vec::new();
         for _ in 0..4 {

@@ -18,10 +18,10 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-pub use error::{AnswerFault, Fault, Flood, Http2Error, Reason};
-pub use hpack::HpackError;
 pub(super) use call::{Call, Outcome};
 pub(super) use connection::Settled;
+pub use error::{AnswerFault, Fault, Flood, Http2Error, Reason};
+pub use hpack::HpackError;
 pub(super) use session::Session;
 pub(super) use sessions::{Found, Sessions};
 

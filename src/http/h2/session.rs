@@ -103,8 +103,7 @@ impl Session {
 
     fn is_over(&self, own: Option<u32>) -> bool {
         let mut core = self.core.borrow_mut();
-        let own_is_over =
-            own.is_some_and(|id| core.stream_mut(id).is_none_or(|stream| stream.is_over()));
+        let own_is_over = own.is_some_and(|id| core.stream_mut(id).is_none_or(|stream| stream.is_over()));
         own_is_over || core.is_closed()
     }
 

@@ -70,7 +70,9 @@ impl Sessions {
     /// them.
     pub(in crate::http) fn find(&self, origin: &str, usable: impl Fn(&Session) -> bool) -> Found {
         let mut entries = self.entries.borrow_mut();
-        let Some(at) = entries.iter().position(|entry| entry.origin() == origin) else { return Found::Nothing };
+        let Some(at) = entries.iter().position(|entry| entry.origin() == origin) else {
+            return Found::Nothing;
+        };
         match &entries[at] {
             Entry::Connecting(_, gate) => Found::Connecting(Rc::clone(gate)),
             Entry::Open(session) if usable(session) => Found::Open(Rc::clone(session)),

@@ -43,7 +43,13 @@ pub(super) struct Times {
 }
 
 impl Stream {
-    pub(super) fn new(id: u32, answer: Answer, send: SendWindow, receive: ReceiveWindow, unsent: usize) -> Self {
+    pub(super) fn new(
+        id: u32,
+        answer: Answer,
+        send: SendWindow,
+        receive: ReceiveWindow,
+        unsent: usize,
+    ) -> Self {
         Self {
             id,
             answer,

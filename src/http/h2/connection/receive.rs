@@ -141,16 +141,12 @@ impl Connection {
         }
         self.claim(head.stream, data.len());
         let Ok(at) = self.find(head.stream) else { return Ok(()) };
-        if data.is_empty() && !head.has(frame::END_STREAM) {
-            self.guard.empty()?;
-        } else {
-            self.guard.progress();
-        }
         let stream = &mut self.streams[at];
         match stream.outcome {
             Some(Ok(())) => return Err(Fault::ClosedStream),
             Some(Err(_)) => return self.guard.late(),
-            None => {}
+            None if data.is_empty() && !head.has(frame::END_STREAM) => self.guard.empty()?,
+            None => self.guard.progress(),
         }
         if let Err(failure) = stream.answer.data(data) {
             self.fail(at, failure, now_ns);
@@ -205,13 +201,18 @@ impl Connection {
         if head.has(frame::END_HEADERS) {
             return self.block(head.stream, ends_stream, block, now_ns);
         }
-        self.input.block = Some(Pending { stream: head.stream, ends_stream, bytes: block.to_vec(), frames: 1 });
+        self.input.block =
+            Some(Pending { stream: head.stream, ends_stream, bytes: block.to_vec(), frames: 1 });
         Ok(())
     }
 
     fn continuation(&mut self, head: Head, payload: &[u8], now_ns: u64) -> Result<(), Fault> {
-        let mut pending =
-            self.input.block.take().filter(|pending| pending.stream == head.stream).ok_or(Fault::Continuation)?;
+        let mut pending = self
+            .input
+            .block
+            .take()
+            .filter(|pending| pending.stream == head.stream)
+            .ok_or(Fault::Continuation)?;
         pending.frames += 1;
         guard::check_block(pending.frames, pending.bytes.len() + payload.len())?;
         pending.bytes.extend_from_slice(payload);
