@@ -43,6 +43,7 @@ impl Client {
         exchange: &mut Exchange,
     ) -> u64 {
         let mut begin_ns = exchange.timings.start_ns;
+        let mut was_refused = false;
         for _ in 0..CONNECTIONS_MAX {
             let begun = match opened.take() {
                 Some(opened) => Ok(self.adopt(opened)),
@@ -58,7 +59,8 @@ impl Client {
             begin_ns = session_ns;
             exchange.reused = session.has_served();
             exchange.remote = Some(session.remote);
-            let Some(settled) = self.call((request, shape), &session, alarm).await else { continue };
+            let mut call = Call::new(Rc::clone(&session), was_refused);
+            let Some(settled) = self.call((request, shape), &mut call, alarm).await else { continue };
             if shape.close {
                 session.retire();
             }
@@ -66,7 +68,10 @@ impl Client {
             exchange.bytes_sent += settled.bytes_sent;
             exchange.bytes_received += settled.bytes_received;
             let again = match &settled.result {
-                Err(Failure::Http2(error)) if error.is_unprocessed() => true,
+                Err(Failure::Http2(error)) if error.is_unprocessed() => {
+                    was_refused = error.is_refusal();
+                    true
+                }
                 Err(failure) if exchange.reused && settled.is_silent() && failure.is_disconnect() => {
                     if !request.method.is_idempotent() {
                         exchange.result = Err(Failure::StaleConnection);
@@ -96,7 +101,7 @@ impl Client {
     async fn call(
         &self,
         (request, shape): (&Request<'_>, Shape),
-        session: &Rc<Session>,
+        call: &mut Call,
         alarm: &dyn Alarm,
     ) -> Option<Settled> {
         let wire = Wire {
@@ -107,7 +112,6 @@ impl Client {
             outbox: self.shared.outbox.as_ref(),
             clock: &*self.clock,
         };
-        let mut call = Call::new(Rc::clone(session));
         std::future::poll_fn(|cx| match call.poll(wire, cx) {
             Poll::Ready(Outcome::NotBegun) => Poll::Ready(None),
             Poll::Ready(Outcome::Settled(settled)) => Poll::Ready(Some(settled)),

@@ -30,6 +30,8 @@ enum Stage {
 pub(in crate::http) struct Call {
     session: Rc<Session>,
     stage: Stage,
+    /// Waits for the server's word on how many streams it takes, where others guess.
+    is_patient: bool,
 }
 
 /// What came of a call.
@@ -41,9 +43,10 @@ pub(in crate::http) enum Outcome {
 }
 
 impl Call {
-    pub(in crate::http) fn new(session: Rc<Session>) -> Self {
+    /// A call to be made on a session; one that was refused before is patient.
+    pub(in crate::http) fn new(session: Rc<Session>, is_patient: bool) -> Self {
         let stage = Stage::Waiting(session.ticket());
-        Self { session, stage }
+        Self { session, stage, is_patient }
     }
 
     /// Goes on until the response is complete.
@@ -53,9 +56,13 @@ impl Call {
                 self.leave();
                 return Poll::Ready(Outcome::NotBegun);
             }
-            if !self.session.is_turn(ticket, cx.waker()) {
+            if !self.session.is_turn(ticket, self.is_patient, cx.waker()) {
                 // Nobody else may be there to read that it is.
                 self.session.drive(None, wire, cx);
+                // It may have been said just now, or be over.
+                if self.session.has_news(ticket, self.is_patient) {
+                    cx.waker().wake_by_ref();
+                }
                 return Poll::Pending;
             }
             self.open(wire);
@@ -89,7 +96,7 @@ impl Call {
     /// Ends it with this failure.
     pub(in crate::http) fn give_up(&mut self, failure: Failure, now_ns: u64) -> Settled {
         if let Stage::Open(id) = self.stage {
-            self.session.core.borrow_mut().cancel(id, failure.clone(), now_ns);
+            self.session.core.borrow_mut().cancel(id, failure.clone(), true, now_ns);
         }
         self.settle().unwrap_or_else(|| {
             self.leave();
@@ -127,7 +134,7 @@ impl Drop for Call {
     fn drop(&mut self) {
         if let Stage::Open(id) = self.stage {
             let mut core = self.session.core.borrow_mut();
-            core.cancel(id, Failure::NoResponse, 0);
+            core.cancel(id, Failure::NoResponse, false, 0);
             core.settle(id);
             core.wake_another(None);
             drop(core);

@@ -159,6 +159,11 @@ impl Connection {
         self.peer.streams_max.saturating_sub(self.streams.len())
     }
 
+    /// Whether the server has said how many streams it takes.
+    pub(super) fn is_acquainted(&self) -> bool {
+        self.peer.is_known
+    }
+
     /// No stream is open.
     pub(super) fn is_idle(&self) -> bool {
         self.streams.is_empty()
@@ -265,14 +270,15 @@ impl Connection {
         Some(Settled { result, times: stream.timings, bytes_sent, bytes_received })
     }
 
-    /// Ends a stream that nobody waits for any more with this failure.
-    pub(super) fn cancel(&mut self, id: u32, failure: Failure, now_ns: u64) {
+    /// Ends a stream that nobody waits for any more with this failure, since its time is up (`late`) or for another
+    /// reason.
+    pub(super) fn cancel(&mut self, id: u32, failure: Failure, late: bool, now_ns: u64) {
         if let Ok(at) = self.find(id)
             && !self.streams[at].is_over()
         {
             // Silent since the request went out: it may be dead, and further requests shouldn't find out one by one.
-            if self.streams[at].bytes_received == 0 && self.is_open() {
-                self.state = State::Leaving(None);
+            if late && self.streams[at].bytes_received == 0 {
+                self.retire();
             }
             self.reset(at, Reason::CANCEL);
             self.streams[at].end(Err(failure), now_ns);

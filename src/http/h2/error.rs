@@ -99,6 +99,11 @@ impl Http2Error {
     pub(in crate::http) fn is_unprocessed(self) -> bool {
         matches!(self, Self::Unprocessed { .. })
     }
+
+    /// Whether it was one request too many at once.
+    pub(in crate::http) fn is_refusal(self) -> bool {
+        matches!(self, Self::Unprocessed { reason: Reason::REFUSED_STREAM } | Self::Refused)
+    }
 }
 
 /// What is wrong with a response (RFC 9113 §8.1, §8.2, §8.3).

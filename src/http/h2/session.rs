@@ -68,6 +68,11 @@ impl Session {
         self.core.borrow().has_served()
     }
 
+    /// Whether further requests may be sent on it, as far as is known.
+    pub(super) fn is_open(&self) -> bool {
+        self.core.borrow().is_open()
+    }
+
     /// Whether nothing is under way on it.
     pub(in crate::http) fn is_idle(&self) -> bool {
         self.core.borrow().is_idle()
@@ -169,8 +174,8 @@ impl Session {
     }
 
     /// Whether it is the ticket's turn; otherwise `waker` is woken when it may be.
-    pub(super) fn is_turn(&self, ticket: u64, waker: &Waker) -> bool {
-        let free = self.core.borrow().free();
+    pub(super) fn is_turn(&self, ticket: u64, is_patient: bool, waker: &Waker) -> bool {
+        let free = self.free(is_patient);
         let mut waiting = self.waiting.borrow_mut();
         let place = waiting.iter().position(|(own, _)| *own == ticket);
         if place.unwrap_or(waiting.len()) < free {
@@ -184,6 +189,17 @@ impl Session {
             None => waiting.push_back((ticket, waker.clone())),
         }
         false
+    }
+
+    /// Whether the ticket's holder, who waits, is to look again.
+    pub(super) fn has_news(&self, ticket: u64, is_patient: bool) -> bool {
+        let place = self.waiting.borrow().iter().position(|(own, _)| *own == ticket);
+        !self.core.borrow().is_open() || place.is_some_and(|place| place < self.free(is_patient))
+    }
+
+    fn free(&self, is_patient: bool) -> usize {
+        let core = self.core.borrow();
+        if is_patient && !core.is_acquainted() { 0 } else { core.free() }
     }
 
     /// Whoever held the ticket waits no more.

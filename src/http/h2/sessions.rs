@@ -106,7 +106,10 @@ impl Sessions {
     /// How many lie idle.
     pub(in crate::http) fn idle(&self) -> usize {
         let entries = self.entries.borrow();
-        entries.iter().filter(|entry| matches!(entry, Entry::Open(session) if session.is_idle())).count()
+        entries
+            .iter()
+            .filter(|entry| matches!(entry, Entry::Open(session) if session.is_idle() && session.is_open()))
+            .count()
     }
 
     /// Closes the idle ones; what is under way on others ends there.

@@ -6,6 +6,7 @@ mod connection;
 mod difference;
 mod failure;
 mod framing;
+mod http2;
 mod mutation;
 mod phases;
 mod random;

@@ -48,7 +48,7 @@ fn a_body_keeps_to_the_windows_and_to_the_frames_size() {
     line.settings(&[(SETTING_INITIAL_WINDOW_SIZE, 10), (SETTING_MAX_FRAME_SIZE, 20_000)]).deliver();
     let body: Vec<u8> = (0..200_000_u32).map(|number| number as u8).collect();
     let stream = line.send(&Method::Post, &[], &body);
-    let mut data = |line: &mut Line| -> Vec<usize> {
+    let data = |line: &mut Line| -> Vec<usize> {
         line.connection.pump(stream, &body);
         let heard = line.heard();
         heard.iter().filter(|(head, _)| head.kind == Kind::Data).map(|(head, _)| head.length).collect()
@@ -175,12 +175,15 @@ fn a_stream_that_is_given_up_is_reset_and_its_silence_retires_the_connection() {
     let (first, second) = (line.get(), line.get());
     line.heard();
     line.headers(first, &[(":status", "200")], 0).deliver();
-    line.connection.cancel(first, Failure::NoResponse, NOW_NS);
+    line.connection.cancel(first, Failure::NoResponse, true, NOW_NS);
     assert!(line.connection.is_open(), "it spoke");
-    line.connection.cancel(second, Failure::NoResponse, NOW_NS);
+    let third = line.get();
+    line.connection.cancel(third, Failure::NoResponse, false, NOW_NS);
+    assert!(line.connection.is_open(), "it had time left");
+    line.connection.cancel(second, Failure::NoResponse, true, NOW_NS);
     assert!(!line.connection.is_open(), "it was silent");
     let resets: Vec<u32> = line.heard().iter().map(|(head, _)| head.stream).collect();
-    assert_eq!(resets, [first, second]);
+    assert_eq!(resets, [first, third, third, second]);
 }
 
 /// Frames as a server may send them, right or wrong.

@@ -37,18 +37,20 @@ fn flooded(flood: Flood) -> Failure {
 
 #[test]
 fn frames_that_bring_nothing_forward_end_the_connection() {
-    let deeds: [fn(&mut Line); 8] = [
-        |l| drop(l.frame(Kind::Ping, 0, 0, &[0; 8])),
-        |l| drop(l.frame(Kind::Ping, ACK, 0, &[0; 8])),
-        |l| drop(l.settings(&[(4, 65_535)])),
-        |l| drop(l.frame(Kind::Settings, ACK, 0, &[])),
-        |l| drop(l.frame(Kind::Priority, 0, 1, &[0; 5])),
-        |l| drop(l.frame(Kind::Unknown, 0, 0, &[0; 100])),
-        |l| drop(l.frame(Kind::WindowUpdate, 0, 0, &[0, 0, 0, 1])),
-        |l| drop(l.frame(Kind::GoAway, 0, 0, &[0, 0, 0, 9, 0, 0, 0, 0])),
+    let deeds: [for<'a> fn(&'a mut Line) -> &'a mut Line; 8] = [
+        |l| l.frame(Kind::Ping, 0, 0, &[0; 8]),
+        |l| l.frame(Kind::Ping, ACK, 0, &[0; 8]),
+        |l| l.settings(&[(4, 65_535)]),
+        |l| l.frame(Kind::Settings, ACK, 0, &[]),
+        |l| l.frame(Kind::Priority, 0, 1, &[0; 5]),
+        |l| l.frame(Kind::Unknown, 0, 0, &[0; 100]),
+        |l| l.frame(Kind::WindowUpdate, 0, 0, &[0, 0, 0, 1]),
+        |l| l.frame(Kind::GoAway, 0, 0, &[0, 0, 0, 9, 0, 0, 0, 0]),
     ];
     for deed in deeds {
-        let (most, failure) = flood(true, deed);
+        let (most, failure) = flood(true, |line| {
+            deed(line);
+        });
         assert_eq!(failure, flooded(Flood::Control));
         assert!(most < 100, "{most}");
     }
