@@ -135,21 +135,22 @@ impl Client {
     ) -> Result<Begun, (Failure, u64)> {
         let origin = request.endpoint.origin();
         let shares = self.options.idle_max > 0;
-        while shares {
+        loop {
             let usable = |session: &Session| session.is_usable(&self.shared.scratch, &*self.clock);
-            let gate = match self.sessions.find(origin, usable) {
+            let found = if shares { self.sessions.find(origin, usable) } else { Found::Nothing };
+            let gate = match found {
                 Found::Open(session) => return Ok((session, *begin_ns)),
                 Found::Connecting(gate) => gate,
                 Found::Nothing => break,
             };
             let outcome = std::future::poll_fn(|cx| match gate.poll(cx.waker()) {
                 Poll::Pending if alarm.poll_due(cx).is_ready() => {
-                    Poll::Ready(Some(timeout(request, Phase::Connecting)))
+                    Poll::Ready(Err(timeout(request, Phase::Connecting)))
                 }
                 progress => progress,
             })
             .await;
-            if let Some(failure) = outcome {
+            if let Err(failure) = outcome {
                 let now_ns = self.clock.now_ns();
                 exchange.timings.phases.blocked_ns += now_ns - *begin_ns;
                 return Err((failure, now_ns));

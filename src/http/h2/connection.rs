@@ -20,12 +20,14 @@ use super::answer::Answer;
 use super::error::{Fault, Http2Error, Reason};
 use super::flow::{ReceiveWindow, SendWindow, WINDOW_DEFAULT};
 use super::frame::{self, Kind};
-use super::guard::{self, Guard};
+use super::guard::Guard;
 use super::hpack::{Decoder, Encoder};
 use super::stream::{Stream, Times};
 use super::{CONNECTION_WINDOW_BYTES, QUEUE_MAX_BYTES, STREAM_WINDOW_BYTES, STREAMS_ASSUMED, head};
 use receive::Input;
 
+/// What a response's headers may take: the same as in HTTP/1.
+const HEADERS_MAX_BYTES: u32 = 64 << 10;
 /// Stream numbers end here: then another connection is needed.
 const STREAM_ID_MAX: u32 = 0x7fff_ffff;
 /// How many of the streams that we reset are remembered: what was under way for them is no fault of the server's.
@@ -106,7 +108,7 @@ impl Connection {
         let settings = [
             (frame::SETTING_ENABLE_PUSH, 0),
             (frame::SETTING_INITIAL_WINDOW_SIZE, STREAM_WINDOW_BYTES),
-            (frame::SETTING_MAX_HEADER_LIST_SIZE, guard::BLOCK_MAX_BYTES as u32),
+            (frame::SETTING_MAX_HEADER_LIST_SIZE, HEADERS_MAX_BYTES),
         ];
         frame::push_settings(&mut out, &settings);
         frame::push_window_update(&mut out, 0, CONNECTION_WINDOW_BYTES - WINDOW_DEFAULT);

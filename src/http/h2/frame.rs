@@ -78,9 +78,11 @@ impl Head {
 /// Appends a frame's head.
 #[expect(clippy::cast_possible_truncation, reason = "a payload is 16 MiB at most, a kind one of ten")]
 pub(super) fn push_head(out: &mut Vec<u8>, length: usize, kind: Kind, flags: u8, stream: u32) {
-    let [_, a, b, c] = (length as u32).to_be_bytes();
-    let [s, t, u, v] = stream.to_be_bytes();
-    out.extend_from_slice(&[a, b, c, kind as u8, flags, s, t, u, v]);
+    let mut head = [0; HEAD_BYTES];
+    head[..3].copy_from_slice(&(length as u32).to_be_bytes()[1..]);
+    (head[3], head[4]) = (kind as u8, flags);
+    head[5..].copy_from_slice(&stream.to_be_bytes());
+    out.extend_from_slice(&head);
 }
 
 /// Writes the length of a frame whose payload goes from its head, at `at`, to the end.

@@ -15,7 +15,7 @@ const ANSWERS_MAX: u32 = 1_000;
 /// Frames in a row of streams that we had reset: what was under way then.
 const LATE_MAX: u32 = 10_000;
 /// The bytes of a header block, as they come.
-pub(super) const BLOCK_MAX_BYTES: usize = 64 << 10;
+const BLOCK_MAX_BYTES: usize = 64 << 10;
 /// The frames of a header block: enough for the largest block in frames of a kilobyte.
 const BLOCK_MAX_FRAMES: u32 = 64;
 

@@ -34,9 +34,8 @@ pub(super) fn encode(
     for (name, value) in fields(headers) {
         lower.clear();
         lower.extend(name.iter().map(u8::to_ascii_lowercase));
-        match indexing(lower, value) {
-            Some(indexing) => encoder.field(lower, value, indexing, out),
-            None => {}
+        if let Some(indexing) = indexing(lower, value) {
+            encoder.field(lower, value, indexing, out);
         }
     }
 }

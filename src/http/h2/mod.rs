@@ -16,6 +16,7 @@ mod session;
 mod sessions;
 mod stream;
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "test data made of counters")]
 mod tests;
 
 pub(super) use call::{Call, Outcome};

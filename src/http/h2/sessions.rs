@@ -9,26 +9,41 @@ use std::task::{Poll, Waker};
 use super::super::error::Failure;
 use super::session::Session;
 
+/// What came of connecting.
+#[derive(Clone, Debug, Default)]
+enum Outcome {
+    #[default]
+    Pending,
+    /// There is a session now, or, if it was given up, the next in line may connect.
+    Over,
+    Failed(Failure),
+}
+
 /// What is waited for while a connection is opened.
 #[derive(Debug, Default)]
 pub(in crate::http) struct Gate {
     waiting: RefCell<Vec<Waker>>,
-    /// What came of it, once it did: `None` if it was given up.
-    outcome: RefCell<Option<Option<Failure>>>,
+    outcome: RefCell<Outcome>,
 }
 
 impl Gate {
-    /// Ready when the connection stands (without a failure) or does not.
-    pub(in crate::http) fn poll(&self, waker: &Waker) -> Poll<Option<Failure>> {
-        if let Some(outcome) = &*self.outcome.borrow() {
-            return Poll::Ready(outcome.clone());
+    /// Ready when it is over: `Ok` to look again, or the failure that all share.
+    pub(in crate::http) fn poll(&self, waker: &Waker) -> Poll<Result<(), Failure>> {
+        match &*self.outcome.borrow() {
+            Outcome::Pending => {}
+            Outcome::Over => return Poll::Ready(Ok(())),
+            Outcome::Failed(failure) => return Poll::Ready(Err(failure.clone())),
         }
         self.waiting.borrow_mut().push(waker.clone());
         Poll::Pending
     }
 
-    fn open(&self, outcome: Option<Failure>) {
-        self.outcome.borrow_mut().get_or_insert(outcome);
+    fn open(&self, outcome: Outcome) {
+        let mut own = self.outcome.borrow_mut();
+        if matches!(*own, Outcome::Pending) {
+            *own = outcome;
+        }
+        drop(own);
         for waker in self.waiting.borrow_mut().drain(..) {
             waker.wake();
         }
@@ -139,13 +154,13 @@ impl Connecting<'_> {
     pub(in crate::http) fn done(self, session: &Rc<Session>, max: usize) {
         self.remove();
         self.sessions.put(Rc::clone(session), max);
-        self.gate.open(None);
+        self.gate.open(Outcome::Over);
     }
 
     /// It doesn't, for all who wait.
     pub(in crate::http) fn failed(self, failure: &Failure) {
         self.remove();
-        self.gate.open(Some(failure.clone()));
+        self.gate.open(Outcome::Failed(failure.clone()));
     }
 
     fn remove(&self) {
@@ -159,6 +174,6 @@ impl Connecting<'_> {
 impl Drop for Connecting<'_> {
     fn drop(&mut self) {
         self.remove();
-        self.gate.open(None);
+        self.gate.open(Outcome::Over);
     }
 }

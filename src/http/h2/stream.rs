@@ -34,6 +34,7 @@ pub(super) struct Stream {
 
 /// When what happened to a stream.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_field_names, reason = "units end a name")]
 pub(super) struct Times {
     /// When the writing of the request began, as far as that is known.
     pub(super) write_ns: Option<u64>,

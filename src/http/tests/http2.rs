@@ -120,7 +120,7 @@ async fn hypers_server(streams_max: u32) -> (SocketAddr, Rc<Cell<usize>>) {
                 let wanted: Option<usize> = parts.uri.path()[1..].parse().ok();
                 let mut text = format!("{} {}\n", parts.method, parts.uri);
                 for (name, value) in &parts.headers {
-                    text += &format!("{name}: {}\n", value.to_str().unwrap());
+                    text.extend([name.as_str(), ": ", value.to_str().unwrap(), "\n"]);
                 }
                 let answer = match wanted {
                     Some(length) => Bytes::from(vec![b'z'; length]),
@@ -150,8 +150,7 @@ fn at(address: SocketAddr, path: &str) -> Rc<Endpoint> {
 
 /// Polls all of them as one task, as a batch of a user does.
 async fn all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
-    let mut running: Vec<(Pin<Box<F>>, Option<F::Output>)> =
-        futures.into_iter().map(|future| (Box::pin(future), None)).collect();
+    let mut running: Vec<_> = futures.into_iter().map(|future| (Box::pin(future), None)).collect();
     std::future::poll_fn(|cx| {
         for (future, output) in &mut running {
             if output.is_none()
@@ -171,10 +170,11 @@ fn hypers_server_sees_the_request_and_we_its_response() {
     run(async {
         let (address, connections) = hypers_server(100).await;
         let client = client();
+        let large = vec![b'y'; 300_000];
         for (number, (method, path, headers, body)) in [
             (Method::Get, "/a?b=%20c", &[("X-Mine", "1"), ("Cookie", "a=b")][..], &b""[..]),
             (Method::Post, "/a", &[("user-agent", "me")], b"some text"),
-            (Method::Put, "/missing", &[], &[b'y'; 300_000]),
+            (Method::Put, "/missing", &[], &large),
             (Method::Delete, "/a", &[("Connection", "keep-alive"), ("Host", "other:1")], b""),
             (Method::Get, "/a?b=%20c", &[("X-Mine", "1"), ("Cookie", "a=b")], b""),
         ]
@@ -509,7 +509,7 @@ fn a_server_of_http1_is_told_apart() {
     run(async {
         let address = server(|_, mut stream| async move {
             let mut bytes = [0; 1000];
-            stream.read(&mut bytes).await.unwrap();
+            assert!(stream.read(&mut bytes).await.unwrap() > 0);
             stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").await.unwrap();
         })
         .await;

@@ -57,7 +57,7 @@ impl Connection {
             && let Some(bytes) = input.first_chunk::<HEAD_BYTES>()
         {
             let head = self.head(bytes)?;
-            if self.streams_data(head) {
+            if streams_data(head) {
                 *input = &input[HEAD_BYTES..];
                 return self.begin_data(head, now_ns);
             }
@@ -75,7 +75,7 @@ impl Connection {
         self.input.carried.extend_from_slice(take(input, missing));
         let Some(bytes) = self.input.carried.first_chunk::<HEAD_BYTES>() else { return Ok(()) };
         let head = self.head(&bytes.clone())?;
-        if self.streams_data(head) {
+        if streams_data(head) {
             self.input.carried.clear();
             return self.begin_data(head, now_ns);
         }
@@ -100,11 +100,6 @@ impl Connection {
             return Err(Fault::FrameSize);
         }
         Ok(head)
-    }
-
-    /// Whether a frame's data is passed on as it comes.
-    fn streams_data(&self, head: Head) -> bool {
-        head.kind == Kind::Data && head.length > 0 && !head.has(frame::PADDED)
     }
 
     /// The head of a DATA frame came: its whole length counts against the windows.
@@ -311,7 +306,7 @@ impl Connection {
         if head.has(frame::ACK) {
             return if payload.is_empty() { self.guard.idle() } else { Err(Fault::FrameSize) };
         }
-        if payload.len() % 6 != 0 {
+        if !payload.len().is_multiple_of(6) {
             return Err(Fault::FrameSize);
         }
         self.peer.is_known = true;
@@ -421,7 +416,7 @@ impl Connection {
 
     /// A stream that is not there any more may only be named if it was opened by us.
     fn known(&self, id: u32) -> Result<(), Fault> {
-        if id % 2 == 0 || id >= self.next_id { Err(Fault::IdleStream) } else { Ok(()) }
+        if id.is_multiple_of(2) || id >= self.next_id { Err(Fault::IdleStream) } else { Ok(()) }
     }
 
     /// A frame for a stream that is not there: fine if we left it before the server had ended it.
@@ -440,6 +435,11 @@ impl Connection {
         self.unclaimed_received -= bytes;
         self.streams[at].bytes_received += bytes;
     }
+}
+
+/// Whether a frame's data is passed on as it comes.
+fn streams_data(head: Head) -> bool {
+    head.kind == Kind::Data && head.length > 0 && !head.has(frame::PADDED)
 }
 
 fn take<'a>(input: &mut &'a [u8], length: usize) -> &'a [u8] {

@@ -109,7 +109,7 @@ pub(super) fn encode(text: &[u8], out: &mut Vec<u8>) {
     if count > 0 {
         // The rest is filled up with the beginning of the end: ones.
         let spare = 8 - count;
-        out.push((bits << spare) as u8 | ((1 << spare) - 1) as u8);
+        out.push((bits << spare) as u8 | (u8::MAX >> count));
     }
 }
 

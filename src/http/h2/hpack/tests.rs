@@ -8,7 +8,7 @@ fn bytes(hex: &str) -> Vec<u8> {
     let digits: Vec<u8> = hex
         .bytes()
         .filter(|byte| !byte.is_ascii_whitespace())
-        .map(|byte| (byte as char).to_digit(16).unwrap() as u8)
+        .map(|byte| u8::try_from(char::from(byte).to_digit(16).unwrap()).unwrap())
         .collect();
     digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
 }
@@ -78,7 +78,7 @@ fn c_4_requests_with_huffman() {
         encoder.begin(&mut out);
         for field in fields {
             let at = 1 + field[1..].find(": ").unwrap();
-            encoder.field(field[..at].as_bytes(), field[at + 2..].as_bytes(), Indexing::Always, &mut out);
+            encoder.field(&field.as_bytes()[..at], &field.as_bytes()[at + 2..], Indexing::Always, &mut out);
         }
         assert_eq!(out, bytes(hex), "{fields:?}");
     }

@@ -129,7 +129,7 @@ fn every_byte_is_charged_once() {
         received += settled.bytes_received;
     };
     for round in 0..20_u8 {
-        let streams: Vec<u32> = (0..3).map(|_| line.send(&Method::Post, &[], &vec![round; 100])).collect();
+        let streams: Vec<u32> = (0..3).map(|_| line.send(&Method::Post, &[], &[round; 100])).collect();
         let out = line.connection.out().len();
         written += out as u64;
         line.connection.written(out, 1, 2);

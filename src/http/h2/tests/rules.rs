@@ -449,7 +449,8 @@ fn what_breaks_a_stream_resets_it_and_leaves_the_others_alone() {
 
 #[test]
 fn what_is_allowed_though_odd_ends_well() {
-    let deeds: &[(&str, fn(&mut Line))] = &[
+    type Odd = (&'static str, fn(&mut Line));
+    let deeds: &[Odd] = &[
         ("padding", |l| {
             let block = l.block(&[(":status", "200")]);
             let padded = [&[2][..], &[0, 0, 0, 0, 16], &block, &[0, 0]].concat();
