@@ -175,6 +175,11 @@ impl Client {
         exchange
     }
 
+    /// What holds for all its requests.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
     /// Closes the idle connections, as a browser that is restarted.
     pub fn close_idle(&self) {
         self.pool.borrow_mut().clear();

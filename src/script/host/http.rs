@@ -7,15 +7,14 @@ use rhai::{Dynamic, EvalAltResult, ImmutableString, Map};
 use super::super::error::HostError;
 use super::super::frozen::FrozenMap;
 use super::super::registry::Registry;
-use super::super::request::{Labels, exchange};
+use super::super::request::exchange;
 use super::super::stage::Stage;
 use super::super::value::described;
-use super::super::vu::{Route, Vu};
 use super::argument::{misfit, to_map};
 use super::call::Call;
+use super::outgoing::Outgoing;
 use super::response::Reply;
-use crate::http::{Endpoint, Failure, Method, Request, UrlError};
-use crate::metrics::Symbol;
+use crate::http::Method;
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
@@ -118,9 +117,15 @@ pub(super) fn get(stage: &Stage, function: &str, url: ImmutableString, options: 
 }
 
 fn request(stage: &Stage, method: &str, url: ImmutableString, options: &Map) -> Outcome<Reply> {
-    let method = Method::parse(method).map_err(|failure| HostError::new(failure.to_string()).word(method))?;
-    let index = METHODS.iter().position(|(.., known)| *known == method);
+    let (method, index) = method_of(method)?;
     call(stage, "http::request", index, &method, url, &Call::read("http::request", options)?)
+}
+
+/// A method by its name, and where it stands among [`METHODS`].
+pub(super) fn method_of(name: &str) -> Outcome<(Method, Option<usize>)> {
+    let method = Method::parse(name).map_err(|failure| HostError::new(failure.to_string()).word(name))?;
+    let index = METHODS.iter().position(|(.., known)| *known == method);
+    Ok((method, index))
 }
 
 /// One of [`METHODS`], for whoever calls it without the interpreter.
@@ -167,75 +172,11 @@ fn call(
     call: &Call,
 ) -> Outcome<Reply> {
     let vu = stage.acting(function)?;
-    let route = route(stage, &vu, url, &call.query)?;
-    let mut headers: Vec<(&str, &str)> =
-        call.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    if let Some(kind) = call.content_type
-        && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
-    {
-        headers.push(("Content-Type", kind));
-    }
-    let timeouts = stage.timeouts();
-    let request = Request {
-        headers: &headers,
-        body: &call.body,
-        timeout_ns: call.timeout_ns.unwrap_or(timeouts.total_ns),
-        connect_timeout_ns: call.connect_timeout_ns.unwrap_or(timeouts.connect_ns),
-        ..Request::new(method, &route.endpoint)
-    };
-    let exchanged = exchange(stage, &vu, &request, &call.expected, |recorder| {
-        // A given name groups URLs that differ: the `url` tag would tell them apart again.
-        let (name, url) = match &call.name {
-            Some(name) => (recorder.intern(name), Symbol::NONE),
-            None => (route.name, route.url),
-        };
-        let method = match method_index {
-            Some(index) => stage.words().methods[index],
-            None => recorder.intern(method.as_str()),
-        };
-        let extra =
-            if call.tags.is_empty() { vu.tags_symbol() } else { vu.symbol_with(recorder, &call.tags) };
-        Labels { name, url, method, extra }
-    })?;
-    let exchange = exchanged.exchange;
-    if let Err(failure) = &exchange.result
-        && call.throws.unwrap_or_else(|| stage.throws())
-    {
-        return Err(no_answer(function, failure).into());
-    }
-    Ok(Reply::new(exchange, Rc::clone(route.endpoint.url())))
-}
-
-/// With `throws`, a request without an answer; the service's fault, as with an `assert`.
-fn no_answer(function: &str, failure: &Failure) -> HostError {
-    HostError::assertion(format!("`{function}` got no answer: {failure}"))
-        .hint("catch it with `try`; without `throws` the response has `status` 0, and `error` says why")
-}
-
-/// The parsed URL, from the scenario's earlier calls if it was called before.
-fn route(stage: &Stage, vu: &Vu, url: ImmutableString, query: &[(String, String)]) -> Outcome<Route> {
-    if query.is_empty()
-        && let Some(route) = vu.cast.route(&url)
-    {
-        return Ok(route);
-    }
-    let query_pairs = query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let endpoint = Endpoint::with_query(vu.cast.base_url.as_deref(), &url, query_pairs).map_err(|error| {
-        let fault = HostError::new(error.to_string()).word(url.as_str());
-        match error {
-            UrlError::Relative { .. } => fault
-                .hint("declare `base_url(\"http://HOST:PORT\")` at the top level, or write the whole URL"),
-            // The others say themselves what to write.
-            _ => fault,
-        }
-    })?;
-    let [name, tag] =
-        stage.recorder().with(|recorder| [endpoint.name(), endpoint.tag()].map(|text| recorder.intern(text)));
-    let route = Route { endpoint: Rc::new(endpoint), name, url: tag };
-    if query.is_empty() {
-        vu.cast.keep_route(url, route.clone());
-    }
-    Ok(route)
+    let outgoing = Outgoing::new((stage, &vu), function, (method, method_index), url, call)?;
+    let request = outgoing.request(stage);
+    let exchanged =
+        exchange(stage, &vu, &request, &call.expected, |recorder| outgoing.labels(stage, &vu, recorder))?;
+    outgoing.reply(stage, exchanged)
 }
 
 /// The second argument is no map: k6's body, most likely.

@@ -2,6 +2,7 @@
 
 mod argument;
 mod assert;
+mod batch;
 mod bytes;
 mod call;
 mod check;
@@ -23,6 +24,7 @@ mod list;
 mod log;
 mod metric;
 mod options;
+mod outgoing;
 mod paginate;
 mod param;
 mod poll;
@@ -77,6 +79,7 @@ pub(super) const MODULES: &[HostModule] = &[
     HostModule { register: secret::register },
     HostModule { register: metric::register },
     HostModule { register: http::register },
+    HostModule { register: batch::register },
     HostModule { register: response::register },
     HostModule { register: check::register },
     HostModule { register: assert::register },
