@@ -71,13 +71,19 @@ impl Call {
         let mut core = self.session.core.borrow_mut();
         if let Some(stream) = core.stream_mut(id) {
             stream.wake_later(cx.waker());
+            stream.is_watched = true;
             if stream.unsent > 0 {
                 core.pump(id, wire.request.body);
             }
         }
         drop(core);
         self.session.drive(Some(id), wire, cx);
-        let Some(settled) = self.settle() else { return Poll::Pending };
+        let Some(settled) = self.settle() else {
+            if let Some(stream) = self.session.core.borrow_mut().stream_mut(id) {
+                stream.is_watched = false;
+            }
+            return Poll::Pending;
+        };
         self.session.core.borrow_mut().wake_another(Some(cx.waker()));
         Poll::Ready(Outcome::Settled(settled))
     }

@@ -30,6 +30,8 @@ pub(super) struct Stream {
     pub(super) bytes_received: u64,
     pub(super) timings: Times,
     waker: Option<Waker>,
+    /// Whoever waits for it is looking just now, and sees its end without being woken.
+    pub(super) is_watched: bool,
 }
 
 /// When what happened to a stream.
@@ -64,6 +66,7 @@ impl Stream {
             bytes_received: 0,
             timings: Times::default(),
             waker: None,
+            is_watched: false,
         }
     }
 
@@ -87,7 +90,9 @@ impl Stream {
         }
         self.outcome = Some(outcome);
         self.timings.end_ns = Some(now_ns);
-        self.wake();
+        if !self.is_watched {
+            self.wake();
+        }
     }
 
     /// Whoever waits for it is to look again.
