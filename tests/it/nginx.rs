@@ -93,15 +93,15 @@ impl Nginx {
     }
 
     fn prepare(&self, script: &str, args: &[&str]) -> Runner {
-        self.prepare_at(self.port, script, args)
+        Self::prepare_at(self.port, script, args)
     }
 
     /// The same over HTTP/2.
     fn prepare_http2(&self, script: &str) -> Runner {
-        self.prepare_at(self.http2_port, script, &["--http-version", "2"])
+        Self::prepare_at(self.http2_port, script, &["--http-version", "2"])
     }
 
-    fn prepare_at(&self, port: u16, script: &str, args: &[&str]) -> Runner {
+    fn prepare_at(port: u16, script: &str, args: &[&str]) -> Runner {
         let args = ["run"].iter().chain(args).chain(&["test.rhai"]);
         let base = format!("base_url(\"http://127.0.0.1:{port}\");\n");
         runner(args).file("test.rhai", &(base + script))
