@@ -5,7 +5,7 @@
 //! [`Clock`]. [`Client::send`] never fails as a call: an [`Exchange`] carries a [`Response`] or a
 //! [`Failure`], with every phase timed and every byte counted.
 //!
-//! It speaks HTTP/1.1, and HTTP/2 ([`h2`]) by prior knowledge. TLS, redirects, cookies and compression are
+//! It speaks HTTP/1.1, and HTTP/2 by prior knowledge. TLS, redirects, cookies and compression are
 //! still to come, and errors say so.
 
 mod cache_status;
