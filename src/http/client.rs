@@ -154,6 +154,7 @@ impl Client {
             bytes_received: 0,
             reused: false,
             retried: false,
+            tls: None,
             remote: None,
         };
         let end_ns = match inspect(request) {
@@ -259,6 +260,7 @@ impl Client {
         begin_ns: u64,
         exchange: &mut Exchange,
     ) -> (Result<Response, Failure>, u64) {
+        exchange.tls = connection.socket.stream.negotiated();
         let mut transfer = Transfer::new(request);
         let wire = Wire {
             request,

@@ -1,5 +1,5 @@
-//! From a request to an open connection: the name resolved, its addresses dialled, each step timed and charged to its
-//! phase.
+//! From a request to an open connection: the name resolved, its addresses dialled, hands shaken; each step timed and
+//! charged to its phase.
 
 use std::future::Future;
 use std::pin::pin;
@@ -15,6 +15,8 @@ use super::exchange::Exchange;
 use super::outbox::Socket;
 use super::pool::Connection;
 use super::request::Request;
+use super::stream::Stream;
+use super::tls::secure;
 use crate::plan::HttpVersion;
 
 /// What a connection is opened with.
@@ -46,6 +48,15 @@ impl Connector<'_> {
             }
         };
 
+        let mut begin_ns = begin_ns;
+        if endpoint.is_tls() {
+            // At the first handshake alone: whom to trust is read from disk.
+            self.shared.network().tls().prepare().await;
+            let now_ns = clock.now_ns();
+            exchange.timings.phases.blocked_ns += now_ns - begin_ns;
+            begin_ns = now_ns;
+        }
+
         let mut resolved_ns = begin_ns;
         let addresses = if let Some(address) = endpoint.literal() {
             Addresses::Literal(address)
@@ -72,13 +83,27 @@ impl Connector<'_> {
             now_ns = clock.now_ns();
             exchange.timings.phases.connecting_ns = now_ns - resolved_ns;
             let failure = match dialled {
-                Some(Ok(stream)) => {
-                    self.alarm.set(deadline_ns);
+                Some(Ok(mut stream)) => {
                     addresses.worked(index, endpoint, self.shared.resolver());
+                    if endpoint.is_tls() && !stream.answers_at_once() {
+                        self.alarm.set(connect_by_ns);
+                        let secured = self.before_alarm(self.secure(stream)).await;
+                        let secured_ns = clock.now_ns();
+                        exchange.timings.phases.tls_ns = secured_ns - now_ns;
+                        now_ns = secured_ns;
+                        match secured.unwrap_or_else(|| Err(late(Phase::Handshaking))) {
+                            Ok(secured) => stream = secured,
+                            Err(failure) => return Err((failure, now_ns)),
+                        }
+                    }
+                    self.alarm.set(deadline_ns);
                     let origin = Rc::clone(endpoint.origin());
                     let socket = Socket::new(stream);
                     // In plain there is nothing to agree by; over TLS it is what ALPN came to.
-                    let speaks_http2 = self.shared.network().options().version == HttpVersion::Http2;
+                    let speaks_http2 = match socket.stream.negotiated() {
+                        Some(agreed) => agreed.is_http2,
+                        None => self.shared.network().options().version == HttpVersion::Http2,
+                    };
                     return Ok((Connection { socket, remote: address, origin, speaks_http2 }, now_ns));
                 }
                 Some(Err(error)) => Failure::dial(&error, address),
@@ -88,6 +113,17 @@ impl Connector<'_> {
         }
         let failure = failed.unwrap_or_else(|| Failure::HostNotFound { host: endpoint.host().into() });
         Err((failure, now_ns))
+    }
+
+    /// The same connection over TLS.
+    async fn secure(&self, stream: Stream) -> Result<Stream, Failure> {
+        let network = self.shared.network();
+        let protocols: &[&[u8]] = match network.options().version {
+            HttpVersion::Auto => &[b"h2", b"http/1.1"],
+            HttpVersion::Http1 => &[b"http/1.1"],
+            HttpVersion::Http2 => &[b"h2"],
+        };
+        secure(network.tls(), stream, self.request.endpoint.host(), protocols).await
     }
 
     /// The future's output, or `None` if the alarm came first.

@@ -119,6 +119,11 @@ impl Decoder {
         }
     }
 
+    /// Whether only the connection's end can tell that the response is complete.
+    pub(super) fn awaits_end(&self) -> bool {
+        matches!(self.state, State::UntilClose)
+    }
+
     /// The connection ended; an error if the response is not complete with that.
     pub(super) fn end(&mut self) -> Result<(), Failure> {
         match self.state {
@@ -142,7 +147,7 @@ impl Decoder {
     /// Whether the head in `bytes` is still without its end; a server may send it byte by byte.
     fn awaits_more_head(&mut self) -> Result<bool, Failure> {
         if !starts_as_http(&self.bytes) {
-            return Err(Failure::NotHttp);
+            return Err(not_http(&self.bytes));
         }
         let more = head_end(&self.bytes, self.searched).is_none() && self.bytes.len() < HEAD_MAX_BYTES;
         if more {
@@ -155,7 +160,7 @@ impl Decoder {
     fn feed_head(&mut self, mut input: &[u8]) -> Result<Progress, Failure> {
         loop {
             if !starts_as_http(input) {
-                return Err(Failure::NotHttp);
+                return Err(not_http(input));
             }
             let Some(end) = head_end(input, self.searched) else {
                 if input.len() >= HEAD_MAX_BYTES {
@@ -244,6 +249,15 @@ impl Decoder {
 /// Whether what came so far can be the start of a response: other services are told apart at once.
 fn starts_as_http(input: &[u8]) -> bool {
     input.iter().zip(b"HTTP/").all(|(found, expected)| found == expected)
+}
+
+/// What answered instead: TLS, or whatever else. Its records are alerts or handshakes of version 3.
+#[cold]
+fn not_http(input: &[u8]) -> Failure {
+    match input {
+        [21 | 22, 3, ..] => Failure::AnswerIsTls,
+        _ => Failure::NotHttp,
+    }
 }
 
 /// The last two of `len` bytes without a head's end may be the beginning of it.

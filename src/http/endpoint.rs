@@ -15,11 +15,14 @@ use super::error::UrlError;
 const USER_AGENT: &str = concat!("runner/", env!("CARGO_PKG_VERSION"));
 /// The port of `http://` without one.
 const HTTP_PORT: u16 = 80;
+/// That of `https://`.
+const HTTPS_PORT: u16 = 443;
 
 /// A parsed URL with all that a request needs of it.
 #[derive(Debug)]
 pub struct Endpoint {
     url: Rc<str>,
+    is_tls: bool,
     /// Where in `url` the authority starts, and where it ends.
     authority_at: usize,
     origin_len: usize,
@@ -62,16 +65,16 @@ impl Endpoint {
 
     fn build(parsed: &Url, written: &str) -> Result<Self, UrlError> {
         let url = || Box::from(written);
-        match parsed.scheme() {
-            "http" => {}
-            "https" => return Err(UrlError::Https { url: url() }),
+        let is_tls = match parsed.scheme() {
+            "http" => false,
+            "https" => true,
             scheme => return Err(UrlError::Scheme { scheme: scheme.into(), url: url() }),
-        }
+        };
         let host = parsed.host().ok_or_else(|| UrlError::NoHost { url: url() })?;
         if !parsed.username().is_empty() || parsed.password().is_some() {
             return Err(UrlError::Userinfo { host: host.to_string().into() });
         }
-        let port = parsed.port().unwrap_or(HTTP_PORT);
+        let port = parsed.port().unwrap_or(if is_tls { HTTPS_PORT } else { HTTP_PORT });
         if port == 0 {
             return Err(UrlError::Port { url: url() });
         }
@@ -98,6 +101,7 @@ impl Endpoint {
 
         Ok(Self {
             url: text.into(),
+            is_tls,
             origin_len,
             authority_at,
             origin: text[..origin_len].into(),
@@ -117,9 +121,14 @@ impl Endpoint {
         &self.url
     }
 
-    /// The scheme: `http` for now.
+    /// The scheme: `http` or `https`.
     pub fn scheme(&self) -> &'static str {
-        "http"
+        if self.is_tls { "https" } else { "http" }
+    }
+
+    /// Whether TLS is spoken there.
+    pub fn is_tls(&self) -> bool {
+        self.is_tls
     }
 
     /// The host: a name, an IPv4 address, or an IPv6 address in brackets.
@@ -261,6 +270,9 @@ mod tests {
         assert_eq!((plain.port(), plain.authority(), plain.target()), (80, "example.com", "/"));
         assert_eq!(plain.literal(), None);
         assert_eq!(Endpoint::parse(None, "http://example.com:80/").unwrap().origin(), plain.origin());
+        let tls = Endpoint::parse(None, "https://example.com:443/x").unwrap();
+        assert_eq!((tls.scheme(), tls.port(), tls.authority()), ("https", 443, "example.com"));
+        assert!(tls.is_tls() && !plain.is_tls() && tls.origin() != plain.origin());
         let four = Endpoint::parse(None, "http://127.0.0.1:81/").unwrap();
         assert_eq!(four.literal(), Some("127.0.0.1:81".parse().unwrap()));
         let six = Endpoint::parse(None, "http://[::1]:81/x").unwrap();
@@ -310,8 +322,10 @@ mod tests {
         );
         assert_eq!(error(None, "//h/x"), "`//h/x` has no scheme: write `http://h/x`");
         assert_eq!(error(Some("h:1"), "/x"), "`h:1` has no scheme: write `http://h:1`");
-        assert_eq!(error(None, "https://h/"), "https is not supported yet: use http:// (`https://h/`)");
-        assert_eq!(error(None, "ftp://h/"), "scheme `ftp` is not supported: use http:// (`ftp://h/`)");
+        assert_eq!(
+            error(None, "ftp://h/"),
+            "scheme `ftp` is not supported: use http:// or https:// (`ftp://h/`)"
+        );
         assert_eq!(error(None, "http://h:99999/"), "`http://h:99999/` has an invalid port: use 1 to 65535");
         assert_eq!(error(None, "http://h:0/"), "`http://h:0/` has an invalid port: use 1 to 65535");
         assert_eq!(error(None, "http://h:x/"), "`http://h:x/` has an invalid port: use 1 to 65535");

@@ -12,6 +12,7 @@ use rustix::io::Errno;
 
 use super::error_code::{DESCRIPTORS, ERROR_CODES, MEMORY, PORTS, RESOLVER, Side};
 use super::h2::Http2Error;
+use super::tls::TlsError;
 use crate::units::format_duration;
 
 /// A URL that cannot be called.
@@ -31,14 +32,8 @@ pub enum UrlError {
         /// What should follow `http://`.
         rest: Box<str>,
     },
-    /// TLS is still to come.
-    #[error("https is not supported yet: use http:// (`{url}`)")]
-    Https {
-        /// As the user wrote it.
-        url: Box<str>,
-    },
     /// Neither `http` nor `https`.
-    #[error("scheme `{scheme}` is not supported: use http:// (`{url}`)")]
+    #[error("scheme `{scheme}` is not supported: use http:// or https:// (`{url}`)")]
     Scheme {
         /// The scheme found.
         scheme: Box<str>,
@@ -96,6 +91,8 @@ pub enum Phase {
     Connecting,
     /// Waiting until the server takes one more request on its connection (HTTP/2).
     Queueing,
+    /// Agreeing on keys.
+    Handshaking,
     /// Writing the request.
     Sending,
     /// Waiting for the first byte of the response.
@@ -110,6 +107,7 @@ impl fmt::Display for Phase {
             Self::Resolving => "resolving the host",
             Self::Connecting => "connecting",
             Self::Queueing => "waiting for a free stream",
+            Self::Handshaking => "in the TLS handshake",
             Self::Sending => "sending the request",
             Self::Waiting => "waiting for the response",
             Self::Receiving => "receiving the response",
@@ -171,6 +169,9 @@ pub enum Failure {
     /// The URL cannot be called.
     #[error(transparent)]
     Url(#[from] UrlError),
+    /// There is no TLS with the server, or it broke.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A header that must not be sent; nothing was.
     #[error("request header {name:?} {fault}")]
     RequestHeader {
@@ -203,7 +204,7 @@ pub enum Failure {
     /// The time-out for connecting passed.
     #[error("no connection within {}, {phase}", format_duration(*limit))]
     ConnectTimeout {
-        /// [`Phase::Resolving`] or [`Phase::Connecting`].
+        /// [`Phase::Resolving`], [`Phase::Connecting`] or [`Phase::Handshaking`].
         phase: Phase,
         /// The time-out that was set.
         limit: Duration,
@@ -298,6 +299,9 @@ pub enum Failure {
     /// What came back does not start as HTTP does.
     #[error("the answer is not HTTP")]
     NotHttp,
+    /// What came back is a record of TLS.
+    #[error("the answer is TLS, not HTTP: use https://")]
+    AnswerIsTls,
     /// HTTP of a version that was not asked for.
     #[error("the response's HTTP version is not supported")]
     Version,
@@ -387,7 +391,8 @@ impl Failure {
             | Self::ChunkOverhead { .. }
             | Self::BodyTooLarge { .. } => 1000,
             Self::Http2(error) => error.error_code(),
-            Self::NotHttp => 1010,
+            Self::Tls(error) => error.error_code(),
+            Self::NotHttp | Self::AnswerIsTls => 1010,
             Self::Url(_) => 1020,
             Self::Timeout { .. } => 1050,
             Self::Resolver { .. } | Self::ConnectTimeout { phase: Phase::Resolving, .. } => RESOLVER,
@@ -433,6 +438,9 @@ impl Failure {
 
     /// The failure behind an error of an open connection.
     pub(super) fn connection(error: &io::Error, phase: Phase) -> Self {
+        if let Some(error) = error.get_ref().and_then(|error| error.downcast_ref::<TlsError>()) {
+            return Self::Tls(error.clone());
+        }
         match errno(error) {
             Errno::CONNRESET | Errno::CONNABORTED => Self::Reset { phase },
             Errno::PIPE => Self::BrokenPipe { phase },

@@ -59,7 +59,7 @@ pub const ERROR_CODES: &[ErrorCode] = &[
     code(
         1020,
         Script,
-        "the URL can't be called: no scheme, no host, a wrong port, https",
+        "the URL can't be called: no scheme, no host, a wrong port",
         "write `http://host/path`, or set `base_url` and write the path alone",
     ),
     code(
@@ -134,6 +134,24 @@ pub const ERROR_CODES: &[ErrorCode] = &[
         Generator,
         "the kernel had no memory left for a socket",
         "use fewer connections, or raise `net.ipv4.tcp_mem` and the container's memory",
+    ),
+    code(
+        1300,
+        Target,
+        "there is no TLS with the service, or it broke: a certificate that is refused, no version or cipher in common, an alert",
+        "the tag `error` says which, whose certificate it is, and what to do",
+    ),
+    code(
+        1310,
+        Target,
+        "the service's certificate is signed by nobody who is trusted here, or by itself",
+        "trust its authority by `tls_roots`, or let it pass by `insecure_skip_tls_verify`",
+    ),
+    code(
+        1311,
+        Target,
+        "the service's certificate is for another host",
+        "call a host that it names (`hosts` gives a name another address), or let it pass by `insecure_skip_tls_verify`",
     ),
     code(
         1600,

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use super::error::Failure;
 use super::response::Response;
 use super::timings::Timings;
+use super::tls::Negotiated;
 
 /// First error code of the statuses that count as errors: k6's `1000 + status`.
 const STATUS_CODE_BASE: u16 = 1000;
@@ -27,6 +28,8 @@ pub struct Exchange {
     pub reused: bool,
     /// Whether a stale connection made a second attempt necessary. Never done in silence.
     pub retried: bool,
+    /// What TLS agreed on, where it was spoken.
+    pub tls: Option<Negotiated>,
     /// The peer's address, where a connection was made.
     pub remote: Option<SocketAddr>,
 }

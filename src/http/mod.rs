@@ -30,6 +30,7 @@ mod response;
 mod side_by_side;
 mod stream;
 mod timings;
+mod tls;
 mod transfer;
 
 #[cfg(test)]
@@ -50,3 +51,4 @@ pub use request::{BODY_MAX_BYTES, CONNECT_TIMEOUT_NS, Method, Prepared, Request,
 pub use response::{Headers, Protocol, Response};
 pub use side_by_side::side_by_side;
 pub use timings::Timings;
+pub use tls::{Negotiated, TlsError};

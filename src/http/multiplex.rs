@@ -59,6 +59,7 @@ impl Client {
             begin_ns = session_ns;
             exchange.reused = session.has_served();
             exchange.remote = Some(session.remote);
+            exchange.tls = session.negotiated();
             let mut call = Call::new(Rc::clone(&session), was_refused);
             let Some(settled) = self.call((request, shape), &mut call, alarm).await else { continue };
             if shape.close {

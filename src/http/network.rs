@@ -1,5 +1,6 @@
 //! What the network looks like to the clients of a worker: the run's options of HTTP, made ready.
 
+use super::tls;
 use crate::plan::HttpOptions;
 
 /// An option that can't be carried out on this machine, and why.
@@ -18,12 +19,23 @@ pub struct NetworkError {
 #[derive(Debug, Default)]
 pub struct Network {
     options: HttpOptions,
+    tls: tls::Context,
 }
 
 impl Network {
     /// Makes the options ready; says which of them can't be carried out.
     pub fn new(options: &HttpOptions) -> Result<Self, NetworkError> {
-        Ok(Self { options: options.clone() })
+        let tls = tls::Context::new(options).map_err(|error| NetworkError {
+            option: error.option(),
+            reason: error.to_string(),
+            hint: error.hint().to_owned(),
+        })?;
+        Ok(Self { options: options.clone(), tls })
+    }
+
+    /// How TLS is spoken.
+    pub(super) fn tls(&self) -> &tls::Context {
+        &self.tls
     }
 
     /// As they were given.

@@ -16,9 +16,7 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker, ready};
-
-use tokio::io::Interest;
+use std::task::{Context, Poll, Waker};
 
 use super::clock::Clock;
 use super::h2::Session;
@@ -78,32 +76,9 @@ impl Socket {
         Some(std::mem::take(&mut slip.state))
     }
 
-    /// Reads what is there. A read that doesn't fill the buffer has emptied the socket: tokio is told so,
-    /// or it would try once more in vain.
+    /// Reads what is there.
     pub(super) fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        let stream = match &self.stream {
-            Stream::Tcp(stream) => stream,
-            Stream::Null(null) => return null.poll_read(buffer),
-        };
-        loop {
-            ready!(stream.poll_read_ready(cx))?;
-            let mut read = None;
-            let outcome = stream.try_io(Interest::READABLE, || {
-                let (_, length) = rustix::net::recv(stream, &mut *buffer, rustix::net::RecvFlags::empty())?;
-                read = Some(length);
-                if length > 0 && length < buffer.len() {
-                    Err(io::ErrorKind::WouldBlock.into())
-                } else {
-                    Ok(())
-                }
-            });
-            match (read, outcome) {
-                (Some(length), _) => return Poll::Ready(Ok(length)),
-                (None, Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
-                (None, Err(error)) => return Poll::Ready(Err(error)),
-                (None, Ok(())) => return Poll::Ready(Ok(0)),
-            }
-        }
+        self.stream.poll_read(cx, buffer)
     }
 
     /// Writes as much as the socket takes.

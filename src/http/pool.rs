@@ -3,7 +3,6 @@
 //! Invariant: what lies here has answered its last request completely and has no bytes to read. An
 //! idle connection owns its socket and nothing else, so that ten thousand users stay cheap.
 
-use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
@@ -22,15 +21,6 @@ pub(super) struct Connection {
     pub(super) speaks_http2: bool,
 }
 
-impl Connection {
-    /// Whether it may take a request: open, and silent. Costs no system call while the reactor has
-    /// seen nothing on it, which is also why a close may still be missed here.
-    fn is_quiet(&self) -> bool {
-        let probe = self.socket.stream.try_read(&mut [0]);
-        matches!(probe, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
-    }
-}
-
 /// Idle connections, the most recently used last.
 #[derive(Debug, Default)]
 pub(super) struct Pool {
@@ -43,7 +33,7 @@ impl Pool {
         loop {
             let at = self.idle.iter().rposition(|idle| idle.origin == *endpoint.origin())?;
             let connection = self.idle.remove(at);
-            if connection.is_quiet() {
+            if connection.socket.stream.is_quiet() {
                 return Some(connection);
             }
         }

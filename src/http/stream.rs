@@ -1,4 +1,4 @@
-//! What a connection reads and writes: a TCP stream, or nothing at all.
+//! What a connection reads and writes: a TCP stream, TLS over one, or nothing at all.
 //!
 //! [`Stream::Null`] answers each write with the same bytes, without a system call. Benches alone ask for it
 //! ([`super::Shared::with_null`]): whether workers share something hot shows only where they don't share a
@@ -9,13 +9,18 @@ use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use rustix::net::SendFlags;
+use rustix::net::{RecvFlags, SendFlags};
+use tokio::io::Interest;
 use tokio::net::TcpStream;
+
+use super::tls::{Negotiated, TlsStream};
 
 /// Where a request goes.
 #[derive(Debug)]
 pub(super) enum Stream {
     Tcp(TcpStream),
+    /// In a box: keys are large beside a socket.
+    Tls(Box<TlsStream>),
     Null(Null),
 }
 
@@ -44,9 +49,65 @@ impl Stream {
         matches!(self, Self::Null(_))
     }
 
+    /// What TLS agreed on, if it is spoken.
+    pub(super) fn negotiated(&self) -> Option<Negotiated> {
+        match self {
+            Self::Tls(stream) => Some(stream.negotiated()),
+            Self::Tcp(_) | Self::Null(_) => None,
+        }
+    }
+
+    /// Whether its end may not be the peer's: over TLS an end without a word is anybody's (RFC 9112 §9.8).
+    pub(super) fn is_cut(&self) -> bool {
+        matches!(self, Self::Tls(stream) if stream.is_cut())
+    }
+
+    /// Whether it may take a request: open, and silent. Costs no system call while the reactor has
+    /// seen nothing on it, which is also why a close may still be missed here.
+    pub(super) fn is_quiet(&self) -> bool {
+        match self {
+            Self::Tls(stream) => stream.is_quiet(),
+            Self::Tcp(_) | Self::Null(_) => {
+                let probe = self.try_read(&mut [0]);
+                matches!(probe, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+            }
+        }
+    }
+
+    /// Reads what is there. A read that doesn't fill the buffer has emptied the socket: tokio is told so,
+    /// or it would try once more in vain.
+    pub(super) fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        let stream = match self {
+            Self::Tcp(stream) => stream,
+            Self::Tls(stream) => return stream.poll_read(cx, buffer),
+            Self::Null(null) => return null.poll_read(buffer),
+        };
+        loop {
+            ready!(stream.poll_read_ready(cx))?;
+            let mut read = None;
+            let outcome = stream.try_io(Interest::READABLE, || {
+                let (_, length) = rustix::net::recv(stream, &mut *buffer, RecvFlags::empty())?;
+                read = Some(length);
+                if length > 0 && length < buffer.len() {
+                    Err(io::ErrorKind::WouldBlock.into())
+                } else {
+                    Ok(())
+                }
+            });
+            match (read, outcome) {
+                (Some(length), _) => return Poll::Ready(Ok(length)),
+                (None, Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
+                (None, Err(error)) => return Poll::Ready(Err(error)),
+                (None, Ok(())) => return Poll::Ready(Ok(0)),
+            }
+        }
+    }
+
+    /// Reads the bytes of the transport, beneath TLS, if any are there.
     pub(super) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.try_read(buffer),
+            Self::Tls(_) => Err(io::ErrorKind::Unsupported.into()),
             Self::Null(null) => match null.read(buffer) {
                 0 => Err(io::ErrorKind::WouldBlock.into()),
                 length => Ok(length),
@@ -58,6 +119,7 @@ impl Stream {
         match self {
             // Past tokio's books, which only matter once the socket's buffer is full; then it is asked again.
             Self::Tcp(stream) => Ok(rustix::net::send(stream, bytes, SendFlags::NOSIGNAL)?),
+            Self::Tls(stream) => stream.try_write(bytes),
             Self::Null(null) => Ok(null.write(bytes.len())),
         }
     }
@@ -66,6 +128,7 @@ impl Stream {
     pub(super) fn poll_write(&self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let stream = match self {
             Self::Tcp(stream) => stream,
+            Self::Tls(stream) => return stream.poll_write(cx, slices),
             Self::Null(null) => {
                 return Poll::Ready(Ok(null.write(slices.iter().map(|slice| slice.len()).sum())));
             }

@@ -273,7 +273,10 @@ impl Transfer {
                     }
                     progress
                 }
-                ended => self.ended(ended.map(|_| ())).map(|()| Progress::Complete)?,
+                ended => {
+                    let is_cut = socket.stream.is_cut();
+                    self.ended(ended.map(|_| ()), is_cut).map(|()| Progress::Complete)?
+                }
             };
             if progress == Progress::Complete {
                 return Poll::Ready(Ok(()));
@@ -283,9 +286,10 @@ impl Transfer {
         Poll::Pending
     }
 
-    /// The connection gives nothing more: fine if the response ends with it.
-    fn ended(&mut self, outcome: io::Result<()>) -> Result<(), Failure> {
+    /// The connection gives nothing more: fine if the response ends with it, and the end is the server's own.
+    fn ended(&mut self, outcome: io::Result<()>, is_cut: bool) -> Result<(), Failure> {
         let error = match outcome {
+            Ok(()) if is_cut && self.decoder.awaits_end() => Failure::TruncatedBody,
             Ok(()) => match self.decoder.end() {
                 Ok(()) => return Ok(()),
                 Err(failure) => failure,

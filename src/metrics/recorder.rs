@@ -328,13 +328,14 @@ impl Recorder {
     fn request_tags(&self, key: &RequestKey) -> TagSet {
         let text = |symbol| self.symbols.text(symbol);
         let code = if key.error_code == 0 { String::new() } else { key.error_code.to_string() };
-        let own: [(Arc<str>, Arc<str>); 9] = [
+        let own: [(Arc<str>, Arc<str>); 10] = [
             ("scenario".into(), text(key.scenario)),
             ("group".into(), text(key.group)),
             ("name".into(), text(key.name)),
             ("url".into(), text(key.url)),
             ("method".into(), text(key.method)),
             ("proto".into(), text(key.proto)),
+            ("tls_version".into(), text(key.tls_version)),
             ("status".into(), key.status.to_string().into()),
             ("error_code".into(), code.into()),
             ("expected_response".into(), if key.expected { "true" } else { "false" }.into()),

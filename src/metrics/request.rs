@@ -21,6 +21,8 @@ pub struct RequestKey {
     pub method: Symbol,
     /// Tag `proto`: `HTTP/1.1`.
     pub proto: Symbol,
+    /// Tag `tls_version`: `tls1.3`; none where TLS wasn't spoken. No part of the hash: the URL says as much.
+    pub tls_version: Symbol,
     /// Tag `status`; 0 when no answer came.
     pub status: u16,
     /// Tag `error_code`; 0 (no tag) when there was no error.

@@ -147,7 +147,14 @@ impl Summary {
             failures: outcome.failures.clone(),
             failures_more: outcome.failures_more,
             errors: outcome.errors.clone(),
-            warnings: outcome.total.warnings.iter().map(ToString::to_string).collect(),
+            warnings: plan
+                .options
+                .http
+                .insecure
+                .warning()
+                .into_iter()
+                .chain(outcome.total.warnings.iter().map(ToString::to_string))
+                .collect(),
             findings: Vec::new(),
             requests_cut: outcome.requests_cut,
             log_lost: outcome.log_lost,

@@ -32,14 +32,12 @@ const FUNCTIONS: [(&str, &str); 12] = [
 ];
 
 /// Properties of a response to come.
-const PROPERTIES: [(&str, &str); 7] = [
+const PROPERTIES: [(&str, &str); 5] = [
     ("html", "take what you look for out of `r.body` with `regex::find(text, pattern)` for now"),
     ("cookies", "read `r.header(\"set-cookie\")` for now"),
     ("request", "what was sent is known where it was sent; `r.url` is the whole URL"),
     ("redirects", "redirects are not followed yet: read `r.header(\"location\")`"),
-    ("tls_version", "there is no TLS yet"),
-    ("tls_cipher_suite", "there is no TLS yet"),
-    ("ocsp", "there is no TLS yet"),
+    ("ocsp", "whether a certificate was revoked isn't asked for; `openssl s_client -status` does"),
 ];
 
 fn find(table: &[(&str, &str)], name: &str, what: &str) -> Option<(String, String)> {

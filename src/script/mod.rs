@@ -46,6 +46,7 @@ mod trace;
 mod traffic;
 mod value;
 mod vu;
+mod words;
 mod wording;
 
 pub use data::{DATA_BYTES_MAX, Shelf};

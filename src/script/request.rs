@@ -12,6 +12,7 @@ use super::vu::{Course, Vu};
 use crate::http::{Client, Exchange, Protocol, Request};
 use crate::metrics::{Recorder, RequestKey, RequestSample, Symbol};
 use crate::plan::Slots;
+use crate::plan::TlsVersion;
 
 /// Statuses that don't count as failed, as in k6.
 const EXPECTED: std::ops::Range<u16> = 200..400;
@@ -151,6 +152,10 @@ fn record(
                 Protocol::Http10 => words.protocols[0],
                 Protocol::Http11 => words.protocols[1],
                 Protocol::Http2 => words.protocols[2],
+            }),
+            tls_version: exchange.tls.map_or(Symbol::NONE, |tls| match tls.version {
+                TlsVersion::Tls12 => words.tls_versions[0],
+                TlsVersion::Tls13 => words.tls_versions[1],
             }),
             status: exchange.status(),
             error_code: exchange.error_code(),

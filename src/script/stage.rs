@@ -25,6 +25,7 @@ use super::modules::ModuleFiles;
 use super::profiler::{Profiler, ScriptProfile};
 use super::secrets::Secrets;
 use super::vu::{Ending, Limit, Phase, Vu};
+use super::words::Words;
 use crate::fiber::{Cancelled, Current, Shared};
 use crate::http::{self, Clock};
 use crate::metrics::{MetricId, Recorder, SeriesId, Symbol};
@@ -84,17 +85,6 @@ pub(super) struct SeriesKey {
     pub(super) group: Symbol,
     /// Tags of the scenario, or those and the call's.
     pub(super) tags: Symbol,
-}
-
-/// Requests whose symbols never change.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Words {
-    /// As in [`super::host`]'s table of methods.
-    pub(super) methods: [Symbol; 7],
-    /// HTTP/1.0 and HTTP/1.1.
-    pub(super) protocols: [Symbol; 3],
-    /// The metric that every check adds to.
-    pub(super) checks: MetricId,
 }
 
 /// How long requests may take that say nothing of it themselves.
@@ -180,11 +170,7 @@ impl Stage {
 
     /// The recorder of this worker, once the metrics are known. Given once.
     pub fn set_recorder(&self, mut recorder: Recorder) {
-        let methods =
-            ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].map(|m| recorder.intern(m));
-        let protocols = ["HTTP/1.0", "HTTP/1.1", "HTTP/2.0"].map(|p| recorder.intern(p));
-        let (checks, _) = recorder.metric("checks").expect("a built-in metric");
-        self.words.set(Words { methods, protocols, checks }).expect("a stage gets one recorder");
+        self.words.set(Words::new(&mut recorder)).expect("a stage gets one recorder");
         let recorder = Shared::new(recorder, Rc::clone(&self.current));
         assert!(self.recorder.set(recorder).is_ok(), "a stage gets one recorder");
     }

@@ -320,8 +320,6 @@ fn wrong_words_are_told_with_what_to_write() {
     hint: write a time and the connections at its end, `--stage 30s:500`, or the rate: `--stage 30s:500/s`
     ");
     insta::assert_snapshot!(refused(&["--stage", "5s:2000000"]), @"error: `--stage` is 2,000,000, but must be from 0 to 1,000,000");
-    let https = runner(["hit", "https://127.0.0.1/"]).run().expect_code(2);
-    https.expect_said("https is not supported yet");
     assert!(refused(&["-q", "0"]).contains("must be above 0"));
     assert!(refused(&["-n", "none"]).contains("such as 200 or 10k"));
 }

@@ -33,5 +33,6 @@ mod several;
 mod stall;
 mod stdlib;
 mod tidy;
+mod tls;
 mod ui;
 mod witness;

@@ -13,6 +13,7 @@ use std::task::{Context, Poll, Waker};
 use super::super::clock::Clock;
 use super::super::outbox::Socket;
 use super::super::pool::Connection as Opened;
+use super::super::tls::Negotiated;
 use super::super::transfer::{READS_PER_POLL, Scratch, Wire};
 use super::connection::Connection;
 
@@ -61,6 +62,11 @@ impl Session {
             }
         }
         core.is_open()
+    }
+
+    /// What TLS agreed on, where it is spoken.
+    pub(in crate::http) fn negotiated(&self) -> Option<Negotiated> {
+        self.socket.stream.negotiated()
     }
 
     /// Whether a request was answered on it.

@@ -14,6 +14,7 @@ mod random;
 mod recorded;
 mod recording;
 mod seen;
+mod tls;
 
 use std::cell::RefCell;
 use std::future::Future;

@@ -33,6 +33,21 @@ impl Insecure {
     }
 }
 
+impl Insecure {
+    /// What a reader of the results must know; nothing where all is verified.
+    pub fn warning(&self) -> Option<String> {
+        let whose = match self {
+            Self::None => return None,
+            Self::All => "certificates of servers were".to_string(),
+            Self::Hosts(hosts) => {
+                let hosts: Vec<String> = hosts.iter().map(|host| format!("`{host}`")).collect();
+                format!("the certificates of {} were", hosts.join(", "))
+            }
+        };
+        Some(format!("{whose} not verified (`insecure_skip_tls_verify`)"))
+    }
+}
+
 impl fmt::Display for Insecure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -125,6 +125,7 @@ pub(in super::super) fn sample(body: &str) -> Dynamic {
         bytes_received: 0,
         reused: false,
         retried: false,
+        tls: None,
         remote: None,
     };
     Dynamic::from(Reply::new(exchange, "http://127.0.0.1/".into()))
@@ -155,6 +156,8 @@ pub(in super::super) const PROPERTIES: &[&str] = &[
     "proto",
     "remote_ip",
     "remote_port",
+    "tls_version",
+    "tls_cipher_suite",
     "retried",
 ];
 
@@ -267,6 +270,18 @@ fn about(registry: &mut Registry<'_>) {
         reply.0.exchange.remote.map_or(0, |remote| i64::from(remote.port()))
     });
     registry.example("http::get(\"/health\").remote_port > 0 // true");
+    registry.property(
+        "response.tls_version",
+        "the version of TLS that was spoken, such as \"tls1.3\"; empty without TLS",
+        |reply: &mut Reply| reply.0.exchange.tls.map_or("", |tls| tls.version()),
+    );
+    registry.example("http::get(\"/health\").tls_version // \"\"");
+    registry.property(
+        "response.tls_cipher_suite",
+        "the cipher suite of TLS, such as \"TLS_AES_128_GCM_SHA256\"; empty without TLS",
+        |reply: &mut Reply| reply.0.exchange.tls.map_or("", |tls| tls.cipher_suite),
+    );
+    registry.example("http::get(\"/health\").tls_cipher_suite // \"\"");
     registry.property(
         "response.retried",
         "whether it was sent a second time, since the service had closed the open connection",

@@ -77,7 +77,7 @@ pub(crate) const CASES: &[Case] = &[
     // What is no HTTP/1.
     fails("garbage", Answer(b"\x00\xff\x13\x37 nothing that anybody knows"), 1010, NOT_HTTP),
     fails("the greeting of SSH", Answer(b"SSH-2.0-OpenSSH_9.6\r\n"), 1010, NOT_HTTP),
-    fails("an alert of TLS", Answer(b"\x15\x03\x01\x00\x02\x02\x46"), 1010, NOT_HTTP),
+    fails("an alert of TLS", Answer(b"\x15\x03\x01\x00\x02\x02\x46"), 1010, "the answer is TLS, not HTTP: use https://"),
     fails("a frame of HTTP/2", Answer(b"\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x64"), 1010, NOT_HTTP),
     fails("a page of HTTP/0.9", Answer(b"<html>hello</html>"), 1010, NOT_HTTP),
     fails("a stream of ICY", Answer(b"ICY 200 OK\r\n\r\n"), 1010, NOT_HTTP),
