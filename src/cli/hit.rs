@@ -7,6 +7,7 @@ use std::io::Read as _;
 use std::time::Duration;
 
 use super::CliError;
+use super::http::HttpArguments;
 use super::progress::Progress;
 use super::results::ResultsArguments;
 use super::run::{WorkersArgument, print_failures, style};
@@ -79,6 +80,8 @@ pub(super) struct Arguments {
     workers: WorkersArgument,
     #[command(flatten)]
     results: ResultsArguments,
+    #[command(flatten)]
+    http: HttpArguments,
 }
 
 /// `200`, and oha's `10k` and `1m`.
@@ -157,6 +160,7 @@ impl Arguments {
             load,
             timeout: self.timeout,
             connect_timeout: self.connect_timeout,
+            http: self.http.options(),
         })
     }
 

@@ -13,6 +13,7 @@ mod exit;
 mod explain;
 mod functions;
 mod hit;
+mod http;
 mod inspect;
 mod new;
 mod profile;

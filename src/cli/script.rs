@@ -9,6 +9,7 @@ use clap::builder::BoolishValueParser;
 use clap::parser::ValueSource;
 
 use super::CliError;
+use super::http::HttpArguments;
 use super::progress::print_log;
 use super::terminal::Terminal;
 use crate::diagnostic::{Code, Diagnostic, Source};
@@ -157,6 +158,8 @@ struct LoadFlags {
     /// A tag on each sample of a user; repeatable
     #[arg(long, value_name = "NAME=VALUE")]
     tag: Vec<String>,
+    #[command(flatten)]
+    http: HttpArguments,
 }
 
 fn count(text: &str) -> Result<u64, String> {
@@ -328,6 +331,7 @@ impl OutsideArguments {
             linger: load.linger,
             base_url: self.base_url.clone(),
             user_agent: load.user_agent.clone(),
+            http: load.http.options(),
             seed: self.seed,
             tags,
             no_setup: load.no_setup || config.is_on("no_setup"),

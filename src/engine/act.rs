@@ -175,6 +175,11 @@ impl Act<'_> {
         let end_ns = self.now_ns();
         vu.iteration.set(vu.iteration.get() + 1);
         self.life.in_iteration.set(false);
+        if let Some(client) = &vu.client
+            && crew.stage.http().no_vu_connection_reuse
+        {
+            client.close_idle();
+        }
         settle(crew, part, result, Span { due_ns, start_ns, end_ns }).then_some(end_ns)
     }
 

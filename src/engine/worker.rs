@@ -175,6 +175,10 @@ impl Worker {
             connect_ns: ns(options.connect_timeout),
         });
         stage.set_throws(options.throws);
+        stage
+            .network()
+            .configure(&options.http)
+            .map_err(|error| Diagnostic::new(Code::Plan, error.to_string()).hint(error.hint))?;
         Ok(loaded.map(|(program, _)| program))
     }
 

@@ -3,20 +3,21 @@
 //! Invariant: [`Client::send`] always yields an [`Exchange`], within the request's time-out, and a
 //! connection on which anything went wrong is closed. Dropping the future mid-way closes it too.
 
-use std::future::Future;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use super::clock::{Alarm, Clock};
-use super::connect::{Addresses, Resolver, dial, more_telling};
+use super::connect::{Resolver, dial};
+use super::connector::Connector;
 use super::error::{Failure, Phase};
 use super::exchange::Exchange;
-use super::outbox::{Outbox, Socket};
+use super::network::{Network, NetworkError};
+use super::outbox::Outbox;
 use super::pool::{Connection, Pool};
 use super::request::{Request, Shape, inspect};
 use super::response::Response;
@@ -24,10 +25,12 @@ use super::stream::Stream;
 use super::timings::Timings;
 use super::transfer::{Scratch, Transfer, Wire};
 use crate::metrics::Phases;
+use crate::plan::HttpOptions;
 
-/// What the clients of one worker share: scratch buffers and resolved names.
+/// What the clients of one worker share: the network as the run's options have it, scratch buffers, resolved names.
 #[derive(Debug)]
 pub struct Shared {
+    network: OnceCell<Network>,
     scratch: Scratch,
     resolver: Resolver,
     outbox: Option<Outbox>,
@@ -38,7 +41,13 @@ pub struct Shared {
 impl Shared {
     /// Nothing resolved yet; each client writes its requests itself.
     pub fn new() -> Rc<Self> {
-        Rc::new(Self { scratch: Scratch::new(), resolver: Resolver::default(), outbox: None, null: None })
+        Rc::new(Self {
+            network: OnceCell::new(),
+            scratch: Scratch::new(),
+            resolver: Resolver::default(),
+            outbox: None,
+            null: None,
+        })
     }
 
     /// The same, but requests are written together, as long as [`Shared::deliver`] is polled.
@@ -49,8 +58,27 @@ impl Shared {
     /// The same; where a response is given, connections are no sockets: each answers every request with it.
     /// What a request then costs is the generator's own, without the kernel. For benches.
     pub fn with_null(response: Option<Arc<[u8]>>) -> Rc<Self> {
-        let (scratch, resolver) = (Scratch::new(), Resolver::default());
-        Rc::new(Self { scratch, resolver, outbox: Some(Outbox::default()), null: response })
+        let (network, scratch, resolver) = (OnceCell::new(), Scratch::new(), Resolver::default());
+        Rc::new(Self { network, scratch, resolver, outbox: Some(Outbox::default()), null: response })
+    }
+
+    /// Says what the network looks like; to be called before the first request, else the defaults hold.
+    pub fn configure(&self, options: &HttpOptions) -> Result<(), NetworkError> {
+        let network = Network::new(options)?;
+        self.network.set(network).map_err(|_| NetworkError {
+            option: "options",
+            reason: "the network is in use already".to_owned(),
+            hint: "a bug of runner's: please report it".to_owned(),
+        })
+    }
+
+    /// The network as the run's options have it.
+    pub fn network(&self) -> &Network {
+        self.network.get_or_init(Network::default)
+    }
+
+    pub(super) fn resolver(&self) -> &Resolver {
+        &self.resolver
     }
 
     /// Writes the requests of all clients; never ends. To be spawned once beside them.
@@ -61,7 +89,7 @@ impl Shared {
         }
     }
 
-    async fn dial(&self, address: SocketAddr) -> io::Result<Stream> {
+    pub(super) async fn dial(&self, address: SocketAddr) -> io::Result<Stream> {
         match &self.null {
             None => dial(address).await.map(Stream::from),
             Some(response) => Ok(Stream::null(Arc::clone(response))),
@@ -89,10 +117,11 @@ impl Default for Options {
 /// idle connections.
 pub struct Client {
     clock: Rc<dyn Clock>,
-    alarm: Rc<dyn Alarm>,
+    /// Of the request that is under way; further ones at the same time take alarms of their own.
+    alarm: Cell<Option<Rc<dyn Alarm>>>,
     shared: Rc<Shared>,
     options: Options,
-    pool: Pool,
+    pool: RefCell<Pool>,
 }
 
 impl std::fmt::Debug for Client {
@@ -107,12 +136,13 @@ impl std::fmt::Debug for Client {
 impl Client {
     /// A client without a connection. It takes an alarm of its own from the clock.
     pub fn new(clock: Rc<dyn Clock>, shared: Rc<Shared>, options: Options) -> Self {
-        let alarm = clock.alarm();
-        Self { clock, alarm, shared, options, pool: Pool::default() }
+        let alarm = Cell::new(Some(clock.alarm()));
+        Self { clock, alarm, shared, options, pool: RefCell::default() }
     }
 
-    /// Sends a request and reads its response. Needs a tokio runtime with I/O around it.
-    pub async fn send(&mut self, request: &Request<'_>) -> Exchange {
+    /// Sends a request and reads its response: one hop. Needs a tokio runtime with I/O around it. Several may be
+    /// under way at once, each over a connection of its own.
+    pub async fn send(&self, request: &Request<'_>) -> Exchange {
         let start_ns = self.clock.now_ns();
         let mut exchange = Exchange {
             result: Err(Failure::NoResponse),
@@ -125,8 +155,10 @@ impl Client {
         };
         let end_ns = match inspect(request) {
             Ok(shape) => {
-                let end_ns = self.attempt(request, shape, &mut exchange).await;
-                self.alarm.clear();
+                let alarm = self.alarm.take().unwrap_or_else(|| self.clock.alarm());
+                let end_ns = self.attempt(request, shape, &*alarm, &mut exchange).await;
+                alarm.clear();
+                self.alarm.set(Some(alarm));
                 end_ns
             }
             Err(failure) => {
@@ -140,27 +172,40 @@ impl Client {
         exchange
     }
 
+    /// What holds for all its requests.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
     /// Closes the idle connections, as a browser that is restarted.
-    pub fn close_idle(&mut self) {
-        self.pool.clear();
+    pub fn close_idle(&self) {
+        self.pool.borrow_mut().clear();
     }
 
     /// How many connections lie idle.
     pub fn idle(&self) -> usize {
-        self.pool.len()
+        self.pool.borrow().len()
     }
 
     /// Over an idle connection if there is one, else (or, where that is allowed, after it proved
     /// stale) over a new one. Fills in the exchange and returns when it ended.
-    async fn attempt(&mut self, request: &Request<'_>, shape: Shape, exchange: &mut Exchange) -> u64 {
+    async fn attempt(
+        &self,
+        request: &Request<'_>,
+        shape: Shape,
+        alarm: &dyn Alarm,
+        exchange: &mut Exchange,
+    ) -> u64 {
         let start_ns = exchange.timings.start_ns;
-        self.alarm.set(start_ns.saturating_add(request.timeout_ns));
+        alarm.set(start_ns.saturating_add(request.timeout_ns));
 
         let mut begin_ns = start_ns;
-        if let Some(connection) = self.pool.take(request.endpoint) {
+        let idle = self.pool.borrow_mut().take(request.endpoint);
+        if let Some(connection) = idle {
             exchange.reused = true;
             exchange.remote = Some(connection.remote);
-            let (result, end_ns) = self.transfer(request, shape, connection, begin_ns, exchange).await;
+            let (result, end_ns) =
+                self.transfer((request, shape), connection, alarm, begin_ns, exchange).await;
             let stale = exchange.bytes_received == 0 && result.as_ref().is_err_and(Failure::is_disconnect);
             if !stale {
                 exchange.result = result;
@@ -178,10 +223,11 @@ impl Client {
         }
 
         // In a box: rare, and large beside what every request carries along.
-        match Box::pin(self.connect(request, begin_ns, exchange)).await {
+        let connector = Connector { shared: &self.shared, clock: &*self.clock, alarm, request };
+        match Box::pin(connector.connect(begin_ns, exchange)).await {
             Ok((connection, connected_ns)) => {
                 let (result, end_ns) =
-                    self.transfer(request, shape, connection, connected_ns, exchange).await;
+                    self.transfer((request, shape), connection, alarm, connected_ns, exchange).await;
                 exchange.result = result;
                 end_ns
             }
@@ -194,10 +240,10 @@ impl Client {
 
     /// One request over one connection, which goes (back) to the pool if it may serve another.
     async fn transfer(
-        &mut self,
-        request: &Request<'_>,
-        shape: Shape,
+        &self,
+        (request, shape): (&Request<'_>, Shape),
         connection: Connection,
+        alarm: &dyn Alarm,
         begin_ns: u64,
         exchange: &mut Exchange,
     ) -> (Result<Response, Failure>, u64) {
@@ -210,7 +256,6 @@ impl Client {
             outbox: self.shared.outbox.as_ref(),
             clock: &*self.clock,
         };
-        let alarm = &*self.alarm;
         let outcome = std::future::poll_fn(|cx| {
             let progress = transfer.poll(&connection.socket, wire, cx);
             if progress.is_pending() && alarm.poll_due(cx).is_ready() {
@@ -227,86 +272,14 @@ impl Client {
         let result = outcome.map(|()| {
             let (response, reusable) = transfer.decoder.finish();
             if reusable && sent && !shape.close {
-                self.pool.put(connection, self.options.idle_max);
+                self.pool.borrow_mut().put(connection, self.options.idle_max);
             }
             response
         });
         (result, end_ns)
     }
-
-    /// A new connection, and when it stood.
-    async fn connect(
-        &self,
-        request: &Request<'_>,
-        begin_ns: u64,
-        exchange: &mut Exchange,
-    ) -> Result<(Connection, u64), (Failure, u64)> {
-        let endpoint = request.endpoint;
-        let clock = &*self.clock;
-        let deadline_ns = exchange.timings.start_ns.saturating_add(request.timeout_ns);
-        let connect_by_ns = begin_ns.saturating_add(request.connect_timeout_ns).min(deadline_ns);
-        let late = |phase| {
-            if connect_by_ns == deadline_ns {
-                timeout(request, phase)
-            } else {
-                Failure::ConnectTimeout { phase, limit: Duration::from_nanos(request.connect_timeout_ns) }
-            }
-        };
-
-        let mut resolved_ns = begin_ns;
-        let addresses = if let Some(address) = endpoint.literal() {
-            Addresses::Literal(address)
-        } else {
-            self.alarm.set(connect_by_ns);
-            let found = self.before_alarm(self.shared.resolver.resolve(endpoint.host(), clock)).await;
-            resolved_ns = clock.now_ns();
-            exchange.timings.phases.dns_ns = resolved_ns - begin_ns;
-            match found.unwrap_or_else(|| Err(late(Phase::Resolving))) {
-                Ok(found) => Addresses::Resolved(found),
-                Err(failure) => return Err((failure, resolved_ns)),
-            }
-        };
-
-        let mut now_ns = resolved_ns;
-        let mut failed = None;
-        for index in 0..addresses.len() {
-            let address = addresses.get(index, endpoint.port());
-            exchange.remote = Some(address);
-            // A silent address may only use up its share, so that the next one gets a chance.
-            let share_ns = connect_by_ns.saturating_sub(now_ns) / (addresses.len() - index) as u64;
-            self.alarm.set(now_ns + share_ns);
-            let dialled = self.before_alarm(self.shared.dial(address)).await;
-            now_ns = clock.now_ns();
-            exchange.timings.phases.connecting_ns = now_ns - resolved_ns;
-            let failure = match dialled {
-                Some(Ok(stream)) => {
-                    self.alarm.set(deadline_ns);
-                    addresses.worked(index, endpoint, &self.shared.resolver);
-                    let origin = Rc::clone(endpoint.origin());
-                    return Ok((Connection { socket: Socket::new(stream), remote: address, origin }, now_ns));
-                }
-                Some(Err(error)) => Failure::dial(&error, address),
-                None => late(Phase::Connecting),
-            };
-            failed = Some(more_telling(failed, failure));
-        }
-        let failure = failed.unwrap_or_else(|| Failure::HostNotFound { host: endpoint.host().into() });
-        Err((failure, now_ns))
-    }
-
-    /// The future's output, or `None` if the alarm came first.
-    async fn before_alarm<F: Future>(&self, future: F) -> Option<F::Output> {
-        let mut future = pin!(future);
-        std::future::poll_fn(|cx| {
-            if let Poll::Ready(output) = future.as_mut().poll(cx) {
-                return Poll::Ready(Some(output));
-            }
-            self.alarm.poll_due(cx).map(|()| None)
-        })
-        .await
-    }
 }
 
-fn timeout(request: &Request<'_>, phase: Phase) -> Failure {
+pub(super) fn timeout(request: &Request<'_>, phase: Phase) -> Failure {
     Failure::Timeout { phase, limit: Duration::from_nanos(request.timeout_ns) }
 }

@@ -147,6 +147,15 @@ impl<'a> Request<'a> {
     pub fn check(&self) -> Result<(), Failure> {
         inspect(self).map(drop)
     }
+
+    /// The head as it goes out, for people; empty where it can't be sent.
+    pub fn head(&self, user_agent: Option<&str>) -> String {
+        let mut out = Vec::new();
+        if let Ok(shape) = inspect(self) {
+            compose(self, shape, user_agent, &mut out);
+        }
+        String::from_utf8_lossy(&out).into_owned()
+    }
 }
 
 /// The head of a request, inspected and composed.
@@ -166,15 +175,15 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Makes a request ready. `user_agent` is that of the clients which will send it.
+    /// Makes a request ready. `user_agent` is that of the clients which will send it; `keep_alive` as in [`Request`].
     pub fn new(
         method: Method,
         endpoint: Rc<Endpoint>,
         headers: &[(&str, &str)],
         body: Arc<[u8]>,
-        user_agent: Option<&str>,
+        (user_agent, keep_alive): (Option<&str>, bool),
     ) -> Result<Self, Failure> {
-        let request = Request { headers, body: &body, ..Request::new(&method, &endpoint) };
+        let request = Request { headers, body: &body, keep_alive, ..Request::new(&method, &endpoint) };
         let shape = inspect(&request)?;
         let mut bytes = Vec::new();
         compose(&request, shape, user_agent, &mut bytes);
@@ -422,9 +431,14 @@ mod tests {
         let endpoint = endpoint();
         let headers = [("X", "1"), ("user-agent", "mine"), ("Connection", "close")];
         let plain = Request { headers: &headers, body: b"ab", ..Request::new(&Method::Put, &endpoint) };
-        let prepared =
-            Prepared::new(Method::Put, Rc::clone(&endpoint), &headers, Arc::from(*b"ab"), Some("client"))
-                .unwrap();
+        let prepared = Prepared::new(
+            Method::Put,
+            Rc::clone(&endpoint),
+            &headers,
+            Arc::from(*b"ab"),
+            (Some("client"), true),
+        )
+        .unwrap();
         let written = |request: &Request<'_>| {
             let (shape, mut out) = (inspect(request).unwrap(), Vec::new());
             compose(request, shape, Some("client"), &mut out);
@@ -432,7 +446,7 @@ mod tests {
         };
         assert_eq!(written(&prepared.request()), written(&plain));
         assert_eq!(prepared.request().body, b"ab");
-        let broken = Prepared::new(Method::Get, endpoint, &[("X", "a\nb")], Arc::from([]), None);
+        let broken = Prepared::new(Method::Get, endpoint, &[("X", "a\nb")], Arc::from([]), (None, true));
         assert!(matches!(broken, Err(Failure::RequestHeader { fault: HeaderFault::Value, .. })));
     }
 

@@ -88,6 +88,11 @@ impl Response {
         if self.tells_of_a_cache { CacheStatus::of(self) } else { CacheStatus::Unknown }
     }
 
+    /// The head as it came, for people.
+    pub fn head_text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.head())
+    }
+
     fn head(&self) -> &[u8] {
         &self.bytes[..self.head_len]
     }

@@ -9,6 +9,7 @@ mod demand;
 mod error;
 pub mod executor;
 mod flow;
+mod http;
 mod ids;
 pub mod options;
 mod order;
@@ -31,6 +32,10 @@ pub use demand::{Arrivals, Bound, Demand, Jitter, Users, WhenBusy};
 pub use error::PlanError;
 pub use executor::{COMMON_OPTIONS, EXECUTORS, Executor};
 pub use flow::{Choice, Flow, WEIGHT_MAX, Weighted};
+pub use http::{
+    ClientCertificate, Dns, DnsPolicy, DnsSelect, HTTP_OPTIONS, HttpDebug, HttpOptions, HttpVersion,
+    Insecure, ProxyChoice, Tls, TlsVersion,
+};
 pub use ids::Ids;
 pub use options::{OptionSpec, Options, Reader, VUS_MAX, Value, canonical, parse_cap};
 pub use overrides::{DEFAULT_FLOW, DEFAULT_SCENARIO, Overrides, Shortcut};

@@ -156,6 +156,8 @@ pub struct Overrides {
     pub base_url: Option<String>,
     /// `--user-agent`.
     pub user_agent: Option<String>,
+    /// Options of HTTP, as a script would give them: `--http-debug` and its kin.
+    pub http: Options,
     /// `--seed`.
     pub seed: Option<u64>,
     /// `--tag`, all of them: tags of the run, one by one.
@@ -176,6 +178,7 @@ impl Overrides {
         let mut selected = plan.clone();
         let mut notes = self.select_scenarios(&mut selected);
         notes.extend(self.replace_load(&mut selected)?);
+        selected.options.http = selected.options.http.overridden(&self.http)?;
         *plan = selected;
         self.set_options(&mut plan.options);
         if let Some(base_url) = &self.base_url {

@@ -3,6 +3,7 @@
 //! Beside its own it takes k6's shortcuts for a script without scenarios: `vus`, `duration`,
 //! `iterations`, `stages`. See [`Shortcut`].
 
+use super::http::{HTTP_OPTIONS, HttpOptions};
 use super::options::{ITERATIONS_MAX, VUS_MAX};
 use super::{OptionSpec, Options, PlanError, Reader, Shortcut, Value, canonical};
 use crate::units::{duration_text, format_duration, format_rate};
@@ -40,6 +41,8 @@ pub struct RunOptions {
     pub seed: Option<u64>,
     /// Tags on each sample of a user; a scenario's own win.
     pub tags: BTreeMap<String, String>,
+    /// What concerns HTTP.
+    pub http: HttpOptions,
 }
 
 /// What a configuration file says below the script: it holds where the script says nothing.
@@ -155,7 +158,7 @@ impl Default for RunOptions {
 impl RunOptions {
     /// Reads the options of the run, and the shortcuts among them.
     pub fn from_options(options: &Options) -> Result<(RunOptions, Shortcut), PlanError> {
-        let reader = Reader::new("`options`", options, &[RUN_OPTIONS]);
+        let reader = Reader::new("`options`", options, &[RUN_OPTIONS, HTTP_OPTIONS]);
         reader.check_names()?;
         let count = |name, max| reader.is_given(name).then(|| reader.count(name, 1..=max)).transpose();
         let seed_max = i64::MAX.unsigned_abs(); // what a script's integer holds
@@ -171,6 +174,7 @@ impl RunOptions {
             linger: reader.flag("linger")?,
             seed: reader.is_given("seed").then(|| reader.count("seed", 0..=seed_max)).transpose()?,
             tags: reader.texts("tags")?,
+            http: HttpOptions::default().with(&reader)?,
         };
         let shortcut = Shortcut {
             vus: count("vus", VUS_MAX)?,
@@ -196,6 +200,7 @@ impl RunOptions {
         ]
         .into_iter()
         .flatten()
+        .chain(self.http.settings())
         .collect()
     }
 

@@ -43,6 +43,7 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod traffic;
 mod value;
 mod vu;
 mod wording;

@@ -1,13 +1,17 @@
 //! A request of the running user: waited for, measured, recorded. The one way for all that is sent, with a script
 //! or without.
 
+use std::cell::Cell;
+
 use rhai::EvalAltResult;
 
 use super::host::pause;
 use super::stage::Stage;
-use super::vu::Vu;
-use crate::http::{Exchange, Protocol, Request};
+use super::traffic;
+use super::vu::{Course, Vu};
+use crate::http::{Client, Exchange, Protocol, Request};
 use crate::metrics::{Recorder, RequestKey, RequestSample, Symbol};
+use crate::plan::Slots;
 
 /// Statuses that don't count as failed, as in k6.
 const EXPECTED: std::ops::Range<u16> = 200..400;
@@ -42,31 +46,78 @@ pub(super) fn exchange(
 ) -> Result<Exchanged, Box<EvalAltResult>> {
     // k6's place for it too: what a request waits for its slot is no part of what is measured of it.
     wait_for_slots(stage, vu)?;
-    let mut client = vu.client.take().expect("a user's client is out only while it waits for a request");
     // Pinned here: moving the future into `wait` would copy it.
-    let sent = stage.wait(vu, std::pin::pin!(client.send(request)));
-    vu.client.set(Some(client));
-    let exchange = sent.inspect_err(|_| stage.count_cut_request())?;
+    let sent = stage.wait(vu, std::pin::pin!(client(vu).send(request)));
+    let exchange = sent.inspect_err(|_| stage.count_cut_requests(1))?;
+    Ok(settle(stage, vu, request, exchange, expected, labels))
+}
+
+/// The same for one of several requests that the user has `under_way` at once. Where the script is cut, whoever
+/// waits for them all counts those as cut.
+pub(super) async fn exchange_beside(
+    (stage, vu): (&Stage, &Vu),
+    under_way: &Cell<u64>,
+    request: &Request<'_>,
+    expected: &[u16],
+    labels: impl FnOnce(&mut Recorder) -> Labels,
+) -> Exchanged {
+    for (course, slots) in caps(vu) {
+        if let Some(due_ns) = take_slot(stage, course, slots) {
+            let alarm = stage.clock().alarm();
+            alarm.set(due_ns);
+            std::future::poll_fn(|context| alarm.poll_due(context)).await;
+        }
+    }
+    under_way.set(under_way.get() + 1);
+    let exchange = client(vu).send(request).await;
+    under_way.set(under_way.get() - 1);
+    settle(stage, vu, request, exchange, expected, labels)
+}
+
+fn client(vu: &Vu) -> &Client {
+    vu.client.as_ref().expect("a user who acts has a client")
+}
+
+/// Records what came of a request.
+fn settle(
+    stage: &Stage,
+    vu: &Vu,
+    request: &Request<'_>,
+    exchange: Exchange,
+    expected: &[u16],
+    labels: impl FnOnce(&mut Recorder) -> Labels,
+) -> Exchanged {
     let status = exchange.status();
     let is_expected =
         if expected.is_empty() { EXPECTED.contains(&status) } else { expected.contains(&status) };
     record(stage, vu, &exchange, is_expected, labels);
-    Ok(Exchanged { exchange, is_expected })
+    if let Some(debug) = stage.http().debug {
+        traffic::show(stage, client(vu).options().user_agent.as_deref(), request, &exchange, debug);
+    }
+    Exchanged { exchange, is_expected }
 }
 
-/// Waits until the caps on requests let one more go: the scenario's, then the run's, so that who waits for
-/// the first takes nothing of the second from others. Outside of the load there is none.
+/// Waits until the caps on requests let one more go.
 fn wait_for_slots(stage: &Stage, vu: &Vu) -> Result<(), Box<EvalAltResult>> {
-    let Some(course) = &vu.cast.course else { return Ok(()) };
-    for slots in &course.caps {
-        let now_ns = stage.clock().now_ns();
-        let due_ns = slots.take(now_ns.saturating_sub(course.run_start_ns));
-        let due_ns = due_ns.saturating_add(course.run_start_ns);
-        if due_ns > now_ns {
-            pause(stage, vu, due_ns - now_ns)?;
+    for (course, slots) in caps(vu) {
+        if let Some(due_ns) = take_slot(stage, course, slots) {
+            pause(stage, vu, due_ns.saturating_sub(stage.clock().now_ns()))?;
         }
     }
     Ok(())
+}
+
+/// The caps on a user's requests: the scenario's, then the run's, so that who waits for the first takes nothing of
+/// the second from others. Outside of the load there is none.
+fn caps(vu: &Vu) -> impl Iterator<Item = (&Course, &Slots)> {
+    vu.cast.course.iter().flat_map(|course| course.caps.iter().map(move |slots| (course, &**slots)))
+}
+
+/// Takes the next slot under a cap, and says when it is due if that is still to come.
+fn take_slot(stage: &Stage, course: &Course, slots: &Slots) -> Option<u64> {
+    let now_ns = stage.clock().now_ns();
+    let due_ns = slots.take(now_ns.saturating_sub(course.run_start_ns));
+    Some(due_ns.saturating_add(course.run_start_ns)).filter(|due_ns| *due_ns > now_ns)
 }
 
 fn record(

@@ -49,7 +49,9 @@ impl Shot {
         });
         let headers: Vec<(&str, &str)> =
             request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let prepared = Prepared::new(method, endpoint, &headers, Arc::clone(&request.body), user_agent)?;
+        let keep_alive = !stage.http().no_connection_reuse;
+        let body = Arc::clone(&request.body);
+        let prepared = Prepared::new(method, endpoint, &headers, body, (user_agent, keep_alive))?;
         Ok(Self { prepared, labels })
     }
 

@@ -28,7 +28,7 @@ use super::vu::{Ending, Limit, Phase, Vu};
 use crate::fiber::{Cancelled, Current, Shared};
 use crate::http::{self, Clock};
 use crate::metrics::{MetricId, Recorder, SeriesId, Symbol};
-use crate::plan::{GivenParams, RunDefaults};
+use crate::plan::{GivenParams, HttpOptions, RunDefaults};
 
 /// Operations of the interpreter between two waits. Some two seconds of work: a flow that needs more
 /// computes instead of loading a service, or never ends. A fuzzer waits for no loop.
@@ -236,6 +236,11 @@ impl Stage {
         &self.network
     }
 
+    /// The run's options of HTTP.
+    pub fn http(&self) -> &HttpOptions {
+        self.network.network().options()
+    }
+
     /// The wall clock at the clock's zero, in nanoseconds since 1970.
     pub fn set_wall_start_ns(&self, wall_ns: u64) {
         self.wall_start_ns.set(wall_ns);
@@ -251,8 +256,8 @@ impl Stage {
         self.requests_cut.take()
     }
 
-    pub(super) fn count_cut_request(&self) {
-        self.requests_cut.set(self.requests_cut.get() + 1);
+    pub(super) fn count_cut_requests(&self, count: u64) {
+        self.requests_cut.set(self.requests_cut.get() + count);
     }
 
     /// Runs `work` with `vu` on, on the thread's own stack: the top level.

@@ -204,8 +204,8 @@ pub struct Vu {
     tags_symbol: Cell<Symbol>,
     /// This user's timer; the engine sets it between iterations, host functions within.
     pub alarm: Rc<dyn Alarm>,
-    /// The HTTP client; out while a request is under way.
-    pub client: Cell<Option<Box<Client>>>,
+    /// The HTTP client, if it may send anything.
+    pub client: Option<Box<Client>>,
     ending: RefCell<Option<Ending>>,
     /// Where the script itself asked to end.
     ending_place: Cell<Option<Position>>,
@@ -240,7 +240,7 @@ impl Vu {
             group: RefCell::default(),
             group_symbol: Cell::default(),
             alarm,
-            client: Cell::new(client.map(Box::new)),
+            client: client.map(Box::new),
             ending: RefCell::new(None),
             ending_place: Cell::new(None),
             is_ending: Cell::new(false),

@@ -12,8 +12,8 @@ use super::syntax::{self, Entry};
 use crate::diagnostic::{Code, Diagnostic, Position, Source, suggest};
 use crate::http::Endpoint;
 use crate::plan::{
-    Given, OptionSpec, Options, ParamSource, Plan, PlanError, RUN_OPTIONS, Reader, RunDefaults, RunOptions,
-    Value, canonical,
+    Given, HTTP_OPTIONS, OptionSpec, Options, ParamSource, Plan, PlanError, RUN_OPTIONS, Reader, RunDefaults,
+    RunOptions, Value, canonical,
 };
 use crate::script::DEMO_URL;
 
@@ -192,11 +192,12 @@ impl Config {
     /// Takes one key of the file.
     fn take(&mut self, option: &str, entry: &Entry) -> Result<(), Fault> {
         let alone = Options::from([(option.to_owned(), entry.value.clone())]);
-        let reader = Reader::new("the configuration", &alone, &[RUN_OPTIONS, OWN_OPTIONS]);
+        let reader = Reader::new("the configuration", &alone, &[RUN_OPTIONS, HTTP_OPTIONS, OWN_OPTIONS]);
         if reader.check_names().is_err() {
             // Again with the key as it is written.
             let written = Options::from([(entry.name.clone(), entry.value.clone())]);
-            return Ok(Reader::new("the configuration", &written, &[RUN_OPTIONS, OWN_OPTIONS]).check_names()?);
+            return Ok(Reader::new("the configuration", &written, &[RUN_OPTIONS, HTTP_OPTIONS, OWN_OPTIONS])
+                .check_names()?);
         }
         if let Some(switch) =
             OWN_OPTIONS.iter().find(|spec| spec.name == option && spec.takes == "true or false")

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::config::near;
 use crate::diagnostic::{Code, Diagnostic, Source, suggest};
 use crate::fiber::Current;
+use crate::http::Network;
 use crate::plan::{Overrides, Param, Plan, Scenario};
 use crate::script::{Checked, LogLine, Outside, Program, Stage, StillClock};
 use crate::units::format_rate;
@@ -148,6 +149,7 @@ fn complete(
     notes.extend(overrides.apply(&mut plan).map_err(refuse)?);
     plan.validate().map_err(refuse)?;
     program.check_flows(&plan)?;
+    check_network(&plan)?;
     if plan.scenarios.is_empty() && !plan.hooks.setup && !plan.hooks.teardown {
         return Err(Box::new(
             Diagnostic::new(
@@ -159,6 +161,13 @@ fn complete(
     }
     notes.extend(plan.scenarios.iter().filter_map(|scenario| held_back(scenario, plan.options.rps)));
     Ok(Declared { declared, plan, notes })
+}
+
+/// Whether this machine can carry out what the options say of HTTP.
+pub(super) fn check_network(plan: &Plan) -> Result<(), Diagnostic> {
+    Network::new(&plan.options.http)
+        .map(drop)
+        .map_err(|error| Diagnostic::new(Code::Plan, error.to_string()).hint(error.hint))
 }
 
 /// Whether the script has the secrets that the command line sets. Later runs of the top level read none.

@@ -15,7 +15,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::declare::Declared;
+use super::declare::{Declared, check_network};
 use crate::diagnostic::{Code, Diagnostic, suggest};
 use crate::http::{Endpoint, Method, Request as HttpRequest, UrlError};
 use crate::plan::{Flow, Options, Plan, PlanError, RateCurve, Request, RunOptions, Scenario, Value};
@@ -60,6 +60,8 @@ pub struct Hit {
     pub timeout: Option<Duration>,
     /// How long a connection may take to come up, if not as long as in a script.
     pub connect_timeout: Option<Duration>,
+    /// Options of HTTP, as a script would give them.
+    pub http: Options,
 }
 
 /// A load as it is asked for.
@@ -113,6 +115,7 @@ impl Hit {
             options: RunOptions {
                 timeout: self.timeout.unwrap_or(defaults.timeout),
                 connect_timeout: self.connect_timeout.unwrap_or(defaults.connect_timeout),
+                http: defaults.http.overridden(&self.http).map_err(|error| refuse(&error))?,
                 ..defaults
             },
             ..Plan::default()
@@ -120,6 +123,7 @@ impl Hit {
         let scenario = Scenario::from_options(SCENARIO, &options, None);
         scenario.and_then(|scenario| plan.add_scenario(scenario)).map_err(|error| refuse(&error))?;
         plan.validate().map_err(|error| refuse(&error))?;
+        check_network(&plan)?;
         Ok(Aimed { name, load, declared: Declared { declared: plan.clone(), plan, notes } })
     }
 

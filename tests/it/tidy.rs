@@ -19,7 +19,7 @@ const ROWS: &[Row] = &[
     ("fiber", &[]),
     ("metrics", &[]),
     ("plan", &["units", "diagnostic", "metrics"]),
-    ("http", &["units", "metrics"]),
+    ("http", &["units", "metrics", "plan"]),
     ("profile", &[]),
     ("monitor", &[]),
     ("demo", &["profile", "monitor"]),
@@ -471,7 +471,8 @@ mod rules {
 
     #[test]
     fn a_permission_that_nobody_uses_is_found_with_the_row_to_write() {
-        let rows: &[Row] = &[("units", &[]), ("metrics", &["units"]), ("http", &["units", "metrics"])];
+        let rows: &[Row] =
+            &[("units", &[]), ("metrics", &["units"]), ("http", &["units", "metrics", "plan"])];
         says(imports(&sound(), rows), "(\"http\", &[\"metrics\"]),");
     }
 

@@ -8,7 +8,7 @@ use super::*;
 fn keeps_a_connection_alive() {
     run(async {
         let endpoint = answering(OK).await;
-        let mut client = client();
+        let client = client();
         for number in 0..3 {
             let exchange = client.send(&Request::new(&Method::Get, &endpoint)).await;
             assert_books_balance(&exchange);
@@ -39,7 +39,7 @@ fn resolves_a_name_once_and_remembers_what_worked() {
         let endpoint = Rc::new(Endpoint::parse(None, &url).unwrap());
         let clock: Rc<dyn Clock> = Rc::new(TestClock { origin: Instant::now() });
         let shared = Shared::new();
-        let mut client = Client::new(Rc::clone(&clock), Rc::clone(&shared), Options::default());
+        let client = Client::new(Rc::clone(&clock), Rc::clone(&shared), Options::default());
         let first = client.send(&Request::new(&Method::Get, &endpoint)).await;
         assert_books_balance(&first);
         assert!(first.timings.phases.dns_ns > 0);
@@ -48,7 +48,7 @@ fn resolves_a_name_once_and_remembers_what_worked() {
         let again = client.send(&Request::new(&Method::Get, &endpoint)).await;
         assert_eq!((again.reused, again.timings.phases.dns_ns), (true, 0));
         // Another client of the worker asks no resolver: the look-up does not even suspend.
-        let mut other = Client::new(clock, shared, Options::default());
+        let other = Client::new(clock, shared, Options::default());
         let exchange = other.send(&Request::new(&Method::Get, &endpoint)).await;
         assert_eq!((exchange.status(), exchange.remote), (200, Some(address)));
         assert!(exchange.timings.phases.dns_ns < first.timings.phases.dns_ns);
@@ -64,7 +64,7 @@ fn a_close_seen_while_idle_costs_nothing() {
         })
         .await;
         let endpoint = endpoint(address);
-        let mut client = client();
+        let client = client();
         for _ in 0..2 {
             // The server closes after each answer; by the next request the reactor has seen it.
             let exchange = client.send(&Request::new(&Method::Post, &endpoint)).await;
@@ -88,7 +88,7 @@ fn what_came_while_idle_is_no_answer() {
         })
         .await;
         let endpoint = endpoint(address);
-        let mut client = client();
+        let client = client();
         client.send(&Request::new(&Method::Get, &endpoint)).await.result.unwrap();
         tokio::time::sleep(Duration::from_millis(40)).await;
         let exchange = client.send(&Request::new(&Method::Get, &endpoint)).await;
@@ -110,7 +110,7 @@ async fn closing_on_the_second() -> Rc<Endpoint> {
 fn a_stale_connection_is_retried_once_and_told() {
     run(async {
         let endpoint = closing_on_the_second().await;
-        let mut client = client();
+        let client = client();
         let first = client.send(&Request::new(&Method::Get, &endpoint)).await;
         let second = client.send(&Request::new(&Method::Get, &endpoint)).await;
         assert_books_balance(&second);
@@ -125,7 +125,7 @@ fn a_stale_connection_is_retried_once_and_told() {
 fn a_stale_connection_fails_what_must_not_be_sent_twice() {
     run(async {
         let endpoint = closing_on_the_second().await;
-        let mut client = client();
+        let client = client();
         client.send(&Request::new(&Method::Get, &endpoint)).await.result.unwrap();
         let exchange = client.send(&Request::new(&Method::Post, &endpoint)).await;
         assert_books_balance(&exchange);
@@ -138,7 +138,7 @@ fn a_stale_connection_fails_what_must_not_be_sent_twice() {
 #[test]
 fn idle_connections_are_bounded() {
     run(async {
-        let mut client = Client::new(
+        let client = Client::new(
             Rc::new(TestClock { origin: Instant::now() }),
             Shared::new(),
             Options { idle_max: 2, ..Options::default() },
@@ -178,7 +178,7 @@ fn clients_that_share_buffers_do_not_mix_them_up() {
         let shared = Shared::new();
         let users: Vec<_> = (0..50)
             .map(|user| {
-                let mut client = Client::new(Rc::clone(&clock), Rc::clone(&shared), Options::default());
+                let client = Client::new(Rc::clone(&clock), Rc::clone(&shared), Options::default());
                 let endpoint = endpoint(address);
                 tokio::task::spawn_local(async move {
                     for round in 0..20 {
@@ -211,7 +211,7 @@ fn dropping_a_request_closes_its_connection() {
         })
         .await;
         let endpoint = endpoint(address);
-        let mut client = client();
+        let client = client();
         let request = Request::new(&Method::Get, &endpoint);
         let cut = tokio::time::timeout(Duration::from_millis(30), client.send(&request)).await;
         assert!(cut.is_err());
@@ -227,7 +227,7 @@ fn posted_requests_are_written_together_and_the_wait_is_time_blocked() {
         let clock: Rc<dyn Clock> = Rc::new(TestClock { origin: Instant::now() });
         let shared = Shared::with_outbox();
         tokio::task::spawn_local(Rc::clone(&shared).deliver(Rc::clone(&clock)));
-        let mut client = Client::new(clock, shared, Options::default());
+        let client = Client::new(clock, shared, Options::default());
         for number in 0..3 {
             let exchange = client.send(&Request::new(&Method::Get, &endpoint)).await;
             assert_books_balance(&exchange);
@@ -257,7 +257,7 @@ fn a_body_that_the_socket_does_not_take_whole_is_sent_all_the_same() {
         let clock: Rc<dyn Clock> = Rc::new(TestClock { origin: Instant::now() });
         let shared = Shared::with_outbox();
         tokio::task::spawn_local(Rc::clone(&shared).deliver(Rc::clone(&clock)));
-        let mut client = Client::new(clock, shared, Options::default());
+        let client = Client::new(clock, shared, Options::default());
         let body = vec![b'x'; BODY];
         let request = Request { body: &body, ..Request::new(&Method::Post, &endpoint) };
         let exchange = client.send(&request).await;
@@ -274,7 +274,7 @@ fn a_request_to_a_server_that_went_away_fails_as_without_an_outbox() {
         let clock: Rc<dyn Clock> = Rc::new(TestClock { origin: Instant::now() });
         let shared = Shared::with_outbox();
         tokio::task::spawn_local(Rc::clone(&shared).deliver(Rc::clone(&clock)));
-        let mut client = Client::new(clock, shared, Options::default());
+        let client = Client::new(clock, shared, Options::default());
         let exchange = client.send(&Request::new(&Method::Get, &endpoint)).await;
         assert_books_balance(&exchange);
         assert_eq!(exchange.status(), 0);
@@ -290,7 +290,7 @@ fn without_sockets_every_request_gets_the_same_response() {
         let clock: Rc<dyn Clock> = Rc::new(TestClock { origin: Instant::now() });
         let shared = Shared::with_null(Some(Arc::from(OK)));
         tokio::task::spawn_local(Rc::clone(&shared).deliver(Rc::clone(&clock)));
-        let mut client = Client::new(clock, shared, Options::default());
+        let client = Client::new(clock, shared, Options::default());
         let large = vec![b'x'; 100 << 10];
         for (number, body) in [&b""[..], b"small", &large].into_iter().enumerate() {
             let request = Request { body, ..Request::new(&Method::Post, &endpoint) };

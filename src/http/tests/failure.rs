@@ -102,7 +102,7 @@ fn a_time_out_tells_what_it_cut() {
             })
             .await;
             let body = vec![0; size];
-            let mut client = client();
+            let client = client();
             let endpoint = endpoint(address);
             let request =
                 Request { body: &body, timeout_ns: 50_000_000, ..Request::new(&Method::Post, &endpoint) };

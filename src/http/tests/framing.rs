@@ -15,7 +15,7 @@ fn sends_what_was_asked() {
         })
         .await;
         let endpoint = endpoint(address);
-        let mut client = client();
+        let client = client();
         // Small bodies go with the head, large ones behind it; a large request fills the socket's buffer.
         for size in [0, 10, 16 << 10, (16 << 10) + 1, 9 << 20] {
             let body = vec![b'x'; size];
@@ -55,7 +55,7 @@ fn an_early_answer_is_read_while_the_body_is_being_sent() {
         })
         .await;
         let body = vec![0; 32 << 20];
-        let mut client = client();
+        let client = client();
         let exchange =
             client.send(&Request { body: &body, ..Request::new(&Method::Post, &endpoint(address)) }).await;
         assert_books_balance(&exchange);
@@ -78,7 +78,7 @@ fn a_response_in_pieces_is_received_over_time() {
         })
         .await;
         let endpoint = endpoint(address);
-        let mut client = client();
+        let client = client();
         for _ in 0..2 {
             let exchange = client.send(&Request::new(&Method::Get, &endpoint)).await;
             assert_books_balance(&exchange);
@@ -100,7 +100,7 @@ fn bodies_end_with_the_connection_or_the_cap() {
         })
         .await;
         let endpoint = endpoint(address);
-        let mut client = client();
+        let client = client();
         let exchange = client.send(&Request::new(&Method::Get, &endpoint)).await;
         let response = exchange.result.unwrap();
         assert_eq!((response.protocol().as_str(), response.body().len()), ("HTTP/1.0", 1 << 20));
@@ -122,7 +122,7 @@ fn a_malformed_or_longer_answer_ends_the_connection() {
             (b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx", None),
         ] {
             let endpoint = answering(answer).await;
-            let mut client = client();
+            let client = client();
             let exchange = client.send(&Request::new(&Method::Get, &endpoint)).await;
             assert_books_balance(&exchange);
             assert_eq!(exchange.result.err(), failure);

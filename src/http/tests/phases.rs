@@ -128,7 +128,7 @@ fn play(shared: Rc<Shared>, seed: u64) {
         let endpoint = acting(Rc::clone(&acts)).await;
         let clock: Rc<dyn Clock> = Rc::new(TestClock { origin: Instant::now() });
         tokio::task::spawn_local(Rc::clone(&shared).deliver(Rc::clone(&clock)));
-        let mut client = Client::new(clock, shared, Options::default());
+        let client = Client::new(clock, shared, Options::default());
         let mut random = Pcg64Mcg::seed_from_u64(seed);
         let (mut reused, mut complete, mut failed) = (0, 0, 0);
         for _ in 0..REQUESTS {

@@ -237,7 +237,9 @@ fn no_option_is_a_word_that_rhai_reserves() {
         "yield",
     ];
     let executors = EXECUTORS.iter().flat_map(|executor| executor.options);
-    for spec in executors.chain(COMMON_OPTIONS).chain(super::super::RUN_OPTIONS) {
+    for spec in
+        executors.chain(COMMON_OPTIONS).chain(super::super::RUN_OPTIONS).chain(super::super::HTTP_OPTIONS)
+    {
         assert!(!reserved.contains(&spec.name), "{}", spec.name);
     }
 }

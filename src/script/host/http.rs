@@ -5,19 +5,16 @@ use std::rc::Rc;
 use rhai::{Dynamic, EvalAltResult, ImmutableString, Map};
 
 use super::super::error::HostError;
-use super::super::frozen::{FrozenList, FrozenMap};
+use super::super::frozen::FrozenMap;
 use super::super::registry::Registry;
-use super::super::request::{Labels, exchange};
+use super::super::request::exchange;
 use super::super::stage::Stage;
-use super::super::value::{described, to_json, type_name};
-use super::super::vu::{Route, Vu};
+use super::super::value::described;
 use super::argument::{misfit, to_map};
-use super::metric::to_tags;
+use super::call::Call;
+use super::outgoing::Outgoing;
 use super::response::Reply;
-use crate::diagnostic::suggest;
-use crate::http::{Endpoint, Failure, Method, Request, UrlError};
-use crate::metrics::{Symbol, TagSet};
-use crate::units::parse_duration;
+use crate::http::Method;
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
@@ -59,38 +56,6 @@ const EXAMPLES: [[&str; 2]; 7] = [
         "let r = http::options(\"/health\");",
         "let r = http::options(\"/health\", #{ tags: #{ kind: \"preflight\" } });",
     ],
-];
-
-/// Options of a request.
-pub(super) const OPTIONS: [&str; 11] = [
-    "json",
-    "form",
-    "body",
-    "headers",
-    "query",
-    "name",
-    "tags",
-    "timeout",
-    "connect_timeout",
-    "expected_statuses",
-    "throws",
-];
-
-/// Options that other tools have and later versions will.
-const LATER: [&str; 13] = [
-    "multipart",
-    "cookies",
-    "jar",
-    "auth",
-    "redirects",
-    "max_redirects",
-    "compression",
-    "response_type",
-    "responseType",
-    "discard_response_body",
-    "proxy",
-    "tls",
-    "insecure_skip_tls_verify",
 ];
 
 pub(super) fn register(registry: &mut Registry<'_>) {
@@ -152,9 +117,15 @@ pub(super) fn get(stage: &Stage, function: &str, url: ImmutableString, options: 
 }
 
 fn request(stage: &Stage, method: &str, url: ImmutableString, options: &Map) -> Outcome<Reply> {
-    let method = Method::parse(method).map_err(|failure| HostError::new(failure.to_string()).word(method))?;
-    let index = METHODS.iter().position(|(.., known)| *known == method);
+    let (method, index) = method_of(method)?;
     call(stage, "http::request", index, &method, url, &Call::read("http::request", options)?)
+}
+
+/// A method by its name, and where it stands among [`METHODS`].
+pub(super) fn method_of(name: &str) -> Outcome<(Method, Option<usize>)> {
+    let method = Method::parse(name).map_err(|failure| HostError::new(failure.to_string()).word(name))?;
+    let index = METHODS.iter().position(|(.., known)| *known == method);
+    Ok((method, index))
 }
 
 /// One of [`METHODS`], for whoever calls it without the interpreter.
@@ -192,86 +163,6 @@ impl Verb {
     }
 }
 
-/// What a call says besides method and URL.
-#[derive(Debug, Default)]
-pub(in super::super) struct Call {
-    body: Vec<u8>,
-    content_type: Option<&'static str>,
-    headers: Vec<(String, String)>,
-    query: Vec<(String, String)>,
-    name: Option<ImmutableString>,
-    tags: TagSet,
-    timeout_ns: Option<u64>,
-    connect_timeout_ns: Option<u64>,
-    /// Statuses that don't count as failed; empty for those of every request.
-    expected: Vec<u16>,
-    /// Whether it throws without an answer; else as the run says.
-    throws: Option<bool>,
-}
-
-impl Call {
-    fn read(function: &str, options: &Map) -> Outcome<Self> {
-        let mut call = Self::default();
-        let mut body_by: Option<&str> = None;
-        for (key, value) in options {
-            match key.as_str() {
-                option @ ("json" | "form" | "body") => {
-                    if let Some(first) = body_by.replace(option) {
-                        return Err(HostError::new(format!("`{first}` and `{option}` are both a body"))
-                            .hint("keep one of them")
-                            .word(option)
-                            .into());
-                    }
-                    call.read_body(option, value)?;
-                }
-                "headers" => call.headers = pairs(key, value)?,
-                "query" => call.query = pairs(key, value)?,
-                "name" => call.name = Some(text(key, value)?),
-                "tags" => call.tags = to_tags(function, value)?,
-                "timeout" => call.timeout_ns = Some(nanoseconds(key, value)?),
-                "connect_timeout" | "connectTimeout" => {
-                    call.connect_timeout_ns = Some(nanoseconds(key, value)?);
-                }
-                "expected_statuses" | "expectedStatuses" => call.expected = statuses(key, value)?,
-                "throws" | "throw" => call.throws = Some(flag(key, value)?),
-                other => return Err(unknown_option(function, other).into()),
-            }
-        }
-        Ok(call)
-    }
-
-    fn read_body(&mut self, option: &str, value: &Dynamic) -> Outcome<()> {
-        match option {
-            "json" => {
-                let json = to_json(value)
-                    .map_err(|what| HostError::new(format!("`json` can't hold {what}")).word("json"))?;
-                self.body = json.to_string().into_bytes();
-                self.content_type = Some("application/json");
-            }
-            "form" => {
-                let mut form = url::form_urlencoded::Serializer::new(String::new());
-                form.extend_pairs(pairs(option, value)?);
-                self.body = form.finish().into_bytes();
-                self.content_type = Some("application/x-www-form-urlencoded");
-            }
-            _ if value.is_blob() => self.body = value.clone().into_blob().unwrap_or_default(),
-            _ => {
-                let Ok(text) = value.as_immutable_string_ref() else {
-                    return Err(HostError::new(format!(
-                        "`body` takes a text or bytes, not {}",
-                        type_name(value)
-                    ))
-                    .hint("write `json: …` for JSON, `form: …` for a form")
-                    .word("body")
-                    .into());
-                };
-                self.body = text.as_bytes().to_vec();
-            }
-        }
-        Ok(())
-    }
-}
-
 fn call(
     stage: &Stage,
     function: &str,
@@ -281,163 +172,11 @@ fn call(
     call: &Call,
 ) -> Outcome<Reply> {
     let vu = stage.acting(function)?;
-    let route = route(stage, &vu, url, &call.query)?;
-    let mut headers: Vec<(&str, &str)> =
-        call.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    if let Some(kind) = call.content_type
-        && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
-    {
-        headers.push(("Content-Type", kind));
-    }
-    let timeouts = stage.timeouts();
-    let request = Request {
-        headers: &headers,
-        body: &call.body,
-        timeout_ns: call.timeout_ns.unwrap_or(timeouts.total_ns),
-        connect_timeout_ns: call.connect_timeout_ns.unwrap_or(timeouts.connect_ns),
-        ..Request::new(method, &route.endpoint)
-    };
-    let exchanged = exchange(stage, &vu, &request, &call.expected, |recorder| {
-        // A given name groups URLs that differ: the `url` tag would tell them apart again.
-        let (name, url) = match &call.name {
-            Some(name) => (recorder.intern(name), Symbol::NONE),
-            None => (route.name, route.url),
-        };
-        let method = match method_index {
-            Some(index) => stage.words().methods[index],
-            None => recorder.intern(method.as_str()),
-        };
-        let extra =
-            if call.tags.is_empty() { vu.tags_symbol() } else { vu.symbol_with(recorder, &call.tags) };
-        Labels { name, url, method, extra }
-    })?;
-    let exchange = exchanged.exchange;
-    if let Err(failure) = &exchange.result
-        && call.throws.unwrap_or_else(|| stage.throws())
-    {
-        return Err(no_answer(function, failure).into());
-    }
-    Ok(Reply::new(exchange, Rc::clone(route.endpoint.url())))
-}
-
-/// With `throws`, a request without an answer; the service's fault, as with an `assert`.
-fn no_answer(function: &str, failure: &Failure) -> HostError {
-    HostError::assertion(format!("`{function}` got no answer: {failure}"))
-        .hint("catch it with `try`; without `throws` the response has `status` 0, and `error` says why")
-}
-
-/// The parsed URL, from the scenario's earlier calls if it was called before.
-fn route(stage: &Stage, vu: &Vu, url: ImmutableString, query: &[(String, String)]) -> Outcome<Route> {
-    if query.is_empty()
-        && let Some(route) = vu.cast.route(&url)
-    {
-        return Ok(route);
-    }
-    let query_pairs = query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let endpoint = Endpoint::with_query(vu.cast.base_url.as_deref(), &url, query_pairs).map_err(|error| {
-        let fault = HostError::new(error.to_string()).word(url.as_str());
-        match error {
-            UrlError::Relative { .. } => fault
-                .hint("declare `base_url(\"http://HOST:PORT\")` at the top level, or write the whole URL"),
-            // The others say themselves what to write.
-            _ => fault,
-        }
-    })?;
-    let [name, tag] =
-        stage.recorder().with(|recorder| [endpoint.name(), endpoint.tag()].map(|text| recorder.intern(text)));
-    let route = Route { endpoint: Rc::new(endpoint), name, url: tag };
-    if query.is_empty() {
-        vu.cast.keep_route(url, route.clone());
-    }
-    Ok(route)
-}
-
-fn map(option: &str, value: &Dynamic) -> Outcome<Map> {
-    if let Some(map) = value.read_lock::<FrozenMap>() {
-        return Ok(map.to_map());
-    }
-    match value.as_map_ref() {
-        Ok(map) => Ok(map.clone()),
-        Err(_) => Err(HostError::new(format!("`{option}` takes a map, not {}", type_name(value)))
-            .word(option)
-            .into()),
-    }
-}
-
-fn pairs(option: &str, value: &Dynamic) -> Outcome<Vec<(String, String)>> {
-    let mut pairs = Vec::new();
-    for (key, value) in map(option, value)? {
-        if value.is_array() || value.is_map() || value.is_fnptr() {
-            return Err(HostError::new(format!(
-                "`{key}` in `{option}` must be a text, not {}",
-                type_name(&value)
-            ))
-            .word(key.as_str())
-            .into());
-        }
-        if !value.is_unit() {
-            pairs.push((key.to_string(), value.to_string()));
-        }
-    }
-    Ok(pairs)
-}
-
-fn text(option: &str, value: &Dynamic) -> Outcome<ImmutableString> {
-    value.as_immutable_string_ref().map(|text| text.clone()).map_err(|_| {
-        HostError::new(format!("`{option}` takes a text, not {}", type_name(value))).word(option).into()
-    })
-}
-
-fn statuses(option: &str, value: &Dynamic) -> Outcome<Vec<u16>> {
-    let refuse = || {
-        HostError::new(format!("`{option}` takes a list of statuses, not {value}"))
-            .hint("write `expected_statuses: [200, 404]`")
-            .word(option)
-    };
-    let items: Vec<Dynamic> = match (value.read_lock::<FrozenList>(), value.as_array_ref()) {
-        (Some(list), _) => list.iter().collect(),
-        (None, Ok(list)) => list.clone(),
-        _ => return Err(refuse().into()),
-    };
-    let status = |item: &Dynamic| item.as_int().ok().and_then(|number| u16::try_from(number).ok());
-    let statuses: Option<Vec<u16>> = items.iter().map(status).collect();
-    Ok(statuses.filter(|list| !list.is_empty()).ok_or_else(refuse)?)
-}
-
-fn flag(option: &str, value: &Dynamic) -> Outcome<bool> {
-    value.as_bool().map_err(|_| {
-        let message = format!("`{option}` takes true or false, not {}", described(value));
-        HostError::new(message).word(option).into()
-    })
-}
-
-fn nanoseconds(option: &str, value: &Dynamic) -> Outcome<u64> {
-    let text = match value.as_immutable_string_ref() {
-        Ok(text) => text.to_string(),
-        Err(_) => value.to_string(),
-    };
-    let duration = parse_duration(&text).map_err(|error| {
-        HostError::new(format!("`{option}`: {}", error.problem())).hint(error.advice()).word(option)
-    })?;
-    Ok(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX).max(1))
-}
-
-fn unknown_option(function: &str, option: &str) -> HostError {
-    if LATER.contains(&option) {
-        return HostError::new(format!("`{option}` comes with a later version"))
-            .hint(format!("the options of `{function}` are `{}`", OPTIONS.join("`, `")))
-            .word(option);
-    }
-    let near = match option {
-        "params" | "searchParams" => vec!["query"],
-        "data" | "payload" => vec!["body"],
-        option => suggest(option, OPTIONS),
-    };
-    let hint = match near.first() {
-        Some(near) => format!("did you mean `{near}`? The options are `{}`", OPTIONS.join("`, `")),
-        None => format!("the options are `{}`", OPTIONS.join("`, `")),
-    };
-    HostError::new(format!("`{function}` has no option `{option}`")).hint(hint).word(option)
+    let outgoing = Outgoing::new((stage, &vu), function, (method, method_index), url, call)?;
+    let request = outgoing.request(stage);
+    let exchanged =
+        exchange(stage, &vu, &request, &call.expected, |recorder| outgoing.labels(stage, &vu, recorder))?;
+    outgoing.reply(stage, exchanged)
 }
 
 /// The second argument is no map: k6's body, most likely.

@@ -2,7 +2,9 @@
 
 mod argument;
 mod assert;
+mod batch;
 mod bytes;
+mod call;
 mod check;
 mod control;
 mod crypto;
@@ -22,6 +24,7 @@ mod list;
 mod log;
 mod metric;
 mod options;
+mod outgoing;
 mod paginate;
 mod param;
 mod poll;
@@ -50,10 +53,11 @@ pub(super) use time::pause;
 
 /// Options of a request.
 #[cfg(test)]
-pub(super) const REQUEST_OPTIONS: [&str; 11] = http::OPTIONS;
+pub(super) const REQUEST_OPTIONS: &[&str] = call::OPTIONS;
 
+pub(super) use call::Call as RequestOptions;
 pub(super) use check::CheckSeries;
-pub(super) use http::{Call as RequestOptions, Verb};
+pub(super) use http::Verb;
 #[cfg(test)]
 pub(super) use response::sample as sample_response;
 pub(super) use response::{PROPERTIES as RESPONSE_PROPERTIES, Reply, TIMING_PROPERTIES, Timing};
@@ -75,6 +79,7 @@ pub(super) const MODULES: &[HostModule] = &[
     HostModule { register: secret::register },
     HostModule { register: metric::register },
     HostModule { register: http::register },
+    HostModule { register: batch::register },
     HostModule { register: response::register },
     HostModule { register: check::register },
     HostModule { register: assert::register },

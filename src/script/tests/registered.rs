@@ -13,9 +13,13 @@ fn can_be_a_key(word: &str) -> bool {
 fn no_option_is_a_word_that_the_language_reserves() {
     assert!(!can_be_a_key("match"), "the test sees a reserved word");
     let executors = EXECUTORS.iter().flat_map(|executor| executor.options);
-    let specs =
-        executors.chain(COMMON_OPTIONS).chain(crate::plan::RUN_OPTIONS).chain(declaration::TARGET_OPTIONS);
-    let names: Vec<&str> = specs.map(|option| option.name).chain(host::REQUEST_OPTIONS).collect();
+    let specs = executors
+        .chain(COMMON_OPTIONS)
+        .chain(crate::plan::RUN_OPTIONS)
+        .chain(crate::plan::HTTP_OPTIONS)
+        .chain(declaration::TARGET_OPTIONS);
+    let names: Vec<&str> =
+        specs.map(|option| option.name).chain(host::REQUEST_OPTIONS.iter().copied()).collect();
     assert!(names.len() > 30, "{names:?}");
     for name in names {
         assert!(can_be_a_key(name), "`{name}` needs quotes as a key");

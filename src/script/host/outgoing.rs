@@ -1,0 +1,125 @@
+//! A request on its way out: what a call says, put together with what the user and the run say.
+
+use std::rc::Rc;
+
+use rhai::{EvalAltResult, ImmutableString};
+
+use super::super::error::HostError;
+use super::super::request::{Exchanged, Labels};
+use super::super::stage::Stage;
+use super::super::vu::{Route, Vu};
+use super::call::Call;
+use super::response::Reply;
+use crate::http::{Endpoint, Failure, Method, Request, UrlError};
+use crate::metrics::{Recorder, Symbol};
+
+type Outcome<T> = Result<T, Box<EvalAltResult>>;
+
+/// A request on its way out.
+pub(super) struct Outgoing<'a> {
+    function: &'a str,
+    method: &'a Method,
+    /// In [`super::http`]'s table of methods, if it stands there.
+    method_index: Option<usize>,
+    pub(super) call: &'a Call,
+    pub(super) route: Route,
+    headers: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> Outgoing<'a> {
+    /// Puts it together; says what is wrong with the URL otherwise.
+    #[inline]
+    pub(super) fn new(
+        (stage, vu): (&Stage, &Vu),
+        function: &'a str,
+        (method, method_index): (&'a Method, Option<usize>),
+        url: ImmutableString,
+        call: &'a Call,
+    ) -> Outcome<Self> {
+        let route = route(stage, vu, url, &call.query)?;
+        let mut headers: Vec<(&str, &str)> =
+            call.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        if let Some(kind) = call.content_type
+            && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
+        {
+            headers.push(("Content-Type", kind));
+        }
+        Ok(Self { function, method, method_index, call, route, headers })
+    }
+
+    /// As the client takes it.
+    #[inline]
+    pub(super) fn request(&self, stage: &Stage) -> Request<'_> {
+        let (call, timeouts) = (self.call, stage.timeouts());
+        Request {
+            headers: &self.headers,
+            body: &call.body,
+            timeout_ns: call.timeout_ns.unwrap_or(timeouts.total_ns),
+            connect_timeout_ns: call.connect_timeout_ns.unwrap_or(timeouts.connect_ns),
+            keep_alive: !stage.http().no_connection_reuse,
+            ..Request::new(self.method, &self.route.endpoint)
+        }
+    }
+
+    /// What its samples are tagged by.
+    #[inline]
+    pub(super) fn labels(&self, stage: &Stage, vu: &Vu, recorder: &mut Recorder) -> Labels {
+        let call = self.call;
+        // A given name groups URLs that differ: the `url` tag would tell them apart again.
+        let (name, url) = match &call.name {
+            Some(name) => (recorder.intern(name), Symbol::NONE),
+            None => (self.route.name, self.route.url),
+        };
+        let method = match self.method_index {
+            Some(index) => stage.words().methods[index],
+            None => recorder.intern(self.method.as_str()),
+        };
+        let extra =
+            if call.tags.is_empty() { vu.tags_symbol() } else { vu.symbol_with(recorder, &call.tags) };
+        Labels { name, url, method, extra }
+    }
+
+    /// What the script gets of what came back.
+    #[inline]
+    pub(super) fn reply(&self, stage: &Stage, exchanged: Exchanged) -> Outcome<Reply> {
+        let exchange = exchanged.exchange;
+        if let Err(failure) = &exchange.result
+            && self.call.throws.unwrap_or_else(|| stage.throws())
+        {
+            return Err(no_answer(self.function, failure).into());
+        }
+        Ok(Reply::new(exchange, Rc::clone(self.route.endpoint.url())))
+    }
+}
+
+/// With `throws`, a request without an answer; the service's fault, as with an `assert`.
+fn no_answer(function: &str, failure: &Failure) -> HostError {
+    HostError::assertion(format!("`{function}` got no answer: {failure}"))
+        .hint("catch it with `try`; without `throws` the response has `status` 0, and `error` says why")
+}
+
+/// The parsed URL, from the scenario's earlier calls if it was called before.
+fn route(stage: &Stage, vu: &Vu, url: ImmutableString, query: &[(String, String)]) -> Outcome<Route> {
+    if query.is_empty()
+        && let Some(route) = vu.cast.route(&url)
+    {
+        return Ok(route);
+    }
+    let query_pairs = query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let endpoint = Endpoint::with_query(vu.cast.base_url.as_deref(), &url, query_pairs).map_err(|error| {
+        let fault = HostError::new(error.to_string()).word(url.as_str());
+        match error {
+            UrlError::Relative { .. } => fault
+                .hint("declare `base_url(\"http://HOST:PORT\")` at the top level, or write the whole URL"),
+            // The others say themselves what to write.
+            _ => fault,
+        }
+    })?;
+    let [name, tag] =
+        stage.recorder().with(|recorder| [endpoint.name(), endpoint.tag()].map(|text| recorder.intern(text)));
+    let route = Route { endpoint: Rc::new(endpoint), name, url: tag };
+    if query.is_empty() {
+        vu.cast.keep_route(url, route.clone());
+    }
+    Ok(route)
+}
