@@ -77,8 +77,8 @@ fn subscription(symbols: &[&str], interval_ms: u32) -> Result<Subscription, Refu
         return Err(Refusal::Bad(format!("from 1 to {SYMBOLS_MAX} symbols, not {}", symbols.len())));
     }
     let find = |symbol: &&str| {
-        let known = price::normalise(symbol)
-            .and_then(|symbol| ASSETS.iter().find(|asset| asset.symbol == symbol));
+        let known =
+            price::normalise(symbol).and_then(|symbol| ASSETS.iter().find(|asset| asset.symbol == symbol));
         known.ok_or_else(|| Refusal::from(Failure::Unknown { symbol: (*symbol).to_owned() }))
     };
     let assets = symbols.iter().map(find).collect::<Result<_, _>>()?;
@@ -203,7 +203,8 @@ pub(super) async fn events(
 ) -> Answer {
     let subscription = of_path(&symbols, query.as_deref())?;
     let ticker = subscription.ticker();
-    let mut response = Response::new(Body::from_stream(Events { service, subscription, ticker, acknowledged: false }));
+    let mut response =
+        Response::new(Body::from_stream(Events { service, subscription, ticker, acknowledged: false }));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));

@@ -31,9 +31,9 @@ use crate::plan::HttpOptions;
 #[derive(Debug)]
 pub struct Shared {
     network: OnceCell<Network>,
-    scratch: Scratch,
+    pub(super) scratch: Scratch,
     resolver: Resolver,
-    outbox: Option<Outbox>,
+    pub(super) outbox: Option<Outbox>,
     /// What answers every request in place of a network.
     null: Option<Arc<[u8]>>,
 }
@@ -116,11 +116,11 @@ impl Default for Options {
 /// The client of one virtual user. Lives on the user's worker, between two requests as small as its
 /// idle connections.
 pub struct Client {
-    clock: Rc<dyn Clock>,
+    pub(super) clock: Rc<dyn Clock>,
     /// Of the request that is under way; further ones at the same time take alarms of their own.
     alarm: Cell<Option<Rc<dyn Alarm>>>,
-    shared: Rc<Shared>,
-    options: Options,
+    pub(super) shared: Rc<Shared>,
+    pub(super) options: Options,
     pool: RefCell<Pool>,
 }
 

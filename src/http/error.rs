@@ -11,6 +11,8 @@ use std::time::Duration;
 use rustix::io::Errno;
 
 use super::error_code::{DESCRIPTORS, ERROR_CODES, MEMORY, PORTS, RESOLVER, Side};
+use super::events::EventsError;
+use super::websocket::WebSocketError;
 use crate::units::format_duration;
 
 /// A URL that cannot be called.
@@ -350,6 +352,13 @@ pub enum Failure {
         /// The limit.
         max_bytes: u64,
     },
+
+    /// A web socket that could not be opened, or broke off.
+    #[error(transparent)]
+    WebSocket(#[from] WebSocketError),
+    /// A stream of events that is none, or can't be read on.
+    #[error(transparent)]
+    Events(#[from] EventsError),
 }
 
 impl Failure {
@@ -377,7 +386,9 @@ impl Failure {
             | Self::TransferCoding
             | Self::Chunk
             | Self::ChunkOverhead { .. }
-            | Self::BodyTooLarge { .. } => 1000,
+            | Self::BodyTooLarge { .. }
+            | Self::Events(_) => 1000,
+            Self::WebSocket(error) => error.error_code(),
             Self::NotHttp => 1010,
             Self::Url(_) => 1020,
             Self::Timeout { .. } => 1050,

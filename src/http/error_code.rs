@@ -1,6 +1,6 @@
 //! Every `error_code` that a request can have, in words: what it means, whose it is, what to do.
 //!
-//! The numbers are k6's; 1290 to 1292 are ours, for what the generator's own machine ran out of.
+//! The numbers are k6's; ours are 1290 to 1292, for what the generator's own machine ran out of, and 1800.
 //! `runner explain 1050` reads this list, and a test holds [`super::Failure`] to it.
 
 /// Who has to look into a failure.
@@ -41,6 +41,9 @@ pub const DESCRIPTORS: u16 = 1291;
 pub const MEMORY: u16 = 1292;
 /// The resolver did not answer properly, or not in time.
 pub const RESOLVER: u16 = 1100;
+
+/// A web socket failed; k6 has no number for that.
+pub(super) const WEB_SOCKET: u16 = 1800;
 
 /// All of them, in order.
 pub const ERROR_CODES: &[ErrorCode] = &[
@@ -134,6 +137,12 @@ pub const ERROR_CODES: &[ErrorCode] = &[
         Generator,
         "the kernel had no memory left for a socket",
         "use fewer connections, or raise `net.ipv4.tcp_mem` and the container's memory",
+    ),
+    code(
+        WEB_SOCKET,
+        Target,
+        "a web socket could not be opened, or broke off: the service broke the protocol, or closed without a close frame or by a code of an error",
+        "the tag `error` and `socket.error` say which; look at the service's log",
     ),
 ];
 

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use memchr::memchr2;
 
 /// Bytes that one event or one line may take: what a model writes in one go fits many times.
-pub const EVENT_MAX_BYTES: usize = 16 << 20;
+pub(super) const EVENT_MAX_BYTES: usize = 16 << 20;
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +25,14 @@ pub struct Event {
 }
 
 /// A stream that can't be read on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EventsError {
+    /// An answer of another type.
+    #[error("the answer is no stream of events (`text/event-stream`), but `{content_type}`")]
+    NotAStream {
+        /// What it says it is; empty without a word.
+        content_type: Box<str>,
+    },
     /// A line or an event beyond the limit.
     #[error("an event of the stream is larger than {max_bytes} bytes")]
     TooLarge {
@@ -37,7 +43,7 @@ pub enum EventsError {
 
 /// The parser, with what it has of the event that comes next.
 #[derive(Debug)]
-pub struct Parser {
+pub(super) struct Parser {
     /// A line without its end yet.
     line: Vec<u8>,
     /// The last line ended in CR: an LF that follows belongs to it.
@@ -47,7 +53,6 @@ pub struct Parser {
     name: String,
     data: String,
     id: Rc<str>,
-    retry_ms: Option<u64>,
     ready: VecDeque<Event>,
     max_bytes: usize,
 }
@@ -67,14 +72,13 @@ impl Parser {
             name: String::new(),
             data: String::new(),
             id: Rc::from(""),
-            retry_ms: None,
             ready: VecDeque::new(),
             max_bytes,
         }
     }
 
     /// Takes the next bytes of the stream.
-    pub fn feed(&mut self, mut input: &[u8]) -> Result<(), EventsError> {
+    pub(super) fn feed(&mut self, mut input: &[u8]) -> Result<(), EventsError> {
         while !input.is_empty() {
             if std::mem::take(&mut self.after_cr) && input[0] == b'\n' {
                 input = &input[1..];
@@ -100,13 +104,8 @@ impl Parser {
     }
 
     /// The next event that is complete.
-    pub fn next_event(&mut self) -> Option<Event> {
+    pub(super) fn next_event(&mut self) -> Option<Event> {
         self.ready.pop_front()
-    }
-
-    /// How long to wait before connecting again, milliseconds, if the stream said so.
-    pub fn retry_ms(&self) -> Option<u64> {
-        self.retry_ms
     }
 
     fn keep(&mut self, part: &[u8]) -> Result<(), EventsError> {
@@ -141,10 +140,7 @@ impl Parser {
                 self.data.push('\n');
             }
             "id" if !value.contains('\0') => self.id = value.into(),
-            "retry" if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) => {
-                self.retry_ms = value.parse().ok();
-            }
-            // A comment (nothing before the colon), or a field that nobody knows.
+            // A comment (nothing before the colon), `retry` (nobody connects again by itself), or a field unknown.
             _ => {}
         }
         Ok(())
@@ -191,7 +187,10 @@ mod tests {
     /// The examples of the standard itself, then its corners.
     const STREAMS: [(&str, &[&str]); 20] = [
         ("data: YHOO\ndata: +2\ndata: 10\n\n", &["YHOO\n+2\n10"]),
-        (": test stream\n\ndata: first event\nid: 1\n\ndata:second event\nid\n\ndata:  third event\n", &["first event", "second event"]),
+        (
+            ": test stream\n\ndata: first event\nid: 1\n\ndata:second event\nid\n\ndata:  third event\n",
+            &["first event", "second event"],
+        ),
         ("data\n\ndata\ndata\n\ndata:", &["", "\n"]),
         ("data:test\n\ndata: test\n\n", &["test", "test"]),
         ("", &[]),
@@ -220,15 +219,15 @@ mod tests {
     }
 
     #[test]
-    fn names_ids_and_the_retry_time_are_told() {
-        let input = "retry: 1500\nevent: price\nid: 7\ndata: a\n\ndata: b\nid: x\0y\nretry: 1s\n\nid\ndata: c\n\n";
+    fn names_and_ids_are_told() {
+        let input =
+            "retry: 1500\nevent: price\nid: 7\ndata: a\n\ndata: b\nid: x\0y\nretry: 1s\n\nid\ndata: c\n\n";
         let mut parser = Parser::default();
         parser.feed(input.as_bytes()).unwrap();
         let seen = events(&mut parser);
         let expected = [("price", "a", "7"), ("message", "b", "7"), ("message", "c", "")];
         let expected = expected.map(|(name, data, id)| (name.to_owned(), data.to_owned(), id.to_owned()));
         assert_eq!(seen, expected);
-        assert_eq!(parser.retry_ms(), Some(1500));
     }
 
     #[test]
@@ -258,7 +257,7 @@ mod tests {
     #[test]
     fn a_line_or_an_event_beyond_the_limit_ends_the_stream() {
         let error = EventsError::TooLarge { max_bytes: 16 };
-        assert_eq!(Parser::with_limit(16).feed(&[b'x'; 17]), Err(error));
+        assert_eq!(Parser::with_limit(16).feed(&[b'x'; 17]), Err(error.clone()));
         assert_eq!(Parser::with_limit(16).feed(&b"data: 123456\n".repeat(3)), Err(error));
         let mut parser = Parser::with_limit(16);
         assert_eq!(parser.feed(&b"data: 123456\n\n".repeat(30)), Ok(()), "each is small");

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::endpoint::Endpoint;
 use super::error::{Failure, HeaderFault};
+use super::opening::Opens;
 
 /// The total time-out of a request unless it says otherwise: 60 s, as k6.
 pub const TIMEOUT_NS: u64 = 60_000_000_000;
@@ -123,6 +124,8 @@ pub struct Request<'a> {
     pub body_max_bytes: u64,
     /// Whether the connection may serve further requests; if not, `Connection: close` is sent.
     pub keep_alive: bool,
+    /// What a fitting response opens instead of ending; for [`super::Client::open`] alone.
+    pub(crate) opens: Opens,
     /// The head, if it was written before: see [`Prepared`].
     pub(crate) written: Option<&'a Written>,
 }
@@ -139,6 +142,7 @@ impl<'a> Request<'a> {
             connect_timeout_ns: CONNECT_TIMEOUT_NS,
             body_max_bytes: BODY_MAX_BYTES,
             keep_alive: true,
+            opens: Opens::Nothing,
             written: None,
         }
     }

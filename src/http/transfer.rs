@@ -92,7 +92,8 @@ impl Transfer {
     pub(super) fn new(request: &Request<'_>) -> Self {
         Self {
             sending: Sending::Unsent,
-            decoder: Decoder::new(*request.method == Method::Head, request.body_max_bytes),
+            decoder: Decoder::new(*request.method == Method::Head, request.body_max_bytes)
+                .opening(request.opens),
             bytes_sent: 0,
             bytes_received: 0,
             begin_ns: None,

@@ -9,7 +9,7 @@ use super::host::pause;
 use super::stage::Stage;
 use super::traffic;
 use super::vu::{Course, Vu};
-use crate::http::{Client, Exchange, Protocol, Request};
+use crate::http::{Client, Exchange, Opened, Opens, Protocol, Request};
 use crate::metrics::{Recorder, RequestKey, RequestSample, Symbol};
 use crate::plan::Slots;
 
@@ -74,12 +74,34 @@ pub(super) async fn exchange_beside(
     settle(stage, vu, request, exchange, expected, labels)
 }
 
+/// Sends a request whose response may open something, and gives what it opened. The response of a stream of events
+/// is recorded as any other's, up to its head; a web socket's has metrics of its own.
+pub(super) fn open(
+    stage: &Stage,
+    vu: &Vu,
+    request: &Request<'_>,
+    opens: Opens,
+) -> Result<(Exchange, Option<Opened>), Box<EvalAltResult>> {
+    wait_for_slots(stage, vu)?;
+    let (exchange, opened) = stage
+        .wait(vu, std::pin::pin!(client(vu).open(request, opens)))
+        .inspect_err(|_| stage.count_cut_requests(1))?;
+    Ok((exchange, opened))
+}
+
+/// Shows an exchange to whoever debugs.
+pub(super) fn show(stage: &Stage, vu: &Vu, request: &Request<'_>, exchange: &Exchange) {
+    if let Some(debug) = stage.http().debug {
+        traffic::show(stage, client(vu).options().user_agent.as_deref(), request, exchange, debug);
+    }
+}
+
 fn client(vu: &Vu) -> &Client {
     vu.client.as_ref().expect("a user who acts has a client")
 }
 
 /// Records what came of a request.
-fn settle(
+pub(super) fn settle(
     stage: &Stage,
     vu: &Vu,
     request: &Request<'_>,
@@ -91,9 +113,7 @@ fn settle(
     let is_expected =
         if expected.is_empty() { EXPECTED.contains(&status) } else { expected.contains(&status) };
     record(stage, vu, &exchange, is_expected, labels);
-    if let Some(debug) = stage.http().debug {
-        traffic::show(stage, client(vu).options().user_agent.as_deref(), request, &exchange, debug);
-    }
+    show(stage, vu, request, &exchange);
     Exchanged { exchange, is_expected }
 }
 

@@ -21,6 +21,7 @@ mod json;
 mod json_path;
 mod jwt;
 mod list;
+mod live;
 mod log;
 mod metric;
 mod options;
@@ -37,10 +38,12 @@ mod scenario;
 mod secret;
 mod shared;
 mod signature;
+mod sse;
 mod time;
 mod url;
 mod uuid;
 mod vu;
+mod ws;
 
 use rhai::{Dynamic, EvalAltResult, FnPtr, NativeCallContext, Scope};
 
@@ -81,6 +84,8 @@ pub(super) const MODULES: &[HostModule] = &[
     HostModule { register: http::register },
     HostModule { register: batch::register },
     HostModule { register: response::register },
+    HostModule { register: ws::register },
+    HostModule { register: sse::register },
     HostModule { register: check::register },
     HostModule { register: assert::register },
     HostModule { register: group::register },
