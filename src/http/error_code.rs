@@ -43,7 +43,7 @@ pub const MEMORY: u16 = 1292;
 pub const RESOLVER: u16 = 1100;
 
 /// A web socket failed; k6 has no number for that.
-pub(super) const WEB_SOCKET: u16 = 1800;
+pub const WEB_SOCKET: u16 = 1800;
 
 /// All of them, in order.
 pub const ERROR_CODES: &[ErrorCode] = &[

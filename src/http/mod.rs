@@ -45,7 +45,7 @@ pub use clock::{Alarm, Clock};
 pub use decode::trial;
 pub use endpoint::Endpoint;
 pub use error::{Failure, HeaderFault, Phase, Resource, UrlError};
-pub use error_code::{DESCRIPTORS, ERROR_CODES, ErrorCode, MEMORY, PORTS, RESOLVER, Side};
+pub use error_code::{DESCRIPTORS, ERROR_CODES, ErrorCode, MEMORY, PORTS, RESOLVER, Side, WEB_SOCKET};
 pub use event_stream::EventStream;
 pub use events::{Event, EventsError};
 pub use exchange::Exchange;

@@ -150,9 +150,15 @@ pub(super) fn goes_on(
     context: &NativeCallContext<'_>,
     vu: &Vu,
     closure: &FnPtr,
-    arrived: Dynamic,
+    arguments: &mut [Dynamic],
 ) -> Result<bool, Box<EvalAltResult>> {
-    Ok(call_back(context, vu, closure, &mut [arrived])?.as_bool() != Ok(false))
+    Ok(call_back(context, vu, closure, arguments)?.as_bool() != Ok(false))
+}
+
+/// Whether a closure of the script takes so many arguments.
+pub(super) fn takes(context: &NativeCallContext<'_>, closure: &FnPtr, count: usize) -> bool {
+    let count = closure.curry().len() + count;
+    context.iter_namespaces().any(|module| module.get_script_fn(closure.fn_name(), count).is_some())
 }
 
 #[cfg(test)]

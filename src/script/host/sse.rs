@@ -28,6 +28,9 @@ const EACH: &str = "sse::each";
 const NAMES: Names =
     Names { arrived: "sse_events", first: "sse_time_to_first_event", between: "sse_time_between_events" };
 
+/// The number of an answer that is none of an error, and no stream (204): k6's general one.
+const NO_STREAM: u16 = 1000;
+
 /// What every request for a stream says, unless it says something else itself.
 const HEADERS: [(&str, &str); 2] = [("Accept", "text/event-stream"), ("Cache-Control", "no-cache")];
 
@@ -131,7 +134,8 @@ fn each(
     live.add(stage, &vu, "sse_streams", 1.0);
     let Some(opened) = opened else {
         // Any answer that is no stream of events has opened nothing.
-        live.ended(stage, &vu, "sse_stream_failed", exchanged.exchange.error_code().max(1));
+        let code = Some(exchanged.exchange.error_code()).filter(|code| *code != 0).unwrap_or(NO_STREAM);
+        live.ended(stage, &vu, "sse_stream_failed", code);
         return outgoing.reply(stage, exchanged);
     };
     let stream = EventStream::start(opened);
@@ -155,7 +159,7 @@ fn take(
         let Some(arrived) = stage.wait(vu, stream.next(wait_ns))? else { break };
         live.arrived(stage, vu, arrived.at_ns);
         taken += 1;
-        if !goes_on(context, vu, closure, Dynamic::from(arrived.item))? {
+        if !goes_on(context, vu, closure, &mut [Dynamic::from(arrived.item)])? {
             break;
         }
     }

@@ -16,12 +16,12 @@ use super::argument::{to_bytes, to_map};
 use super::call::Call;
 use super::call_back;
 use super::json_path::JsonPath;
-use super::live::{Bounds, Live, Names, goes_on};
+use super::live::{Bounds, Live, Names, goes_on, takes};
 use super::outgoing::Outgoing;
 use super::response::Reply;
 use crate::http::{
     Arrived, Conduit, Ending, Exchange, Handshake, MESSAGE_MAX_BYTES, Message as Carried, Method, Opens,
-    Request, Session,
+    Request, Session, WEB_SOCKET,
 };
 use crate::metrics::TagSet;
 use crate::units::parse_duration;
@@ -195,7 +195,8 @@ fn receiving(registry: &mut Registry<'_>) {
     let stage = Rc::clone(&registry.stage);
     registry.method(
         "socket.each(closure)",
-        "calls the closure with each message until it gives `false` or the socket closes, and gives their number",
+        "calls the closure with each message, and the socket where it takes two, until it gives `false` or the socket \
+         closes; gives their number",
         move |context: NativeCallContext<'_>, socket: &mut Socket, closure: FnPtr| {
             each(&context, &stage, socket, Bounds::default(), &closure)
         },
@@ -367,12 +368,17 @@ fn each(
     let vu = stage.acting("socket.each")?;
     let Some(session) = socket.session() else { return Ok(0) };
     let start_ns = stage.clock().now_ns();
+    // The variable `socket` outside is in use for as long as this call lasts: a closure that answers is given its own.
+    let takes_socket = takes(context, closure, 2);
     let mut taken = 0;
     while let Some(wait_ns) = bounds.wait(taken, stage.clock().now_ns().saturating_sub(start_ns)) {
         let Some(arrived) = stage.wait(&vu, session.receive(wait_ns))? else { break };
-        let message = socket.took(stage, &vu, arrived);
+        let mut arguments = vec![Dynamic::from(socket.took(stage, &vu, arrived))];
+        if takes_socket {
+            arguments.push(Dynamic::from(socket.clone()));
+        }
         taken += 1;
-        if !goes_on(context, &vu, closure, Dynamic::from(message))? {
+        if !goes_on(context, &vu, closure, &mut arguments)? {
             break;
         }
     }
@@ -450,8 +456,9 @@ fn connect(
     live.add(stage, &vu, "data_sent", exchange.bytes_sent as f64);
     live.add(stage, &vu, "data_received", exchange.bytes_received as f64);
     let Some(opened) = opened.filter(|_| exchange.result.is_ok()) else {
-        // Whatever is no 101 has opened nothing.
-        live.ended(stage, &vu, "ws_session_failed", exchange.error_code().max(1));
+        // Whatever is no 101 has opened nothing, also a status that is none of an error.
+        let code = Some(exchange.error_code()).filter(|code| *code != 0).unwrap_or(WEB_SOCKET);
+        live.ended(stage, &vu, "ws_session_failed", code);
         return outgoing.reply(stage, Exchanged { exchange, is_expected: false });
     };
     live.time(stage, &vu, "ws_connecting", exchange.timings.total_ns());
@@ -468,7 +475,7 @@ fn connect(
     let result = call_back(context, &vu, closure, &mut [Dynamic::from(socket.clone())]);
     let closed = if vu.is_ending() { Ok(()) } else { end(stage, &vu, &socket, &session, NORMAL, "") };
     settle(stage, &vu, &socket, &session);
-    result.and(closed.map(|()| Dynamic::UNIT))?;
+    result.map(drop).and(closed)?;
     outgoing.reply(stage, Exchanged { exchange, is_expected: true })
 }
 
