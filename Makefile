@@ -62,9 +62,10 @@ fuzz-http: ## odd responses at the decoder, cut anywhere: FUZZ_HTTP_RUNS (100000
 bench: bench-http bench-scale bench-load bench-memory bench-script ## all of the below
 
 bench-http: ## CPU per request beside wrk's, h2load's, oha's: BENCH_ROUNDS (15), BENCH_SECONDS (3), BENCH_LOCUST=PROGRAM, BENCH_MARKDOWN=1 (docs/performance.md)
-	@tests/install.sh wrk nghttp2-client
+	@tests/install.sh wrk nghttp2-client nginx-core
 	@[[ -n "$${BENCH_OHA:-}" ]] || command -v oha >/dev/null || cargo install --locked oha
 	cargo bench --locked --bench http
+	cargo bench --locked --bench secure
 
 bench-scale: ## CPU per request at 10,000 users beside 64, and on two workers beside one: BENCH_ROUNDS (15), BENCH_SECONDS (3)
 	cargo bench --locked --bench scale

@@ -2,6 +2,7 @@
 //!
 //! All play the same load: so many connections on one core, one request after another on each, for so many
 //! seconds. A generator that reports an error among its requests fails the bench: what failed costs other CPU.
+#![allow(dead_code, reason = "each bench uses its part")]
 
 use std::process::Command;
 
@@ -26,12 +27,24 @@ pub(crate) enum Program {
     Script(&'static str),
 }
 
+/// What is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// HTTP/1.1 without TLS.
+    Http,
+    /// HTTP/1.1 over TLS.
+    Https,
+    /// HTTP/2 over TLS, so many requests at once on each connection.
+    Http2 { streams: u32 },
+}
+
 /// The load that each plays.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load<'a> {
     pub(crate) connections: u32,
     pub(crate) seconds: u32,
     pub(crate) url: &'a str,
+    pub(crate) protocol: Protocol,
 }
 
 impl Program {
@@ -69,7 +82,7 @@ impl Program {
 
     /// The call that plays the load.
     pub(crate) fn call(self, load: Load<'_>) -> Command {
-        let Load { connections, seconds, url } = load;
+        let Load { connections, seconds, url, protocol } = load;
         let program = match self {
             Self::Wrk => "wrk".into(),
             Self::H2load => "h2load".into(),
@@ -82,9 +95,21 @@ impl Program {
         match self {
             Self::Wrk => call.args(["-t1", "-c", &connections, "-d", &time, &format!("{url}/")]),
             Self::H2load => call
-                .args(["--h1", "-t1", "-c", &connections, "-D", &seconds.to_string()])
+                .args(match protocol {
+                    Protocol::Http2 { streams } => vec![format!("-m{streams}")],
+                    Protocol::Http | Protocol::Https => vec!["--h1".to_owned()],
+                })
+                .args(["-t1", "-c", &connections, "-D", &seconds.to_string()])
                 .arg(format!("{url}/")),
-            Self::Oha => call.args(["--no-tui", "-c", &connections, "-z", &time, &format!("{url}/")]),
+            Self::Oha => call
+                .args(match protocol {
+                    Protocol::Http => Vec::new(),
+                    Protocol::Https => vec!["--insecure".to_owned()],
+                    Protocol::Http2 { streams } => {
+                        vec!["--insecure".to_owned(), "--http2".to_owned(), format!("-p{streams}")]
+                    }
+                })
+                .args(["--no-tui", "-c", &connections, "-z", &time, &format!("{url}/")]),
             Self::Locust => call
                 .args(["--headless", "--json", "--only-summary", "--loglevel", "ERROR", "--locustfile"])
                 .arg(script("locustfile.py"))
@@ -93,6 +118,12 @@ impl Program {
             Self::Hit => call.args(["hit", "--json", "--quiet", "-c", &connections, "-d", &time, url]),
             Self::Script(name) => call.arg("run").arg(script(name)).env("TARGET_URL", url),
         };
+        if protocol != Protocol::Http {
+            // Only a handshake is spared by that; each of them would differ by machine.
+            call.env("RUNNER_INSECURE_SKIP_TLS_VERIFY", "true");
+            let version = if protocol == Protocol::Https { "1.1" } else { "2" };
+            call.env("RUNNER_HTTP_VERSION", version);
+        }
         call.env("VUS", connections).env("DURATION", time).env("NO_COLOR", "1");
         call
     }

@@ -10,16 +10,17 @@
 
 mod generator;
 mod page;
+mod play;
 mod process;
 mod quantile;
 mod round;
 mod table;
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
-use generator::{Load, Program};
-use process::{Cpu, Guard, NullServer, Ticks, cpu, pause, raise_file_limit, setting};
+use generator::{Load, Program, Protocol};
+use play::play;
+use process::{NullServer, raise_file_limit, setting};
 use round::{Repeats, about};
 use table::{Limit, Sample, Table};
 
@@ -27,8 +28,6 @@ use table::{Limit, Sample, Table};
 const ROUNDS: u32 = 15;
 const SECONDS: u32 = 3;
 const LEVELS: [u32; 2] = [64, 1_000];
-/// A play's first and last moments, in which it starts, connects and sums up: busy cores are looked at between.
-const EDGE: Duration = Duration::from_millis(300);
 
 struct Variant {
     name: &'static str,
@@ -74,78 +73,14 @@ const VARIANTS: [Variant; 8] = [
     },
 ];
 
-fn play(program: Program, server: &NullServer, load: Load<'_>) -> Result<Sample, String> {
-    if !program.starts_slowly() {
-        let play = play_once(program, server, load)?;
-        return Ok(play.sample(Cpu::default(), 0.0));
-    }
-    let short = play_once(program, server, load)?;
-    let long = play_once(program, server, Load { seconds: 3 * load.seconds, ..load })?;
-    if long.requests <= short.requests {
-        return Err("it completed no more requests in three times the time".to_owned());
-    }
-    Ok(long.sample(short.used, short.requests))
-}
-
-/// What one process did.
-struct Play {
-    used: Cpu,
-    requests: f64,
-    seconds: f64,
-    generator_busy: f64,
-    server_busy: f64,
-    steal: f64,
-}
-
-impl Play {
-    /// Costs beyond those of a shorter play.
-    fn sample(&self, used: Cpu, requests: f64) -> Sample {
-        let (used, requests) = (self.used.since(used), self.requests - requests);
-        let each_us = |time: Duration| time.as_secs_f64() * 1e6 / requests;
-        Sample {
-            user_us: each_us(used.user),
-            system_us: each_us(used.system),
-            requests_per_second: self.requests / self.seconds,
-            generator_busy: self.generator_busy,
-            server_busy: self.server_busy,
-            steal: self.steal,
-        }
-    }
-}
-
-fn play_once(program: Program, server: &NullServer, load: Load<'_>) -> Result<Play, String> {
-    let (ticks, start) = (Ticks::now(), Instant::now());
-    let run = program.start(load)?;
-    pause(EDGE);
-    let (generator, served, begin) = (used_by(run.id()), used_by(server.process.id()), Instant::now());
-    pause(Duration::from_secs(u64::from(load.seconds)).saturating_sub(2 * EDGE));
-    let share = |pid, before: Duration, wall: Duration| {
-        used_by(pid).saturating_sub(before).as_secs_f64() / wall.as_secs_f64()
-    };
-    let wall = begin.elapsed();
-    let generator_busy = share(run.id(), generator, wall);
-    let server_busy = share(server.process.id(), served, wall);
-    let (used, stdout) = Guard::finish(run)?;
-    let seconds = start.elapsed().as_secs_f64();
-    let requests = program.completed(&stdout).map_err(|error| format!("{error}\n{stdout}"))?;
-    if used.total().is_zero() {
-        return Err("it used no CPU of its own: is it a script around the generator?".to_owned());
-    }
-    Ok(Play { used, requests, seconds, generator_busy, server_busy, steal: ticks.steal_since() })
-}
-
-fn used_by(pid: u32) -> Duration {
-    cpu(pid).unwrap_or_default().total()
-}
-
 /// Plays all rounds of one level and prints its table; whether all gates hold.
 fn level(index: usize, variants: &[&Variant], rounds: u32, seconds: u32) -> Result<bool, String> {
     let server = NullServer::start()?;
     let url = server.url();
-    let load = Load { connections: LEVELS[index], seconds, url: &url };
+    let load = Load { connections: LEVELS[index], seconds, url: &url, protocol: Protocol::Http };
     println!("\n{} connections", load.connections);
     let play = |variant: &Variant, load| {
-        play(variant.program, &server, load).map_err(|error| format!("{}: {error}", variant.name))
+        play(variant.program, server.process.id(), load).map_err(|error| format!("{}: {error}", variant.name))
     };
     for variant in variants.iter().filter(|variant| !variant.program.starts_slowly()) {
         play(variant, Load { seconds: 1, ..load })?;

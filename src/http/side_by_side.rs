@@ -82,43 +82,46 @@ mod tests {
         tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(test)
     }
 
-    /// Gives way a few times, and books how many were under way at once.
-    async fn work(
-        number: usize,
-        turns: usize,
-        books: Rc<(Cell<usize>, Cell<usize>, RefCell<Vec<usize>>)>,
-    ) -> usize {
-        let (now, most, begun) = &*books;
-        begun.borrow_mut().push(number);
-        now.set(now.get() + 1);
-        most.set(most.get().max(now.get()));
+    /// How many are under way, the most there were at once, and the order in which they began.
+    #[derive(Default)]
+    struct Books {
+        now: Cell<usize>,
+        most: Cell<usize>,
+        begun: RefCell<Vec<usize>>,
+    }
+
+    /// Gives way a few times.
+    async fn work(number: usize, turns: usize, books: Rc<Books>) -> usize {
+        books.begun.borrow_mut().push(number);
+        books.now.set(books.now.get() + 1);
+        books.most.set(books.most.get().max(books.now.get()));
         for _ in 0..turns {
             tokio::task::yield_now().await;
         }
-        now.set(now.get() - 1);
+        books.now.set(books.now.get() - 1);
         number
     }
 
     #[test]
     fn outputs_come_in_order_whoever_ends_first() {
-        let books = Rc::default();
+        let books = Rc::<Books>::default();
         let list = (0..5).map(|number| ((), work(number, 5 - number, Rc::clone(&books)))).collect();
         assert_eq!(run(side_by_side(list, 0, 0)), [0, 1, 2, 3, 4]);
-        assert_eq!(books.1.get(), 5, "all at once");
-        assert_eq!(*books.2.borrow(), [0, 1, 2, 3, 4]);
+        assert_eq!(books.most.get(), 5, "all at once");
+        assert_eq!(*books.begun.borrow(), [0, 1, 2, 3, 4]);
     }
 
     #[test]
     fn no_more_than_the_limit_are_under_way() {
-        let books = Rc::default();
+        let books = Rc::<Books>::default();
         let list = (0..9).map(|number| ((), work(number, number % 3, Rc::clone(&books)))).collect();
         assert_eq!(run(side_by_side(list, 2, 0)).len(), 9);
-        assert_eq!(books.1.get(), 2);
+        assert_eq!(books.most.get(), 2);
     }
 
     #[test]
     fn a_key_at_its_limit_holds_back_only_its_own() {
-        let (a, b): (Rc<_>, Rc<_>) = Default::default();
+        let (a, b) = <(Rc<Books>, Rc<Books>)>::default();
         let list = (0..8)
             .map(|number| {
                 let books = if number < 6 { Rc::clone(&a) } else { Rc::clone(&b) };
@@ -126,8 +129,8 @@ mod tests {
             })
             .collect();
         run(side_by_side(list, 0, 2));
-        assert_eq!((a.1.get(), b.1.get()), (2, 2));
-        assert!(b.0.get() == 0 && a.2.borrow().len() == 6);
+        assert_eq!((a.most.get(), b.most.get()), (2, 2));
+        assert!(b.now.get() == 0 && a.begun.borrow().len() == 6);
     }
 
     #[test]

@@ -48,6 +48,12 @@ pub const BUILTINS: &[Builtin] = &[
     metric(Trend, Time, "http_req_sending", "writing the request"),
     metric(Trend, Time, "http_req_waiting", "from the request's last byte to the answer's first"),
     metric(Trend, Time, "http_req_receiving", "reading the answer"),
+    metric(
+        Counter,
+        Plain,
+        "http_req_retries",
+        "requests sent a second time, since the service had closed the open connection",
+    ),
     metric(Counter, Bytes, "data_sent", "bytes written to the network"),
     metric(Counter, Bytes, "data_received", "bytes read from the network"),
     metric(Counter, Plain, "cache_requests", "answers whose cache status is known, by `verdict`"),

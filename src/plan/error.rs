@@ -5,6 +5,9 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::units::{UnitError, format_count, format_duration};
 use std::time::Duration;
 
+/// Options listed beside the one that is meant.
+const KNOWN_SHOWN_MAX: usize = 20;
+
 /// What is wrong with a plan; the text fits behind `error: `.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum PlanError {
@@ -295,6 +298,8 @@ impl PlanError {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             PlanError::UnknownOption { near, known, .. } => match did_you_mean(near) {
+                // A list that nobody reads would hide what is meant.
+                Some(meant) if known.len() > KNOWN_SHOWN_MAX => meant,
                 Some(meant) => {
                     // The nearest first; the others as the reference has them, the owner's own in front.
                     let others = known.iter().filter(|known| !near.contains(known));

@@ -177,5 +177,17 @@ fn record(
             extra: labels.extra,
         };
         recorder.request(&key, &sample);
+        if exchange.retried {
+            count_retry(recorder, &key);
+        }
     });
+}
+
+/// A second attempt is never made in silence.
+#[cold]
+fn count_retry(recorder: &mut Recorder, key: &RequestKey) {
+    let (metric, _) = recorder.metric("http_req_retries").expect("a built-in metric");
+    let tags = [("scenario", key.scenario), ("group", key.group), ("name", key.name), ("method", key.method)];
+    let series = recorder.series_of(metric, &tags, key.extra);
+    recorder.add(series, 1.0);
 }

@@ -6,6 +6,7 @@
 //! server installed (`make install-test-servers`). `make quick` leaves both out, `make test` runs all.
 
 mod arrivals;
+mod batch;
 mod calibrate;
 mod check;
 mod config;

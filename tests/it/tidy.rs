@@ -471,8 +471,7 @@ mod rules {
 
     #[test]
     fn a_permission_that_nobody_uses_is_found_with_the_row_to_write() {
-        let rows: &[Row] =
-            &[("units", &[]), ("metrics", &["units"]), ("http", &["units", "metrics", "plan"])];
+        let rows: &[Row] = &[("units", &[]), ("metrics", &["units"]), ("http", &["units", "metrics"])];
         says(imports(&sound(), rows), "(\"http\", &[\"metrics\"]),");
     }
 

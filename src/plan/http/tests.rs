@@ -1,6 +1,9 @@
+//! What scripts, files and flags may say of HTTP, and how what is wrong is named.
+
 use std::time::Duration;
 
 use super::*;
+use crate::plan::{Options, PlanError, Value};
 use serde_json::json;
 
 fn value(json: &serde_json::Value) -> Value {
@@ -95,4 +98,16 @@ fn a_proxy_is_shown_without_its_password() {
     let http = read(json!({ "proxy": "http://me:secret@proxy.test:3128" })).unwrap();
     assert_eq!(http.proxy, ProxyChoice::Url("http://me:secret@proxy.test:3128".into()));
     assert_eq!(http.settings(), [("proxy", "proxy.test:3128".to_string())]);
+}
+
+#[test]
+fn every_option_is_documented() {
+    let docs = include_str!("../../../docs/network.md");
+    for spec in HTTP_OPTIONS {
+        assert!(
+            docs.contains(&format!("\n| `{}` |", spec.name)),
+            "docs/network.md has no row for `{}`",
+            spec.name
+        );
+    }
 }

@@ -155,6 +155,7 @@ pub(in super::super) const PROPERTIES: &[&str] = &[
     "proto",
     "remote_ip",
     "remote_port",
+    "retried",
 ];
 
 /// What scripts read of its timings, as the reference lists them: `timings.duration`.
@@ -266,6 +267,12 @@ fn about(registry: &mut Registry<'_>) {
         reply.0.exchange.remote.map_or(0, |remote| i64::from(remote.port()))
     });
     registry.example("http::get(\"/health\").remote_port > 0 // true");
+    registry.property(
+        "response.retried",
+        "whether it was sent a second time, since the service had closed the open connection",
+        |reply: &mut Reply| reply.0.exchange.retried,
+    );
+    registry.example("http::get(\"/health\").retried // false");
 }
 
 /// A phase by its name.

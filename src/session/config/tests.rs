@@ -79,7 +79,7 @@ fn what_is_wrong_is_shown_with_its_place() {
      2 | durration = "30s"
        | ^^^^^^^^^
 
-    hint: did you mean `duration`? its options are `duration`, `user_agent`, `setup_timeout`, `teardown_timeout`, `timeout`, `connect_timeout`, `rps`, `throws`, `min_iteration_duration`, `linger`, `seed`, `tags`, `vus`, `iterations`, `stages`, `base_url`, `workers`, `env`, `params`, `scenario`, `quiet`, `verbose`, `in_series`, `no_preflight`, `no_setup`, `no_teardown` and `no_targets`
+    hint: did you mean `duration`?
     "#);
     insta::assert_snapshot!(refusal("vus = \"ten\""), @r#"
     error: `vus` takes an integer, not the text "ten"
