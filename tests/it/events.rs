@@ -67,6 +67,8 @@ fn events_are_given_as_they_come_and_timed() {
         let _ = stream.write_all(HEAD.as_bytes());
         for byte in b"\xef\xbb\xbf: hello\n\nid: 1\nevent: price\ndata: {\"price\":\ndata: 5}\n\ndata: plain\r\n\r\ndata: cut" {
             let _ = stream.write_all(&[*byte]);
+            // Two events in one read would be no time apart.
+            crate::fixture::pause(std::time::Duration::from_millis(1));
         }
     });
     let finished = server.play(

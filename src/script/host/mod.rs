@@ -23,6 +23,7 @@ mod jwt;
 mod list;
 mod live;
 mod log;
+mod message;
 mod metric;
 mod options;
 mod outgoing;

@@ -15,9 +15,9 @@ use super::call::Call;
 use super::http::method_of;
 use super::json_path::JsonPath;
 use super::live::{Bounds, Live, Names, goes_on};
+use super::message::json_of;
 use super::outgoing::Outgoing;
 use super::response::Reply;
-use super::ws::json_of;
 use crate::http::{Event, EventStream, Method, Opens, Request};
 use crate::metrics::TagSet;
 

@@ -10,13 +10,13 @@ use super::super::frozen::FrozenList;
 use super::super::registry::Registry;
 use super::super::request::{Exchanged, open, show};
 use super::super::stage::Stage;
-use super::super::value::{from_json, type_name};
+use super::super::value::type_name;
 use super::super::vu::Vu;
 use super::argument::{to_bytes, to_map};
 use super::call::Call;
 use super::call_back;
-use super::json_path::JsonPath;
 use super::live::{Bounds, Live, Names, goes_on, takes};
+use super::message::Message;
 use super::outgoing::Outgoing;
 use super::response::Reply;
 use crate::http::{
@@ -60,13 +60,8 @@ struct Inner {
     url: ImmutableString,
 }
 
-/// A message, as scripts get it.
-#[derive(Debug, Clone)]
-struct Message(Rc<Carried>);
-
 pub(super) fn register(registry: &mut Registry<'_>) {
     registry.engine.register_type_with_name::<Socket>("socket");
-    registry.engine.register_type_with_name::<Message>("message");
     let stage = Rc::clone(&registry.stage);
     registry.define(
         "ws::connect(url, closure)",
@@ -96,7 +91,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
     sending(registry);
     receiving(registry);
     about(registry);
-    message(registry);
+    super::message::register(registry);
 }
 
 fn sending(registry: &mut Registry<'_>) {
@@ -267,55 +262,6 @@ fn about(registry: &mut Registry<'_>) {
     registry.engine.register_fn("to_string", |socket: &mut Socket| format!("socket {}", socket.0.url));
 }
 
-fn message(registry: &mut Registry<'_>) {
-    registry.property("message.text", "the message as a text", |message: &mut Message| {
-        String::from_utf8_lossy(message.0.as_bytes()).into_owned()
-    });
-    registry.example(
-        "ws::connect(\"/ws/prices/BTC\", |socket| { socket.receive().text.contains(\"BTC\") // true\n});",
-    );
-    registry.property("message.bytes", "the message as bytes", |message: &mut Message| -> Blob {
-        message.0.as_bytes().to_vec()
-    });
-    registry
-        .example("ws::connect(\"/ws/prices/BTC\", |socket| { socket.receive().bytes.len() > 0 // true\n});");
-    registry.property("message.is_binary", "whether it was sent as bytes", |message: &mut Message| {
-        matches!(*message.0, Carried::Binary(_))
-    });
-    registry.example("ws::connect(\"/ws/prices/BTC\", |socket| { socket.receive().is_binary // false\n});");
-    registry.method("message.json()", "the message as JSON", |message: &mut Message| -> Outcome<Dynamic> {
-        Ok(from_json(&json_of("message", message.0.as_bytes())?))
-    });
-    registry.gives("any value");
-    registry.example(
-        "ws::connect(\"/ws/prices/BTC\", |socket| { socket.receive().json().symbols // [\"BTC\"]\n});",
-    );
-    registry.method(
-        "message.json(path)",
-        "what a path finds in it (RFC 9535): a value or nothing, a list where it can find several",
-        |message: &mut Message, path: ImmutableString| -> Outcome<Dynamic> {
-            Ok(JsonPath::parse(&path)?.of(&json_of("message", message.0.as_bytes())?))
-        },
-    );
-    registry.example(
-        "ws::connect(\"/ws/prices/BTC\", |socket| { socket.receive().json(\"type\") // \"subscription_ack\"\n});",
-    );
-    registry.engine.register_fn("to_string", |message: &mut Message| {
-        String::from_utf8_lossy(message.0.as_bytes()).into_owned()
-    });
-}
-
-/// What came as JSON.
-pub(super) fn json_of(what: &str, bytes: &[u8]) -> Outcome<serde_json::Value> {
-    const CHARACTERS_MAX: usize = 40;
-    serde_json::from_slice(bytes).map_err(|error| {
-        let beginning: String = String::from_utf8_lossy(bytes).chars().take(CHARACTERS_MAX).collect();
-        HostError::new(format!("the {what} is no JSON: {error}"))
-            .hint(format!("it begins with {beginning:?}"))
-            .into()
-    })
-}
-
 impl Socket {
     fn session(&self) -> Option<Rc<Session<Conduit>>> {
         self.0.session.borrow().clone()
@@ -330,7 +276,7 @@ impl Socket {
 
     fn took(&self, stage: &Stage, vu: &Vu, arrived: Arrived<Carried>) -> Message {
         self.0.live.arrived(stage, vu, arrived.at_ns);
-        Message(Rc::new(arrived.item))
+        Message::new(arrived.item)
     }
 }
 
