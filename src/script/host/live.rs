@@ -9,6 +9,7 @@ use super::super::stage::{SeriesKey, Stage};
 use super::super::vu::Vu;
 use super::call_back;
 use super::options::Options;
+use super::outgoing::Outgoing;
 use crate::metrics::{Recorder, SeriesId, Symbol, TagSet};
 
 /// The metrics that arrivals add to.
@@ -98,6 +99,20 @@ impl Live {
             put(recorder, series);
         });
     }
+}
+
+/// What samples are tagged by, beside the user's tags: `status`, and `name` and `url` as requests; the call's own win.
+pub(super) fn tags(outgoing: &Outgoing<'_>, status: u16, url: impl FnOnce(&str) -> String) -> TagSet {
+    let endpoint = &outgoing.route.endpoint;
+    let mut tags = vec![("status".to_owned(), status.to_string())];
+    match &outgoing.call.name {
+        Some(name) => tags.push(("name".to_owned(), name.to_string())),
+        None => {
+            tags.push(("name".to_owned(), endpoint.name().to_string()));
+            tags.push(("url".to_owned(), url(endpoint.tag())));
+        }
+    }
+    TagSet::from_pairs(tags).and(&outgoing.call.tags)
 }
 
 /// How long to go on taking what comes.

@@ -28,23 +28,25 @@ pub(super) fn register(registry: &mut Registry<'_>) {
         String::from_utf8_lossy(message.0.as_bytes()).into_owned()
     });
     registry.example(
-        "ws::connect(\"/ws/prices/BTC\", |socket| { socket.receive().text.contains(\"BTC\") // true\n});",
+        "ws::connect(\"/ws/prices/BTC\", |socket| {\n    socket.receive().text.contains(\"BTC\") // true\n});",
     );
     registry.property("message.bytes", "the message as bytes", |message: &mut Message| -> Blob {
         message.0.as_bytes().to_vec()
     });
-    registry
-        .example("ws::connect(\"/ws/prices/BTC\", |socket| { socket.receive().bytes.len() > 0 // true\n});");
+    registry.example(
+        "ws::connect(\"/ws/prices/BTC\", |socket| {\n    socket.receive().bytes.len() > 0 // true\n});",
+    );
     registry.property("message.is_binary", "whether it was sent as bytes", |message: &mut Message| {
         matches!(*message.0, Carried::Binary(_))
     });
-    registry.example("ws::connect(\"/ws/prices/BTC\", |socket| { socket.receive().is_binary // false\n});");
+    registry
+        .example("ws::connect(\"/ws/prices/BTC\", |socket| {\n    socket.receive().is_binary // false\n});");
     registry.method("message.json()", "the message as JSON", |message: &mut Message| -> Outcome<Dynamic> {
         Ok(from_json(&json_of("message", message.0.as_bytes())?))
     });
     registry.gives("any value");
     registry.example(
-        "ws::connect(\"/ws/prices/BTC\", |socket| { socket.receive().json().symbols // [\"BTC\"]\n});",
+        "ws::connect(\"/ws/prices/BTC\", |socket| {\n    socket.receive().json().symbols // [\"BTC\"]\n});",
     );
     registry.method(
         "message.json(path)",
@@ -54,7 +56,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
         },
     );
     registry.example(
-        "ws::connect(\"/ws/prices/BTC\", |socket| { socket.receive().json(\"type\") // \"subscription_ack\"\n});",
+        "ws::connect(\"/ws/prices/BTC\", |socket| {\n    socket.receive().json(\"type\") // \"subscription_ack\"\n});",
     );
     registry.engine.register_fn("to_string", |message: &mut Message| {
         String::from_utf8_lossy(message.0.as_bytes()).into_owned()

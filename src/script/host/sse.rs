@@ -14,12 +14,11 @@ use super::argument::to_map;
 use super::call::Call;
 use super::http::method_of;
 use super::json_path::JsonPath;
-use super::live::{Bounds, Live, Names, goes_on};
+use super::live::{Bounds, Live, Names, goes_on, tags};
 use super::message::json_of;
 use super::outgoing::Outgoing;
 use super::response::Reply;
 use crate::http::{Event, EventStream, Method, Opens, Request};
-use crate::metrics::TagSet;
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
@@ -59,8 +58,8 @@ pub(super) fn register(registry: &mut Registry<'_>) {
         },
     );
     registry.waits().takes("options", "map").example(
-        "sse::each(\"/sse/prices/AAPL,BTC\", #{ query: #{ interval_ms: 20 }, name: \"prices\", events: 3 }, |event| {\n    \
-         check(event.data.len() > 0, \"has data\");\n}).status // 200",
+        "let r = sse::each(\"/sse/prices/AAPL,BTC\", #{ query: #{ interval_ms: 20 }, name: \"prices\", events: 3 }, |event| {\n    \
+         check(event.data.len() > 0, \"has data\");\n});\nr.status // 200",
     );
     event(registry);
 }
@@ -72,26 +71,26 @@ fn event(registry: &mut Registry<'_>) {
         |event: &mut Event| ImmutableString::from(&*event.name),
     );
     registry.example(
-        "sse::each(\"/sse/prices/AAPL\", #{ events: 1 }, |event| { event.name // \"subscription_ack\"\n});",
+        "sse::each(\"/sse/prices/AAPL\", #{ events: 1 }, |event| {\n    event.name // \"subscription_ack\"\n});",
     );
     registry.property("event.data", "its data as a text", |event: &mut Event| {
         ImmutableString::from(&*event.data)
     });
     registry.example(
-        "sse::each(\"/sse/prices/AAPL\", #{ events: 1 }, |event| { event.data.contains(\"AAPL\") // true\n});",
+        "sse::each(\"/sse/prices/AAPL\", #{ events: 1 }, |event| {\n    event.data.contains(\"AAPL\") // true\n});",
     );
     registry.property(
         "event.id",
         "the last id that the stream gave; empty before the first",
         |event: &mut Event| ImmutableString::from(&*event.id),
     );
-    registry.example("sse::each(\"/sse/prices/AAPL\", #{ events: 1 }, |event| { event.id // \"\"\n});");
+    registry.example("sse::each(\"/sse/prices/AAPL\", #{ events: 1 }, |event| {\n    event.id // \"\"\n});");
     registry.method("event.json()", "its data as JSON", |event: &mut Event| -> Outcome<Dynamic> {
         Ok(from_json(&json_of("event", event.data.as_bytes())?))
     });
     registry.gives("any value");
     registry.example(
-        "sse::each(\"/sse/prices/AAPL\", #{ events: 1 }, |event| { event.json().symbols // [\"AAPL\"]\n});",
+        "sse::each(\"/sse/prices/AAPL\", #{ events: 1 }, |event| {\n    event.json().symbols // [\"AAPL\"]\n});",
     );
     registry.method(
         "event.json(path)",
@@ -101,7 +100,7 @@ fn event(registry: &mut Registry<'_>) {
         },
     );
     registry.example(
-        "sse::each(\"/sse/prices/AAPL\", #{ events: 1 }, |event| { event.json(\"interval_ms\") // 1000\n});",
+        "sse::each(\"/sse/prices/AAPL\", #{ events: 1 }, |event| {\n    event.json(\"interval_ms\") // 1000\n});",
     );
     registry.engine.register_fn("to_string", |event: &mut Event| event.data.to_string());
 }
@@ -129,7 +128,7 @@ fn each(
     let exchanged = settle(stage, &vu, &request, exchange, &call.expected, |recorder| {
         outgoing.labels(stage, &vu, recorder)
     });
-    let tags = tags(&outgoing, exchanged.exchange.status());
+    let tags = tags(&outgoing, exchanged.exchange.status(), str::to_owned);
     let live = Live::new((stage, &vu), &NAMES, tags, start_ns);
     live.add(stage, &vu, "sse_streams", 1.0);
     let Some(opened) = opened else {
@@ -195,17 +194,4 @@ fn method(option: Option<Dynamic>) -> Outcome<(Method, Option<usize>)> {
             .word("method")
             .into()),
     }
-}
-
-fn tags(outgoing: &Outgoing<'_>, status: u16) -> TagSet {
-    let endpoint = &outgoing.route.endpoint;
-    let mut tags = vec![("status".to_owned(), status.to_string())];
-    match &outgoing.call.name {
-        Some(name) => tags.push(("name".to_owned(), name.to_string())),
-        None => {
-            tags.push(("name".to_owned(), endpoint.name().to_string()));
-            tags.push(("url".to_owned(), endpoint.tag().to_string()));
-        }
-    }
-    TagSet::from_pairs(tags).and(&outgoing.call.tags)
 }

@@ -15,13 +15,13 @@ use super::super::vu::Vu;
 use super::argument::{to_bytes, to_map};
 use super::call::Call;
 use super::call_back;
-use super::live::{Bounds, Live, Names, goes_on, takes};
+use super::live::{Bounds, Live, Names, goes_on, tags, takes};
 use super::message::Message;
 use super::outgoing::Outgoing;
 use super::response::Reply;
 use crate::http::{
-    Arrived, Conduit, Ending, Exchange, Handshake, MESSAGE_MAX_BYTES, Message as Carried, Method, Opens,
-    Request, Session, WEB_SOCKET,
+    Arrived, Conduit, Ending, Handshake, MESSAGE_MAX_BYTES, Message as Carried, Method, Opens, Request,
+    Session, WEB_SOCKET,
 };
 use crate::metrics::TagSet;
 use crate::units::parse_duration;
@@ -221,16 +221,17 @@ fn about(registry: &mut Registry<'_>) {
     registry.property("socket.is_open", "whether messages can be sent", |socket: &mut Socket| {
         socket.session().is_some_and(|session| session.is_open())
     });
-    registry.example("ws::connect(\"/ws/stream\", |socket| { socket.is_open // true\n});");
+    registry.example("ws::connect(\"/ws/stream\", |socket| {\n    socket.is_open // true\n});");
     registry.property(
         "socket.protocol",
         "the subprotocol that the service chose, or an empty text",
         |socket: &mut Socket| socket.0.protocol.clone(),
     );
-    registry.example("ws::connect(\"/ws/stream\", |socket| { socket.protocol // \"\"\n});");
+    registry.example("ws::connect(\"/ws/stream\", |socket| {\n    socket.protocol // \"\"\n});");
     registry.property("socket.url", "the whole URL", |socket: &mut Socket| socket.0.url.clone());
-    registry
-        .example("ws::connect(\"/ws/stream\", |socket| { socket.url.ends_with(\"/ws/stream\") // true\n});");
+    registry.example(
+        "ws::connect(\"/ws/stream\", |socket| {\n    socket.url.ends_with(\"/ws/stream\") // true\n});",
+    );
     registry.property(
         "socket.close_code",
         "the code that it was closed by: 1005 for none, 1006 without a close frame; nothing while it is open",
@@ -251,14 +252,14 @@ fn about(registry: &mut Registry<'_>) {
             _ => String::new(),
         },
     );
-    registry.example("ws::connect(\"/ws/stream\", |socket| { socket.close_reason // \"\"\n});");
+    registry.example("ws::connect(\"/ws/stream\", |socket| {\n    socket.close_reason // \"\"\n});");
     registry.property("socket.error", "why it broke off; empty otherwise", |socket: &mut Socket| {
         socket
             .ending()
             .and_then(|ending| ending.failure())
             .map_or(String::new(), |failure| failure.to_string())
     });
-    registry.example("ws::connect(\"/ws/stream\", |socket| { socket.error // \"\"\n});");
+    registry.example("ws::connect(\"/ws/stream\", |socket| {\n    socket.error // \"\"\n});");
     registry.engine.register_fn("to_string", |socket: &mut Socket| format!("socket {}", socket.0.url));
 }
 
@@ -397,7 +398,11 @@ fn connect(
     }
     show(stage, &vu, &request, &exchange);
     let ws_url = as_ws(outgoing.route.endpoint.url());
-    let live = Live::new((stage, &vu), &NAMES, tags(&outgoing, &exchange, &protocol), start_ns);
+    let mut tags = tags(&outgoing, exchange.status(), as_ws);
+    if !protocol.is_empty() {
+        tags = TagSet::from_pairs([("subproto".to_owned(), protocol.clone())]).and(&tags);
+    }
+    let live = Live::new((stage, &vu), &NAMES, tags, start_ns);
     live.add(stage, &vu, "ws_sessions", 1.0);
     live.add(stage, &vu, "data_sent", exchange.bytes_sent as f64);
     live.add(stage, &vu, "data_received", exchange.bytes_received as f64);
@@ -456,23 +461,6 @@ fn settle(stage: &Stage, vu: &Vu, socket: &Socket, session: &Session<Conduit>) {
     }
     *socket.0.ending.borrow_mut() = ending;
     *socket.0.session.borrow_mut() = None;
-}
-
-/// What the samples are tagged by, beside the user's tags: k6's `url`, `status`, `subproto`, and `name` as requests.
-fn tags(outgoing: &Outgoing<'_>, exchange: &Exchange, protocol: &str) -> TagSet {
-    let endpoint = &outgoing.route.endpoint;
-    let mut tags = vec![("status".to_owned(), exchange.status().to_string())];
-    match &outgoing.call.name {
-        Some(name) => tags.push(("name".to_owned(), name.to_string())),
-        None => {
-            tags.push(("name".to_owned(), endpoint.name().to_string()));
-            tags.push(("url".to_owned(), as_ws(endpoint.tag())));
-        }
-    }
-    if !protocol.is_empty() {
-        tags.push(("subproto".to_owned(), protocol.to_owned()));
-    }
-    TagSet::from_pairs(tags).and(&outgoing.call.tags)
 }
 
 fn protocols(option: Option<Dynamic>) -> Outcome<Vec<String>> {
