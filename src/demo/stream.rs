@@ -154,7 +154,12 @@ async fn serve(mut socket: WebSocket, service: Arc<Service>, mut subscription: O
                 }
                 // The pong was sent by itself.
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                Some(Ok(Message::Close(_))) => {
+                    // The answer goes out with the next read.
+                    while let Some(Ok(_)) = socket.recv().await {}
+                    return;
+                }
+                Some(Err(_)) | None => return,
             },
             _ = tick => match &mut subscription {
                 Some(subscription) => {

@@ -537,6 +537,11 @@ fn a_web_socket_streams_what_it_subscribes_to() {
         let told = next_text(&mut socket);
         assert!(told["type"] == "error" && told["message"].as_str().unwrap().contains(message), "{told}");
     }
+    // A close is answered with its code.
+    socket.get_mut().write_all(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]).unwrap();
+    let mut rest = Vec::new();
+    socket.read_to_end(&mut rest).unwrap();
+    assert_eq!(rest, [0x88, 2, 0x03, 0xe8]);
 }
 
 #[test]
