@@ -58,12 +58,12 @@ impl Live {
 
     /// Adds to a counter.
     pub(super) fn add(&self, stage: &Stage, vu: &Vu, metric: &str, value: f64) {
-        self.put(stage, vu, metric, self.tags, |recorder, series| recorder.add(series, value));
+        put(stage, vu, metric, self.tags, |recorder, series| recorder.add(series, value));
     }
 
     /// Adds to a trend.
     pub(super) fn time(&self, stage: &Stage, vu: &Vu, metric: &str, ns: u64) {
-        self.put(stage, vu, metric, self.tags, |recorder, series| recorder.trend_us(series, ns / 1_000));
+        put(stage, vu, metric, self.tags, |recorder, series| recorder.trend_us(series, ns / 1_000));
     }
 
     /// The time since its start.
@@ -78,39 +78,31 @@ impl Live {
             let code = TagSet::from_pairs([("error_code".to_owned(), error_code.to_string())]);
             tags = stage.recorder().with(|recorder| vu.symbol_with(recorder, &self.more.and(&code)));
         }
-        self.put(stage, vu, metric, tags, |recorder, series| {
+        put(stage, vu, metric, tags, |recorder, series| {
             recorder.rate(series, u64::from(error_code != 0), 1);
         });
     }
+}
 
-    fn put(
-        &self,
-        stage: &Stage,
-        vu: &Vu,
-        metric: &str,
-        tags: Symbol,
-        put: impl FnOnce(&mut Recorder, SeriesId),
-    ) {
-        stage.recorder().with(|recorder| {
-            let (metric, _) = recorder.metric(metric).expect("a built-in metric");
-            let (scenario, group) = (vu.cast.scenario_symbol, vu.group_symbol.get());
-            let key = SeriesKey { metric, check: Symbol::NONE, scenario, group, tags };
-            let series = stage.series(recorder, key);
-            put(recorder, series);
-        });
-    }
+fn put(stage: &Stage, vu: &Vu, metric: &str, tags: Symbol, put: impl FnOnce(&mut Recorder, SeriesId)) {
+    stage.recorder().with(|recorder| {
+        let (metric, _) = recorder.metric(metric).expect("a built-in metric");
+        let (scenario, group) = (vu.cast.scenario_symbol, vu.group_symbol.get());
+        let key = SeriesKey { metric, check: Symbol::NONE, scenario, group, tags };
+        let series = stage.series(recorder, key);
+        put(recorder, series);
+    });
 }
 
 /// What samples are tagged by, beside the user's tags: `status`, and `name` and `url` as requests; the call's own win.
 pub(super) fn tags(outgoing: &Outgoing<'_>, status: u16, url: impl FnOnce(&str) -> String) -> TagSet {
     let endpoint = &outgoing.route.endpoint;
     let mut tags = vec![("status".to_owned(), status.to_string())];
-    match &outgoing.call.name {
-        Some(name) => tags.push(("name".to_owned(), name.to_string())),
-        None => {
-            tags.push(("name".to_owned(), endpoint.name().to_string()));
-            tags.push(("url".to_owned(), url(endpoint.tag())));
-        }
+    if let Some(name) = &outgoing.call.name {
+        tags.push(("name".to_owned(), name.to_string()));
+    } else {
+        tags.push(("name".to_owned(), endpoint.name().to_string()));
+        tags.push(("url".to_owned(), url(endpoint.tag())));
     }
     TagSet::from_pairs(tags).and(&outgoing.call.tags)
 }
@@ -122,6 +114,10 @@ pub(super) struct Bounds {
     duration_ns: Option<u64>,
     idle_ns: Option<u64>,
 }
+
+/// How many nanoseconds to wait at most; for ever without a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wait(pub(super) Option<u64>);
 
 /// More than that is no bound.
 const MOST_MAX: u64 = 1_000_000_000;
@@ -144,8 +140,8 @@ impl Bounds {
         })
     }
 
-    /// How long to wait for the next, `taken` after `age_ns`; nothing where it is enough.
-    pub(super) fn wait(&self, taken: u64, age_ns: u64) -> Option<Option<u64>> {
+    /// How long to wait for the next, after so many were taken and so much time has passed; nothing where it is enough.
+    pub(super) fn wait(&self, taken: u64, age_ns: u64) -> Option<Wait> {
         if self.most.is_some_and(|most| taken >= most) {
             return None;
         }
@@ -153,10 +149,10 @@ impl Bounds {
             Some(duration_ns) => Some(duration_ns.checked_sub(age_ns).filter(|left| *left > 0)?),
             None => None,
         };
-        Some(match (left_ns, self.idle_ns) {
+        Some(Wait(match (left_ns, self.idle_ns) {
             (Some(left), Some(idle)) => Some(left.min(idle)),
             (one, other) => one.or(other),
-        })
+        }))
     }
 }
 
@@ -182,10 +178,10 @@ mod tests {
 
     #[test]
     fn bounds_end_what_comes_without_end() {
-        assert_eq!(Bounds::default().wait(1_000_000, u64::MAX), Some(None));
+        assert_eq!(Bounds::default().wait(1_000_000, u64::MAX), Some(Wait(None)));
         let bounds = Bounds { most: Some(2), duration_ns: Some(100), idle_ns: Some(30) };
-        assert_eq!(bounds.wait(0, 0), Some(Some(30)));
-        assert_eq!(bounds.wait(1, 90), Some(Some(10)), "what is left of the duration");
+        assert_eq!(bounds.wait(0, 0), Some(Wait(Some(30))));
+        assert_eq!(bounds.wait(1, 90), Some(Wait(Some(10))), "what is left of the duration");
         assert_eq!(bounds.wait(2, 0), None, "enough of them");
         assert_eq!(bounds.wait(0, 100), None, "long enough");
     }

@@ -14,11 +14,11 @@ use super::argument::to_map;
 use super::call::Call;
 use super::http::method_of;
 use super::json_path::JsonPath;
-use super::live::{Bounds, Live, Names, goes_on, tags};
+use super::live::{Bounds, Live, Names, Wait, goes_on, tags};
 use super::message::json_of;
 use super::outgoing::Outgoing;
 use super::response::Reply;
-use crate::http::{Event, EventStream, Method, Opens, Request};
+use crate::http::{Event, EventStream, Failure, Method, Opens, Request};
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
@@ -154,7 +154,7 @@ fn take(
     closure: &FnPtr,
 ) -> Outcome<()> {
     let mut taken = 0;
-    while let Some(wait_ns) = bounds.wait(taken, live.age_ns(stage)) {
+    while let Some(Wait(wait_ns)) = bounds.wait(taken, live.age_ns(stage)) {
         let Some(arrived) = stage.wait(vu, stream.next(wait_ns))? else { break };
         live.arrived(stage, vu, arrived.at_ns);
         taken += 1;
@@ -174,12 +174,7 @@ fn finish(stage: &Stage, vu: &Vu, stream: &EventStream, live: &Live) {
     live.add(stage, vu, "data_received", stream.bytes_received() as f64);
     let failure = stream.failure();
     if failure.is_some() || !is_cut {
-        live.ended(
-            stage,
-            vu,
-            "sse_stream_failed",
-            failure.as_ref().map_or(0, |failure| failure.error_code()),
-        );
+        live.ended(stage, vu, "sse_stream_failed", failure.as_ref().map_or(0, Failure::error_code));
     }
     if failure.is_none() && !is_cut {
         live.time(stage, vu, "sse_stream_duration", live.age_ns(stage));

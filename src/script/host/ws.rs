@@ -15,13 +15,13 @@ use super::super::vu::Vu;
 use super::argument::{to_bytes, to_map};
 use super::call::Call;
 use super::call_back;
-use super::live::{Bounds, Live, Names, goes_on, tags, takes};
+use super::live::{Bounds, Live, Names, Wait, goes_on, tags, takes};
 use super::message::Message;
 use super::outgoing::Outgoing;
 use super::response::Reply;
 use crate::http::{
-    Arrived, Conduit, Ending, Handshake, MESSAGE_MAX_BYTES, Message as Carried, Method, Opens, Request,
-    Session, WEB_SOCKET,
+    Arrived, Conduit, Ending, Failure, Handshake, MESSAGE_MAX_BYTES, Message as Carried, Method, Opens,
+    Request, Session, WEB_SOCKET,
 };
 use crate::metrics::TagSet;
 use crate::units::parse_duration;
@@ -318,7 +318,7 @@ fn each(
     // The variable `socket` outside is in use for as long as this call lasts: a closure that answers is given its own.
     let takes_socket = takes(context, closure, 2);
     let mut taken = 0;
-    while let Some(wait_ns) = bounds.wait(taken, stage.clock().now_ns().saturating_sub(start_ns)) {
+    while let Some(Wait(wait_ns)) = bounds.wait(taken, stage.clock().now_ns().saturating_sub(start_ns)) {
         let Some(arrived) = stage.wait(&vu, session.receive(wait_ns))? else { break };
         let mut arguments = vec![Dynamic::from(socket.took(stage, &vu, arrived))];
         if takes_socket {
@@ -449,12 +449,7 @@ fn settle(stage: &Stage, vu: &Vu, socket: &Socket, session: &Session<Conduit>) {
     let ending = session.ending();
     let failure = ending.as_ref().and_then(Ending::failure);
     if failure.is_some() || !is_cut {
-        live.ended(
-            stage,
-            vu,
-            "ws_session_failed",
-            failure.as_ref().map_or(0, |failure| failure.error_code()),
-        );
+        live.ended(stage, vu, "ws_session_failed", failure.as_ref().map_or(0, Failure::error_code));
     }
     if failure.is_none() && !is_cut {
         live.time(stage, vu, "ws_session_duration", live.age_ns(stage));

@@ -92,7 +92,7 @@ fn pings_come_between_fragments_and_are_answered() {
     protocol.feed(&frames.concat());
     drain(&mut protocol);
     let pong = protocol.pending().to_vec();
-    assert_eq!(pong[..2], [FIN | PONG, 0x80 | 12], "masked, as a client's frames are");
+    assert_eq!(pong[..2], [FIN | PONG, 0x8c], "masked, as a client's frames are");
     let unmasked: Vec<u8> = pong[6..].iter().zip(pong[2..6].iter().cycle()).map(|(a, b)| a ^ b).collect();
     assert_eq!(unmasked, b"ping payload");
     protocol.written(pong.len());
@@ -133,7 +133,7 @@ fn what_breaks_the_rules_is_named() {
             format!("{rules}a frame with reserved bits"),
         ),
         ("4.1 opcode 3", vec![frame(FIN | 3, b"")], format!("{rules}a frame of an unknown kind")),
-        ("4.2 opcode 11", vec![frame(FIN | 11, b"")], format!("{rules}a frame of an unknown kind")),
+        ("4.2 opcode 11", vec![frame(FIN | 0xb, b"")], format!("{rules}a frame of an unknown kind")),
         ("5.1 a ping in fragments", vec![frame(PING, b"a")], format!("{rules}a control frame in fragments")),
         (
             "5.9 a continuation of nothing",
