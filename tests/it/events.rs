@@ -29,7 +29,7 @@ impl Streams {
                             return;
                         }
                     }
-                    seen.lock().unwrap().push(request);
+                    seen.lock().expect("no test panicked with it").push(request);
                     play(&mut stream);
                 });
             }
@@ -98,7 +98,7 @@ fn events_are_given_as_they_come_and_timed() {
             finished.printed()
         );
     }
-    let request = server.requests.lock().unwrap()[0].clone();
+    let request = server.requests.lock().expect("no test panicked with it")[0].clone();
     for header in ["GET /stream HTTP/1.1", "Accept: text/event-stream", "Cache-Control: no-cache", "X-A: b"] {
         assert!(request.contains(header), "{header} in {request}");
     }
