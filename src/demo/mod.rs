@@ -23,6 +23,7 @@ mod route;
 mod server;
 mod service;
 mod session;
+mod stream;
 mod task;
 mod tool;
 

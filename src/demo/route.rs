@@ -11,7 +11,7 @@ use axum::routing::{MethodRouter, any, get, post};
 
 use super::reply::detail;
 use super::service::Service;
-use super::{health, market, mcp, tool};
+use super::{health, market, mcp, stream, tool};
 use crate::monitor::{Endpoint, Stopwatch};
 
 /// The label of requests that match no route.
@@ -19,7 +19,7 @@ const UNMATCHED: &str = "unmatched";
 
 /// All endpoints over one service.
 pub(super) fn router(service: Arc<Service>) -> Router {
-    let routes: [(&str, MethodRouter<Arc<Service>>); 27] = [
+    let routes: [(&str, MethodRouter<Arc<Service>>); 28] = [
         ("/health", get(health::overall)),
         ("/health/db", get(health::database)),
         ("/health/cache", get(health::cache)),
@@ -45,8 +45,9 @@ pub(super) fn router(service: Arc<Service>) -> Router {
         ("/mcp/tools/execute_dsl", post(tool::execute_dsl)),
         ("/mcp/tools/validate_dsl", post(tool::validate_dsl)),
         ("/dsl/execute", post(tool::execute_dsl)),
-        ("/ws/prices/{symbols}", any(not_yet)),
-        ("/ws/stream", any(not_yet)),
+        ("/ws/prices/{symbols}", any(stream::prices)),
+        ("/ws/stream", any(stream::stream)),
+        ("/sse/prices/{symbols}", get(stream::events)),
     ];
     let mut router = Router::new().method_not_allowed_fallback(not_allowed);
     for (path, handlers) in routes {
@@ -90,8 +91,4 @@ async fn not_found() -> Response {
 
 async fn not_allowed() -> Response {
     detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
-}
-
-async fn not_yet() -> Response {
-    detail(StatusCode::NOT_IMPLEMENTED, "the demo does not stream prices over WebSocket yet")
 }

@@ -140,7 +140,7 @@ impl Service {
     }
 
     /// Price now and change over the last day in per cent.
-    fn price_and_change(&self, asset: &Asset) -> (f64, f64) {
+    pub(super) fn price_and_change(&self, asset: &Asset) -> (f64, f64) {
         let now = self.seconds();
         (self.market.price(asset, now), self.market.change_percent(asset, now))
     }

@@ -382,7 +382,7 @@ fn the_counts_equal_the_requests_sent() {
         assert_eq!(get(&demo, &format!("/no/such/path/{n}")).status, 404);
     }
     assert_eq!(send(demo.address(), "DELETE", "/health", "").status, 405);
-    assert_eq!(get(&demo, "/ws/stream").status, 501);
+    assert_eq!(get(&demo, "/ws/stream").status, 400, "no upgrade");
     let reply = get(&demo, "/metrics/");
     assert!(reply.header("content-type").unwrap().starts_with("text/plain; version=0.0.4"));
     let text = reply.text;
@@ -433,4 +433,130 @@ fn one_seed_gives_one_history() {
     };
     assert_eq!(history(5), history(5));
     assert_ne!(history(5), history(6));
+}
+
+/// Opens a web socket by hand; the connection behind the handshake's head.
+fn upgraded(demo: &Demo, path: &str) -> BufReader<TcpStream> {
+    let mut stream = TcpStream::connect(demo.address()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let head = format!(
+        "GET {path} HTTP/1.1\r\nhost: demo\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut reader = BufReader::new(stream);
+    let mut answer = String::new();
+    while !answer.ends_with("\r\n\r\n") {
+        assert_ne!(reader.read_line(&mut answer).unwrap(), 0, "closed: {answer}");
+    }
+    assert!(
+        answer.starts_with("HTTP/1.1 101 ") && answer.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+        "{answer}"
+    );
+    reader
+}
+
+/// The next text of a web socket as JSON.
+fn next_text(reader: &mut BufReader<TcpStream>) -> Value {
+    let mut head = [0; 2];
+    reader.read_exact(&mut head).unwrap();
+    assert_eq!(head[0], 0x81, "a text in one frame");
+    let mut length = usize::from(head[1]);
+    if length == 126 {
+        let mut long = [0; 2];
+        reader.read_exact(&mut long).unwrap();
+        length = u16::from_be_bytes(long).into();
+    }
+    let mut payload = vec![0; length];
+    reader.read_exact(&mut payload).unwrap();
+    serde_json::from_slice(&payload).unwrap()
+}
+
+/// Sends a text; a mask of zeros leaves it as it is.
+fn say(reader: &mut BufReader<TcpStream>, text: &str) {
+    let length = u8::try_from(text.len()).unwrap();
+    assert!(length < 126);
+    reader.get_mut().write_all(&[&[0x81, 0x80 | length, 0, 0, 0, 0], text.as_bytes()].concat()).unwrap();
+}
+
+#[test]
+fn prices_stream_over_a_web_socket() {
+    let demo = demo();
+    let mut socket = upgraded(&demo, "/ws/prices/aapl,BTC?interval_ms=10");
+    let first = next_text(&mut socket);
+    assert_eq!(first, json!({ "type": "subscription_ack", "symbols": ["AAPL", "BTC"], "interval_ms": 10 }));
+    for sequence in 1..=3 {
+        let prices = next_text(&mut socket);
+        assert_eq!((&prices["type"], &prices["sequence"]), (&json!("prices"), &json!(sequence)));
+        assert_eq!(prices["prices"][1]["symbol"], "BTC");
+        assert!(
+            prices["prices"][0]["price"].as_f64().unwrap() > 0.0 && prices["timestamp"].is_string(),
+            "{prices}"
+        );
+    }
+    for (path, status) in [
+        ("/ws/prices/TEST1", 404),
+        ("/ws/prices/,", 400),
+        ("/sse/prices/TEST1", 404),
+        ("/sse/prices/AAPL?interval_ms=1", 422),
+    ] {
+        let headers = if path.starts_with("/ws") {
+            "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        } else {
+            ""
+        };
+        let mut stream = TcpStream::connect(demo.address()).unwrap();
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: demo\r\n{headers}\r\n").as_bytes()).unwrap();
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).unwrap();
+        assert!(line.starts_with(&format!("HTTP/1.1 {status} ")), "{path}: {line}");
+    }
+}
+
+#[test]
+fn a_web_socket_streams_what_it_subscribes_to() {
+    let demo = demo();
+    let mut socket = upgraded(&demo, "/ws/stream");
+    say(&mut socket, r#"{"type":"ping"}"#);
+    assert_eq!(next_text(&mut socket)["type"], "pong");
+    for symbol in ["TSLA", "ETH"] {
+        say(&mut socket, &format!(r#"{{"type":"subscribe","symbols":["{symbol}"],"interval_ms":10}}"#));
+        let acknowledged =
+            std::iter::repeat_with(|| next_text(&mut socket)).find(|told| told["type"] == "subscription_ack");
+        assert_eq!(acknowledged.unwrap()["symbols"], json!([symbol]));
+        assert_eq!(next_text(&mut socket)["prices"][0]["symbol"], symbol);
+    }
+    say(&mut socket, r#"{"type":"unsubscribe"}"#);
+    while next_text(&mut socket)["type"] != "unsubscribe_ack" {}
+    for (wrong, message) in [
+        (r#"{"type":"subscribe","symbols":["TEST1"]}"#, "TEST1"),
+        (r#"{"type":"sell"}"#, "unknown type"),
+        ("nonsense", "JSON"),
+    ] {
+        say(&mut socket, wrong);
+        let told = next_text(&mut socket);
+        assert!(told["type"] == "error" && told["message"].as_str().unwrap().contains(message), "{told}");
+    }
+    // A close is answered with its code.
+    socket.get_mut().write_all(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]).unwrap();
+    let mut rest = Vec::new();
+    socket.read_to_end(&mut rest).unwrap();
+    assert_eq!(rest, [0x88, 2, 0x03, 0xe8]);
+}
+
+#[test]
+fn the_same_prices_stream_as_events() {
+    let demo = demo();
+    let mut stream = TcpStream::connect(demo.address()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.write_all(b"GET /sse/prices/AAPL?interval_ms=10 HTTP/1.1\r\nhost: demo\r\n\r\n").unwrap();
+    let mut reader = BufReader::new(stream);
+    let mut text = String::new();
+    while !text.contains("\"sequence\":3") {
+        assert_ne!(reader.read_line(&mut text).unwrap(), 0, "closed: {text}");
+    }
+    assert!(text.contains("content-type: text/event-stream\r\n"), "{text}");
+    assert!(text.contains("event: subscription_ack\ndata: {\"type\":\"subscription_ack\""), "{text}");
+    assert!(text.contains("id: 2\nevent: prices\ndata: {"), "{text}");
+    assert!(!text.contains("\"sequence\":3,\"prices\":[]"), "{text}");
 }

@@ -15,6 +15,7 @@ use super::clock::{Alarm, Clock};
 use super::connect::{dial_unix, more_telling};
 use super::error::{Failure, Phase};
 use super::exchange::Exchange;
+use super::opening::Opens;
 use super::outbox::Socket;
 use super::pool::Connection;
 use super::proxy::{tunnel, unreached};
@@ -63,7 +64,7 @@ impl Connector<'_> {
             exchange.timings.phases.blocked_ns += now_ns - begin_ns;
             begin_ns = now_ns;
         }
-        let way = Way::to(endpoint, self.shared.network()).map_err(|failure| {
+        let way = Way::to(endpoint, self.shared.network(), request.opens).map_err(|failure| {
             let now_ns = self.clock.now_ns();
             exchange.timings.phases.blocked_ns += now_ns - begin_ns;
             (failure, now_ns)
@@ -230,6 +231,8 @@ impl Connector<'_> {
     async fn secure(&self, stream: Stream) -> Result<Stream, Failure> {
         let network = self.shared.network();
         let protocols: &[&[u8]] = match network.options().version {
+            // What is opened has its connection for itself, which HTTP/2 can't give.
+            _ if self.request.opens != Opens::Nothing => &[b"http/1.1"],
             HttpVersion::Auto => &[b"h2", b"http/1.1"],
             HttpVersion::Http1 => &[b"http/1.1"],
             HttpVersion::Http2 => &[b"h2"],

@@ -19,6 +19,8 @@ use super::cache_status;
 use super::chunked::Chunked;
 use super::coding::Codings;
 use super::error::Failure;
+use super::events::EventsError;
+use super::opening::Opens;
 use super::request::has_token;
 use super::response::{Protocol, Response};
 use super::sink::{Receive, Sink};
@@ -65,6 +67,9 @@ pub(super) struct Decoder {
     receive: Receive,
     head: Head,
     leftover: bool,
+    /// What a response that fits opens: it is complete with its head then, as far as its request goes.
+    opens: Opens,
+    is_open: bool,
 }
 
 /// What a final head says.
@@ -106,7 +111,14 @@ impl Decoder {
             receive,
             head,
             leftover: false,
+            opens: Opens::Nothing,
+            is_open: false,
         }
+    }
+
+    /// The same for a response that may open something.
+    pub(super) fn opening(self, opens: Opens) -> Self {
+        Self { opens, ..self }
     }
 
     /// Takes the next bytes from the connection.
@@ -155,6 +167,42 @@ impl Decoder {
         (response, keep_alive && !self.leftover)
     }
 
+    /// Whether the response has opened what it may; [`Decoder::finish`] has nothing then.
+    pub(super) fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// Whether the body, as far as it goes, has come.
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self.state, State::Done)
+    }
+
+    /// The response without its body, once its head has come.
+    pub(super) fn head_only(&self) -> Response {
+        let Head { status, protocol, tells_of_a_cache, sets_cookies, .. } = self.head;
+        let (bytes, head_len) = (self.sink.head().to_vec(), self.sink.head().len());
+        Response { bytes, head_len, wire_bytes: 0, status, protocol, tells_of_a_cache, sets_cookies }
+    }
+
+    /// Takes what has come of the body, or, of a web socket, behind the head.
+    pub(super) fn take_body(&mut self) -> Vec<u8> {
+        self.sink.take_body()
+    }
+
+    /// Whether a stream of events begins; an error where an answer is fine but for its type.
+    fn begins_events(&self) -> Result<bool, Failure> {
+        if self.head.status != 200 {
+            return Ok(false);
+        }
+        let response = self.head_only();
+        let content_type = response.header("content-type").unwrap_or_default();
+        let essence = content_type.split(';').next().unwrap_or_default().trim();
+        if essence.eq_ignore_ascii_case("text/event-stream") {
+            return Ok(true);
+        }
+        Err(EventsError::NotAStream { content_type: (*content_type).into() }.into())
+    }
+
     /// Whether the head in `bytes` is still without its end; a server may send it byte by byte.
     fn awaits_more_head(&mut self) -> Result<bool, Failure> {
         if !starts_as_http(&self.bytes) {
@@ -187,6 +235,14 @@ impl Decoder {
             }
             let (head, framing) = read_head(&input[..end], self.to_head)?;
             match head.status {
+                101 if self.opens == Opens::WebSocket => {
+                    self.head = head;
+                    let receive = Receive { max_bytes: u64::MAX, discard: false };
+                    self.sink = Sink::new(&input[..end], 0, receive, Codings::default());
+                    self.sink.push(&input[end..], 0)?;
+                    (self.state, self.is_open) = (State::Done, true);
+                    return Ok(Progress::Complete);
+                }
                 101 => return Err(Failure::Upgrade),
                 100..=199 if self.interim == INTERIM_MAX => {
                     return Err(Failure::TooManyInterim { max: INTERIM_MAX });
@@ -201,6 +257,11 @@ impl Decoder {
                 _ => {
                     self.head = head;
                     self.begin_body(&input[..end], framing, input.len() - end)?;
+                    if self.opens == Opens::Events && self.begins_events()? {
+                        self.is_open = true;
+                        self.feed_body(&input[end..])?;
+                        return Ok(Progress::Complete);
+                    }
                     return self.feed_body(&input[end..]);
                 }
             }

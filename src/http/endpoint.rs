@@ -378,12 +378,9 @@ mod tests {
         assert_eq!(&**based.url(), "http+unix://%2Frun%2Fapp.sock/a%20b");
         let bare = Endpoint::parse(None, "http+unix://%2Frun%2Fapp.sock").unwrap();
         assert_eq!((bare.target(), &**bare.name()), ("/", "/"));
-        for url in [
-            "http+unix://run.sock/x",
-            "http+unix:///run/app.sock",
-            "http+unix://%2Fa:80/",
-            "http+unix://me@%2Fa/",
-        ] {
+        let login = Endpoint::parse(None, "http+unix://me:pw@%2Fa/").unwrap();
+        assert_eq!((&**login.url(), login.login().is_some()), ("http+unix://%2Fa/", true));
+        for url in ["http+unix://run.sock/x", "http+unix:///run/app.sock", "http+unix://%2Fa:80/"] {
             assert_eq!(
                 error(None, url),
                 format!("`{url}` names no Unix socket: write `http+unix://%2Fpath%2Fto.sock/path`")

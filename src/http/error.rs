@@ -13,11 +13,13 @@ use rustix::io::Errno;
 use super::auth::AuthError;
 use super::coding::CodingError;
 use super::error_code::{DESCRIPTORS, ERROR_CODES, MEMORY, PORTS, RESOLVER, Side};
+use super::events::EventsError;
 use super::h2::Http2Error;
 use super::proxy::ProxyError;
 use super::tls::TlsError;
 use super::upload::UploadError;
 use super::way_error::WayError;
+use super::websocket::WebSocketError;
 use crate::units::format_duration;
 
 /// A URL that cannot be called.
@@ -385,6 +387,13 @@ pub enum Failure {
     /// A body whose content coding can't be undone.
     #[error(transparent)]
     Coding(#[from] CodingError),
+
+    /// A web socket that could not be opened, or broke off.
+    #[error(transparent)]
+    WebSocket(#[from] WebSocketError),
+    /// A stream of events that is none, or can't be read on.
+    #[error(transparent)]
+    Events(#[from] EventsError),
 }
 
 impl Failure {
@@ -413,9 +422,11 @@ impl Failure {
             | Self::Chunk
             | Self::ChunkOverhead { .. }
             | Self::BodyTooLarge { .. }
-            | Self::Upload(_) => 1000,
+            | Self::Upload(_)
+            | Self::Events(_) => 1000,
             Self::Http2(error) => error.error_code(),
             Self::Tls(error) => error.error_code(),
+            Self::WebSocket(error) => error.error_code(),
             Self::NotHttp | Self::AnswerIsTls => 1010,
             Self::Url(_) => 1020,
             Self::Timeout { .. } => 1050,

@@ -1,7 +1,7 @@
 //! Every `error_code` that a request can have, in words: what it means, whose it is, what to do.
 //!
-//! The numbers are k6's; ours are 1030, for a redirect, 1280 to 1282, for proxies, and 1290 to 1292, for what the
-//! generator's own machine ran out of.
+//! The numbers are k6's; ours are 1030, for a redirect, 1280 to 1282, for proxies, 1290 to 1292, for what the
+//! generator's own machine ran out of, and 1800, for web sockets.
 //! `runner explain 1050` reads this list, and a test holds [`super::Failure`] to it.
 
 /// Who has to look into a failure.
@@ -45,6 +45,8 @@ pub const RESOLVER: u16 = 1100;
 
 /// A redirect that is not followed; ours.
 pub(super) const REDIRECT: u16 = 1030;
+/// A web socket failed; k6 has no number for that.
+pub const WEB_SOCKET: u16 = 1800;
 
 /// All of them, in order.
 pub const ERROR_CODES: &[ErrorCode] = &[
@@ -222,6 +224,12 @@ pub const ERROR_CODES: &[ErrorCode] = &[
         Target,
         "the body is not in the coding that its `Content-Encoding` names, or ends before it is complete",
         "look at what the service or a proxy before it compresses, and whether it does so twice",
+    ),
+    code(
+        WEB_SOCKET,
+        Target,
+        "a web socket could not be opened, or broke off: the service broke the protocol, or closed without a close frame or by a code of an error",
+        "the tag `error` and `socket.error` say which; look at the service's log",
     ),
 ];
 

@@ -23,6 +23,7 @@ use self::place_error::PlaceError;
 use self::proxies::Proxies;
 use super::endpoint::Endpoint;
 use super::error::Failure;
+use super::opening::Opens;
 use super::resolve::{Lookup, Resolver, Servers};
 use super::tls;
 use super::way::{Place, Way};
@@ -112,12 +113,12 @@ impl Network {
 
     /// What is connected to for a URL; a failure if the run forbids it.
     pub fn place<'a>(&'a self, endpoint: &'a Endpoint) -> Result<Place<'a>, Failure> {
-        Way::to(endpoint, self).map(|way| way.place)
+        Way::to(endpoint, self, Opens::Nothing).map(|way| way.place)
     }
 
     /// The proxy that a URL is called through, as it may be printed.
     pub fn proxy_of(&self, endpoint: &Endpoint) -> Option<String> {
-        Way::to(endpoint, self).ok()?.proxy.map(ToString::to_string)
+        Way::to(endpoint, self, Opens::Nothing).ok()?.proxy.map(ToString::to_string)
     }
 
     /// The addresses of a name that may be called, in the order they would be tried; at least one. It blocks, and is

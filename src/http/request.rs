@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::endpoint::Endpoint;
 use super::error::{Failure, HeaderFault};
+use super::opening::Opens;
 use super::upload::Upload;
 
 /// The total time-out of a request unless it says otherwise: 60 s, as k6.
@@ -128,6 +129,8 @@ pub struct Request<'a> {
     pub discard_body: bool,
     /// Whether the connection may serve further requests; if not, `Connection: close` is sent.
     pub keep_alive: bool,
+    /// What a fitting response opens instead of ending; for [`super::Client::open`] alone.
+    pub(crate) opens: Opens,
     /// The head, if it was written before: see [`Prepared`].
     pub(crate) written: Option<&'a Written>,
 }
@@ -146,6 +149,7 @@ impl<'a> Request<'a> {
             body_max_bytes: BODY_MAX_BYTES,
             discard_body: false,
             keep_alive: true,
+            opens: Opens::Nothing,
             written: None,
         }
     }

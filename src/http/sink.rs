@@ -98,6 +98,16 @@ impl Sink {
         Ok(())
     }
 
+    /// The head.
+    pub(super) fn head(&self) -> &[u8] {
+        &self.bytes[..self.head_len]
+    }
+
+    /// Takes what has come of the body.
+    pub(super) fn take_body(&mut self) -> Vec<u8> {
+        self.bytes.split_off(self.head_len)
+    }
+
     /// What its buffer takes.
     #[cfg(any(test, feature = "trial"))]
     pub(super) fn capacity_bytes(&self) -> usize {

@@ -111,7 +111,7 @@ impl Transfer {
         let receive = Receive { max_bytes: request.body_max_bytes, discard: request.discard_body };
         Self {
             sending: Sending::Unsent,
-            decoder: Decoder::new(*request.method == Method::Head, receive),
+            decoder: Decoder::new(*request.method == Method::Head, receive).opening(request.opens),
             bytes_sent: 0,
             bytes_received: 0,
             begin_ns: None,

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use super::endpoint::Endpoint;
 use super::error::Failure;
 use super::network::{Destination, Network, ProxyUrl};
+use super::opening::Opens;
 use crate::plan::HttpVersion;
 
 /// The next thing to connect to.
@@ -32,8 +33,9 @@ pub(super) struct Way<'a> {
 }
 
 impl<'a> Way<'a> {
-    /// The way from here to the endpoint's host; a failure if the run forbids it.
-    pub(super) fn to(endpoint: &'a Endpoint, network: &'a Network) -> Result<Self, Failure> {
+    /// The way from here to the endpoint's host; a failure if the run forbids it. A web socket is no request that a
+    /// proxy could pass on.
+    pub(super) fn to(endpoint: &'a Endpoint, network: &'a Network, opens: Opens) -> Result<Self, Failure> {
         if let Some(path) = endpoint.unix() {
             return Ok(Self { place: Place::Unix(path), proxy: None, is_tunnel: false });
         }
@@ -56,8 +58,10 @@ impl<'a> Way<'a> {
             network.check_address(address.ip())?;
         }
         // What a proxy passes on is HTTP/1.1.
-        let is_tunnel =
-            proxy.is_some() && (endpoint.is_tls() || network.options().version == HttpVersion::Http2);
+        let is_tunnel = proxy.is_some()
+            && (endpoint.is_tls()
+                || network.options().version == HttpVersion::Http2
+                || opens == Opens::WebSocket);
         Ok(Self { place, proxy, is_tunnel })
     }
 }
@@ -89,7 +93,7 @@ mod tests {
 
     fn way(network: &Network, url: &str) -> String {
         let endpoint = Endpoint::parse(None, url).unwrap();
-        match Way::to(&endpoint, network) {
+        match Way::to(&endpoint, network, Opens::Nothing) {
             Ok(way) => format!("{:?}{}", way.place, if way.proxy.is_some() { " (proxy)" } else { "" }),
             Err(failure) => format!("{} {failure}", failure.error_code()),
         }

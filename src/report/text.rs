@@ -1,5 +1,5 @@
 //! The summary on the terminal, in k6's order: what failed, targets, checks, custom metrics, HTTP,
-//! execution, network; then what stands out, and the verdict as the last line.
+//! streams, execution, network; then what stands out, and the verdict as the last line.
 //!
 //! Metric lines are read by programs too: `name.....: figure  figure`, one line each, however narrow the
 //! terminal. Marks say all that colours say.
@@ -46,6 +46,7 @@ enum Section {
     Checks,
     Custom,
     Http,
+    Streams,
     Execution,
     Network,
 }
@@ -58,6 +59,7 @@ fn section(metric: &str) -> Section {
         "data_sent" | "data_received" => Section::Network,
         "uptime" | "task_completion_rate" | "provider_success" | "provider_calls" => Section::Custom,
         _ if metric.starts_with("http_") || metric.starts_with("cache_") => Section::Http,
+        _ if metric.starts_with("ws_") || metric.starts_with("sse_") => Section::Streams,
         _ => Section::Execution,
     }
 }
@@ -83,6 +85,8 @@ fn render(summary: &Summary, style: &Style) -> String {
     let mut lines = page.metrics(Section::Http);
     lines.extend(page.endpoints());
     page.section("HTTP", lines);
+    let lines = page.metrics(Section::Streams);
+    page.section("STREAMS", lines);
     let lines = page.times();
     page.section("SERVICE AND RESPONSE TIME", lines);
     let lines = page.execution();

@@ -16,12 +16,12 @@ use std::rc::Rc;
 
 use super::browser::CookieJar;
 use super::expected::Expected;
-use super::request::{Exchanged, Labels, send_beside, settle};
+use super::request::{Exchanged, Labels, client, send_beside, settle};
 use super::stage::Stage;
 use super::vu::{Route, Vu, mix};
 use crate::http::{
-    Asked, Challenge, Endpoint, Exchange, Failure, Login, Method, Piece, Redirect, RedirectError, Request,
-    SetCookie, Upload, is_elsewhere, is_of_body, stays_behind,
+    Asked, Challenge, Endpoint, Exchange, Failure, Login, Method, Opened, Opens, Piece, Redirect,
+    RedirectError, Request, SetCookie, Upload, is_elsewhere, is_of_body, stays_behind,
 };
 use crate::metrics::Symbol;
 
@@ -119,6 +119,22 @@ pub(super) async fn play(
             }
         }
     }
+}
+
+/// Sends the only hop of a request whose response may open something: with cookies and a login as any other's, but no
+/// redirect is followed.
+pub(super) async fn open(
+    (stage, vu): (&Stage, &Vu),
+    request: &Request<'_>,
+    handling: &Handling,
+    opens: Opens,
+) -> (Exchange, Option<Opened>) {
+    let hops = Hops::new(stage, vu, request, handling, None);
+    let own = hops.own_headers();
+    let headers = hops.headers_with(&own);
+    let (exchange, opened) = client(vu).open(&Request { headers: &headers, ..*request }, opens).await;
+    hops.keep_cookies(&exchange, request.endpoint);
+    (exchange, opened)
 }
 
 /// What follows on a hop.

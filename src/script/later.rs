@@ -1,7 +1,7 @@
 //! What other tools have and a later version will: named as such, not as unknown.
 
 /// Modules to come, and what to do until then.
-const MODULES: [(&str, &str); 11] = [
+const MODULES: [(&str, &str); 10] = [
     ("redis", "ask the service that stands before the store for now"),
     ("sql", "ask the service that stands before the store for now"),
     ("cache", "read `r.cache`, or compare `r.timings.duration` of the first request with the second"),
@@ -9,7 +9,6 @@ const MODULES: [(&str, &str); 11] = [
     ("fault", "start the service with the fault for now, as `runner demo` can"),
     ("bench", "time a part of a flow with `time::measure(name, closure)` for now"),
     ("profile", "profile the service by its own means for now"),
-    ("ws", "there are no web sockets yet: poll with `http::get` for now"),
     ("grpc", "there is no gRPC yet: call the service's HTTP endpoints for now"),
     ("browser", "there is no browser: call the service's HTTP endpoints"),
     ("html", "take what you look for out of `r.body` with `regex::find(text, pattern)` for now"),

@@ -11,7 +11,7 @@ use super::host::pause;
 use super::stage::Stage;
 use super::traffic;
 use super::vu::{Course, Vu};
-use crate::http::{Client, Exchange, Protocol, Request, is_redirect};
+use crate::http::{Client, Exchange, Opened, Opens, Protocol, Request, is_redirect};
 use crate::metrics::{Recorder, RequestKey, RequestSample, Symbol};
 use crate::plan::Slots;
 use crate::plan::TlsVersion;
@@ -136,7 +136,29 @@ pub(super) async fn send_beside(
     exchange
 }
 
-fn client(vu: &Vu) -> &Client {
+/// Sends a request whose response may open something, and gives what it opened. The response of a stream of events
+/// is recorded as any other's, up to its head; a web socket's has metrics of its own.
+pub(super) fn open(
+    stage: &Stage,
+    vu: &Vu,
+    request: &Request<'_>,
+    handling: &Handling,
+    opens: Opens,
+) -> Result<(Exchange, Option<Opened>), Box<EvalAltResult>> {
+    wait_for_slots(stage, vu)?;
+    // In a box: it is large, and a fiber's stack is not.
+    let opened = Box::pin(hops::open((stage, vu), request, handling, opens));
+    stage.wait(vu, opened).inspect_err(|_| stage.count_cut_requests(1))
+}
+
+/// Shows an exchange to whoever debugs.
+pub(super) fn show(stage: &Stage, vu: &Vu, request: &Request<'_>, exchange: &Exchange) {
+    if let Some(debug) = stage.http().debug {
+        traffic::show(stage, client(vu).options().user_agent.as_deref(), request, exchange, debug);
+    }
+}
+
+pub(super) fn client(vu: &Vu) -> &Client {
     vu.client.as_ref().expect("a user who acts has a client")
 }
 
@@ -152,9 +174,7 @@ pub(super) fn settle(
 ) -> Exchanged {
     let is_expected = verdict.unwrap_or_else(|| is_expected(stage, vu, exchange.status(), handling));
     record(stage, vu, &exchange, is_expected, labels);
-    if let Some(debug) = stage.http().debug {
-        traffic::show(stage, client(vu).options().user_agent.as_deref(), request, &exchange, debug);
-    }
+    show(stage, vu, request, &exchange);
     Exchanged { exchange, is_expected, url: None }
 }
 

@@ -33,13 +33,19 @@ use tokio::time::{Instant, Sleep};
 use super::*;
 
 /// The engine's clock, played by tokio's.
-struct TestClock {
+pub(super) struct TestClock {
     origin: Instant,
 }
 
 struct TestAlarm {
     origin: Instant,
     sleep: RefCell<Option<Pin<Box<Sleep>>>>,
+}
+
+impl TestClock {
+    pub(super) fn start() -> Self {
+        Self { origin: Instant::now() }
+    }
 }
 
 impl Clock for TestClock {
@@ -67,13 +73,13 @@ impl Alarm for TestAlarm {
     }
 }
 
-fn run<F: Future>(test: F) -> F::Output {
+pub(super) fn run<F: Future>(test: F) -> F::Output {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     tokio::task::LocalSet::new().block_on(&runtime, test)
 }
 
 fn client() -> Client {
-    Client::new(Rc::new(TestClock { origin: Instant::now() }), Shared::new(), Options::default())
+    Client::new(Rc::new(TestClock::start()), Shared::new(), Options::default())
 }
 
 /// A server that runs `serve` on each connection, with its number from 0.

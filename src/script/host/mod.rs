@@ -25,7 +25,9 @@ mod json;
 mod json_path;
 mod jwt;
 mod list;
+mod live;
 mod log;
+mod message;
 mod metric;
 mod options;
 mod outgoing;
@@ -43,10 +45,12 @@ mod secret;
 mod shared;
 mod signature;
 mod statuses;
+mod sse;
 mod time;
 mod url;
 mod uuid;
 mod vu;
+mod ws;
 
 use rhai::{Dynamic, EvalAltResult, FnPtr, NativeCallContext, Scope};
 
@@ -92,6 +96,8 @@ pub(super) const MODULES: &[HostModule] = &[
     HostModule { register: response::register },
     HostModule { register: save::register },
     HostModule { register: html::register },
+    HostModule { register: ws::register },
+    HostModule { register: sse::register },
     HostModule { register: check::register },
     HostModule { register: assert::register },
     HostModule { register: group::register },
