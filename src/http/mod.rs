@@ -5,7 +5,7 @@
 //! [`Clock`]. [`Client::send`] never fails as a call: an [`Exchange`] carries a [`Response`] or a
 //! [`Failure`], with every phase timed and every byte counted.
 //!
-//! Today it speaks HTTP/1.1 over plain TCP. TLS, redirects, cookies, compression and HTTP/2 are
+//! Today it speaks HTTP/1.1 over TCP and TLS. Redirects, cookies, compression and HTTP/2 are
 //! still to come, and errors say so.
 
 mod cache_status;
