@@ -220,7 +220,6 @@ fn an_idle_session_holds_its_keys_and_no_buffers() {
         assert_eq!(receive(&mut session, &records, piece).unwrap().len(), 100_000);
         assert_eq!(session.held_bytes(), 0, "{piece}");
     }
-    eprintln!("SIZE {}", size_of::<Session>());
     assert!(size_of::<Session>() <= 2048, "{}", size_of::<Session>());
 }
 
