@@ -24,7 +24,7 @@ pub(super) struct HttpArguments {
     /// An address for a name, such as api.test=127.0.0.1:8080; repeatable
     #[arg(long, env = "RUNNER_HOSTS", value_name = "NAME=ADDRESS", value_delimiter = ',')]
     hosts: Vec<String>,
-    /// How names are resolved: system, or ttl=5m,select=random,policy=preferIPv4
+    /// How names are resolved: system, or ttl=5m,select=random,policy=preferIPv4,server=10.0.0.2
     #[arg(long, env = "RUNNER_DNS", value_name = "HOW")]
     dns: Option<String>,
     /// Connect from these addresses of this machine: addresses, ranges and networks

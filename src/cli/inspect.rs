@@ -6,7 +6,7 @@ use super::run::WorkersArgument;
 use super::script::{LoadArguments, Script, ScriptArguments};
 use super::terminal::Terminal;
 use crate::diagnostic::clean;
-use crate::plan::{Param, ParamValue, Plan, Scenario, Think};
+use crate::plan::{Param, ParamValue, Plan, Scenario, Think, without_login};
 use crate::units::{format_count, format_duration};
 
 #[derive(Debug, clap::Args)]
@@ -59,7 +59,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
 fn table(plan: &Plan) -> String {
     let mut lines = Vec::new();
     if let Some(url) = &plan.base_url {
-        lines.push(format!("base_url  {url}"));
+        lines.push(format!("base_url  {}", without_login(url)));
         lines.push(String::new());
     }
     if !plan.params.is_empty() {

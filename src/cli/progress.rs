@@ -9,7 +9,7 @@ use super::terminal::{self, Terminal};
 use crate::diagnostic::clean;
 use crate::engine::{Books, Observer, Tick};
 use crate::metrics::{Selector, Value};
-use crate::plan::Plan;
+use crate::plan::{Plan, without_login};
 use crate::script::LogLine;
 use crate::units::{format_count, format_latency_us, format_percent, format_rate};
 
@@ -200,7 +200,7 @@ pub(super) fn print_log(terminal: &Terminal, script: &str, line: &LogLine) {
 
 /// Says what is about to be played.
 pub(super) fn print_header(terminal: &Terminal, script: &str, plan: &Plan, config: Option<&str>) {
-    let on = plan.base_url.as_deref().map_or_else(String::new, |url| format!(" on {url}"));
+    let on = plan.base_url.as_deref().map_or_else(String::new, |url| format!(" on {}", without_login(url)));
     let with = config.map_or_else(String::new, |name| format!(", with {name}"));
     terminal.say(format_args!("runner {}: {script}{on}{with}\n", env!("CARGO_PKG_VERSION")));
     let given = plan.params.iter().filter(|param| param.is_given());

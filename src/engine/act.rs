@@ -145,6 +145,7 @@ impl Act<'_> {
                 }
             }
             took_ns = self.now_ns().saturating_sub(start_ns);
+            vu.keep_cookies();
         }
         if is_started {
             work(&mut self, took_ns);
@@ -175,6 +176,9 @@ impl Act<'_> {
         let end_ns = self.now_ns();
         vu.iteration.set(vu.iteration.get() + 1);
         self.life.in_iteration.set(false);
+        if !crew.stage.http().no_cookies_reset {
+            vu.reset_cookies();
+        }
         if let Some(client) = &vu.client
             && crew.stage.http().no_vu_connection_reuse
         {

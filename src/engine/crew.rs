@@ -205,9 +205,12 @@ impl Crew {
     /// A new user, on the roster until [`Crew::dismiss`], with the alarm that cuts it and how long it is wanted.
     pub(super) fn hire(&self, part: &Part, user: User, deadline: (Rc<dyn Alarm>, Hold)) -> Rc<Life> {
         let clock = self.stage.clock();
-        let client =
-            Client::new(Rc::clone(clock), Rc::clone(self.stage.network()), self.client_options.clone());
         let id = part.ids.id(user.number);
+        let network = self.stage.network();
+        // Users are counted from 1.
+        let local_address = network.network().local_address(id.saturating_sub(1));
+        let options = Options { local_address, ..self.client_options.clone() };
+        let client = Client::new(Rc::clone(clock), Rc::clone(network), options);
         // A user that comes back draws anew: asking the same again would flatter caches.
         let seed = self.seed.wrapping_add(user.life);
         let vu = Vu::new(id, Rc::clone(&part.cast), Phase::Flow, seed, clock.alarm(), Some(client));

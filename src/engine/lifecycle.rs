@@ -11,7 +11,7 @@ use tokio::sync::mpsc::Receiver;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::fiber::{Arena, Fiber};
-use crate::http::Client;
+use crate::http::{Client, Options};
 use crate::plan::Plan;
 use crate::script::{Cast, DEPTH_MAX, Failure, Phase, Program, Stage, Turn, Vu, is_deeper_than, to_json};
 
@@ -105,8 +105,10 @@ impl Hook<'_> {
     /// The user that a hook runs as: number 0, of no scenario, in the group of the hook's name.
     fn user(&self) -> Rc<Vu> {
         let clock = self.stage.clock();
-        let client =
-            Client::new(Rc::clone(clock), Rc::clone(self.stage.network()), client_options(self.plan));
+        let network = self.stage.network();
+        let local_address = network.network().local_address(0);
+        let options = Options { local_address, ..client_options(self.plan) };
+        let client = Client::new(Rc::clone(clock), Rc::clone(network), options);
         let cast = Cast::outside(self.plan.base_url.as_deref());
         let vu = Rc::new(Vu::new(0, cast, self.phase, self.seed, clock.alarm(), Some(client)));
         let group = format!("::{}", self.name);

@@ -182,10 +182,12 @@ mod tests {
         let tells_of_a_cache = headers.lines().any(|line| tells(line.split(':').next().unwrap()));
         Response {
             head_len: head.len(),
+            wire_bytes: 0,
             bytes: head.into_bytes(),
             status: 200,
             protocol: Protocol::Http11,
             tells_of_a_cache,
+            sets_cookies: false,
         }
         .cache_status()
     }

@@ -20,8 +20,8 @@
 //! | `End` | LF | done |
 
 use super::error::Failure;
-use super::grow::append;
 use super::request::is_token;
+use super::sink::Sink;
 
 /// Bytes of extensions, trailers and padded sizes a body may carry, all together: as hyper's limit for
 /// extensions.
@@ -62,26 +62,17 @@ impl Chunked {
         Self { state: State::Size, digits: 0, left: 0, overhead: 0 }
     }
 
-    /// Appends the data in `input` to `out`, which may take `room` bytes more. Returns how much of
-    /// `input` belonged to the body if it ended here, `None` if it goes on.
-    pub(super) fn feed(
-        &mut self,
-        input: &[u8],
-        out: &mut Vec<u8>,
-        room: u64,
-        limit: u64,
-    ) -> Result<Option<usize>, Failure> {
-        let too_large = Failure::BodyTooLarge { max_bytes: limit };
-        let mut room = room;
+    /// Hands the data in `input` to `sink`. Returns how much of `input` belonged to the body if it ended here,
+    /// `None` if it goes on.
+    pub(super) fn feed(&mut self, input: &[u8], sink: &mut Sink) -> Result<Option<usize>, Failure> {
         let mut at = 0;
         while at < input.len() {
             if self.state == State::Data {
                 let rest = &input[at..];
                 let take = usize::try_from(self.left).map_or(rest.len(), |left| left.min(rest.len()));
-                append(out, &rest[..take], room);
+                sink.push(&rest[..take], sink.room())?;
                 at += take;
                 self.left -= take as u64;
-                room -= take as u64;
                 if self.left == 0 {
                     self.state = State::DataCr;
                 }
@@ -103,8 +94,8 @@ impl Chunked {
                 (State::SizeEnd, b'\n') => {
                     self.digits = 0;
                     // A declared size is refused before its bytes are downloaded.
-                    if self.left > room {
-                        return Err(too_large);
+                    if self.left > sink.room() {
+                        return Err(sink.too_large());
                     }
                     if self.left == 0 { State::TrailerStart } else { State::Data }
                 }
@@ -157,17 +148,19 @@ fn is_text(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::coding::Codings;
+    use super::super::sink::Receive;
     use super::*;
 
     /// The decoded body and how much of the input was left over.
     fn decode(input: &[u8], step: usize, limit: u64) -> Result<Option<(Vec<u8>, usize)>, Failure> {
         let mut chunked = Chunked::new();
-        let mut out = Vec::new();
+        let receive = Receive { max_bytes: limit, discard: false };
+        let mut sink = Sink::new(&[], 0, receive, Codings::default());
         let mut fed = 0;
         for piece in input.chunks(step) {
-            let room = limit - out.len() as u64;
-            if let Some(used) = chunked.feed(piece, &mut out, room, limit)? {
-                return Ok(Some((out, input.len() - fed - used)));
+            if let Some(used) = chunked.feed(piece, &mut sink)? {
+                return Ok(Some((sink.into_parts().0, input.len() - fed - used)));
             }
             fed += piece.len();
         }

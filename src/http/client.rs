@@ -5,14 +5,14 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use super::clock::{Alarm, Clock};
-use super::connect::{Resolver, dial};
+use super::connect::dial;
 use super::connector::Connector;
 use super::error::{Failure, Phase};
 use super::exchange::Exchange;
@@ -32,7 +32,6 @@ use crate::plan::HttpOptions;
 pub struct Shared {
     network: OnceCell<Network>,
     scratch: Scratch,
-    resolver: Resolver,
     outbox: Option<Outbox>,
     /// What answers every request in place of a network.
     null: Option<Arc<[u8]>>,
@@ -41,13 +40,7 @@ pub struct Shared {
 impl Shared {
     /// Nothing resolved yet; each client writes its requests itself.
     pub fn new() -> Rc<Self> {
-        Rc::new(Self {
-            network: OnceCell::new(),
-            scratch: Scratch::new(),
-            resolver: Resolver::default(),
-            outbox: None,
-            null: None,
-        })
+        Rc::new(Self { network: OnceCell::new(), scratch: Scratch::new(), outbox: None, null: None })
     }
 
     /// The same, but requests are written together, as long as [`Shared::deliver`] is polled.
@@ -58,8 +51,8 @@ impl Shared {
     /// The same; where a response is given, connections are no sockets: each answers every request with it.
     /// What a request then costs is the generator's own, without the kernel. For benches.
     pub fn with_null(response: Option<Arc<[u8]>>) -> Rc<Self> {
-        let (network, scratch, resolver) = (OnceCell::new(), Scratch::new(), Resolver::default());
-        Rc::new(Self { network, scratch, resolver, outbox: Some(Outbox::default()), null: response })
+        let (network, scratch) = (OnceCell::new(), Scratch::new());
+        Rc::new(Self { network, scratch, outbox: Some(Outbox::default()), null: response })
     }
 
     /// Says what the network looks like; to be called before the first request, else the defaults hold.
@@ -77,10 +70,6 @@ impl Shared {
         self.network.get_or_init(Network::default)
     }
 
-    pub(super) fn resolver(&self) -> &Resolver {
-        &self.resolver
-    }
-
     /// Writes the requests of all clients; never ends. To be spawned once beside them.
     pub async fn deliver(self: Rc<Self>, clock: Rc<dyn Clock>) {
         match &self.outbox {
@@ -89,9 +78,9 @@ impl Shared {
         }
     }
 
-    pub(super) async fn dial(&self, address: SocketAddr) -> io::Result<Stream> {
+    pub(super) async fn dial(&self, address: SocketAddr, from: Option<IpAddr>) -> io::Result<Stream> {
         match &self.null {
-            None => dial(address).await.map(Stream::from),
+            None => dial(address, from).await,
             Some(response) => Ok(Stream::null(Arc::clone(response))),
         }
     }
@@ -104,12 +93,14 @@ pub struct Options {
     pub idle_max: usize,
     /// Sent as `User-Agent` by requests without one of their own, in place of `runner/VERSION`.
     pub user_agent: Option<Rc<str>>,
+    /// The address of this machine to connect from, if not the one that the system takes.
+    pub local_address: Option<IpAddr>,
 }
 
 impl Default for Options {
     /// Six idle connections: a browser's limit per host; a sequential flow uses one per host.
     fn default() -> Self {
-        Self { idle_max: 6, user_agent: None }
+        Self { idle_max: 6, user_agent: None, local_address: None }
     }
 }
 
@@ -153,6 +144,7 @@ impl Client {
             retried: false,
             tls: None,
             remote: None,
+            not_followed: None,
         };
         let end_ns = match inspect(request) {
             Ok(shape) => {
@@ -204,7 +196,7 @@ impl Client {
         let idle = self.pool.borrow_mut().take(request.endpoint);
         if let Some(connection) = idle {
             exchange.reused = true;
-            exchange.remote = Some(connection.remote);
+            exchange.remote = connection.remote;
             let (result, end_ns) =
                 self.transfer((request, shape), connection, alarm, begin_ns, exchange).await;
             let stale = exchange.bytes_received == 0 && result.as_ref().is_err_and(Failure::is_disconnect);
@@ -224,7 +216,8 @@ impl Client {
         }
 
         // In a box: rare, and large beside what every request carries along.
-        let connector = Connector { shared: &self.shared, clock: &*self.clock, alarm, request };
+        let from = self.options.local_address;
+        let connector = Connector { shared: &self.shared, clock: &*self.clock, alarm, request, from };
         match Box::pin(connector.connect(begin_ns, exchange)).await {
             Ok((connection, connected_ns)) => {
                 let (result, end_ns) =
@@ -254,6 +247,7 @@ impl Client {
             request,
             shape,
             user_agent: self.options.user_agent.as_deref(),
+            proxy: connection.proxy.as_deref(),
             scratch: &self.shared.scratch,
             outbox: self.shared.outbox.as_ref(),
             clock: &*self.clock,

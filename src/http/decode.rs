@@ -17,10 +17,11 @@ use memchr::memchr;
 
 use super::cache_status;
 use super::chunked::Chunked;
+use super::coding::Codings;
 use super::error::Failure;
-use super::grow::append;
 use super::request::has_token;
 use super::response::{Protocol, Response};
+use super::sink::{Receive, Sink};
 
 /// Headers a response may have: as many as hyper's client takes.
 pub(super) const HEADERS_MAX: usize = 100;
@@ -53,13 +54,15 @@ enum State {
 #[derive(Debug)]
 pub(super) struct Decoder {
     state: State,
-    /// In state `Head`, what came of it so far; afterwards the response's bytes.
+    /// In state `Head`, what came of it so far.
     bytes: Vec<u8>,
+    /// From the final head's end on, the response's bytes.
+    sink: Sink,
     /// In state `Head`, how far `bytes` was searched for the head's end.
     searched: usize,
     interim: u8,
     to_head: bool,
-    body_max_bytes: u64,
+    receive: Receive,
     head: Head,
     leftover: bool,
 }
@@ -67,11 +70,12 @@ pub(super) struct Decoder {
 /// What a final head says.
 #[derive(Clone, Copy, Debug)]
 struct Head {
-    len: usize,
     status: u16,
     protocol: Protocol,
     keep_alive: bool,
     tells_of_a_cache: bool,
+    sets_cookies: bool,
+    codings: Codings,
 }
 
 enum Framing {
@@ -83,21 +87,23 @@ enum Framing {
 
 impl Decoder {
     /// A decoder for the answer to one request; the answer `to_head` has no body.
-    pub(super) fn new(to_head: bool, body_max_bytes: u64) -> Self {
+    pub(super) fn new(to_head: bool, receive: Receive) -> Self {
         let head = Head {
-            len: 0,
             status: 0,
             protocol: Protocol::Http11,
             keep_alive: false,
             tells_of_a_cache: false,
+            sets_cookies: false,
+            codings: Codings::default(),
         };
         Self {
             state: State::Head,
             bytes: Vec::new(),
+            sink: Sink::empty(),
             searched: 0,
             interim: 0,
             to_head,
-            body_max_bytes,
+            receive,
             head,
             leftover: false,
         }
@@ -127,7 +133,10 @@ impl Decoder {
     /// The connection ended; an error if the response is not complete with that.
     pub(super) fn end(&mut self) -> Result<(), Failure> {
         match self.state {
-            State::UntilClose => self.state = State::Done,
+            State::UntilClose => {
+                self.sink.end()?;
+                self.state = State::Done;
+            }
             State::Done => {}
             State::Head if self.bytes.is_empty() && self.interim == 0 => return Err(Failure::NoResponse),
             State::Head => return Err(Failure::TruncatedHead),
@@ -139,8 +148,10 @@ impl Decoder {
     /// The complete response, and whether its connection may be used again.
     pub(super) fn finish(self) -> (Response, bool) {
         debug_assert!(matches!(self.state, State::Done), "only a complete response is finished");
-        let Head { len, status, protocol, keep_alive, tells_of_a_cache } = self.head;
-        let response = Response { bytes: self.bytes, head_len: len, status, protocol, tells_of_a_cache };
+        let Head { status, protocol, keep_alive, tells_of_a_cache, sets_cookies, .. } = self.head;
+        let (bytes, head_len, wire_bytes) = self.sink.into_parts();
+        let response =
+            Response { bytes, head_len, wire_bytes, status, protocol, tells_of_a_cache, sets_cookies };
         (response, keep_alive && !self.leftover)
     }
 
@@ -197,52 +208,55 @@ impl Decoder {
     }
 
     fn begin_body(&mut self, head: &[u8], framing: Framing, at_hand: usize) -> Result<(), Failure> {
+        let Receive { max_bytes, discard } = self.receive;
         let (state, expected) = match framing {
             Framing::None | Framing::Length(0) => (State::Done, 0),
-            Framing::Length(left) if left > self.body_max_bytes => return Err(self.too_large()),
+            Framing::Length(left) if left > max_bytes && !discard => {
+                return Err(Failure::BodyTooLarge { max_bytes });
+            }
             Framing::Length(left) => (State::Length { left }, left.min(RESERVE_MAX_BYTES)),
             Framing::Chunked => (State::Chunked(Chunked::new()), at_hand as u64),
             Framing::UntilClose => (State::UntilClose, at_hand as u64),
         };
         let expected = usize::try_from(expected).unwrap_or(0);
-        self.bytes = Vec::with_capacity(head.len() + expected);
-        self.bytes.extend_from_slice(head);
+        // A part of something coded can't be decoded: who asks for parts puts them together.
+        let whole = self.head.status != 206 && !matches!(state, State::Done);
+        let codings = if whole { self.head.codings } else { Codings::default() };
+        self.sink = Sink::new(head, expected, self.receive, codings);
         self.state = state;
         Ok(())
     }
 
     fn feed_body(&mut self, input: &[u8]) -> Result<Progress, Failure> {
-        let room = self.body_max_bytes.saturating_sub((self.bytes.len() - self.head.len) as u64);
+        let sink = &mut self.sink;
         let used = match &mut self.state {
             State::Length { left } => {
                 let take = usize::try_from(*left).map_or(input.len(), |left| left.min(input.len()));
-                append(&mut self.bytes, &input[..take], *left);
+                sink.push(&input[..take], *left)?;
                 *left -= take as u64;
                 if *left > 0 {
                     return Ok(Progress::More);
                 }
                 take
             }
-            State::Chunked(chunked) => {
-                match chunked.feed(input, &mut self.bytes, room, self.body_max_bytes)? {
-                    Some(used) => used,
-                    None => return Ok(Progress::More),
-                }
-            }
-            State::UntilClose if input.len() as u64 > room => return Err(self.too_large()),
+            State::Chunked(chunked) => match chunked.feed(input, sink)? {
+                Some(used) => used,
+                None => return Ok(Progress::More),
+            },
             State::UntilClose => {
-                append(&mut self.bytes, input, room);
+                let room = sink.room();
+                if input.len() as u64 > room {
+                    return Err(sink.too_large());
+                }
+                sink.push(input, room)?;
                 return Ok(Progress::More);
             }
             State::Head | State::Done => 0,
         };
+        self.sink.end()?;
         self.state = State::Done;
         self.leftover = used < input.len();
         Ok(Progress::Complete)
-    }
-
-    fn too_large(&self) -> Failure {
-        Failure::BodyTooLarge { max_bytes: self.body_max_bytes }
     }
 }
 
@@ -296,7 +310,8 @@ fn read_head(bytes: &[u8], to_head: bool) -> Result<(Head, Framing), Failure> {
 
     let mut length = None;
     let mut chunked = false;
-    let mut tells_of_a_cache = false;
+    let (mut tells_of_a_cache, mut sets_cookies) = (false, false);
+    let mut codings = Codings::default();
     let (mut close, mut keep) = (false, false);
     for header in &*parsed.headers {
         let is = |name| header.name.eq_ignore_ascii_case(name);
@@ -306,7 +321,9 @@ fn read_head(bytes: &[u8], to_head: bool) -> Result<(Head, Framing), Failure> {
                 close |= has_token(value, "close");
                 keep |= has_token(value, "keep-alive");
             }
+            10 if is("set-cookie") => sets_cookies = true,
             14 if is("content-length") => length = Some(read_length(header.value, length)?),
+            16 if is("content-encoding") => codings.add(header.value).map_err(Failure::Coding)?,
             17 if is("transfer-encoding") => {
                 // A second coding, in this line or another, would have to be undone as well.
                 if chunked || !header.value.trim_ascii().eq_ignore_ascii_case(b"chunked") {
@@ -328,7 +345,7 @@ fn read_head(bytes: &[u8], to_head: bool) -> Result<(Head, Framing), Failure> {
     // RFC 9112 §6.1: both framings at once, or chunks in HTTP/1.0, may be an attack: read, then close.
     let doubtful = chunked && (length.is_some() || protocol == Protocol::Http10);
     let keep_alive = persistent && !doubtful && !matches!(framing, Framing::UntilClose);
-    Ok((Head { len: bytes.len(), status, protocol, keep_alive, tells_of_a_cache }, framing))
+    Ok((Head { status, protocol, keep_alive, tells_of_a_cache, sets_cookies, codings }, framing))
 }
 
 /// One `content-length` field, which may be a list, after those `before` it: all must agree.

@@ -4,12 +4,15 @@
 //! origin, nothing more. Invariant: everything in the prebuilt head is percent-encoded ASCII, so
 //! that no URL can smuggle a line break.
 
-use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use url::{Host, ParseError, Url};
+use url::{ParseError, Url};
 
+use super::auth::Login;
 use super::error::UrlError;
+use super::network::Destination;
+use super::percent::decode;
 
 /// What the client calls itself unless the script says otherwise.
 const USER_AGENT: &str = concat!("runner/", env!("CARGO_PKG_VERSION"));
@@ -17,6 +20,10 @@ const USER_AGENT: &str = concat!("runner/", env!("CARGO_PKG_VERSION"));
 const HTTP_PORT: u16 = 80;
 /// That of `https://`.
 const HTTPS_PORT: u16 = 443;
+/// The scheme of a URL whose host is the path of a Unix socket, as Python's and Node's clients write it.
+const UNIX_SCHEME: &str = "http+unix";
+/// What a server behind a Unix socket is told as its host, as curl does.
+const UNIX_HOST: &str = "localhost";
 
 /// A parsed URL with all that a request needs of it.
 #[derive(Debug)]
@@ -31,13 +38,15 @@ pub struct Endpoint {
     name: Rc<str>,
     host: Box<str>,
     port: u16,
-    /// The address, if the host is one.
-    literal: Option<SocketAddr>,
+    /// The Unix socket that stands in the host's place, if one does.
+    unix: Option<Box<Path>>,
     /// `/path?query HTTP/1.1\r\nHost: …\r\nUser-Agent: …\r\n`
     head: Box<[u8]>,
     /// Where the `Host` line and the `User-Agent` line start in `head`.
     host_at: usize,
     agent_at: usize,
+    /// The user and the password that the URL named; they stand nowhere else.
+    login: Option<Box<Login>>,
 }
 
 impl Endpoint {
@@ -60,30 +69,50 @@ impl Endpoint {
             parsed.query_pairs_mut().extend_pairs(query);
         }
         parsed.set_fragment(None);
-        Self::build(&parsed, url)
+        let login = take_login(&mut parsed);
+        let endpoint = Self { login, ..Self::build(&parsed, url)? };
+        if let Some(Err(reason)) = endpoint.login().map(Login::basic) {
+            return Err(UrlError::Login { host: endpoint.host, reason });
+        }
+        Ok(endpoint)
     }
 
     fn build(parsed: &Url, written: &str) -> Result<Self, UrlError> {
         let url = || Box::from(written);
+        if parsed.scheme() == UNIX_SCHEME {
+            return Self::build_unix(parsed, written);
+        }
         let is_tls = match parsed.scheme() {
             "http" => false,
             "https" => true,
             scheme => return Err(UrlError::Scheme { scheme: scheme.into(), url: url() }),
         };
         let host = parsed.host().ok_or_else(|| UrlError::NoHost { url: url() })?;
-        if !parsed.username().is_empty() || parsed.password().is_some() {
-            return Err(UrlError::Userinfo { host: host.to_string().into() });
-        }
         let port = parsed.port().unwrap_or(if is_tls { HTTPS_PORT } else { HTTP_PORT });
         if port == 0 {
             return Err(UrlError::Port { url: url() });
         }
-        let literal = match host {
-            Host::Domain(_) => None,
-            Host::Ipv4(address) => Some(SocketAddr::from((address, port))),
-            Host::Ipv6(address) => Some(SocketAddr::from((address, port))),
-        };
+        let host = host.to_string();
+        let authority = parsed[url::Position::BeforeHost..url::Position::BeforePath].to_owned();
+        Ok(Self::assemble(parsed, (host, port), &authority, None))
+    }
 
+    /// `http+unix://%2Fpath%2Fto.sock/path`: the socket's path stands in the host's place.
+    fn build_unix(parsed: &Url, written: &str) -> Result<Self, UrlError> {
+        let wrong = || UrlError::Socket { url: written.into() };
+        if !parsed.username().is_empty() || parsed.password().is_some() || parsed.port().is_some() {
+            return Err(wrong());
+        }
+        let path = String::from_utf8(decode(parsed.host_str().unwrap_or_default())).map_err(|_| wrong())?;
+        let Ok(Destination::Unix(path)) = Destination::unix(&path) else { return Err(wrong()) };
+        let mut parsed = parsed.clone();
+        if parsed.path().is_empty() {
+            parsed.set_path("/");
+        }
+        Ok(Self::assemble(&parsed, (UNIX_HOST.to_owned(), HTTP_PORT), UNIX_HOST, Some(path)))
+    }
+
+    fn assemble(parsed: &Url, (host, port): (String, u16), authority: &str, unix: Option<PathBuf>) -> Self {
         let origin_len = parsed[..url::Position::BeforePath].len();
         let path_end = parsed[..url::Position::AfterPath].len();
         let authority_at = parsed[..url::Position::BeforeHost].len();
@@ -92,28 +121,29 @@ impl Endpoint {
         let mut head = format!("{} HTTP/1.1\r\n", &text[origin_len..]);
         let host_at = head.len();
         head.push_str("Host: ");
-        head.push_str(&text[authority_at..origin_len]);
+        head.push_str(authority);
         head.push_str("\r\n");
         let agent_at = head.len();
         head.push_str("User-Agent: ");
         head.push_str(USER_AGENT);
         head.push_str("\r\n");
 
-        Ok(Self {
+        Self {
             url: text.into(),
-            is_tls,
+            is_tls: parsed.scheme() == "https",
             origin_len,
             authority_at,
             origin: text[..origin_len].into(),
             tag: text[..path_end].into(),
             name: text[origin_len..path_end].into(),
-            host: host.to_string().into(),
+            host: host.into(),
             port,
-            literal,
+            unix: unix.map(PathBuf::into_boxed_path),
             head: head.into_bytes().into(),
             host_at,
             agent_at,
-        })
+            login: None,
+        }
     }
 
     /// The whole URL, normalised, without its fragment.
@@ -121,9 +151,13 @@ impl Endpoint {
         &self.url
     }
 
-    /// The scheme: `http` or `https`.
+    /// The scheme: `http`, `https` or `http+unix`.
     pub fn scheme(&self) -> &'static str {
-        if self.is_tls { "https" } else { "http" }
+        match (&self.unix, self.is_tls) {
+            (Some(_), _) => UNIX_SCHEME,
+            (None, true) => "https",
+            (None, false) => "http",
+        }
     }
 
     /// Whether TLS is spoken there.
@@ -131,7 +165,13 @@ impl Endpoint {
         self.is_tls
     }
 
-    /// The host: a name, an IPv4 address, or an IPv6 address in brackets.
+    /// The user and the password that the URL named before its host.
+    #[inline]
+    pub fn login(&self) -> Option<&Login> {
+        self.login.as_deref()
+    }
+
+    /// The host: a name, an IPv4 address, or an IPv6 address in brackets; `localhost` for a Unix socket.
     pub fn host(&self) -> &str {
         &self.host
     }
@@ -166,9 +206,9 @@ impl Endpoint {
         &self.tag
     }
 
-    /// The address, if the host is written as one: nothing to resolve then.
-    pub(super) fn literal(&self) -> Option<SocketAddr> {
-        self.literal
+    /// The Unix socket that is called, if it is one: `host` and `port` then say nothing.
+    pub(super) fn unix(&self) -> Option<&Path> {
+        self.unix.as_deref()
     }
 
     /// The request after its method: target, version, `Host` and `User-Agent` lines.
@@ -180,6 +220,22 @@ impl Endpoint {
     pub(super) fn head_parts(&self) -> (&[u8], &[u8], &[u8]) {
         (&self.head[..self.host_at], &self.head[self.host_at..self.agent_at], &self.head[self.agent_at..])
     }
+}
+
+/// Takes `user:password@` out of a URL, so that no tag, message or `Host` header shows it.
+fn take_login(url: &mut Url) -> Option<Box<Login>> {
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
+    }
+    let decoded = |text: &str| -> Box<str> {
+        let bytes = percent_encoding::percent_decode_str(text);
+        bytes.decode_utf8_lossy().into()
+    };
+    let login = Login { user: decoded(url.username()), password: decoded(url.password().unwrap_or("")) };
+    // Both only fail for URLs that can have neither.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    Some(Box::new(login))
 }
 
 /// The URL that `written` stands for, before anything but its syntax was looked at.
@@ -241,6 +297,21 @@ fn starts_with_port(url: &str) -> bool {
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_login_in_the_url_is_kept_apart() {
+        let endpoint = Endpoint::parse(None, "http://me%40x:s%3Acret@h:81/p?q").unwrap();
+        let login = endpoint.login().unwrap();
+        assert_eq!((&*login.user, &*login.password), ("me@x", "s:cret"));
+        assert_eq!(&**endpoint.url(), "http://h:81/p?q");
+        assert!(!format!("{endpoint:?}").contains("cret"), "{endpoint:?}");
+        assert_eq!(endpoint.authority(), "h:81");
+        let user = Endpoint::parse(None, "http://me@h/").unwrap();
+        assert_eq!(user.login().map(|login| (&*login.user, &*login.password)), Some(("me", "")));
+        assert!(Endpoint::parse(None, "http://h/@x").unwrap().login().is_none());
+        let based = Endpoint::parse(Some("http://me:pw@h/api"), "/x").unwrap();
+        assert_eq!((&**based.url(), based.login().is_some()), ("http://h/api/x", true));
+    }
+
     fn error(base: Option<&str>, url: &str) -> String {
         Endpoint::parse(base, url).expect_err(url).to_string()
     }
@@ -268,15 +339,12 @@ mod tests {
     fn knows_the_default_port_and_addresses() {
         let plain = Endpoint::parse(None, "http://example.com").unwrap();
         assert_eq!((plain.port(), plain.authority(), plain.target()), (80, "example.com", "/"));
-        assert_eq!(plain.literal(), None);
         assert_eq!(Endpoint::parse(None, "http://example.com:80/").unwrap().origin(), plain.origin());
         let tls = Endpoint::parse(None, "https://example.com:443/x").unwrap();
         assert_eq!((tls.scheme(), tls.port(), tls.authority()), ("https", 443, "example.com"));
         assert!(tls.is_tls() && !plain.is_tls() && tls.origin() != plain.origin());
-        let four = Endpoint::parse(None, "http://127.0.0.1:81/").unwrap();
-        assert_eq!(four.literal(), Some("127.0.0.1:81".parse().unwrap()));
         let six = Endpoint::parse(None, "http://[::1]:81/x").unwrap();
-        assert_eq!(six.literal(), Some("[::1]:81".parse().unwrap()));
+        assert_eq!((six.host(), six.port()), ("[::1]", 81));
         assert_eq!(six.authority(), "[::1]:81");
     }
 
@@ -295,6 +363,31 @@ mod tests {
             ("http://h", "data.json", "http://h/data.json"),
         ] {
             assert_eq!(&**Endpoint::parse(Some(base), url).unwrap().url(), whole, "{base} {url}");
+        }
+    }
+
+    #[test]
+    fn a_unix_socket_stands_in_the_hosts_place() {
+        let endpoint = Endpoint::parse(None, "http+unix://%2Frun%2Fa+b.sock/x?y#z").unwrap();
+        assert_eq!(endpoint.unix(), Some(Path::new("/run/a+b.sock")));
+        assert_eq!((endpoint.host(), endpoint.target()), ("localhost", "/x?y"));
+        assert_eq!(&**endpoint.origin(), "http+unix://%2Frun%2Fa+b.sock");
+        assert_eq!(&**endpoint.tag(), "http+unix://%2Frun%2Fa+b.sock/x");
+        assert!(endpoint.head().starts_with(b"/x?y HTTP/1.1\r\nHost: localhost\r\n"));
+        let based = Endpoint::parse(Some("http+unix://%2Frun%2Fapp.sock"), "/a b").unwrap();
+        assert_eq!(&**based.url(), "http+unix://%2Frun%2Fapp.sock/a%20b");
+        let bare = Endpoint::parse(None, "http+unix://%2Frun%2Fapp.sock").unwrap();
+        assert_eq!((bare.target(), &**bare.name()), ("/", "/"));
+        for url in [
+            "http+unix://run.sock/x",
+            "http+unix:///run/app.sock",
+            "http+unix://%2Fa:80/",
+            "http+unix://me@%2Fa/",
+        ] {
+            assert_eq!(
+                error(None, url),
+                format!("`{url}` names no Unix socket: write `http+unix://%2Fpath%2Fto.sock/path`")
+            );
         }
     }
 
@@ -333,7 +426,5 @@ mod tests {
         assert!(error(None, "http://a b/").contains("is not a valid URL"));
         assert!(error(None, "http://h/\r\nX: y").contains("control character"));
         assert!(error(Some("http://h?x"), "/y").contains("must end with a host or a path"));
-        let userinfo = error(None, "http://me:secret@h/");
-        assert!(userinfo.contains("Authorization") && !userinfo.contains("secret"), "{userinfo}");
     }
 }

@@ -10,8 +10,13 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
+use super::auth::AuthError;
+use super::coding::CodingError;
 use super::error_code::{DESCRIPTORS, ERROR_CODES, MEMORY, PORTS, RESOLVER, Side};
+use super::proxy::ProxyError;
 use super::tls::TlsError;
+use super::upload::UploadError;
+use super::way_error::WayError;
 use crate::units::format_duration;
 
 /// A URL that cannot be called.
@@ -39,13 +44,19 @@ pub enum UrlError {
         /// As the user wrote it.
         url: Box<str>,
     },
-    /// `http://user:secret@host/`; the message leaves the secret out.
-    #[error(
-        "a user name or password in the URL of `{host}` is not supported yet: send an `Authorization` header"
-    )]
-    Userinfo {
+    /// `http://user:password@host/` with what can't be sent; the message leaves the secret out.
+    #[error("the URL of `{host}`: {reason}")]
+    Login {
         /// The URL's host.
         host: Box<str>,
+        /// What is wrong with it.
+        reason: AuthError,
+    },
+    /// `http+unix://` with no absolute path in the host's place, or a port behind it.
+    #[error("`{url}` names no Unix socket: write `http+unix://%2Fpath%2Fto.sock/path`")]
+    Socket {
+        /// As the user wrote it.
+        url: Box<str>,
     },
     /// Nothing between `http://` and the path.
     #[error("`{url}` has no host")]
@@ -220,6 +231,9 @@ pub enum Failure {
         /// The system's words.
         reason: Box<str>,
     },
+    /// The run doesn't allow this way to the host, or there is none.
+    #[error(transparent)]
+    Way(#[from] WayError),
 
     /// Nobody listens there.
     #[error("connection refused by {address}")]
@@ -247,6 +261,9 @@ pub enum Failure {
         /// The system's error.
         errno: Errno,
     },
+    /// A proxy did not do what it was asked.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// The generator's machine ran out of something.
     #[error("the load generator ran out of {resource}")]
     Exhausted {
@@ -354,6 +371,12 @@ pub enum Failure {
         /// The limit.
         max_bytes: u64,
     },
+    /// The request's own body can't be read to its end.
+    #[error(transparent)]
+    Upload(#[from] UploadError),
+    /// A body whose content coding can't be undone.
+    #[error(transparent)]
+    Coding(#[from] CodingError),
 }
 
 impl Failure {
@@ -381,7 +404,8 @@ impl Failure {
             | Self::TransferCoding
             | Self::Chunk
             | Self::ChunkOverhead { .. }
-            | Self::BodyTooLarge { .. } => 1000,
+            | Self::BodyTooLarge { .. }
+            | Self::Upload(_) => 1000,
             Self::Tls(error) => error.error_code(),
             Self::NotHttp | Self::AnswerIsTls => 1010,
             Self::Url(_) => 1020,
@@ -391,6 +415,8 @@ impl Failure {
             Self::BrokenPipe { .. } => 1201,
             Self::Connection { .. } => 1202,
             Self::Unreachable { .. } => 1210,
+            Self::Way(error) => error.error_code(),
+            Self::Proxy(error) => error.error_code(),
             Self::Exhausted { resource: Resource::Ports } => PORTS,
             Self::Exhausted { resource: Resource::Descriptors } => DESCRIPTORS,
             Self::Exhausted { resource: Resource::Memory } => MEMORY,
@@ -398,6 +424,7 @@ impl Failure {
             Self::Refused { .. } => 1212,
             Self::Dial { .. } => 1213,
             Self::Reset { .. } | Self::StaleConnection => 1220,
+            Self::Coding(_) => 1701,
         }
     }
 
@@ -424,6 +451,15 @@ impl Failure {
             Errno::HOSTUNREACH | Errno::NETUNREACH => Self::Unreachable { address },
             Errno::CONNRESET => Self::Reset { phase: Phase::Connecting },
             errno => Self::Dial { address, errno },
+        }
+    }
+
+    /// The failure behind an error of connecting to a Unix socket.
+    pub(super) fn socket(error: &io::Error, path: &std::path::Path) -> Self {
+        match errno(error) {
+            Errno::MFILE | Errno::NFILE => Self::Exhausted { resource: Resource::Descriptors },
+            Errno::NOBUFS | Errno::NOMEM => Self::Exhausted { resource: Resource::Memory },
+            errno => WayError::Socket { path: path.to_string_lossy().into(), errno }.into(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Every `error_code` that a request can have, in words: what it means, whose it is, what to do.
 //!
-//! The numbers are k6's; 1290 to 1292 are ours, for what the generator's own machine ran out of.
+//! The numbers are k6's; ours are 1030, for a redirect, 1280 to 1282, for proxies, and 1290 to 1292, for what the
+//! generator's own machine ran out of.
 //! `runner explain 1050` reads this list, and a test holds [`super::Failure`] to it.
 
 /// Who has to look into a failure.
@@ -42,6 +43,9 @@ pub const MEMORY: u16 = 1292;
 /// The resolver did not answer properly, or not in time.
 pub const RESOLVER: u16 = 1100;
 
+/// A redirect that is not followed; ours.
+pub(super) const REDIRECT: u16 = 1030;
+
 /// All of them, in order.
 pub const ERROR_CODES: &[ErrorCode] = &[
     code(
@@ -63,6 +67,12 @@ pub const ERROR_CODES: &[ErrorCode] = &[
         "write `http://host/path`, or set `base_url` and write the path alone",
     ),
     code(
+        REDIRECT,
+        Target,
+        "a redirect was not followed: one too many, or to something that can't be called",
+        "`r.status` and `r.header(\"location\")` say which; `redirects` of the request or `max_redirects` of `options` allows more, and 0 takes each redirect as the answer",
+    ),
+    code(
         1050,
         Target,
         "no complete answer within the request's time-out",
@@ -79,6 +89,18 @@ pub const ERROR_CODES: &[ErrorCode] = &[
         Target,
         "the host's name does not exist, or has no address",
         "look at the name in the URL: the resolver answered",
+    ),
+    code(
+        1110,
+        Script,
+        "the address is blacklisted: nothing was sent",
+        "the tag `error` has the entry of `blacklist_ips` (`--blacklist-ip`); change it, or the URL",
+    ),
+    code(
+        1111,
+        Script,
+        "the host is blocked: nothing was sent",
+        "the tag `error` has the entry of `block_hostnames` (`--block-hostnames`); change it, or the URL",
     ),
     code(
         1201,
@@ -118,6 +140,24 @@ pub const ERROR_CODES: &[ErrorCode] = &[
         "look at the service's log, and at its time-out for idle connections",
     ),
     code(
+        1280,
+        Target,
+        "the proxy could not be reached, or did not answer properly",
+        "the tag `error` names it; it comes from `proxy` (`--proxy`), or from `http_proxy` and `https_proxy`: `--proxy none` goes without",
+    ),
+    code(
+        1281,
+        Target,
+        "the proxy refused to connect to the host",
+        "look at the proxy's rules (many allow CONNECT to port 443 alone) and its log",
+    ),
+    code(
+        1282,
+        Target,
+        "the proxy wants a user and a password, or others",
+        "write them into its URL: `http://user:password@host:port`",
+    ),
+    code(
         PORTS,
         Generator,
         "no local port was left to connect from: each connection to one address takes one, for a minute after it closed, too",
@@ -152,6 +192,12 @@ pub const ERROR_CODES: &[ErrorCode] = &[
         Target,
         "the service's certificate is for another host",
         "call a host that it names (`hosts` gives a name another address), or let it pass by `insecure_skip_tls_verify`",
+    ),
+    code(
+        1701,
+        Target,
+        "the body is not in the coding that its `Content-Encoding` names, or ends before it is complete",
+        "look at what the service or a proxy before it compresses, and whether it does so twice",
     ),
 ];
 

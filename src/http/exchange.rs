@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use super::error::Failure;
+use super::redirect::RedirectError;
 use super::response::Response;
 use super::timings::Timings;
 use super::tls::Negotiated;
@@ -32,6 +33,8 @@ pub struct Exchange {
     pub tls: Option<Negotiated>,
     /// The peer's address, where a connection was made.
     pub remote: Option<SocketAddr>,
+    /// Why the response, a redirect, was not followed although it was to be.
+    pub not_followed: Option<Box<RedirectError>>,
 }
 
 impl Exchange {
@@ -42,6 +45,9 @@ impl Exchange {
 
     /// k6's code: 0 for a status below 400, 1000 + status above, else the failure's own.
     pub fn error_code(&self) -> u16 {
+        if let Some(error) = &self.not_followed {
+            return error.error_code();
+        }
         match &self.result {
             Ok(response) if response.status() >= ERROR_STATUS_MIN => STATUS_CODE_BASE + response.status(),
             Ok(_) => 0,
@@ -52,6 +58,9 @@ impl Exchange {
     /// The text that goes with [`error_code`](Self::error_code); `None` when that is 0. It holds no
     /// measured number, so that it can serve as a tag.
     pub fn error(&self) -> Option<Cow<'static, str>> {
+        if let Some(error) = &self.not_followed {
+            return Some(Cow::Owned(error.to_string()));
+        }
         match &self.result {
             Ok(response) if response.status() >= ERROR_STATUS_MIN => {
                 Some(Cow::Owned(format!("the server answered with status {}", response.status())))

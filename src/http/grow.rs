@@ -5,7 +5,7 @@
 //! costs nothing, so a large buffer grows fourfold, and never beyond what may still come.
 
 /// From here on a buffer grows by more than its double: below, what it leaves behind is nothing to speak of.
-const LARGE_BYTES: usize = 1 << 20;
+const LARGE_BYTES: usize = 256 << 10;
 const LARGE_GROWTH: usize = 4;
 
 /// Appends `data` to a body that may take `room` bytes more, these included.
@@ -17,14 +17,38 @@ pub(super) fn append(body: &mut Vec<u8>, data: &[u8], room: u64) {
     body.extend_from_slice(data);
 }
 
+/// The same for a body of which nobody knows how long it becomes: past a small size it gets all the room there is at
+/// once, and never moves. What isn't written costs nothing; [`settle`] gives it back.
+#[inline]
+pub(super) fn append_in_place(body: &mut Vec<u8>, data: &[u8], room: u64) {
+    if body.capacity() - body.len() < data.len() {
+        if body.len() + data.len() < LARGE_BYTES {
+            body.reserve(data.len());
+        } else {
+            body.reserve_exact(usize::try_from(room).unwrap_or(usize::MAX).max(data.len()));
+        }
+    }
+    body.extend_from_slice(data);
+}
+
+/// Gives back the room that a complete body leaves; one that fills most of it is not moved for that.
+pub(super) fn settle(body: &mut Vec<u8>) {
+    if body.capacity() / 2 > body.len() {
+        body.shrink_to_fit();
+    }
+}
+
 #[cold]
 fn grow(body: &mut Vec<u8>, more: usize, room: u64) {
     if body.capacity() < LARGE_BYTES {
         return body.reserve(more);
     }
     let room = usize::try_from(room).unwrap_or(usize::MAX);
-    let wanted = (body.capacity() * LARGE_GROWTH).saturating_sub(body.len());
-    body.reserve_exact(wanted.min(room).max(more));
+    let limit = body.len().saturating_add(room);
+    let wanted = body.capacity() * LARGE_GROWTH;
+    // While it moves, what is written is there twice: not of a buffer that takes more than half of the limit.
+    let wanted = if wanted > limit / 2 { limit } else { wanted };
+    body.reserve_exact(wanted.saturating_sub(body.len()).max(more));
 }
 
 #[cfg(test)]
@@ -52,6 +76,24 @@ mod tests {
         assert_eq!(seen.last(), Some(&LIMIT), "not a byte beyond the limit");
         let left_behind: usize = seen[..seen.len() - 1].iter().sum();
         assert!(left_behind <= LIMIT / 2, "{seen:?}");
+    }
+
+    #[test]
+    fn a_body_of_unknown_length_moves_while_it_is_small_alone() {
+        const LIMIT: usize = 8 << 20;
+        let (mut body, mut seen) = (Vec::new(), Vec::new());
+        while body.len() < 2 << 20 {
+            let room = (LIMIT - body.len()) as u64;
+            append_in_place(&mut body, &[7; 10_000], room);
+            if seen.last() != Some(&body.capacity()) {
+                seen.push(body.capacity());
+            }
+        }
+        assert_eq!(seen.pop(), Some(LIMIT));
+        assert!(seen.iter().sum::<usize>() < 3 * LARGE_BYTES, "{seen:?}");
+        let length = body.len();
+        settle(&mut body);
+        assert_eq!((body.len(), body.capacity()), (length, length));
     }
 
     #[test]

@@ -5,47 +5,75 @@
 //! [`Clock`]. [`Client::send`] never fails as a call: an [`Exchange`] carries a [`Response`] or a
 //! [`Failure`], with every phase timed and every byte counted.
 //!
-//! Today it speaks HTTP/1.1 over TCP and TLS. Redirects, cookies, compression and HTTP/2 are
-//! still to come, and errors say so.
+//! Redirects ([`Redirect`]), cookies ([`Jar`]) and digest authentication ([`Challenge`]) are pure decisions
+//! over one exchange; the loop over the hops is the caller's.
+//!
+//! Today it speaks HTTP/1.1 over TCP and TLS. HTTP/2 is still to come, and errors say so.
 
+mod auth;
 mod cache_status;
 mod chunked;
 mod client;
 mod clock;
+mod coding;
 mod connect;
 mod connector;
+mod cookie;
+mod cookie_date;
 mod decode;
+mod digest;
 mod endpoint;
 mod error;
 mod error_code;
 mod exchange;
 mod grow;
+mod jar;
+mod multipart;
 mod network;
 mod outbox;
+mod percent;
 mod pool;
+mod proxy;
+mod redirect;
 mod request;
+mod resolve;
 mod response;
 mod side_by_side;
+mod sink;
 mod stream;
 mod timings;
 mod tls;
 mod transfer;
+mod upload;
+mod way;
+mod way_error;
 
 #[cfg(test)]
 mod tests;
 
+pub use auth::{AuthError, Login, bearer};
 pub use cache_status::CacheStatus;
 pub use client::{Client, Options, Shared};
 pub use clock::{Alarm, Clock};
+pub use coding::{Coding, CodingError, encode};
+pub use cookie::SetCookie;
 #[cfg(feature = "trial")]
 pub use decode::trial;
+pub use digest::{Asked, Challenge, DigestError};
 pub use endpoint::Endpoint;
 pub use error::{Failure, HeaderFault, Phase, Resource, UrlError};
 pub use error_code::{DESCRIPTORS, ERROR_CODES, ErrorCode, MEMORY, PORTS, RESOLVER, Side};
 pub use exchange::Exchange;
+pub use jar::{Cookie, CookieError, Jar};
+pub use multipart::{Part, boundary, multipart};
 pub use network::{Network, NetworkError};
+pub use proxy::ProxyError;
+pub use redirect::{Redirect, RedirectError, is_elsewhere, is_of_body, is_redirect, stays_behind};
 pub use request::{BODY_MAX_BYTES, CONNECT_TIMEOUT_NS, Method, Prepared, Request, TIMEOUT_NS};
 pub use response::{Headers, Protocol, Response};
 pub use side_by_side::side_by_side;
 pub use timings::Timings;
 pub use tls::{Negotiated, TlsError};
+pub use upload::{FileBody, Piece, Upload, UploadError};
+pub use way::Place;
+pub use way_error::WayError;

@@ -7,13 +7,17 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use super::endpoint::Endpoint;
+use super::network::ProxyUrl;
 use super::outbox::Socket;
 
 /// An open connection.
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) socket: Rc<Socket>,
-    pub(super) remote: SocketAddr,
+    /// The other end; a Unix socket has no address.
+    pub(super) remote: Option<SocketAddr>,
+    /// The proxy that requests over it are to be passed on by, if they are.
+    pub(super) proxy: Option<Rc<ProxyUrl>>,
     /// Where it leads: the endpoint's own text, so that idle connections keep no endpoint alive.
     pub(super) origin: Rc<str>,
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::endpoint::Endpoint;
 use super::error::{Failure, HeaderFault};
+use super::upload::Upload;
 
 /// The total time-out of a request unless it says otherwise: 60 s, as k6.
 pub const TIMEOUT_NS: u64 = 60_000_000_000;
@@ -115,12 +116,16 @@ pub struct Request<'a> {
     pub headers: &'a [(&'a str, &'a str)],
     /// The body; any method may have one.
     pub body: &'a [u8],
+    /// A body in its place that is read from disk while it is sent.
+    pub upload: Option<&'a Upload>,
     /// From the hand-over to the last byte.
     pub timeout_ns: u64,
     /// For resolving and connecting.
     pub connect_timeout_ns: u64,
-    /// A larger response body is a failure.
+    /// A larger response body is a failure, as it comes and as it is decoded.
     pub body_max_bytes: u64,
+    /// Whether the response's body is counted and forgotten, however large it is, and not decoded.
+    pub discard_body: bool,
     /// Whether the connection may serve further requests; if not, `Connection: close` is sent.
     pub keep_alive: bool,
     /// The head, if it was written before: see [`Prepared`].
@@ -135,12 +140,19 @@ impl<'a> Request<'a> {
             endpoint,
             headers: &[],
             body: &[],
+            upload: None,
             timeout_ns: TIMEOUT_NS,
             connect_timeout_ns: CONNECT_TIMEOUT_NS,
             body_max_bytes: BODY_MAX_BYTES,
+            discard_body: false,
             keep_alive: true,
             written: None,
         }
+    }
+
+    /// Bytes of the body.
+    pub fn body_bytes(&self) -> u64 {
+        self.upload.map_or(self.body.len() as u64, Upload::len)
     }
 
     /// Whether it can be sent; what is wrong with it otherwise, as [`super::Client::send`] would find.
@@ -259,7 +271,7 @@ pub(super) fn inspect(request: &Request<'_>) -> Result<Shape, Failure> {
                 &mut shape.own_connection
             }
             Some(Special::Length) => {
-                if value.trim_matches([' ', '\t']).parse() != Ok(request.body.len()) {
+                if value.trim_matches([' ', '\t']).parse() != Ok(request.body_bytes()) {
                     return refuse(HeaderFault::Length);
                 }
                 &mut shape.own_length
@@ -308,9 +320,10 @@ pub(super) fn compose(request: &Request<'_>, shape: Shape, user_agent: Option<&s
     if !request.keep_alive {
         out.extend_from_slice(b"Connection: close\r\n");
     }
-    if !request.body.is_empty() || request.method.means_a_body() || shape.own_length {
+    let body_bytes = request.body_bytes();
+    if body_bytes > 0 || request.method.means_a_body() || shape.own_length {
         let mut digits = [0; DECIMAL_DIGITS];
-        push_header(out, "Content-Length", decimal(request.body.len(), &mut digits));
+        push_header(out, "Content-Length", decimal(body_bytes, &mut digits));
     }
     out.extend_from_slice(b"\r\n");
 }
@@ -322,15 +335,15 @@ fn push_header(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Digits of the largest `usize`.
+/// Digits of the largest `u64`.
 const DECIMAL_DIGITS: usize = 20;
 
 /// `number` in decimal: a third of what `write!` costs.
-fn decimal(mut number: usize, digits: &mut [u8; DECIMAL_DIGITS]) -> &[u8] {
+fn decimal(mut number: u64, digits: &mut [u8; DECIMAL_DIGITS]) -> &[u8] {
     let mut at = DECIMAL_DIGITS;
     loop {
         at -= 1;
-        digits[at] = b"0123456789"[number % 10];
+        digits[at] = b"0123456789"[(number % 10) as usize];
         number /= 10;
         if number == 0 {
             return &digits[at..];
@@ -501,7 +514,7 @@ mod tests {
 
     #[test]
     fn decimal_prints_as_the_standard_library() {
-        for number in [0, 9, 10, 1234, usize::MAX] {
+        for number in [0, 9, 10, 1234, u64::MAX] {
             assert_eq!(decimal(number, &mut [0; DECIMAL_DIGITS]), number.to_string().as_bytes());
         }
     }

@@ -34,10 +34,14 @@ pub struct Response {
     /// The head as received, blank line included, then the body without its framing.
     pub(super) bytes: Vec<u8>,
     pub(super) head_len: usize,
+    /// Bytes of the body on the wire: without framing, but before its content codings were undone.
+    pub(super) wire_bytes: u64,
     pub(super) status: u16,
     pub(super) protocol: Protocol,
     /// Whether a header was seen that tells of a cache: without one there is nothing to look for.
     pub(super) tells_of_a_cache: bool,
+    /// Whether it sets a cookie.
+    pub(super) sets_cookies: bool,
 }
 
 impl Response {
@@ -58,9 +62,15 @@ impl Response {
         self.protocol
     }
 
-    /// The body, decoded from its framing.
+    /// The body, decoded from its framing and its content codings; empty if it was discarded.
     pub fn body(&self) -> &[u8] {
         &self.bytes[self.head_len..]
+    }
+
+    /// Bytes of the body on the wire, without framing, as `Content-Length` has them: before its content codings
+    /// were undone.
+    pub fn wire_bytes(&self) -> u64 {
+        self.wire_bytes
     }
 
     /// The body as text; bytes that are not UTF-8 become U+FFFD.
@@ -81,6 +91,18 @@ impl Response {
     /// All headers in the order they came, names in lower case, repeated ones as often as they came.
     pub fn headers(&self) -> Headers<'_> {
         Headers { rest: self.header_lines() }
+    }
+
+    /// The values of a header, each as it came: for those that can't be joined, such as `Set-Cookie`.
+    pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Cow<'a, str>> {
+        let all = self.raw_headers().filter(|(own, _)| own.eq_ignore_ascii_case(name.as_bytes()));
+        all.map(|(_, value)| String::from_utf8_lossy(value))
+    }
+
+    /// Whether it sets a cookie; known since the head was read.
+    #[inline]
+    pub fn sets_cookies(&self) -> bool {
+        self.sets_cookies
     }
 
     /// What the response tells about the caches it came through.
@@ -135,14 +157,16 @@ fn next_header<'a>(rest: &mut &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
 
 #[cfg(test)]
 impl Response {
-    /// One with the status 200, for tests of what reads responses.
+    /// One with the head's status, for tests of what reads responses.
     pub(crate) fn sample(head: &str, body: &[u8]) -> Self {
         Self {
             bytes: [head.as_bytes(), body].concat(),
             head_len: head.len(),
-            status: 200,
+            wire_bytes: body.len() as u64,
+            status: head.get(9..12).and_then(|status| status.parse().ok()).unwrap_or(200),
             protocol: Protocol::Http11,
             tells_of_a_cache: false,
+            sets_cookies: head.to_ascii_lowercase().contains("\nset-cookie:"),
         }
     }
 }

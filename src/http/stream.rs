@@ -1,4 +1,4 @@
-//! What a connection reads and writes: a TCP stream, TLS over one, or nothing at all.
+//! What a connection reads and writes: a TCP stream, TLS over one, a Unix socket, or nothing at all.
 //!
 //! [`Stream::Null`] answers each write with the same bytes, without a system call. Benches alone ask for it
 //! ([`super::Shared::with_null`]): whether workers share something hot shows only where they don't share a
@@ -6,12 +6,13 @@
 
 use std::cell::Cell;
 use std::io::{self, IoSlice};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use rustix::net::{RecvFlags, SendFlags};
 use tokio::io::Interest;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 
 use super::tls::{Negotiated, TlsStream};
 
@@ -19,6 +20,7 @@ use super::tls::{Negotiated, TlsStream};
 #[derive(Debug)]
 pub(super) enum Stream {
     Tcp(TcpStream),
+    Unix(UnixStream),
     /// In a box: keys are large beside a socket.
     Tls(Box<TlsStream>),
     Null(Null),
@@ -38,6 +40,12 @@ impl From<TcpStream> for Stream {
     }
 }
 
+impl From<UnixStream> for Stream {
+    fn from(stream: UnixStream) -> Self {
+        Self::Unix(stream)
+    }
+}
+
 impl Stream {
     /// A connection that answers each request with these bytes.
     pub(super) fn null(response: Arc<[u8]>) -> Self {
@@ -53,7 +61,7 @@ impl Stream {
     pub(super) fn negotiated(&self) -> Option<Negotiated> {
         match self {
             Self::Tls(stream) => Some(stream.negotiated()),
-            Self::Tcp(_) | Self::Null(_) => None,
+            Self::Tcp(_) | Self::Unix(_) | Self::Null(_) => None,
         }
     }
 
@@ -67,7 +75,7 @@ impl Stream {
     pub(super) fn is_quiet(&self) -> bool {
         match self {
             Self::Tls(stream) => stream.is_quiet(),
-            Self::Tcp(_) | Self::Null(_) => {
+            Self::Tcp(_) | Self::Unix(_) | Self::Null(_) => {
                 let probe = self.try_read(&mut [0]);
                 matches!(probe, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
             }
@@ -77,23 +85,20 @@ impl Stream {
     /// Reads what is there. A read that doesn't fill the buffer has emptied the socket: tokio is told so,
     /// or it would try once more in vain.
     pub(super) fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        let stream = match self {
-            Self::Tcp(stream) => stream,
-            Self::Tls(stream) => return stream.poll_read(cx, buffer),
-            Self::Null(null) => return null.poll_read(buffer),
-        };
         loop {
-            ready!(stream.poll_read_ready(cx))?;
             let mut read = None;
-            let outcome = stream.try_io(Interest::READABLE, || {
-                let (_, length) = rustix::net::recv(stream, &mut *buffer, RecvFlags::empty())?;
-                read = Some(length);
-                if length > 0 && length < buffer.len() {
-                    Err(io::ErrorKind::WouldBlock.into())
-                } else {
-                    Ok(())
+            let outcome = match self {
+                Self::Tcp(stream) => {
+                    ready!(stream.poll_read_ready(cx))?;
+                    stream.try_io(Interest::READABLE, || receive(stream, buffer, &mut read))
                 }
-            });
+                Self::Unix(stream) => {
+                    ready!(stream.poll_read_ready(cx))?;
+                    stream.try_io(Interest::READABLE, || receive(stream, buffer, &mut read))
+                }
+                Self::Tls(stream) => return stream.poll_read(cx, buffer),
+                Self::Null(null) => return null.poll_read(buffer),
+            };
             match (read, outcome) {
                 (Some(length), _) => return Poll::Ready(Ok(length)),
                 (None, Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -107,6 +112,7 @@ impl Stream {
     pub(super) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.try_read(buffer),
+            Self::Unix(stream) => stream.try_read(buffer),
             Self::Tls(_) => Err(io::ErrorKind::Unsupported.into()),
             Self::Null(null) => match null.read(buffer) {
                 0 => Err(io::ErrorKind::WouldBlock.into()),
@@ -119,6 +125,7 @@ impl Stream {
         match self {
             // Past tokio's books, which only matter once the socket's buffer is full; then it is asked again.
             Self::Tcp(stream) => Ok(rustix::net::send(stream, bytes, SendFlags::NOSIGNAL)?),
+            Self::Unix(stream) => Ok(rustix::net::send(stream, bytes, SendFlags::NOSIGNAL)?),
             Self::Tls(stream) => stream.try_write(bytes),
             Self::Null(null) => Ok(null.write(bytes.len())),
         }
@@ -126,21 +133,33 @@ impl Stream {
 
     /// Writes as much as it takes.
     pub(super) fn poll_write(&self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        let stream = match self {
-            Self::Tcp(stream) => stream,
-            Self::Tls(stream) => return stream.poll_write(cx, slices),
-            Self::Null(null) => {
-                return Poll::Ready(Ok(null.write(slices.iter().map(|slice| slice.len()).sum())));
-            }
-        };
         loop {
-            ready!(stream.poll_write_ready(cx))?;
-            match stream.try_write_vectored(slices) {
+            let outcome = match self {
+                Self::Tcp(stream) => {
+                    ready!(stream.poll_write_ready(cx))?;
+                    stream.try_write_vectored(slices)
+                }
+                Self::Unix(stream) => {
+                    ready!(stream.poll_write_ready(cx))?;
+                    stream.try_write_vectored(slices)
+                }
+                Self::Tls(stream) => return stream.poll_write(cx, slices),
+                Self::Null(null) => Ok(null.write(slices.iter().map(|slice| slice.len()).sum())),
+            };
+            match outcome {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 outcome => return Poll::Ready(outcome),
             }
         }
     }
+}
+
+/// Reads once; says that nothing more is there if the buffer was not filled.
+fn receive(socket: impl AsFd, buffer: &mut [u8], read: &mut Option<usize>) -> io::Result<()> {
+    let room = buffer.len();
+    let (_, length) = rustix::net::recv(socket, buffer, RecvFlags::empty())?;
+    *read = Some(length);
+    if length > 0 && length < room { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
 }
 
 impl Null {

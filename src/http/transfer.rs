@@ -9,6 +9,8 @@
 //! | `Unsent` | `Posted` | the worker writes for its users ([`super::outbox`]) |
 //! | `Unsent`, `Posted` | `Partial`, `Sent`, `Broken` | the first write took a part, all, or failed |
 //! | `Partial` | `Sent`, `Broken` | a later write took the rest, or failed |
+//! | `Partial` | `Uploading` | the head is out, and the body comes from disk |
+//! | `Uploading` | `Sent`, `Broken` | the body's last byte went out, or a write failed |
 //!
 //! A broken send is not the end: the server may have answered before it stopped reading. Scratch
 //! buffers belong to the worker and are borrowed within one poll only.
@@ -21,8 +23,12 @@ use std::task::{Context, Poll, ready};
 use super::clock::Clock;
 use super::decode::{Decoder, Progress};
 use super::error::{Failure, Phase};
+use super::network::ProxyUrl;
 use super::outbox::{Outbox, Socket, State};
+use super::proxy::forward;
 use super::request::{Method, Request, Shape, compose};
+use super::sink::Receive;
+use super::upload::{Feed, UploadError};
 use crate::metrics::Phases;
 
 /// What one read takes: a response of usual size whole, and as much as fits a core's cache beside the rest.
@@ -31,6 +37,8 @@ const READ_BYTES: usize = 64 << 10;
 const BODY_COPY_MAX_BYTES: usize = 16 << 10;
 /// Reads in one poll before other users get their turn: at most 1 MiB.
 const READS_PER_POLL: usize = 16;
+/// The same for writes of a body from disk.
+const WRITES_PER_POLL: usize = 16;
 
 /// Buffers that all connections of a worker read and write through.
 #[derive(Debug)]
@@ -57,6 +65,8 @@ enum Sending {
         head: Vec<u8>,
         sent: usize,
     },
+    /// The head is out, the body is on its way from disk.
+    Uploading(Box<Feed>),
     Sent,
     Broken(Failure),
 }
@@ -82,6 +92,8 @@ pub(super) struct Wire<'a> {
     pub(super) request: &'a Request<'a>,
     pub(super) shape: Shape,
     pub(super) user_agent: Option<&'a str>,
+    /// The proxy that passes the request on, if one does.
+    pub(super) proxy: Option<&'a ProxyUrl>,
     pub(super) scratch: &'a Scratch,
     /// Where requests are posted; without one each is written at once.
     pub(super) outbox: Option<&'a Outbox>,
@@ -90,9 +102,10 @@ pub(super) struct Wire<'a> {
 
 impl Transfer {
     pub(super) fn new(request: &Request<'_>) -> Self {
+        let receive = Receive { max_bytes: request.body_max_bytes, discard: request.discard_body };
         Self {
             sending: Sending::Unsent,
-            decoder: Decoder::new(*request.method == Method::Head, request.body_max_bytes),
+            decoder: Decoder::new(*request.method == Method::Head, receive),
             bytes_sent: 0,
             bytes_received: 0,
             begin_ns: None,
@@ -117,6 +130,9 @@ impl Transfer {
         if matches!(self.sending, Sending::Partial { .. }) {
             self.poll_rest(socket, wire, cx);
         }
+        if matches!(self.sending, Sending::Uploading(_)) {
+            self.poll_upload(socket, wire, cx)?;
+        }
         self.poll_receive(socket, wire, cx)
     }
 
@@ -125,9 +141,11 @@ impl Transfer {
         match self.sending {
             _ if self.first_ns.is_some() => Phase::Receiving,
             Sending::Sent => Phase::Waiting,
-            Sending::Unsent | Sending::Posted { .. } | Sending::Partial { .. } | Sending::Broken(_) => {
-                Phase::Sending
-            }
+            Sending::Unsent
+            | Sending::Posted { .. }
+            | Sending::Partial { .. }
+            | Sending::Uploading(_)
+            | Sending::Broken(_) => Phase::Sending,
         }
     }
 
@@ -161,12 +179,16 @@ impl Transfer {
         let mut write_down = |bytes: &mut Vec<u8>| {
             let begin = bytes.len();
             compose(wire.request, wire.shape, wire.user_agent, bytes);
+            if let Some(proxy) = wire.proxy {
+                let method_len = wire.request.method.as_str().len();
+                forward(bytes, begin, method_len, wire.request.endpoint.origin(), proxy);
+            }
             head_len = bytes.len() - begin;
             if copies {
                 bytes.extend_from_slice(body);
             }
         };
-        if let Some(outbox) = wire.outbox.filter(|_| copies) {
+        if let Some(outbox) = wire.outbox.filter(|_| copies && wire.request.upload.is_none()) {
             outbox.post(socket, cx, wire.clock, write_down);
             self.sending = Sending::Posted { head_len };
             return;
@@ -182,7 +204,7 @@ impl Transfer {
         };
         self.bytes_sent = sent as u64;
         if sent == head_len + body.len() {
-            return self.sent(wire.clock);
+            return self.head_sent(wire);
         }
         // Rare: a large body, or a socket whose buffer is full. Only then is the head kept.
         self.sending = Sending::Partial { head: scratch[..head_len].to_vec(), sent };
@@ -223,12 +245,50 @@ impl Transfer {
                     *sent += count;
                     self.bytes_sent += count as u64;
                     if *sent == head.len() + body.len() {
-                        return self.sent(wire.clock);
+                        return self.head_sent(wire);
                     }
                 }
                 Poll::Ready(Err(error)) => return self.break_off(&error),
             }
         }
+    }
+
+    /// The head went out, and the body if it is one in memory.
+    fn head_sent(&mut self, wire: Wire<'_>) {
+        match wire.request.upload {
+            None => self.sent(wire.clock),
+            Some(upload) => self.sending = Sending::Uploading(Box::new(Feed::new(upload))),
+        }
+    }
+
+    /// Sends on what comes from disk. A file that can't be read any more ends the exchange: nobody would answer.
+    fn poll_upload(
+        &mut self,
+        socket: &Socket,
+        wire: Wire<'_>,
+        cx: &mut Context<'_>,
+    ) -> Result<(), UploadError> {
+        let Sending::Uploading(feed) = &mut self.sending else { return Ok(()) };
+        for _ in 0..WRITES_PER_POLL {
+            let Poll::Ready(bytes) = feed.poll_bytes(cx)? else { return Ok(()) };
+            if bytes.is_empty() {
+                self.sent(wire.clock);
+                return Ok(());
+            }
+            match socket.poll_write(cx, &[IoSlice::new(bytes)]) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Ok(count)) => {
+                    feed.handed(count);
+                    self.bytes_sent += count as u64;
+                }
+                Poll::Ready(Err(error)) => {
+                    self.break_off(&error);
+                    return Ok(());
+                }
+            }
+        }
+        cx.waker().wake_by_ref();
+        Ok(())
     }
 
     fn sent(&mut self, clock: &dyn Clock) {

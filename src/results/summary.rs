@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::diagnostic::{Diagnostic, Mask};
 use crate::engine::{Books, End, Outcome, ScriptFailure};
 use crate::metrics::{BUILTINS, Metric, OTHER, Selector, Series, Snapshot, Trend, Unit, Value, builtin};
-use crate::plan::{Judgement, Plan, Scenario, Verdict as TargetVerdict};
+use crate::plan::{Judgement, Plan, Scenario, Verdict as TargetVerdict, without_login};
 
 use super::{Finding, finding};
 
@@ -134,7 +134,7 @@ impl Summary {
     pub fn new(script_name: &str, plan: &Plan, outcome: &Outcome) -> Self {
         let mut summary = Self {
             script_name: script_name.to_owned(),
-            base_url: plan.base_url.as_deref().map(without_credentials),
+            base_url: plan.base_url.as_deref().map(without_login),
             scenarios: scenarios(plan, outcome),
             elapsed: outcome.elapsed,
             paused: outcome.paused,
@@ -223,16 +223,6 @@ impl Summary {
     /// An amount per second of load; none when there was no load.
     pub fn per_second(&self, amount: f64) -> Option<f64> {
         (!self.elapsed.is_zero()).then(|| amount / self.elapsed.as_secs_f64())
-    }
-}
-
-/// A report is passed around: `https://user:password@host` becomes `https://host`.
-fn without_credentials(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    match rest[..authority_end].rfind('@') {
-        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
-        None => url.to_owned(),
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod bodies;
 mod bounded;
+mod browser;
 mod command;
 mod data;
 mod declaration;
@@ -14,9 +15,11 @@ mod diagnose;
 mod elsewhere;
 mod engine;
 mod error;
+mod expected;
 mod folder;
 mod foreign;
 mod frozen;
+mod hops;
 mod host;
 mod kinds;
 mod later;

@@ -2,19 +2,21 @@
 //! or without.
 
 use std::cell::Cell;
+use std::rc::Rc;
 
 use rhai::EvalAltResult;
 
+use super::hops::{self, Handling, JarChoice};
 use super::host::pause;
 use super::stage::Stage;
 use super::traffic;
 use super::vu::{Course, Vu};
-use crate::http::{Client, Exchange, Protocol, Request};
+use crate::http::{Client, Exchange, Protocol, Request, is_redirect};
 use crate::metrics::{Recorder, RequestKey, RequestSample, Symbol};
 use crate::plan::Slots;
 use crate::plan::TlsVersion;
 
-/// Statuses that don't count as failed, as in k6.
+/// Statuses that don't count as failed where nobody says otherwise, as in k6.
 const EXPECTED: std::ops::Range<u16> = 200..400;
 
 /// What a request's samples are tagged by, beside what came of it.
@@ -33,24 +35,65 @@ pub(super) struct Exchanged {
     pub(super) exchange: Exchange,
     /// Whether an answer came, with a status that is expected.
     pub(super) is_expected: bool,
+    /// Where its last hop led, if it took several.
+    pub(super) url: Option<Rc<str>>,
 }
 
-/// Sends a request as the user `vu`, who is on, and records what came of it. `expected` are the statuses that
-/// don't count as failed; empty for 200 to 399. An error only ends the script.
+/// Sends a request as the user `vu`, who is on, and records what came of it, each hop for itself. An error only ends
+/// the script.
 #[inline]
 pub(super) fn exchange(
     stage: &Stage,
     vu: &Vu,
     request: &Request<'_>,
-    expected: &[u16],
+    handling: &Handling,
     labels: impl FnOnce(&mut Recorder) -> Labels,
 ) -> Result<Exchanged, Box<EvalAltResult>> {
+    if begins_special(vu, request, handling) {
+        return hop_on(stage, vu, request, handling, labels, None);
+    }
     // k6's place for it too: what a request waits for its slot is no part of what is measured of it.
     wait_for_slots(stage, vu)?;
     // Pinned here: moving the future into `wait` would copy it.
     let sent = stage.wait(vu, std::pin::pin!(client(vu).send(request)));
     let exchange = sent.inspect_err(|_| stage.count_cut_requests(1))?;
-    Ok(settle(stage, vu, request, exchange, expected, labels))
+    if ends_special(&exchange, handling) {
+        return hop_on(stage, vu, request, handling, labels, Some(exchange));
+    }
+    Ok(settle(stage, vu, request, exchange, None, handling, labels))
+}
+
+/// Whether a request needs what only hops have: cookies, or a login.
+#[inline]
+fn begins_special(vu: &Vu, request: &Request<'_>, handling: &Handling) -> bool {
+    // One that was written before has all that it needs.
+    request.written.is_none()
+        && (vu.browser().is_some() || handling.is_special() || request.endpoint.login().is_some())
+}
+
+/// Whether an exchange is not all: it sets cookies, or leads elsewhere.
+#[inline]
+fn ends_special(exchange: &Exchange, handling: &Handling) -> bool {
+    let Ok(response) = &exchange.result else { return false };
+    response.sets_cookies() && !matches!(handling.jar, JarChoice::None)
+        || is_redirect(response.status()) && handling.redirects != Some(0)
+}
+
+/// The hops of a request, waited for. `first` is the exchange of the first one, if it was sent already.
+#[cold]
+fn hop_on(
+    stage: &Stage,
+    vu: &Vu,
+    request: &Request<'_>,
+    handling: &Handling,
+    labels: impl FnOnce(&mut Recorder) -> Labels,
+    first: Option<Exchange>,
+) -> Result<Exchanged, Box<EvalAltResult>> {
+    let under_way = Cell::new(0);
+    let labels = stage.recorder().with(labels);
+    // In a box: it is large, and a fiber's stack is not.
+    let played = Box::pin(hops::play((stage, vu), &under_way, request, handling, labels, first));
+    stage.wait(vu, played).inspect_err(|_| stage.count_cut_requests(under_way.get()))
 }
 
 /// The same for one of several requests that the user has `under_way` at once. Where the script is cut, whoever
@@ -59,9 +102,27 @@ pub(super) async fn exchange_beside(
     (stage, vu): (&Stage, &Vu),
     under_way: &Cell<u64>,
     request: &Request<'_>,
-    expected: &[u16],
+    handling: &Handling,
     labels: impl FnOnce(&mut Recorder) -> Labels,
 ) -> Exchanged {
+    let mut first = None;
+    if !begins_special(vu, request, handling) {
+        let exchange = send_beside((stage, vu), under_way, request).await;
+        if !ends_special(&exchange, handling) {
+            return settle(stage, vu, request, exchange, None, handling, labels);
+        }
+        first = Some(exchange);
+    }
+    let labels = stage.recorder().with(labels);
+    Box::pin(hops::play((stage, vu), under_way, request, handling, labels, first)).await
+}
+
+/// Sends one hop, once the caps let it go.
+pub(super) async fn send_beside(
+    (stage, vu): (&Stage, &Vu),
+    under_way: &Cell<u64>,
+    request: &Request<'_>,
+) -> Exchange {
     for (course, slots) in caps(vu) {
         if let Some(due_ns) = take_slot(stage, course, slots) {
             let alarm = stage.clock().alarm();
@@ -72,30 +133,45 @@ pub(super) async fn exchange_beside(
     under_way.set(under_way.get() + 1);
     let exchange = client(vu).send(request).await;
     under_way.set(under_way.get() - 1);
-    settle(stage, vu, request, exchange, expected, labels)
+    exchange
 }
 
 fn client(vu: &Vu) -> &Client {
     vu.client.as_ref().expect("a user who acts has a client")
 }
 
-/// Records what came of a request.
-fn settle(
+/// Records what came of a hop. `verdict` says whether it was expected, where its status doesn't.
+pub(super) fn settle(
     stage: &Stage,
     vu: &Vu,
     request: &Request<'_>,
     exchange: Exchange,
-    expected: &[u16],
+    verdict: Option<bool>,
+    handling: &Handling,
     labels: impl FnOnce(&mut Recorder) -> Labels,
 ) -> Exchanged {
-    let status = exchange.status();
-    let is_expected =
-        if expected.is_empty() { EXPECTED.contains(&status) } else { expected.contains(&status) };
+    let is_expected = verdict.unwrap_or_else(|| is_expected(stage, vu, exchange.status(), handling));
     record(stage, vu, &exchange, is_expected, labels);
     if let Some(debug) = stage.http().debug {
         traffic::show(stage, client(vu).options().user_agent.as_deref(), request, &exchange, debug);
     }
-    Exchanged { exchange, is_expected }
+    Exchanged { exchange, is_expected, url: None }
+}
+
+/// As the request says, else the user, else the run.
+fn is_expected(stage: &Stage, vu: &Vu, status: u16, handling: &Handling) -> bool {
+    if let Some(expected) = &handling.expected {
+        return expected.contains(status);
+    }
+    if let Some(browser) = vu.browser()
+        && let Some(expected) = &*browser.expected.borrow()
+    {
+        return expected.contains(status);
+    }
+    match &*stage.expected.borrow() {
+        Some(expected) => expected.contains(status),
+        None => EXPECTED.contains(&status),
+    }
 }
 
 /// Waits until the caps on requests let one more go.

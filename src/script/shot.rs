@@ -6,6 +6,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::hops::{Handling, JarChoice};
 use super::program::Failure;
 use super::request::{Labels, exchange};
 use super::stage::Stage;
@@ -18,6 +19,7 @@ use crate::plan;
 pub struct Shot {
     prepared: Prepared,
     labels: Labels,
+    handling: Handling,
 }
 
 /// Why a plan's request can't be sent.
@@ -52,7 +54,9 @@ impl Shot {
         let keep_alive = !stage.http().no_connection_reuse;
         let body = Arc::clone(&request.body);
         let prepared = Prepared::new(method, endpoint, &headers, body, (user_agent, keep_alive))?;
-        Ok(Self { prepared, labels })
+        // What is measured is the URL that was given; a redirect is its answer.
+        let handling = Handling { redirects: Some(0), jar: JarChoice::None, ..Handling::default() };
+        Ok(Self { prepared, labels, handling })
     }
 
     /// Sends it as the user `vu`, who is on; false when no answer came, or one with another status than 200 to 399.
@@ -61,7 +65,8 @@ impl Shot {
         let mut request = self.prepared.request();
         request.timeout_ns = timeouts.total_ns;
         request.connect_timeout_ns = timeouts.connect_ns;
-        let exchanged = exchange(stage, vu, &request, &[], |_| self.labels);
+        request.discard_body = stage.http().discard_response_bodies;
+        let exchanged = exchange(stage, vu, &request, &self.handling, |_| self.labels);
         if vu.is_ending() {
             vu.take_ending();
             return Err(Failure::Stopped);

@@ -19,6 +19,7 @@ use super::data::Shelf;
 use super::declaration::Declaration;
 use super::engine::CALL_LEVELS_MAX;
 use super::error::HostError;
+use super::expected::Expected;
 use super::log::{Level, LogLine};
 use super::lookups::LEVELS;
 use super::modules::ModuleFiles;
@@ -117,6 +118,8 @@ pub struct Stage {
     words: OnceCell<Words>,
     timeouts: Cell<Timeouts>,
     throws: Cell<bool>,
+    /// Statuses that don't count as failed, if the top level says so.
+    pub(super) expected: RefCell<Option<Expected>>,
     series: RefCell<FxHashMap<SeriesKey, SeriesId>>,
     requests_cut: Cell<u64>,
     /// Only while a profile is taken.
@@ -160,6 +163,7 @@ impl Stage {
                 connect_ns: http::CONNECT_TIMEOUT_NS,
             }),
             throws: Cell::new(false),
+            expected: RefCell::new(None),
             series: RefCell::default(),
             requests_cut: Cell::new(0),
             profiler,

@@ -122,6 +122,9 @@ pub fn type_name(value: &Dynamic) -> &'static str {
             "Reply" => "response",
             "CustomMetric" => "metric",
             "State" => "user state",
+            "FileStream" => "file stream",
+            "File" => "file",
+            "Elements" => "elements of a page",
             other => other,
         },
     }

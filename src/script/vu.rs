@@ -3,7 +3,7 @@
 //! Stopping is a level, not an edge: once [`Vu::end`] has been called, every host function and
 //! every few operations of the interpreter end the script again, however often it catches that.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -14,6 +14,7 @@ use rand_pcg::Pcg64Mcg;
 use rhai::{Dynamic, ImmutableString};
 use rustc_hash::FxHashMap;
 
+use super::browser::Browser;
 use super::state::State;
 use crate::diagnostic::Position;
 use crate::http::{Alarm, Client, Endpoint};
@@ -206,6 +207,8 @@ pub struct Vu {
     pub alarm: Rc<dyn Alarm>,
     /// The HTTP client, if it may send anything.
     pub client: Option<Box<Client>>,
+    /// What it remembers of services, once there is something.
+    browser: OnceCell<Box<Browser>>,
     ending: RefCell<Option<Ending>>,
     /// Where the script itself asked to end.
     ending_place: Cell<Option<Position>>,
@@ -241,10 +244,37 @@ impl Vu {
             group_symbol: Cell::default(),
             alarm,
             client: client.map(Box::new),
+            browser: OnceCell::new(),
             ending: RefCell::new(None),
             ending_place: Cell::new(None),
             is_ending: Cell::new(false),
             waker: RefCell::new(None),
+        }
+    }
+
+    /// What it remembers of services, if anything.
+    #[inline]
+    pub(super) fn browser(&self) -> Option<&Browser> {
+        self.browser.get().map(|browser| &**browser)
+    }
+
+    /// The same, made if need be.
+    pub(super) fn open_browser(&self) -> &Browser {
+        self.browser.get_or_init(Box::default)
+    }
+
+    /// From now on its iterations begin with the cookies that it has now.
+    pub fn keep_cookies(&self) {
+        if let Some(browser) = self.browser() {
+            browser.keep_cookies();
+        }
+    }
+
+    /// Back to those cookies.
+    #[inline]
+    pub fn reset_cookies(&self) {
+        if let Some(browser) = self.browser() {
+            browser.reset_cookies();
         }
     }
 

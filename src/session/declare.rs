@@ -1,5 +1,6 @@
 //! From a file to a plan: read, run the top level once, apply flags, check the whole.
 
+use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::rc::Rc;
@@ -8,8 +9,8 @@ use std::sync::Arc;
 use super::config::near;
 use crate::diagnostic::{Code, Diagnostic, Source, suggest};
 use crate::fiber::Current;
-use crate::http::Network;
-use crate::plan::{Overrides, Param, Plan, Scenario};
+use crate::http::{Endpoint, Network};
+use crate::plan::{Overrides, Param, Plan, ProxyChoice, Scenario};
 use crate::script::{Checked, LogLine, Outside, Program, Stage, StillClock};
 use crate::units::format_rate;
 
@@ -149,7 +150,7 @@ fn complete(
     notes.extend(overrides.apply(&mut plan).map_err(refuse)?);
     plan.validate().map_err(refuse)?;
     program.check_flows(&plan)?;
-    check_network(&plan)?;
+    notes.extend(check_network(&plan)?);
     if plan.scenarios.is_empty() && !plan.hooks.setup && !plan.hooks.teardown {
         return Err(Box::new(
             Diagnostic::new(
@@ -163,11 +164,19 @@ fn complete(
     Ok(Declared { declared, plan, notes })
 }
 
-/// Whether this machine can carry out what the options say of HTTP.
-pub(super) fn check_network(plan: &Plan) -> Result<(), Diagnostic> {
-    Network::new(&plan.options.http)
-        .map(drop)
-        .map_err(|error| Diagnostic::new(Code::Plan, error.to_string()).hint(error.hint))
+/// Whether this machine can carry out what the options say of HTTP; names the proxies that only the environment does.
+pub(super) fn check_network(plan: &Plan) -> Result<Vec<String>, Diagnostic> {
+    let network = Network::new(&plan.options.http)
+        .map_err(|error| Diagnostic::new(Code::Plan, error.to_string()).hint(error.hint))?;
+    if plan.options.http.proxy != ProxyChoice::Environment {
+        return Ok(Vec::new());
+    }
+    let urls = plan.scenarios.iter().filter_map(|scenario| scenario.base_url.as_ref()).chain(&plan.base_url);
+    let proxies: BTreeSet<String> =
+        urls.filter_map(|url| network.proxy_of(&Endpoint::parse(None, url).ok()?)).collect();
+    let note =
+        |proxy| format!("requests go through the environment's proxy {proxy}; `--proxy none` goes without");
+    Ok(proxies.into_iter().map(note).collect())
 }
 
 /// Whether the script has the secrets that the command line sets. Later runs of the top level read none.

@@ -94,12 +94,20 @@ impl Hit {
     /// Makes the plan; says what is wrong with it otherwise.
     pub fn aim(&self) -> Result<Aimed, Diagnostic> {
         let mut notes = Vec::new();
-        let (base_url, url) = aim_at(&self.url, &mut notes)?;
+        let (base_url, url, login) = aim_at(&self.url, &mut notes)?;
         let method = self.method(&mut notes)?;
+        if self.http.contains_key("max_redirects") {
+            notes
+                .push("`hit` follows no redirects: one is the answer of the URL that is measured".to_owned());
+        }
+        let mut headers = self.headers.clone();
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
+            headers.extend(login.map(|login| ("Authorization".to_owned(), login)));
+        }
         let request = Request {
             method: method.as_str().to_owned(),
             url,
-            headers: self.headers.clone(),
+            headers,
             body: Arc::from(self.body.as_slice()),
         };
         check(&request, &method)?;
@@ -123,7 +131,7 @@ impl Hit {
         let scenario = Scenario::from_options(SCENARIO, &options, None);
         scenario.and_then(|scenario| plan.add_scenario(scenario)).map_err(|error| refuse(&error))?;
         plan.validate().map_err(|error| refuse(&error))?;
-        check_network(&plan)?;
+        notes.extend(check_network(&plan)?);
         Ok(Aimed { name, load, declared: Declared { declared: plan.clone(), plan, notes } })
     }
 
@@ -264,14 +272,14 @@ fn at_most(limit: Option<Duration>) -> String {
     limit.map(|limit| format!(", for at most {}", format_duration(limit))).unwrap_or_default()
 }
 
-/// Where a URL leads: what the plan's `base_url` says, and the rest.
-fn aim_at(written: &str, notes: &mut Vec<String>) -> Result<(String, String), Diagnostic> {
+/// Where a URL leads: what the plan's `base_url` says, the rest, and the value of `Authorization` for a login in it.
+fn aim_at(written: &str, notes: &mut Vec<String>) -> Result<(String, String, Option<String>), Diagnostic> {
     if let Some(rest) = written.strip_prefix(DEMO_URL)
         && (rest.is_empty() || rest.starts_with(['/', '?', '#']))
     {
         // Its port is not known yet; all else is a URL's.
         let endpoint = parse(&format!("http://{DEMO_URL}{rest}"))?;
-        return Ok((DEMO_URL.to_owned(), endpoint.target().to_owned()));
+        return Ok((DEMO_URL.to_owned(), endpoint.target().to_owned(), None));
     }
     let endpoint = match Endpoint::parse(None, written) {
         Ok(endpoint) => endpoint,
@@ -292,7 +300,8 @@ fn aim_at(written: &str, notes: &mut Vec<String>) -> Result<(String, String), Di
         }
         Err(error) => return Err(refuse_url(&error)),
     };
-    Ok((endpoint.origin().to_string(), endpoint.target().to_owned()))
+    let login = endpoint.login().and_then(|login| login.basic().ok());
+    Ok((endpoint.origin().to_string(), endpoint.target().to_owned(), login))
 }
 
 fn is_script(written: &str) -> bool {

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use rustix::io::Errno;
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::plan::{Flow, Plan};
+use crate::http::{Failure, Network, Place};
+use crate::plan::{Flow, Plan, without_login};
 
 /// How long one address may take to answer.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
@@ -20,7 +22,12 @@ pub fn preflight(plan: &Plan) -> Result<(), Diagnostic> {
     let urls: BTreeSet<&str> =
         scenarios.chain([plan.base_url.as_ref()]).flatten().map(String::as_str).collect();
     let is_script = plan.scenarios.iter().all(|scenario| !matches!(scenario.flow, Flow::Request(_)));
-    urls.into_iter().try_for_each(|url| reach(url, if is_script { OF_SCRIPT } else { OF_REQUEST }))
+    if urls.is_empty() {
+        return Ok(());
+    }
+    let network = Network::new(&plan.options.http)
+        .map_err(|error| Diagnostic::new(Code::Plan, error.to_string()).hint(error.hint))?;
+    urls.into_iter().try_for_each(|url| reach(url, &network, if is_script { OF_SCRIPT } else { OF_REQUEST }))
 }
 
 /// What to do about a host that isn't there.
@@ -29,23 +36,42 @@ const OF_SCRIPT: &str =
 /// The same where the address was written with the command.
 const OF_REQUEST: &str = "start the service, or correct host and port of the URL";
 
-fn reach(base_url: &str, advice: &str) -> Result<(), Diagnostic> {
+fn reach(base_url: &str, network: &Network, advice: &str) -> Result<(), Diagnostic> {
     let refused = |why: String| {
-        Diagnostic::new(Code::Preflight, format!("{base_url} can't be reached: {why}")).hint(advice)
+        Diagnostic::new(Code::Preflight, format!("{} can't be reached: {why}", without_login(base_url)))
+            .hint(advice)
     };
     let endpoint = crate::http::Endpoint::parse(None, base_url)
         .map_err(|error| Diagnostic::new(Code::Plan, error.to_string()))?;
-    let (host, port) = (endpoint.host(), endpoint.port());
-    let addresses = match (host.trim_matches(['[', ']']), port).to_socket_addrs() {
-        Ok(addresses) => addresses,
-        Err(error) if is_resolver_away(&error) => {
-            return Err(Diagnostic::new(
-                Code::Inconclusive,
-                format!("no resolver could be asked for `{host}`: {error}"),
-            )
-            .hint("that says nothing of the service: look at this machine's network"));
+    // Through a proxy it is the proxy that must be there.
+    let refused = |why: String| match network.proxy_of(&endpoint) {
+        None => refused(why),
+        Some(proxy) => refused(format!("no connection to the proxy {proxy}: {why}"))
+            .hint("start the proxy, or correct it: `proxy` in `options`, `--proxy`, `http_proxy`"),
+    };
+    let place = network.place(&endpoint).map_err(|failure| refused(failure.to_string()))?;
+    let addresses: Vec<SocketAddr> = match place {
+        Place::Unix(path) => {
+            return match UnixStream::connect(path) {
+                // A full queue is that of a service which is there.
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                    Err(refused(format!("the Unix socket `{}`: {error}", path.display())))
+                }
+                _ => Ok(()),
+            };
         }
-        Err(error) => return Err(refused(format!("`{host}` does not resolve: {error}"))),
+        Place::Address(address) => vec![address],
+        Place::Name(host, port) => match network.look_up(host) {
+            Ok(found) => found.into_iter().map(|address| SocketAddr::new(address, port)).collect(),
+            Err(Failure::Resolver { reason, .. }) => {
+                return Err(Diagnostic::new(
+                    Code::Inconclusive,
+                    format!("no resolver could be asked for `{host}`: {reason}"),
+                )
+                .hint("that says nothing of the service: look at this machine's network"));
+            }
+            Err(failure) => return Err(refused(format!("`{host}` does not resolve: {failure}"))),
+        },
     };
     let mut failed = Vec::new();
     for address in addresses {
@@ -66,7 +92,7 @@ fn reach(base_url: &str, advice: &str) -> Result<(), Diagnostic> {
             refused(format!("{address} refused the connection, nothing listens there"))
         }
         Some((address, error)) => refused(format!("{address}: {error}")),
-        None => refused(format!("`{host}` has no address")),
+        None => refused(format!("`{}` has no address", endpoint.host())),
     })
 }
 
@@ -74,12 +100,6 @@ fn reach(base_url: &str, advice: &str) -> Result<(), Diagnostic> {
 fn is_lack(error: &io::Error) -> bool {
     let lacks = [Errno::MFILE, Errno::NFILE, Errno::ADDRNOTAVAIL, Errno::AGAIN, Errno::NOBUFS, Errno::NOMEM];
     Errno::from_io_error(error).is_some_and(|errno| lacks.contains(&errno))
-}
-
-/// `EAI_AGAIN` and its kin; the standard library keeps no code, only the system's words.
-fn is_resolver_away(error: &io::Error) -> bool {
-    let text = error.to_string().to_lowercase();
-    text.contains("temporary failure") || text.contains("try again")
 }
 
 #[cfg(test)]

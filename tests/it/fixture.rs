@@ -61,6 +61,11 @@ pub(crate) struct Runner {
     timeout: Duration,
 }
 
+/// Whether it is a variable that names proxies: a test's servers are called directly unless it says otherwise.
+fn is_proxy(variable: &str) -> bool {
+    ["http_proxy", "https_proxy", "no_proxy"].iter().any(|name| variable.eq_ignore_ascii_case(name))
+}
+
 /// `runner ARGS…`, not yet started.
 pub(crate) fn runner<I, S>(args: I) -> Runner
 where
@@ -71,7 +76,7 @@ where
     let mut command = Command::new(env!("CARGO_BIN_EXE_runner"));
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        if text.starts_with("RUNNER_") || text.starts_with("K6_") || text == "TARGET_URL" {
+        if text.starts_with("RUNNER_") || text.starts_with("K6_") || text == "TARGET_URL" || is_proxy(&text) {
             command.env_remove(&name);
         }
     }

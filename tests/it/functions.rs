@@ -117,7 +117,8 @@ fn play(examples: &[(String, String)]) -> (Vec<String>, Option<i32>) {
             body(example)
         );
     }
-    let finished = runner(["run", "examples.rhai"]).file("examples.rhai", &script).run();
+    let finished =
+        runner(["run", "examples.rhai"]).file("examples.rhai", &script).file("big.bin", "not so big").run();
     let fault = |line: &str| {
         let (number, what) = line.split_once("FAULT ")?.1.split_once(": ")?;
         let (name, example) = &examples[number.parse::<usize>().ok()?];

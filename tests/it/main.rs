@@ -7,10 +7,12 @@
 
 mod arrivals;
 mod batch;
+mod bodies;
 mod calibrate;
 mod check;
 mod config;
 mod control;
+mod cookies;
 mod data;
 mod demo;
 mod docs;
@@ -22,9 +24,11 @@ mod health;
 mod hit;
 mod hostile;
 mod main_job;
+mod network;
 mod nginx;
 mod profile;
 mod redact;
+mod redirects;
 mod script;
 mod secrets;
 mod server;

@@ -7,6 +7,8 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use tempfile::TempDir;
 
 use crate::fixture::{Runner, closed_port, folder, pause, runner, wait_until};
@@ -14,34 +16,42 @@ use crate::fixture::{Runner, closed_port, folder, pause, runner, wait_until};
 const SOON: Duration = Duration::from_secs(20);
 
 /// nginx on a port of its own, in one process, until dropped.
-struct Nginx {
+pub(crate) struct Nginx {
     child: Child,
     folder: TempDir,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 /// A line of the access log.
 #[derive(Clone, Debug)]
-struct Line {
+pub(crate) struct Line {
     /// `GET /path 200`
-    what: String,
+    pub(crate) what: String,
     bytes_in: u64,
     bytes_out: u64,
+    /// Without the head, but with chunks.
+    body_out: u64,
 }
 
 impl Nginx {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = folder();
         let port = closed_port();
         let root = folder.path().display();
         std::fs::write(folder.path().join("small.txt"), "hello, world\n").expect("a writable folder");
         std::fs::write(folder.path().join("large.txt"), "x".repeat(300_000)).expect("a writable folder");
+        std::fs::write(folder.path().join("packed.txt"), words(50_000)).expect("a writable folder");
+        let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+        packed.write_all(words(50_000).as_bytes()).expect("memory takes what it gets");
+        let packed = packed.finish().expect("memory takes what it gets");
+        std::fs::write(folder.path().join("packed.txt.gz"), packed).expect("a writable folder");
+        std::fs::write(folder.path().join("door"), "ada:{PLAIN}s3cret\n").expect("a writable folder");
         // Bodies are handed on to a second server, so that nginx has to read them.
         let configuration = format!(
             "daemon off; master_process off; worker_processes 1; pid {root}/pid; error_log {root}/errors;
             events {{ worker_connections 512; }}
             http {{
-                log_format counted '$request_method $uri $status $request_length $bytes_sent';
+                log_format counted '$request_method $uri $status $request_length $bytes_sent $body_bytes_sent';
                 access_log {root}/access counted;
                 client_body_temp_path {root}/body; proxy_temp_path {root}/proxy; fastcgi_temp_path {root}/fastcgi;
                 uwsgi_temp_path {root}/uwsgi; scgi_temp_path {root}/scgi;
@@ -53,6 +63,16 @@ impl Nginx {
                     location /broken {{ return 500 'sorry'; }}
                     location /closing {{ keepalive_timeout 0; return 200 'bye'; }}
                     location /slow.txt {{ alias {root}/large.txt; limit_rate 30k; }}
+                    location /zip/ {{ alias {root}/; gzip on; gzip_types *; gzip_min_length 1; }}
+                    location /packed.txt {{ gzip_static on; }}
+                    location ~ ^/hop/. {{ rewrite ^/hop/x(x*)$ /hop/$1 redirect; }}
+                    location = /hop/ {{ return 200 'the end'; }}
+                    location /loop {{ return 302 /loop; }}
+                    location /away {{ return 307 http://localhost:{port}/echo; }}
+                    location /secure {{ return 307 https://$host:{port}/echo; }}
+                    location /session {{ add_header Set-Cookie 'session=s1; Path=/; HttpOnly'; return 303 /echo; }}
+                    location /echo {{ return 200 '[$http_authorization][$http_cookie][$http_x_api_key]'; }}
+                    location /door {{ auth_basic door; auth_basic_user_file {root}/door; try_files /small.txt =404; }}
                     location /take {{ proxy_pass http://unix:{root}/inner:/; }}
                 }}
                 server {{ listen unix:{root}/inner; access_log off; return 201 'taken'; }}
@@ -74,22 +94,23 @@ impl Nginx {
     }
 
     /// What it has logged, but for the first `from` lines.
-    fn log(&self, from: usize) -> Vec<Line> {
+    pub(crate) fn log(&self, from: usize) -> Vec<Line> {
         let text = std::fs::read_to_string(self.folder.path().join("access")).unwrap_or_default();
         let lines = text.lines().skip(from).map(|line| {
             let words: Vec<&str> = line.split(' ').collect();
-            let [method, path, status, bytes_in, bytes_out] = words[..] else { panic!("{line}") };
+            let [method, path, status, bytes_in, bytes_out, body_out] = words[..] else { panic!("{line}") };
             let number = |word: &str| word.parse().expect("a number of bytes");
             Line {
                 what: format!("{method} {path} {status}"),
                 bytes_in: number(bytes_in),
                 bytes_out: number(bytes_out),
+                body_out: number(body_out),
             }
         });
         lines.collect()
     }
 
-    fn prepare(&self, script: &str, args: &[&str]) -> Runner {
+    pub(crate) fn prepare(&self, script: &str, args: &[&str]) -> Runner {
         let args = ["run"].iter().chain(args).chain(&["test.rhai"]);
         let base = format!("base_url(\"http://127.0.0.1:{}\");\n", self.port);
         runner(args).file("test.rhai", &(base + script))
@@ -101,6 +122,14 @@ impl Drop for Nginx {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A text that packs to about half.
+fn words(count: u32) -> String {
+    (0..count).fold(String::new(), |mut text, number| {
+        let _ = write!(text, "{} ", number.wrapping_mul(2_654_435_761) % 10_000);
+        text
+    })
 }
 
 fn by_kind(log: &[Line]) -> BTreeMap<String, usize> {
@@ -140,7 +169,7 @@ fn needs_nginx_its_log_and_our_counts_agree() {
     let nginx = Nginx::start();
     nginx.prepare(FLOW, &[]).run().expect_code(0);
     let first = nginx.log(0);
-    assert_eq!(first.len(), 4 * 10 * 13, "{:?}", by_kind(&first));
+    assert_eq!(first.len(), 4 * 10 * 14, "{:?}", by_kind(&first));
     let kinds = by_kind(&first);
     assert_eq!(kinds.len(), 13, "{kinds:?}");
     assert_eq!(kinds["GET /small.txt 206"], 40, "{kinds:?}");
@@ -168,6 +197,59 @@ fn needs_nginx_its_log_and_our_counts_agree() {
     // And one byte more is a failure, or the targets would prove nothing.
     for off in [bytes(sent + 1, received), bytes(sent, received + 1)] {
         nginx.prepare(&format!("{off}{FLOW}"), &[]).run().expect_code(99);
+    }
+}
+
+#[test]
+fn needs_nginx_what_it_packs_is_unpacked_and_both_sizes_are_its_own() {
+    let nginx = Nginx::start();
+    let size = words(50_000).len();
+    let flow = format!(
+        "options(#{{ iterations: 3, vus: 2 }});
+        const WIRE = counter(\"wire\"); const BODY = counter(\"unpacked\");
+        fn flow() {{
+            for path in [\"/packed.txt\", \"/zip/packed.txt\", \"/zip/small.txt\"] {{
+                let r = http::get(path, #{{ headers: #{{ \"Accept-Encoding\": \"gzip\" }} }});
+                same(r.header(\"content-encoding\"), \"gzip\");
+                if path != \"/zip/small.txt\" {{
+                    same(r.body_bytes, {size});
+                    assert::is_true(r.body.ends_with(\"{}\"), \"the end\");
+                    assert::is_true(r.wire_bytes < r.body_bytes, \"packed\");
+                }} else {{ same(r.body, \"hello, world\\n\"); }}
+                if path == \"/packed.txt\" {{ global::WIRE.add(r.wire_bytes); }}
+                global::BODY.add(r.body_bytes);
+            }}
+            let plain = http::get(\"/packed.txt\");
+            same(plain.wire_bytes, {size});
+            same(plain.body_bytes, {size});
+        }}
+        fn same(actual, expected) {{ assert::equal(actual, expected, \"as nginx has it\"); }}\n",
+        &words(50_000)[size - 20..]
+    );
+    nginx.prepare(&flow, &[]).run().expect_code(0);
+    let first = nginx.log(0);
+    assert_eq!(first.len(), 3 * 4, "{:?}", by_kind(&first));
+    // The file that is packed already goes by its length: no chunks stand around it.
+    let wire: u64 = first
+        .iter()
+        .filter(|line| line.what.starts_with("GET /packed.txt") && line.body_out < size as u64)
+        .map(|line| line.body_out)
+        .sum();
+    let received: u64 = first.iter().map(|line| line.bytes_out).sum();
+    let unpacked = 3 * (2 * size + "hello, world\n".len());
+    let exact = |wire: u64, unpacked: usize, received: u64| {
+        format!(
+            "target(\"wire\", \"count == {wire}\");\ntarget(\"unpacked\", \"count == {unpacked}\");\n\
+             target(\"data_received\", \"count == {received}\");\n{flow}"
+        )
+    };
+    nginx.prepare(&exact(wire, unpacked, received), &[]).run().expect_code(0);
+    for off in [
+        exact(wire + 1, unpacked, received),
+        exact(wire, unpacked + 1, received),
+        exact(wire, unpacked, received + 1),
+    ] {
+        nginx.prepare(&off, &[]).run().expect_code(99);
     }
 }
 

@@ -11,7 +11,7 @@ fn decode<'a>(
     pieces: impl IntoIterator<Item = &'a [u8]>,
     to_head: bool,
 ) -> Result<(u16, String, bool), Failure> {
-    let mut decoder = Decoder::new(to_head, LIMIT);
+    let mut decoder = Decoder::new(to_head, Receive { max_bytes: LIMIT, discard: false });
     let mut complete = false;
     for piece in pieces {
         if complete {
@@ -203,7 +203,7 @@ fn bodies_are_bounded_in_every_framing() {
 #[test]
 fn a_response_of_known_length_is_one_exact_allocation() {
     let input = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
-    let mut decoder = Decoder::new(false, LIMIT);
+    let mut decoder = Decoder::new(false, Receive { max_bytes: LIMIT, discard: false });
     assert_eq!(decoder.feed(input), Ok(Progress::Complete));
     let (response, _) = decoder.finish();
     assert_eq!((response.bytes.capacity(), response.bytes.len()), (input.len(), input.len()));
@@ -231,7 +231,7 @@ proptest! {
             input.extend(format!("Content-Length: {}\r\n\r\n", body.len()).bytes());
             input.extend(&body);
         }
-        let mut decoder = Decoder::new(false, LIMIT);
+        let mut decoder = Decoder::new(false, Receive { max_bytes: LIMIT, discard: false });
         let mut rest = &input[..];
         for cut in cuts.iter().cycle() {
             let (piece, more) = rest.split_at((*cut).min(rest.len()));

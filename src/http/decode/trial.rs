@@ -4,17 +4,22 @@
 //! Input: one byte of facts (a HEAD, closed at the end, which cap, which beginning), three that say where to cut,
 //! then what the server sends behind that beginning.
 
-use super::{Decoder, HEAD_MAX_BYTES, Progress, RESERVE_MAX_BYTES};
+use super::{Decoder, HEAD_MAX_BYTES, Progress, RESERVE_MAX_BYTES, Receive};
+use crate::http::coding::CodingError;
 use crate::http::error::Failure;
 
 /// Caps of a body that are tried: none at all, a few bytes, more than an input has.
 const CAPS: [u64; 4] = [0, 5, 1 << 12, 1 << 24];
 /// Beginnings that random bytes would hardly find.
-const BEGINNINGS: [&[u8]; 4] = [
+const BEGINNINGS: [&[u8]; 8] = [
     b"",
     b"HTTP/1.1 200 OK\r\n",
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
     b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.0 200 OK\r\nContent-Length: ",
+    b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b\x08\0\0\0\0\0\0\x03",
+    b"HTTP/1.1 200 OK\r\nContent-Encoding: deflate\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Encoding: zstd\r\n\r\n\x28\xb5\x2f\xfd",
 ];
 /// Up to here an input is also fed byte by byte.
 const BYTEWISE_MAX_BYTES: usize = 4 << 10;
@@ -51,7 +56,7 @@ pub fn response(data: &[u8]) {
 }
 
 fn play<'a>(pieces: impl Iterator<Item = &'a [u8]>, to_head: bool, closed: bool, cap: u64) -> Outcome {
-    let mut decoder = Decoder::new(to_head, cap);
+    let mut decoder = Decoder::new(to_head, Receive { max_bytes: cap, discard: false });
     let mut pieces = pieces;
     let mut open = true;
     while open {
@@ -61,19 +66,19 @@ fn play<'a>(pieces: impl Iterator<Item = &'a [u8]>, to_head: bool, closed: bool,
             }
             match decoder.end() {
                 Ok(()) => open = false,
-                Err(failure) => return Outcome::Failed(failure),
+                Err(failure) => return failed(failure),
             }
             continue;
         };
         let progress = decoder.feed(piece);
-        let held = decoder.bytes.capacity();
+        let held = decoder.bytes.capacity() + decoder.sink.capacity_bytes();
         // A vector at most doubles, and holds no more than a head, a piece, and a body within the cap.
         let limit = 2 * (HEAD_MAX_BYTES as u64 + piece.len() as u64 + cap + cap.min(RESERVE_MAX_BYTES));
         assert!(held as u64 <= limit, "{held} bytes held, {limit} allowed");
         match progress {
             Ok(Progress::More) => {}
             Ok(Progress::Complete) => break,
-            Err(failure) => return Outcome::Failed(failure),
+            Err(failure) => return failed(failure),
         }
     }
     let (response, reusable) = decoder.finish();
@@ -83,4 +88,15 @@ fn play<'a>(pieces: impl Iterator<Item = &'a [u8]>, to_head: bool, closed: bool,
     let _ = (response.reason(), response.cache_status());
     let reusable = reusable && open && pieces.next().is_none();
     Outcome::Complete(response.bytes, response.head_len, response.status, reusable)
+}
+
+/// Coded data may be spoilt behind the place where it exceeds the cap: which of the two is found first is the cuts'.
+fn failed(failure: Failure) -> Outcome {
+    Outcome::Failed(match failure {
+        Failure::Coding(CodingError::Corrupt { .. } | CodingError::Window { .. }) => {
+            Failure::BodyTooLarge { max_bytes: 0 }
+        }
+        Failure::BodyTooLarge { .. } => Failure::BodyTooLarge { max_bytes: 0 },
+        other => other,
+    })
 }

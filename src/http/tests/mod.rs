@@ -7,12 +7,14 @@ mod difference;
 mod failure;
 mod framing;
 mod mutation;
+mod network;
 mod phases;
 mod random;
 mod recorded;
 mod recording;
 mod seen;
 mod tls;
+mod upload;
 
 use std::cell::RefCell;
 use std::future::Future;

@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::Future;
-use std::io;
+use std::io::{self, Read as _};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -17,6 +17,7 @@ use hyper::rt::ReadBufCursor;
 use super::super::decode::{Decoder, Progress};
 use super::super::error::Failure;
 use super::super::response::Protocol;
+use super::super::sink::Receive;
 
 /// A body that neither recordings nor random responses reach, but wrong lengths do.
 pub(super) const BODY_MAX_BYTES: u64 = 1 << 20;
@@ -81,7 +82,7 @@ fn grouped<'a>(headers: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Vec<(Stri
 
 /// Our decoder's view.
 pub(super) fn ours(to_head: bool, pieces: &[&[u8]], closed: bool) -> Seen {
-    let mut decoder = Decoder::new(to_head, BODY_MAX_BYTES);
+    let mut decoder = Decoder::new(to_head, Receive { max_bytes: BODY_MAX_BYTES, discard: false });
     let mut pieces = pieces.iter();
     let mut ended = false;
     while !ended {
@@ -224,6 +225,14 @@ pub(super) fn hypers(to_head: bool, pieces: &[&[u8]], closed: bool) -> Seen {
     drop(asking);
     let Some(response) = head.filter(|_| complete) else { return Seen::Unfinished };
     let headers = response.headers();
+    // hyper leaves codings to others; gzip's own reference reads what it gives.
+    if headers.get("content-encoding").is_some_and(|coding| coding == "gzip") && !body.is_empty() {
+        let mut decoded = Vec::new();
+        if flate2::read::GzDecoder::new(&body[..]).read_to_end(&mut decoded).is_err() {
+            return Seen::Refused(None);
+        }
+        body = decoded;
+    }
     Seen::Complete(Message {
         status: response.status().as_u16(),
         is_1_0: response.version() == hyper::Version::HTTP_10,

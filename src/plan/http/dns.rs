@@ -5,6 +5,7 @@ use crate::plan::{OptionSpec, PlanError, Reader, Value};
 use crate::units::{duration_text, format_duration, parse_duration};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// Which of a name's addresses is called.
@@ -43,6 +44,8 @@ pub struct Dns {
     /// Whether the system is asked (`getaddrinfo`: `/etc/hosts`, nsswitch and all); else the name servers of
     /// `/etc/resolv.conf` are, and their own time to live is known.
     pub system: bool,
+    /// The name server that is asked in place of those, if one is named.
+    pub server: Option<SocketAddr>,
     /// How long an answer is believed; [`Duration::MAX`] is for ever.
     #[serde(with = "duration_text")]
     pub ttl: Duration,
@@ -58,10 +61,16 @@ const TTL: Duration = Duration::from_mins(5);
 const TTL_INF: Duration = Duration::from_hours(24 * 365 * 10);
 
 impl Default for Dns {
-    /// The system is asked, and every address that it gives counts, the first that answers first: what works for
-    /// `localhost` and every name that a user can `curl`.
+    /// The system is asked: what works for `localhost` and every name that a user can `curl`. The rest is k6's: of
+    /// several addresses each gets its share, and IPv4 comes first.
     fn default() -> Self {
-        Self { system: true, ttl: TTL, select: DnsSelect::First, policy: DnsPolicy::Any }
+        Self {
+            system: true,
+            server: None,
+            ttl: TTL,
+            select: DnsSelect::default(),
+            policy: DnsPolicy::default(),
+        }
     }
 }
 
@@ -74,6 +83,12 @@ const DNS_OPTIONS: &[OptionSpec] = &[
     },
     OptionSpec { name: "select", takes: "a word", default: Some("\"random\""), about: "which address" },
     OptionSpec { name: "policy", takes: "a word", default: Some("\"preferIPv4\""), about: "which kinds" },
+    OptionSpec {
+        name: "server",
+        takes: "an address, or \"system\"",
+        default: Some("those of /etc/resolv.conf"),
+        about: "the name server that is asked",
+    },
 ];
 
 const SELECTS: [(&str, DnsSelect); 3] =
@@ -105,14 +120,15 @@ impl Dns {
             }
             other => return Err(reader.wrong_type("dns", written, other)),
         };
-        // Whoever says something of DNS gets k6's for the rest.
-        let mut dns =
-            Self { system: false, ttl: TTL, select: DnsSelect::default(), policy: DnsPolicy::default() };
+        // Whoever says something of DNS gets k6's for the rest: the name servers are asked, past the system.
+        let mut dns = Self { system: false, ..Self::default() };
         for (name, text) in pairs {
             let option = format!("{written}.{name}");
             match name.as_str() {
                 "ttl" => dns.ttl = ttl(&option, text.trim())?,
                 "select" => dns.select = word(&option, text.trim(), &SELECTS)?,
+                "server" if text.trim() == "system" => dns.system = true,
+                "server" => dns.server = Some(server(&option, text.trim())?),
                 _ => dns.policy = word(&option, text.trim(), &POLICIES)?,
             }
         }
@@ -132,6 +148,15 @@ fn pairs(written: &str, text: &str) -> Result<Vec<(String, String)>, PlanError> 
         out_of_range(written, format!("{text:?}"), "\"system\", or as \"ttl=5m,select=random,policy=any\"")
     };
     text.split(',').map(|item| pair(item).ok_or_else(refuse)).collect()
+}
+
+/// An address, or an address and a port.
+fn server(option: &str, text: &str) -> Result<SocketAddr, PlanError> {
+    const DNS_PORT: u16 = 53;
+    let address = text.parse::<IpAddr>().map(|address| SocketAddr::new(address, DNS_PORT));
+    let refuse =
+        |_| out_of_range(option, format!("{text:?}"), "\"system\", an address, or as \"10.0.0.2:53\"");
+    address.or_else(|_| text.parse()).map_err(refuse)
 }
 
 fn ttl(option: &str, text: &str) -> Result<Duration, PlanError> {
@@ -164,6 +189,11 @@ impl fmt::Display for Dns {
         }
         let ttl = if self.ttl == TTL_INF { "inf".to_string() } else { format_duration(self.ttl) };
         let select = name_of(&self.select, &SELECTS);
-        write!(f, "ttl={ttl},select={select},policy={}", name_of(&self.policy, &POLICIES))
+        write!(f, "ttl={ttl},select={select},policy={}", name_of(&self.policy, &POLICIES))?;
+        match self.server {
+            _ if self.system => f.write_str(",server=system"),
+            Some(server) => write!(f, ",server={server}"),
+            None => Ok(()),
+        }
     }
 }

@@ -32,7 +32,7 @@ pub const HTTP_OPTIONS: &[OptionSpec] = &[
     spec("hosts", "a map of texts", "#{}", "addresses for names: `#{ \"api.test\": \"127.0.0.1:8080\" }`"),
     spec(
         "dns",
-        "`#{ ttl, select, policy }`, the same as k6's text, or \"system\"",
+        "`#{ ttl, select, policy, server }`, the same as k6's text, or \"system\"",
         "\"system\"",
         "how names are resolved, and for how long",
     ),

@@ -78,6 +78,14 @@ fn dns_is_a_text_a_map_or_the_system() {
     assert_eq!((text.system, text.select, text.policy), (false, DnsSelect::First, DnsPolicy::PreferIpv4));
     assert_eq!(text.to_string(), "ttl=inf,select=first,policy=preferIPv4");
     assert_eq!(dns(json!({ "ttl": 0 })).unwrap().ttl, Duration::ZERO);
+    let named = dns(json!("server=10.0.0.2")).unwrap();
+    assert_eq!((named.system, named.server), (false, Some("10.0.0.2:53".parse().unwrap())));
+    assert_eq!(named.to_string(), "ttl=5m,select=random,policy=preferIPv4,server=10.0.0.2:53");
+    let asked = dns(json!({ "server": "system", "select": "first" })).unwrap();
+    assert_eq!((asked.system, asked.select), (true, DnsSelect::First));
+    assert_eq!(asked.to_string(), "ttl=5m,select=first,policy=preferIPv4,server=system");
+    assert_eq!(dns(json!("server=[::1]:5353")).unwrap().server, Some("[::1]:5353".parse().unwrap()));
+    insta::assert_snapshot!(dns(json!("server=dns.test")).unwrap_err(), @r#"`dns.server` is "dns.test", but must be "system", an address, or as "10.0.0.2:53""#);
     insta::assert_snapshot!(dns(json!("fast")).unwrap_err(), @r#"`dns` is "fast", but must be "system", or as "ttl=5m,select=random,policy=any""#);
     insta::assert_snapshot!(dns(json!({ "select": "last" })).unwrap_err(), @r#"`dns.select` is "last", but must be one of "first", "random", "roundRobin""#);
     insta::assert_snapshot!(dns(json!({ "ttl": "5" })).unwrap_err(), @"`dns.ttl`: `5` has no unit");

@@ -153,9 +153,9 @@ fn scenarios_keep_their_books_and_those_without_an_outcome_are_empty() {
 fn credentials_of_the_base_url_stay_out() {
     let summary = Summary::new("a.rhai", &plan(), &outcome(&mut recorder()));
     assert_eq!(summary.base_url.as_deref(), Some("http://127.0.0.1:8080/shop"));
-    assert_eq!(without_credentials("https://host/a@b"), "https://host/a@b");
-    assert_eq!(without_credentials("https://u:p@ss@host?q=@"), "https://host?q=@");
-    assert_eq!(without_credentials("host"), "host");
+    assert_eq!(without_login("https://host/a@b"), "https://host/a@b");
+    assert_eq!(without_login("https://u:p@ss@host?q=@"), "https://host?q=@");
+    assert_eq!(without_login("host"), "host");
 }
 
 #[test]

@@ -133,7 +133,7 @@ fn send(stage: &Stage, items: Vec<Item>) -> Outcome<Array> {
     let requests: Vec<_> = outgoings.iter().map(|outgoing| outgoing.request(stage)).collect();
     let under_way = Cell::new(0);
     let work = outgoings.iter().zip(&requests).map(|(outgoing, request)| {
-        let sent = exchange_beside((stage, &vu), &under_way, request, &outgoing.call.expected, |recorder| {
+        let sent = exchange_beside((stage, &vu), &under_way, request, &outgoing.call.handling, |recorder| {
             outgoing.labels(stage, &vu, recorder)
         });
         (&**outgoing.route.endpoint.origin(), sent)

@@ -3,11 +3,18 @@
 use rhai::{Dynamic, EvalAltResult, ImmutableString, Map};
 
 use super::super::error::HostError;
-use super::super::frozen::{FrozenList, FrozenMap};
-use super::super::value::{described, to_json, type_name};
+use super::super::expected::Expected;
+use super::super::frozen::FrozenMap;
+use super::super::hops::Handling;
+use super::super::value::{described, type_name};
+use super::body::{BODIES, Body};
+use super::cookies::{jar_choice, own_cookies};
+use super::credentials::{self, Credentials};
 use super::metric::to_tags;
+use super::statuses::refuse;
 use crate::diagnostic::suggest;
 use crate::metrics::TagSet;
+use crate::plan::{HTTP_OPTIONS, canonical};
 use crate::units::parse_duration;
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
@@ -16,7 +23,9 @@ type Outcome<T> = Result<T, Box<EvalAltResult>>;
 pub(in super::super) const OPTIONS: &[&str] = &[
     "json",
     "form",
+    "multipart",
     "body",
+    "compression",
     "headers",
     "query",
     "name",
@@ -24,57 +33,61 @@ pub(in super::super) const OPTIONS: &[&str] = &[
     "timeout",
     "connect_timeout",
     "expected_statuses",
-    "throws",
-];
-
-/// Options that other tools have and later versions will.
-const LATER: &[&str] = &[
-    "multipart",
+    "redirects",
     "cookies",
     "jar",
     "auth",
-    "redirects",
-    "max_redirects",
-    "compression",
+    "throws",
     "response_type",
-    "responseType",
     "discard_response_body",
-    "proxy",
-    "tls",
-    "insecure_skip_tls_verify",
 ];
 
 /// What a call says besides method and URL.
 #[derive(Debug, Default)]
 pub(in super::super) struct Call {
-    pub(super) body: Vec<u8>,
-    pub(super) content_type: Option<&'static str>,
+    pub(super) body: Body,
+    /// Of basic and bearer authentication.
+    pub(super) authorization: Option<String>,
     pub(super) headers: Vec<(String, String)>,
     pub(super) query: Vec<(String, String)>,
     pub(super) name: Option<ImmutableString>,
     pub(super) tags: TagSet,
     pub(super) timeout_ns: Option<u64>,
     pub(super) connect_timeout_ns: Option<u64>,
-    /// Statuses that don't count as failed; empty for those of every request.
-    pub(super) expected: Vec<u16>,
+    /// What is expected of it, and what its hops take.
+    pub(super) handling: Handling,
     /// Whether it throws without an answer; else as the run says.
     pub(super) throws: Option<bool>,
+    /// What becomes of the response's body; else as the run says.
+    pub(super) response: Option<ResponseType>,
+}
+
+/// What a script gets of a response's body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ResponseType {
+    /// `body` is a text.
+    Text,
+    /// `body` is bytes.
+    Binary,
+    /// The body is counted and forgotten.
+    Nothing,
 }
 
 impl Call {
     pub(super) fn read(function: &str, options: &Map) -> Outcome<Self> {
         let mut call = Self::default();
         let mut body_by: Option<&str> = None;
+        let (mut compression, mut discard) = (None, None);
         for (key, value) in options {
             match key.as_str() {
-                option @ ("json" | "form" | "body") => {
+                option if BODIES.contains(&option) => {
                     if let Some(first) = body_by.replace(option) {
                         return Err(HostError::new(format!("`{first}` and `{option}` are both a body"))
                             .hint("keep one of them")
                             .word(option)
                             .into());
                     }
-                    call.read_body(option, value)?;
+                    call.body.read(option, value)?;
                 }
                 "headers" => call.headers = pairs(key, value)?,
                 "query" => call.query = pairs(key, value)?,
@@ -84,47 +97,75 @@ impl Call {
                 "connect_timeout" | "connectTimeout" => {
                     call.connect_timeout_ns = Some(nanoseconds(key, value)?);
                 }
-                "expected_statuses" | "expectedStatuses" => call.expected = statuses(key, value)?,
+                "expected_statuses" | "expectedStatuses" | "response_callback" | "responseCallback" => {
+                    call.handling.expected = Some(statuses(key, value)?);
+                }
+                "redirects" | "max_redirects" | "maxRedirects" => {
+                    call.handling.redirects = Some(redirects(key, value)?);
+                }
+                "cookies" => call.handling.cookies = own_cookies(key, map(key, value)?)?,
+                "jar" => call.handling.jar = jar_choice(key, value)?,
+                "auth" => call.read_auth(value)?,
                 "throws" | "throw" => call.throws = Some(flag(key, value)?),
+                "compression" => compression = Some(value),
+                "response_type" | "responseType" => call.response = Some(response_type(key, value)?),
+                "discard_response_body" | "discardResponseBody" => {
+                    discard = Some(flag(key, value)?);
+                }
                 other => return Err(unknown_option(function, other).into()),
+            }
+        }
+        // Maps are read by name, and these say something of what others gave.
+        if let Some(value) = compression {
+            call.body.compress(value)?;
+            if call.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-encoding")) {
+                return Err(HostError::new(
+                    "`compression` and a header `Content-Encoding` say the same twice",
+                )
+                .hint("leave the header out: `compression` sends it")
+                .word("compression")
+                .into());
+            }
+        }
+        if let Some(discard) = discard {
+            let wanted = if discard { ResponseType::Nothing } else { ResponseType::Text };
+            let response = *call.response.get_or_insert(wanted);
+            if discard != (response == ResponseType::Nothing) {
+                return Err(HostError::new(
+                    "`discard_response_body` and `response_type` contradict each other",
+                )
+                .hint("keep `response_type`: `\"none\"` discards the body")
+                .word("discard_response_body")
+                .into());
             }
         }
         Ok(call)
     }
 
-    fn read_body(&mut self, option: &str, value: &Dynamic) -> Outcome<()> {
-        match option {
-            "json" => {
-                let json = to_json(value)
-                    .map_err(|what| HostError::new(format!("`json` can't hold {what}")).word("json"))?;
-                self.body = json.to_string().into_bytes();
-                self.content_type = Some("application/json");
-            }
-            "form" => {
-                let mut form = url::form_urlencoded::Serializer::new(String::new());
-                form.extend_pairs(pairs(option, value)?);
-                self.body = form.finish().into_bytes();
-                self.content_type = Some("application/x-www-form-urlencoded");
-            }
-            _ if value.is_blob() => self.body = value.clone().into_blob().unwrap_or_default(),
-            _ => {
-                let Ok(text) = value.as_immutable_string_ref() else {
-                    return Err(HostError::new(format!(
-                        "`body` takes a text or bytes, not {}",
-                        type_name(value)
-                    ))
-                    .hint("write `json: …` for JSON, `form: …` for a form")
-                    .word("body")
-                    .into());
-                };
-                self.body = text.as_bytes().to_vec();
-            }
+    /// Options come by name, so that `headers` may still follow: it is looked at where the request goes out.
+    fn read_auth(&mut self, value: &Dynamic) -> Outcome<()> {
+        match credentials::read(value)? {
+            Credentials::Header(value) => self.authorization = Some(value),
+            Credentials::Digest(digest) => self.handling.digest = Some(digest),
+            Credentials::Url => {}
         }
         Ok(())
     }
 }
 
-fn map(option: &str, value: &Dynamic) -> Outcome<Map> {
+fn response_type(option: &str, value: &Dynamic) -> Outcome<ResponseType> {
+    match text(option, value)?.as_str() {
+        "text" => Ok(ResponseType::Text),
+        "binary" => Ok(ResponseType::Binary),
+        "none" => Ok(ResponseType::Nothing),
+        other => Err(HostError::new(format!("`{option}` knows no `{other}`"))
+            .hint("write `\"text\"`, `\"binary\"`, or `\"none\"` for a body that is counted and forgotten")
+            .word(other)
+            .into()),
+    }
+}
+
+pub(super) fn map(option: &str, value: &Dynamic) -> Outcome<Map> {
     if let Some(map) = value.read_lock::<FrozenMap>() {
         return Ok(map.to_map());
     }
@@ -136,7 +177,7 @@ fn map(option: &str, value: &Dynamic) -> Outcome<Map> {
     }
 }
 
-fn pairs(option: &str, value: &Dynamic) -> Outcome<Vec<(String, String)>> {
+pub(super) fn pairs(option: &str, value: &Dynamic) -> Outcome<Vec<(String, String)>> {
     let mut pairs = Vec::new();
     for (key, value) in map(option, value)? {
         if value.is_array() || value.is_map() || value.is_fnptr() {
@@ -160,20 +201,27 @@ fn text(option: &str, value: &Dynamic) -> Outcome<ImmutableString> {
     })
 }
 
-fn statuses(option: &str, value: &Dynamic) -> Outcome<Vec<u16>> {
-    let refuse = || {
-        HostError::new(format!("`{option}` takes a list of statuses, not {value}"))
-            .hint("write `expected_statuses: [200, 404]`")
-            .word(option)
-    };
-    let items: Vec<Dynamic> = match (value.read_lock::<FrozenList>(), value.as_array_ref()) {
-        (Some(list), _) => list.iter().collect(),
-        (None, Ok(list)) => list.clone(),
-        _ => return Err(refuse().into()),
-    };
-    let status = |item: &Dynamic| item.as_int().ok().and_then(|number| u16::try_from(number).ok());
-    let statuses: Option<Vec<u16>> = items.iter().map(status).collect();
-    Ok(statuses.filter(|list| !list.is_empty()).ok_or_else(refuse)?)
+/// Nothing at all means any answer, as k6's callback does.
+fn statuses(option: &str, value: &Dynamic) -> Outcome<Expected> {
+    if value.is_unit() {
+        return Ok(Expected::any());
+    }
+    Ok(Expected::read([value]).ok_or_else(|| refuse(option, &value.to_string()).word(option))?)
+}
+
+/// The most redirects of one request.
+const REDIRECTS_MAX: u64 = 1_000;
+
+fn redirects(option: &str, value: &Dynamic) -> Outcome<u64> {
+    let count = value.as_int().ok().and_then(|count| u64::try_from(count).ok());
+    Ok(count.filter(|count| *count <= REDIRECTS_MAX).ok_or_else(|| {
+        HostError::new(format!(
+            "`{option}` takes a number from 0 to {REDIRECTS_MAX}, not {}",
+            described(value)
+        ))
+        .hint("0 takes each redirect as the answer")
+        .word(option)
+    })?)
 }
 
 fn flag(option: &str, value: &Dynamic) -> Outcome<bool> {
@@ -195,9 +243,10 @@ fn nanoseconds(option: &str, value: &Dynamic) -> Outcome<u64> {
 }
 
 fn unknown_option(function: &str, option: &str) -> HostError {
-    if LATER.contains(&option) {
-        return HostError::new(format!("`{option}` comes with a later version"))
-            .hint(format!("the options of `{function}` are `{}`", OPTIONS.join("`, `")))
+    let of_the_run = canonical(option);
+    if HTTP_OPTIONS.iter().any(|spec| spec.name == of_the_run) {
+        return HostError::new(format!("`{option}` is an option of the run, not of one request"))
+            .hint(format!("declare `options(#{{ {of_the_run}: … }})` at the top level"))
             .word(option);
     }
     let near = match option {

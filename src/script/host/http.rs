@@ -175,7 +175,7 @@ fn call(
     let outgoing = Outgoing::new((stage, &vu), function, (method, method_index), url, call)?;
     let request = outgoing.request(stage);
     let exchanged =
-        exchange(stage, &vu, &request, &call.expected, |recorder| outgoing.labels(stage, &vu, recorder))?;
+        exchange(stage, &vu, &request, &call.handling, |recorder| outgoing.labels(stage, &vu, recorder))?;
     outgoing.reply(stage, exchanged)
 }
 

@@ -3,10 +3,13 @@
 mod argument;
 mod assert;
 mod batch;
+mod body;
 mod bytes;
 mod call;
 mod check;
 mod control;
+mod cookies;
+mod credentials;
 mod crypto;
 mod data;
 mod declare;
@@ -16,6 +19,7 @@ mod env;
 mod fake;
 mod feeder;
 mod group;
+mod html;
 mod http;
 mod json;
 mod json_path;
@@ -33,10 +37,12 @@ mod regex;
 mod response;
 mod retry;
 mod run;
+mod save;
 mod scenario;
 mod secret;
 mod shared;
 mod signature;
+mod statuses;
 mod time;
 mod url;
 mod uuid;
@@ -80,7 +86,12 @@ pub(super) const MODULES: &[HostModule] = &[
     HostModule { register: metric::register },
     HostModule { register: http::register },
     HostModule { register: batch::register },
+    HostModule { register: body::register },
+    HostModule { register: cookies::register },
+    HostModule { register: statuses::register },
     HostModule { register: response::register },
+    HostModule { register: save::register },
+    HostModule { register: html::register },
     HostModule { register: check::register },
     HostModule { register: assert::register },
     HostModule { register: group::register },

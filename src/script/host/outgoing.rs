@@ -8,7 +8,7 @@ use super::super::error::HostError;
 use super::super::request::{Exchanged, Labels};
 use super::super::stage::Stage;
 use super::super::vu::{Route, Vu};
-use super::call::Call;
+use super::call::{Call, ResponseType};
 use super::response::Reply;
 use crate::http::{Endpoint, Failure, Method, Request, UrlError};
 use crate::metrics::{Recorder, Symbol};
@@ -39,10 +39,18 @@ impl<'a> Outgoing<'a> {
         let route = route(stage, vu, url, &call.query)?;
         let mut headers: Vec<(&str, &str)> =
             call.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        if let Some(kind) = call.content_type
+        if let Some(kind) = call.body.content_type.as_deref()
             && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
         {
             headers.push(("Content-Type", kind));
+        }
+        if let Some(codings) = &call.body.content_encoding {
+            headers.push(("Content-Encoding", codings));
+        }
+        if let Some(authorization) = &call.authorization
+            && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"))
+        {
+            headers.push(("Authorization", authorization));
         }
         Ok(Self { function, method, method_index, call, route, headers })
     }
@@ -53,12 +61,21 @@ impl<'a> Outgoing<'a> {
         let (call, timeouts) = (self.call, stage.timeouts());
         Request {
             headers: &self.headers,
-            body: &call.body,
+            body: &call.body.bytes,
+            upload: call.body.upload.as_ref(),
+            discard_body: self.response_type(stage) == ResponseType::Nothing,
             timeout_ns: call.timeout_ns.unwrap_or(timeouts.total_ns),
             connect_timeout_ns: call.connect_timeout_ns.unwrap_or(timeouts.connect_ns),
             keep_alive: !stage.http().no_connection_reuse,
             ..Request::new(self.method, &self.route.endpoint)
         }
+    }
+
+    /// What becomes of the response's body.
+    fn response_type(&self, stage: &Stage) -> ResponseType {
+        let by_default =
+            if stage.http().discard_response_bodies { ResponseType::Nothing } else { ResponseType::Text };
+        self.call.response.unwrap_or(by_default)
     }
 
     /// What its samples are tagged by.
@@ -88,7 +105,8 @@ impl<'a> Outgoing<'a> {
         {
             return Err(no_answer(self.function, failure).into());
         }
-        Ok(Reply::new(exchange, Rc::clone(self.route.endpoint.url())))
+        let url = exchanged.url.unwrap_or_else(|| Rc::clone(self.route.endpoint.url()));
+        Ok(Reply::new(exchange, url, self.response_type(stage)))
     }
 }
 

@@ -8,6 +8,9 @@ use rhai::{Dynamic, EvalAltResult, ImmutableString, Map};
 use super::super::error::HostError;
 use super::super::registry::Registry;
 use super::super::value::from_json;
+use super::call::ResponseType;
+use super::cookies::of_response;
+use super::html::Page;
 use super::json_path::JsonPath;
 use crate::http::{CacheStatus, Exchange, Response, Timings};
 
@@ -21,16 +24,33 @@ pub(in super::super) struct Reply(Rc<Inner>);
 struct Inner {
     exchange: Exchange,
     url: Rc<str>,
+    kind: ResponseType,
+    /// The body as a page, once somebody asked.
+    page: OnceCell<Rc<Page>>,
     /// The body as JSON, once somebody asked; what is wrong with it otherwise.
     json: OnceCell<Result<serde_json::Value, String>>,
 }
 
 impl Reply {
-    pub(super) fn new(exchange: Exchange, url: Rc<str>) -> Self {
-        Self(Rc::new(Inner { exchange, url, json: OnceCell::new() }))
+    pub(super) fn new(exchange: Exchange, url: Rc<str>, kind: ResponseType) -> Self {
+        Self(Rc::new(Inner { exchange, url, kind, page: OnceCell::new(), json: OnceCell::new() }))
     }
 
-    fn body(&self) -> &[u8] {
+    /// Whether there was a body to read.
+    pub(super) fn is_discarded(&self) -> bool {
+        self.0.kind == ResponseType::Nothing
+    }
+
+    /// The body as a page; nothing without a response.
+    pub(super) fn page(&self) -> Outcome<Rc<Page>> {
+        if let Some(page) = self.0.page.get() {
+            return Ok(Rc::clone(page));
+        }
+        let page = Rc::new(Page::read(self.body())?);
+        Ok(Rc::clone(self.0.page.get_or_init(|| page)))
+    }
+
+    pub(super) fn body(&self) -> &[u8] {
         self.0.exchange.result.as_ref().map_or(&[], |response| response.body())
     }
 
@@ -66,6 +86,9 @@ impl Reply {
             .get_or_init(|| serde_json::from_slice(self.body()).map_err(|error| error.to_string()));
         match parsed {
             Ok(json) => Ok(Some(json)),
+            Err(_) if self.is_discarded() => Err(HostError::new("the body of the answer was discarded").hint(
+                "give the request `response_type: \"text\"` if it is to be read; `discard_response_bodies` discards all",
+            ).into()),
             Err(error) => Err(HostError::new(format!(
                 "the body of the answer with status {} is no JSON: {error}",
                 self.0.exchange.status()
@@ -127,8 +150,9 @@ pub(in super::super) fn sample(body: &str) -> Dynamic {
         retried: false,
         tls: None,
         remote: None,
+        not_followed: None,
     };
-    Dynamic::from(Reply::new(exchange, "http://127.0.0.1/".into()))
+    Dynamic::from(Reply::new(exchange, "http://127.0.0.1/".into(), ResponseType::Text))
 }
 
 /// The first characters of a body, for an error message.
@@ -147,7 +171,10 @@ pub(in super::super) const PROPERTIES: &[&str] = &[
     "status_text",
     "body",
     "bytes",
+    "body_bytes",
+    "wire_bytes",
     "headers",
+    "cookies",
     "timings",
     "cache",
     "url",
@@ -197,12 +224,35 @@ fn answer(registry: &mut Registry<'_>) {
         response.map_or_else(|_| String::new(), |response| response.reason().into_owned())
     });
     registry.example("http::get(\"/health\").status_text // \"OK\"");
-    registry.property("response.body", "the body as a text", |reply: &mut Reply| {
-        String::from_utf8_lossy(reply.body()).into_owned()
-    });
+    registry.property(
+        "response.body",
+        "the body as a text, decoded; bytes with `response_type: \"binary\"`, empty where it is discarded",
+        |reply: &mut Reply| -> Dynamic {
+            match reply.0.kind {
+                ResponseType::Binary => Dynamic::from_blob(reply.body().to_vec()),
+                _ => String::from_utf8_lossy(reply.body()).into_owned().into(),
+            }
+        },
+    );
+    registry.gives("text or bytes");
     registry.example("http::get(\"/health\").body.contains(\"healthy\") // true");
     registry.property("response.bytes", "the body as bytes", |reply: &mut Reply| reply.body().to_vec());
     registry.example("http::get(\"/health\").bytes.len() > 0 // true");
+    registry.property(
+        "response.body_bytes",
+        "how many bytes the body has, decoded; 0 where it is discarded",
+        |reply: &mut Reply| i64::try_from(reply.body().len()).unwrap_or(i64::MAX),
+    );
+    registry.example("http::get(\"/health\").body_bytes > 0 // true");
+    registry.property(
+        "response.wire_bytes",
+        "how many bytes the body had on the wire: still coded, without head and chunks",
+        |reply: &mut Reply| {
+            let response = reply.0.exchange.result.as_ref();
+            response.map_or(0, |response| i64::try_from(response.wire_bytes()).unwrap_or(i64::MAX))
+        },
+    );
+    registry.example("http::get(\"/health\").wire_bytes > 0 // true");
     registry.property(
         "response.headers",
         "a map of the headers, their names in lower case",
@@ -216,6 +266,12 @@ fn answer(registry: &mut Registry<'_>) {
     );
     registry.gives("text or nothing");
     registry.example("http::get(\"/health\").header(\"Content-Type\") // \"application/json\"");
+    registry.property(
+        "response.cookies",
+        "the cookies that it sets: a map from each name to a list of `#{ name, value, domain, path, … }`",
+        |reply: &mut Reply| reply.0.exchange.result.as_ref().map_or_else(|_| Map::new(), of_response),
+    );
+    registry.example("http::get(\"/health\").cookies.len() // 0");
     registry.method(
         "response.json()",
         "the body as JSON; nothing without an answer",
@@ -262,11 +318,15 @@ fn about(registry: &mut Registry<'_>) {
         reply.0.exchange.result.as_ref().map_or("", |response| response.protocol().as_str())
     });
     registry.example("http::get(\"/health\").proto // \"HTTP/1.1\"");
-    registry.property("response.remote_ip", "the address that answered", |reply: &mut Reply| {
-        reply.0.exchange.remote.map_or_else(String::new, |remote| remote.ip().to_string())
-    });
+    registry.property(
+        "response.remote_ip",
+        "the address that was called: the proxy's, if one is used; empty for a Unix socket",
+        |reply: &mut Reply| {
+            reply.0.exchange.remote.map_or_else(String::new, |remote| remote.ip().to_string())
+        },
+    );
     registry.example("http::get(\"/health\").remote_ip // \"127.0.0.1\"");
-    registry.property("response.remote_port", "its port", |reply: &mut Reply| {
+    registry.property("response.remote_port", "its port; 0 for a Unix socket", |reply: &mut Reply| {
         reply.0.exchange.remote.map_or(0, |remote| i64::from(remote.port()))
     });
     registry.example("http::get(\"/health\").remote_port > 0 // true");

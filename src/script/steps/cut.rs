@@ -28,7 +28,7 @@ impl Steps {
         };
         for statement in statements(functions, name, parameters) {
             let native = Request::of(&statement, still)
-                .map(Step::Request)
+                .map(|request| Step::Request(Box::new(request)))
                 .or_else(|| Sleep::of(&statement, still).map(Step::Sleep))
                 .or_else(|| Check::of(&statement, functions, still).map(Step::Check));
             let is_still = native.is_none() && still.statement(&statement);

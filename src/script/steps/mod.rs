@@ -42,7 +42,8 @@ pub(super) struct Steps {
 
 #[derive(Debug)]
 enum Step {
-    Request(Request),
+    /// In a box: what a request may say is large beside the others.
+    Request(Box<Request>),
     Sleep(Sleep),
     Check(Check),
     Still(Block),

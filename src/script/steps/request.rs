@@ -28,7 +28,7 @@ pub(super) struct Request {
 /// The second argument.
 #[derive(Debug)]
 enum Given {
-    Nothing(RequestOptions),
+    Nothing(Box<RequestOptions>),
     /// It never changes: read at its first use.
     Constant {
         value: Dynamic,
@@ -62,7 +62,7 @@ impl Request {
             return None;
         }
         let options = match options {
-            None => Given::Nothing(RequestOptions::default()),
+            None => Given::Nothing(Box::default()),
             Some(options) => match options.get_literal_value(None) {
                 Some(value) => Given::Constant { value, read: RefCell::default() },
                 None => Given::Computed(options.clone()),

@@ -5,10 +5,10 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use super::{Failure, Play, load};
+use super::{Failure, Play, load, outside};
 use crate::diagnostic::Diagnostic;
 use crate::script::host::sample_response;
-use crate::script::{Function, Kind, Parameter, functions};
+use crate::script::{Function, Kind, Outside, Parameter, functions};
 
 /// One value of each type, and what an author calls it.
 const VALUES: [(&str, &str); 8] = [
@@ -49,6 +49,8 @@ const CONSTANTS: &str = "const MAP = #{ a: 1, b: \"x\" };\nconst C = counter(\"c
 
 /// What a response in these calls is called; its body has what a path may look for.
 const RESPONSE: &str = "r";
+/// Cookies in these calls.
+const JAR: &str = "http::cookie_jar()";
 const BODY: &str = r#"{"a": [1, {"b": "x"}], "1": null}"#;
 
 /// A call may take so long on a busy machine.
@@ -70,14 +72,16 @@ fn callee(function: &Function) -> Option<String> {
         "counter" => "global::S",
         "feeder" => "global::F",
         "response" => RESPONSE,
+        "elements" => "r.html(\"*\")",
+        "jar" => JAR,
         other => panic!("`{other}` has methods: say here what to call them on"),
     };
     Some(format!("{owner}.{name}"))
 }
 
 /// Whether it is called on what only a flow has.
-fn is_of_a_response(callee: &str) -> bool {
-    callee.split_once('.').is_some_and(|(owner, _)| owner == RESPONSE)
+fn is_of_a_flow(callee: &str) -> bool {
+    callee.split_once('.').is_some_and(|(owner, _)| [RESPONSE, JAR].contains(&owner))
 }
 
 /// A value that a parameter takes.
@@ -129,7 +133,10 @@ impl Calls {
         // The long ones last: to point at a word, a diagnostic reads the script up to it.
         let (long, many) = ("x".repeat(300_000), vec!["7"; 5_000].join(", "));
         let constants = format!("{CONSTANTS}const LONG = \"%a{long}\";\nconst MANY = [{many}];\n");
-        let mut play = Play::new(&format!("{}fn flow() {{}}\n{constants}", self.script));
+        // What is saved is saved there.
+        let folder = tempfile::tempdir().unwrap();
+        let outside = Outside { folder: folder.path().to_owned(), ..outside(&[]) };
+        let mut play = Play::with(&format!("{}fn flow() {{}}\n{constants}", self.script), outside);
         play.data = sample_response(BODY);
         for (index, (name, call)) in self.lines.iter().enumerate() {
             let start = Instant::now();
@@ -220,12 +227,14 @@ fn wrong_counts_are_told_before_the_load_with_the_functions_name() {
             let arguments = vec!["()"; count].join(", ");
             let flow = format!("{CONSTANTS}fn flow({RESPONSE}) {{ {callee}({arguments}); }}");
             let top = format!("{CONSTANTS}{callee}({arguments});\nfn flow() {{}}").replace("global::", "");
-            for script in [Some(flow), (!is_of_a_response(&callee)).then_some(top)].into_iter().flatten() {
+            for script in [Some(flow), (!is_of_a_flow(&callee)).then_some(top)].into_iter().flatten() {
                 match load(&script) {
                     Ok((program, _)) => {
-                        // Some counts are known to answer a mistake, which is told when it runs.
+                        // Some counts are known to answer a mistake, which is told when it runs; and lists have
+                        // methods of the same names as elements.
                         drop(program);
-                        let known = ["http::", "check", "trend", "metric.", "add", "set"];
+                        let known =
+                            ["http::", "check", "trend", "metric.", "jar.", "add", "set", "elements."];
                         assert!(
                             known.iter().any(|known| function.name().contains(known)),
                             "{callee}({arguments})"
@@ -284,7 +293,7 @@ fn wrong_and_extreme_values_at_the_top_level_neither_panic_nor_hang() {
     let all: Vec<&str> =
         values.chain(extremes).filter(|value| !value.contains("LONG") && !value.contains("MANY")).collect();
     for function in functions() {
-        let here = |callee: &String| function.arity() > 0 && !is_of_a_response(callee);
+        let here = |callee: &String| function.arity() > 0 && !is_of_a_flow(callee);
         let Some(callee) = callee(&function).filter(here) else { continue };
         let mut script = CONSTANTS.to_owned();
         for (index, value) in all.iter().enumerate() {

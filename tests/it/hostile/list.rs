@@ -107,7 +107,10 @@ pub(crate) const CASES: &[Case] = &[
     fails("a header without a name", Answer(head!(": 5")), 1000, HEADER),
     fine("a header that is no UTF-8", Answer(b"HTTP/1.1 200 OK\r\nX: \xff\xfe\r\nContent-Length: 5\r\n\r\nhello"), 200),
     fine("a reason that is no UTF-8", Answer(b"HTTP/1.1 200 \xc3\x28\xff\r\nContent-Length: 5\r\n\r\nhello"), 200),
-    fine("gzip that is none", Answer(head!("Content-Encoding: gzip\r\nContent-Length: 5")), 200),
+    fails("gzip that is none", Answer(head!("Content-Encoding: gzip\r\nContent-Length: 5")), 1701, "the response's body is not valid gzip, though its content-encoding says so"),
+    fails("gzip that is cut off", Answer(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 12\r\n\r\n\x1f\x8b\x08\0\0\0\0\0\0\x03\x4b\x4c"), 1701, "the response's gzip data ends before it is complete"),
+    fails("a coding five times", Answer(head!("Content-Encoding: br, br, br\r\nContent-Encoding: br, br\r\nContent-Length: 5")), 1701, "the response's body has more than 4 content codings"),
+    fine("a coding that nobody knows", Answer(head!("Content-Encoding: exi\r\nContent-Length: 5")), 200),
     // Lengths.
     fails("a length below zero", Answer(head!("Content-Length: -5")), 1000, LENGTH),
     fails("a length with a sign", Answer(head!("Content-Length: +5")), 1000, LENGTH),
