@@ -16,6 +16,7 @@ use super::connect::dial;
 use super::connector::Connector;
 use super::error::{Failure, Phase};
 use super::exchange::Exchange;
+use super::h2::Sessions;
 use super::network::{Network, NetworkError};
 use super::outbox::Outbox;
 use super::pool::{Connection, Pool};
@@ -31,8 +32,8 @@ use crate::plan::HttpOptions;
 #[derive(Debug)]
 pub struct Shared {
     network: OnceCell<Network>,
-    scratch: Scratch,
-    outbox: Option<Outbox>,
+    pub(super) scratch: Scratch,
+    pub(super) outbox: Option<Outbox>,
     /// What answers every request in place of a network.
     null: Option<Arc<[u8]>>,
 }
@@ -107,12 +108,14 @@ impl Default for Options {
 /// The client of one virtual user. Lives on the user's worker, between two requests as small as its
 /// idle connections.
 pub struct Client {
-    clock: Rc<dyn Clock>,
+    pub(super) clock: Rc<dyn Clock>,
     /// Of the request that is under way; further ones at the same time take alarms of their own.
     alarm: Cell<Option<Rc<dyn Alarm>>>,
-    shared: Rc<Shared>,
-    options: Options,
+    pub(super) shared: Rc<Shared>,
+    pub(super) options: Options,
     pool: RefCell<Pool>,
+    /// Connections of HTTP/2, which several requests share.
+    pub(super) sessions: Sessions,
 }
 
 impl std::fmt::Debug for Client {
@@ -128,11 +131,11 @@ impl Client {
     /// A client without a connection. It takes an alarm of its own from the clock.
     pub fn new(clock: Rc<dyn Clock>, shared: Rc<Shared>, options: Options) -> Self {
         let alarm = Cell::new(Some(clock.alarm()));
-        Self { clock, alarm, shared, options, pool: RefCell::default() }
+        Self { clock, alarm, shared, options, pool: RefCell::default(), sessions: Sessions::default() }
     }
 
     /// Sends a request and reads its response: one hop. Needs a tokio runtime with I/O around it. Several may be
-    /// under way at once, each over a connection of its own.
+    /// under way at once: over HTTP/2 they share a connection, over HTTP/1.1 each has its own.
     pub async fn send(&self, request: &Request<'_>) -> Exchange {
         let start_ns = self.clock.now_ns();
         let mut exchange = Exchange {
@@ -173,11 +176,12 @@ impl Client {
     /// Closes the idle connections, as a browser that is restarted.
     pub fn close_idle(&self) {
         self.pool.borrow_mut().clear();
+        self.sessions.clear();
     }
 
     /// How many connections lie idle.
     pub fn idle(&self) -> usize {
-        self.pool.borrow().len()
+        self.pool.borrow().len() + self.sessions.idle()
     }
 
     /// Over an idle connection if there is one, else (or, where that is allowed, after it proved
@@ -191,6 +195,10 @@ impl Client {
     ) -> u64 {
         let start_ns = exchange.timings.start_ns;
         alarm.set(start_ns.saturating_add(request.timeout_ns));
+
+        if self.multiplexes(request.endpoint) {
+            return self.multiplexed((request, shape), None, alarm, exchange).await;
+        }
 
         let mut begin_ns = start_ns;
         let idle = self.pool.borrow_mut().take(request.endpoint);
@@ -219,6 +227,10 @@ impl Client {
         let from = self.options.local_address;
         let connector = Connector { shared: &self.shared, clock: &*self.clock, alarm, request, from };
         match Box::pin(connector.connect(begin_ns, exchange)).await {
+            Ok((connection, connected_ns)) if connection.speaks_http2 => {
+                let opened = Some((connection, connected_ns));
+                Box::pin(self.multiplexed((request, shape), opened, alarm, exchange)).await
+            }
             Ok((connection, connected_ns)) => {
                 let (result, end_ns) =
                     self.transfer((request, shape), connection, alarm, connected_ns, exchange).await;

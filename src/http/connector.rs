@@ -116,7 +116,12 @@ impl Connector<'_> {
         self.alarm.set(deadline_ns);
         let origin = Rc::clone(endpoint.origin());
         let proxy = way.proxy.filter(|_| !way.is_tunnel).map(Rc::clone);
-        Ok((Connection { socket: Socket::new(stream), remote, proxy, origin }, now_ns))
+        // In plain there is nothing to agree by; over TLS it is what ALPN came to.
+        let speaks_http2 = match stream.negotiated() {
+            Some(agreed) => agreed.is_http2,
+            None => self.shared.network().options().version == HttpVersion::Http2,
+        };
+        Ok((Connection { socket: Socket::new(stream), remote, proxy, origin, speaks_http2 }, now_ns))
     }
 
     /// The addresses of a name that may be called, in the order they are to be tried; at least one.
@@ -225,7 +230,8 @@ impl Connector<'_> {
     async fn secure(&self, stream: Stream) -> Result<Stream, Failure> {
         let network = self.shared.network();
         let protocols: &[&[u8]] = match network.options().version {
-            HttpVersion::Auto | HttpVersion::Http1 => &[b"http/1.1"],
+            HttpVersion::Auto => &[b"h2", b"http/1.1"],
+            HttpVersion::Http1 => &[b"http/1.1"],
             HttpVersion::Http2 => &[b"h2"],
         };
         secure(network.tls(), stream, self.request.endpoint.host(), protocols).await

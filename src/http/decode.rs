@@ -30,7 +30,7 @@ pub(super) const HEAD_MAX_BYTES: usize = 64 << 10;
 /// Interim responses before the final one; a 100 and a few early hints are usual.
 pub(super) const INTERIM_MAX: u8 = 16;
 /// What is set aside for a body on its declared length alone; the rest follows as it comes.
-const RESERVE_MAX_BYTES: u64 = 1 << 20;
+pub(super) const RESERVE_MAX_BYTES: u64 = 1 << 20;
 
 /// What a piece of input led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

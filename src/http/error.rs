@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use super::auth::AuthError;
 use super::coding::CodingError;
 use super::error_code::{DESCRIPTORS, ERROR_CODES, MEMORY, PORTS, RESOLVER, Side};
+use super::h2::Http2Error;
 use super::proxy::ProxyError;
 use super::tls::TlsError;
 use super::upload::UploadError;
@@ -99,6 +100,8 @@ pub enum Phase {
     Resolving,
     /// Opening a connection.
     Connecting,
+    /// Waiting until the server takes one more request on its connection (HTTP/2).
+    Queueing,
     /// Agreeing on keys.
     Handshaking,
     /// Writing the request.
@@ -114,6 +117,7 @@ impl fmt::Display for Phase {
         f.write_str(match self {
             Self::Resolving => "resolving the host",
             Self::Connecting => "connecting",
+            Self::Queueing => "waiting for a free stream",
             Self::Handshaking => "in the TLS handshake",
             Self::Sending => "sending the request",
             Self::Waiting => "waiting for the response",
@@ -305,6 +309,10 @@ pub enum Failure {
     #[error("the connection closed before the response's body was complete")]
     TruncatedBody,
 
+    /// HTTP/2 failed, for the request or for all of its connection.
+    #[error(transparent)]
+    Http2(#[from] Http2Error),
+
     /// What came back does not start as HTTP does.
     #[error("the answer is not HTTP")]
     NotHttp,
@@ -406,6 +414,7 @@ impl Failure {
             | Self::ChunkOverhead { .. }
             | Self::BodyTooLarge { .. }
             | Self::Upload(_) => 1000,
+            Self::Http2(error) => error.error_code(),
             Self::Tls(error) => error.error_code(),
             Self::NotHttp | Self::AnswerIsTls => 1010,
             Self::Url(_) => 1020,

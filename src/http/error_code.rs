@@ -194,6 +194,30 @@ pub const ERROR_CODES: &[ErrorCode] = &[
         "call a host that it names (`hosts` gives a name another address), or let it pass by `insecure_skip_tls_verify`",
     ),
     code(
+        1600,
+        Target,
+        "HTTP/2 was asked for, and the service speaks something else there",
+        "leave the option `http_version` at `auto`, or call a port that speaks HTTP/2",
+    ),
+    code(
+        1610,
+        Target,
+        "the service ended an HTTP/2 connection (GOAWAY) while the request was under way, or before it took it",
+        "the tag `error` has its reason; look at the service's log, and at its limit of requests per connection",
+    ),
+    code(
+        1630,
+        Target,
+        "an HTTP/2 stream failed: the service reset or refused it, or its response broke the protocol",
+        "the tag `error` says which; look at the service's log, and at its limit of streams per connection",
+    ),
+    code(
+        1650,
+        Target,
+        "an HTTP/2 connection was ended because the service broke the protocol on it",
+        "the tag `error` says how: a fault of the service, or of a proxy on the way",
+    ),
+    code(
         1701,
         Target,
         "the body is not in the coding that its `Content-Encoding` names, or ends before it is complete",

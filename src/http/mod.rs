@@ -5,10 +5,8 @@
 //! [`Clock`]. [`Client::send`] never fails as a call: an [`Exchange`] carries a [`Response`] or a
 //! [`Failure`], with every phase timed and every byte counted.
 //!
-//! Redirects ([`Redirect`]), cookies ([`Jar`]) and digest authentication ([`Challenge`]) are pure decisions
-//! over one exchange; the loop over the hops is the caller's.
-//!
-//! Today it speaks HTTP/1.1 over TCP and TLS. HTTP/2 is still to come, and errors say so.
+//! It speaks HTTP/1.1 and HTTP/2, in plain and over TLS. Redirects ([`Redirect`]), cookies ([`Jar`]) and digest
+//! authentication ([`Challenge`]) are pure decisions over one exchange; the loop over the hops is the caller's.
 
 mod auth;
 mod cache_status;
@@ -29,6 +27,8 @@ mod exchange;
 mod grow;
 mod jar;
 mod multipart;
+mod h2;
+mod multiplex;
 mod network;
 mod outbox;
 mod percent;
@@ -64,6 +64,7 @@ pub use endpoint::Endpoint;
 pub use error::{Failure, HeaderFault, Phase, Resource, UrlError};
 pub use error_code::{DESCRIPTORS, ERROR_CODES, ErrorCode, MEMORY, PORTS, RESOLVER, Side};
 pub use exchange::Exchange;
+pub use h2::{AnswerFault, Fault, Flood, HpackError, Http2Error, Reason};
 pub use jar::{Cookie, CookieError, Jar};
 pub use multipart::{Part, boundary, multipart};
 pub use network::{Network, NetworkError};

@@ -19,6 +19,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use super::clock::Clock;
+use super::h2::Session;
 use super::stream::Stream;
 
 /// Requests that wait to be written together. What the kernel keeps of so many sockets is still in the core's
@@ -102,6 +103,8 @@ struct Posted {
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     posted: RefCell<Posted>,
+    /// HTTP/2 connections with requests of their own to write: all of a batch in one go.
+    sessions: RefCell<Vec<Rc<Session>>>,
     /// Of the task that writes.
     waker: RefCell<Option<Waker>>,
 }
@@ -135,6 +138,17 @@ impl Outbox {
         }
     }
 
+    /// Posts what a session has queued.
+    pub(super) fn post_session(&self, session: &Rc<Session>) {
+        let mut sessions = self.sessions.borrow_mut();
+        sessions.push(Rc::clone(session));
+        if sessions.len() == 1
+            && let Some(waker) = &*self.waker.borrow()
+        {
+            waker.wake_by_ref();
+        }
+    }
+
     /// Writes what is posted, for as long as it is polled.
     pub(super) async fn deliver(&self, clock: &dyn Clock) {
         poll_fn(|cx| {
@@ -144,9 +158,16 @@ impl Outbox {
             }
             drop(waker);
             self.write_all(clock);
+            self.write_sessions(clock);
             Poll::<()>::Pending
         })
         .await;
+    }
+
+    fn write_sessions(&self, clock: &dyn Clock) {
+        for session in self.sessions.borrow_mut().drain(..) {
+            session.deliver(clock);
+        }
     }
 
     fn write_all(&self, clock: &dyn Clock) {

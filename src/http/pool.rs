@@ -20,6 +20,9 @@ pub(super) struct Connection {
     pub(super) proxy: Option<Rc<ProxyUrl>>,
     /// Where it leads: the endpoint's own text, so that idle connections keep no endpoint alive.
     pub(super) origin: Rc<str>,
+    /// Both sides agreed to speak HTTP/2: by prior knowledge, or in TLS (ALPN). Such a connection becomes a
+    /// [`Session`](super::h2::Session) and never lies in the pool.
+    pub(super) speaks_http2: bool,
 }
 
 /// Idle connections, the most recently used last.

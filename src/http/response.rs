@@ -16,6 +16,8 @@ pub enum Protocol {
     Http10,
     /// `HTTP/1.1`
     Http11,
+    /// `HTTP/2.0`
+    Http2,
 }
 
 impl Protocol {
@@ -24,6 +26,7 @@ impl Protocol {
         match self {
             Self::Http10 => "HTTP/1.0",
             Self::Http11 => "HTTP/1.1",
+            Self::Http2 => "HTTP/2.0",
         }
     }
 }

@@ -108,12 +108,12 @@ impl Stream {
         }
     }
 
-    /// Reads the bytes of the transport, beneath TLS, if any are there.
+    /// Reads what is there, if anything is.
     pub(super) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.try_read(buffer),
             Self::Unix(stream) => stream.try_read(buffer),
-            Self::Tls(_) => Err(io::ErrorKind::Unsupported.into()),
+            Self::Tls(stream) => stream.try_read(buffer),
             Self::Null(null) => match null.read(buffer) {
                 0 => Err(io::ErrorKind::WouldBlock.into()),
                 length => Ok(length),

@@ -36,20 +36,26 @@ const READ_BYTES: usize = 64 << 10;
 /// Bodies up to here are copied behind their head, for a single plain write; larger ones go as a second slice.
 const BODY_COPY_MAX_BYTES: usize = 16 << 10;
 /// Reads in one poll before other users get their turn: at most 1 MiB.
-const READS_PER_POLL: usize = 16;
+pub(super) const READS_PER_POLL: usize = 16;
 /// The same for writes of a body from disk.
 const WRITES_PER_POLL: usize = 16;
 
 /// Buffers that all connections of a worker read and write through.
 #[derive(Debug)]
 pub(super) struct Scratch {
-    read: RefCell<Box<[u8]>>,
-    write: RefCell<Vec<u8>>,
+    pub(super) read: RefCell<Box<[u8]>>,
+    pub(super) write: RefCell<Vec<u8>>,
+    /// A header's name in lower case.
+    pub(super) name: RefCell<Vec<u8>>,
 }
 
 impl Scratch {
     pub(super) fn new() -> Self {
-        Self { read: RefCell::new(vec![0; READ_BYTES].into()), write: RefCell::default() }
+        Self {
+            read: RefCell::new(vec![0; READ_BYTES].into()),
+            write: RefCell::default(),
+            name: RefCell::default(),
+        }
     }
 }
 

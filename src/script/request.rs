@@ -227,6 +227,7 @@ fn record(
             proto: response.map_or(Symbol::NONE, |response| match response.protocol() {
                 Protocol::Http10 => words.protocols[0],
                 Protocol::Http11 => words.protocols[1],
+                Protocol::Http2 => words.protocols[2],
             }),
             tls_version: exchange.tls.map_or(Symbol::NONE, |tls| match tls.version {
                 TlsVersion::Tls12 => words.tls_versions[0],

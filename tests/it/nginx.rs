@@ -20,6 +20,8 @@ pub(crate) struct Nginx {
     child: Child,
     folder: TempDir,
     pub(crate) port: u16,
+    /// Where it speaks HTTP/2, by prior knowledge.
+    http2_port: u16,
 }
 
 /// A line of the access log.
@@ -36,7 +38,7 @@ pub(crate) struct Line {
 impl Nginx {
     pub(crate) fn start() -> Self {
         let folder = folder();
-        let port = closed_port();
+        let (port, http2_port) = (closed_port(), closed_port());
         let root = folder.path().display();
         std::fs::write(folder.path().join("small.txt"), "hello, world\n").expect("a writable folder");
         std::fs::write(folder.path().join("large.txt"), "x".repeat(300_000)).expect("a writable folder");
@@ -58,6 +60,7 @@ impl Nginx {
                 keepalive_requests 7; client_max_body_size 1m; default_type text/plain; root {root};
                 server {{
                     listen 127.0.0.1:{port};
+                    listen 127.0.0.1:{http2_port} http2;
                     location /none {{ return 204; }}
                     location /moved {{ return 301 /small.txt; }}
                     location /broken {{ return 500 'sorry'; }}
@@ -88,7 +91,7 @@ impl Nginx {
             .stderr(Stdio::null())
             .spawn()
             .expect("nginx, which `make install-test-servers` installs");
-        let nginx = Self { child, folder, port };
+        let nginx = Self { child, folder, port, http2_port };
         wait_until("nginx", SOON, || TcpStream::connect(("127.0.0.1", port)).is_ok());
         nginx
     }
@@ -111,8 +114,17 @@ impl Nginx {
     }
 
     pub(crate) fn prepare(&self, script: &str, args: &[&str]) -> Runner {
+        Self::prepare_at(self.port, script, args)
+    }
+
+    /// The same over HTTP/2.
+    fn prepare_http2(&self, script: &str) -> Runner {
+        Self::prepare_at(self.http2_port, script, &["--http-version", "2"])
+    }
+
+    fn prepare_at(port: u16, script: &str, args: &[&str]) -> Runner {
         let args = ["run"].iter().chain(args).chain(&["test.rhai"]);
-        let base = format!("base_url(\"http://127.0.0.1:{}\");\n", self.port);
+        let base = format!("base_url(\"http://127.0.0.1:{port}\");\n");
         runner(args).file("test.rhai", &(base + script))
     }
 }
@@ -251,6 +263,48 @@ fn needs_nginx_what_it_packs_is_unpacked_and_both_sizes_are_its_own() {
     ] {
         nginx.prepare(&off, &[]).run().expect_code(99);
     }
+}
+
+/// As many requests at once as nginx takes on a connection before it says goodbye, which it does after every seventh.
+const BATCHES: &str = r#"
+options(#{ batch_per_host: 0 });
+scenario("batches", #{ executor: "per-vu-iterations", vus: 3, iterations: 20, flow: "batches" });
+
+fn batches() {
+    let replies = http::batch(["/small.txt", "/large.txt", "/missing", "/none", #{ method: "POST", url: "/take", body: "some text" }, "/broken"]);
+    check(replies[0].body == "hello, world\n", "small");
+    check(replies[1].body.len() == 300000, "large");
+    check(replies[4].body == "taken" && replies[4].status == 201, "taken");
+    check(replies[0].proto == "HTTP/2.0", "protocol");
+}
+target("checks", "rate >= 100%");
+"#;
+
+#[test]
+fn needs_nginx_http2_is_counted_as_it_counts_and_its_goodbyes_cost_nothing() {
+    let nginx = Nginx::start();
+    nginx.prepare_http2(FLOW).run().expect_code(0);
+    let first = nginx.log(0);
+    let kinds = by_kind(&first);
+    assert_eq!(first.len(), 4 * 10 * 13, "{kinds:?}");
+    assert_eq!((kinds.len(), kinds["GET /small.txt 206"]), (13, 40), "{kinds:?}");
+    let finished = nginx.prepare_http2(BATCHES).run().expect_code(0);
+    let log = nginx.log(first.len());
+    assert!((finished.figure("http_reqs") - log.len() as f64).abs() < 0.5, "{}", finished.printed());
+    let kinds: Vec<(String, usize)> = by_kind(&log).into_iter().collect();
+    let each = [
+        "GET /broken 500",
+        "GET /large.txt 200",
+        "GET /missing 404",
+        "GET /none 204",
+        "GET /small.txt 200",
+        "POST /take 201",
+    ];
+    assert_eq!(kinds, each.map(|kind| (kind.to_owned(), 60)));
+    // What nginx counts of a stream is its frames; the connection's own are ours to count besides.
+    let received = log.iter().map(|line| line.bytes_out).sum::<u64>() as f64;
+    let printed = bytes_of(&finished.stdout, "data_received");
+    assert!((received * 0.99..received * 1.02).contains(&printed), "{received}: {}", finished.printed());
 }
 
 /// Users that loop until something ends the run.

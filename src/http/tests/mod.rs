@@ -6,6 +6,8 @@ mod connection;
 mod difference;
 mod failure;
 mod framing;
+#[expect(clippy::cast_possible_truncation, reason = "test data made of counters")]
+mod http2;
 mod mutation;
 mod network;
 mod phases;

@@ -87,6 +87,23 @@ impl TlsStream {
         Poll::Pending
     }
 
+    /// Reads data that is there, or would block; 0 is the end. For connections that lie idle: few bytes come.
+    pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let session = &mut self.state.borrow_mut().session;
+        let mut chunk = [0; IDLE_READ_BYTES];
+        for _ in 0..RECEIVES_MAX {
+            let length = session.take(buffer).map_err(io::Error::other)?;
+            if length > 0 || session.has_ended() {
+                return Ok(length);
+            }
+            match self.inner.try_read(&mut chunk)? {
+                0 => session.cut(),
+                received => session.absorb(&chunk[..received]).map_err(io::Error::other)?,
+            }
+        }
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
     /// Whether nothing came that a request could take for its answer.
     pub(crate) fn is_quiet(&self) -> bool {
         let state = &mut *self.state.borrow_mut();
@@ -143,7 +160,14 @@ impl TlsStream {
     /// Writes all of it, or would block, with what is left kept for [`poll_write`](Self::poll_write).
     pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         let state = &mut *self.state.borrow_mut();
-        debug_assert!(state.unsent.is_empty(), "a request is posted when the one before is out");
+        // What several requests share may be written again before all of the last write is out.
+        while !state.unsent.is_empty() {
+            let sent = self.inner.try_write(&state.unsent)?;
+            state.unsent.drain(..sent);
+            if state.unsent.is_empty() {
+                return Ok(std::mem::take(&mut state.unsent_plain));
+            }
+        }
         let mut scratch = self.scratch.borrow_mut();
         scratch.clear();
         state.session.seal(bytes, &[], &mut scratch).map_err(io::Error::other)?;
