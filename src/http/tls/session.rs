@@ -336,6 +336,12 @@ impl Session {
         })
     }
 
+    /// Bytes on the heap between two reads, but for rustls's own.
+    #[cfg(test)]
+    pub(super) fn held_bytes(&self) -> usize {
+        self.partial.capacity() + self.plain.capacity() + self.message.capacity()
+    }
+
     #[cfg(test)]
     pub(super) fn wear_after(&mut self, records: u64) {
         self.transmit.wear_after(records);

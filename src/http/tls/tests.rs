@@ -209,6 +209,21 @@ fn a_small_buffer_gets_all_in_turn() {
 }
 
 #[test]
+fn an_idle_session_holds_its_keys_and_no_buffers() {
+    let authority = authority("Ours");
+    let context = Context::new(&options(&authority)).unwrap();
+    let (mut session, mut server) =
+        connect(&context, server(named("a.test"), Some(&authority), all_suites()));
+    let records = from_server(&mut server, &vec![7; 100_000]);
+    for piece in [1, 1000, 40_000] {
+        let records = if piece == 1 { records.clone() } else { from_server(&mut server, &vec![7; 100_000]) };
+        assert_eq!(receive(&mut session, &records, piece).unwrap().len(), 100_000);
+        assert_eq!(session.held_bytes(), 0, "{piece}");
+    }
+    assert!(size_of::<Session>() <= 2048, "{}", size_of::<Session>());
+}
+
+#[test]
 fn a_session_is_taken_up_again_unless_that_is_off() {
     let authority = authority("Ours");
     for (resumption, kind) in [(true, HandshakeKind::Resumed), (false, HandshakeKind::Full)] {
