@@ -10,9 +10,9 @@ use std::rc::Rc;
 use url::{ParseError, Url};
 
 use super::auth::Login;
-use super::error::UrlError;
 use super::network::Destination;
 use super::percent::decode;
+use super::url_error::UrlError;
 
 /// What the client calls itself unless the script says otherwise.
 const USER_AGENT: &str = concat!("runner/", env!("CARGO_PKG_VERSION"));

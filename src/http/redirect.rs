@@ -4,9 +4,9 @@
 //! Invariant: once scheme, host or port differ, nothing that identifies the user goes with the request.
 
 use super::endpoint::Endpoint;
-use super::error::UrlError;
 use super::request::Method;
 use super::response::Response;
+use super::url_error::UrlError;
 
 /// Why a redirect is not followed. The response that wanted it stands.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -45,6 +45,7 @@ mod secret;
 mod shared;
 mod signature;
 mod statuses;
+mod socket;
 mod sse;
 mod time;
 mod url;
