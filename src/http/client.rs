@@ -11,6 +11,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use rustc_hash::FxHashSet;
+
 use super::clock::{Alarm, Clock};
 use super::connect::dial;
 use super::connector::Connector;
@@ -28,11 +30,16 @@ use super::transfer::{Scratch, Transfer, Wire};
 use crate::metrics::Phases;
 use crate::plan::HttpOptions;
 
+/// Origins that are remembered by what they speak; past it all are asked again.
+const PLAIN_MAX: usize = 1024;
+
 /// What the clients of one worker share: the network as the run's options have it, scratch buffers, resolved names.
 #[derive(Debug)]
 pub struct Shared {
     network: OnceCell<Network>,
     pub(super) scratch: Scratch,
+    /// Origins with which TLS did not agree on HTTP/2.
+    plain: RefCell<FxHashSet<Rc<str>>>,
     pub(super) outbox: Option<Outbox>,
     /// What answers every request in place of a network.
     null: Option<Arc<[u8]>>,
@@ -41,7 +48,7 @@ pub struct Shared {
 impl Shared {
     /// Nothing resolved yet; each client writes its requests itself.
     pub fn new() -> Rc<Self> {
-        Rc::new(Self { network: OnceCell::new(), scratch: Scratch::new(), outbox: None, null: None })
+        Self::make(None, None)
     }
 
     /// The same, but requests are written together, as long as [`Shared::deliver`] is polled.
@@ -52,8 +59,26 @@ impl Shared {
     /// The same; where a response is given, connections are no sockets: each answers every request with it.
     /// What a request then costs is the generator's own, without the kernel. For benches.
     pub fn with_null(response: Option<Arc<[u8]>>) -> Rc<Self> {
-        let (network, scratch) = (OnceCell::new(), Scratch::new());
-        Rc::new(Self { network, scratch, outbox: Some(Outbox::default()), null: response })
+        Self::make(Some(Outbox::default()), response)
+    }
+
+    fn make(outbox: Option<Outbox>, null: Option<Arc<[u8]>>) -> Rc<Self> {
+        let (network, scratch, plain) = (OnceCell::new(), Scratch::new(), RefCell::default());
+        Rc::new(Self { network, scratch, plain, outbox, null })
+    }
+
+    /// Whether TLS with the origin once agreed on HTTP/1.1.
+    pub(super) fn is_plain(&self, origin: &str) -> bool {
+        self.plain.borrow().contains(origin)
+    }
+
+    /// Remembers that it did.
+    pub(super) fn keep_plain(&self, origin: &Rc<str>) {
+        let mut plain = self.plain.borrow_mut();
+        if plain.len() >= PLAIN_MAX {
+            plain.clear();
+        }
+        plain.insert(Rc::clone(origin));
     }
 
     /// Says what the network looks like; to be called before the first request, else the defaults hold.
@@ -197,7 +222,7 @@ impl Client {
         alarm.set(start_ns.saturating_add(request.timeout_ns));
 
         if self.multiplexes(request.endpoint) {
-            return self.multiplexed((request, shape), None, alarm, exchange).await;
+            return self.over_any((request, shape), None, alarm, exchange).await;
         }
 
         let mut begin_ns = start_ns;
@@ -223,13 +248,16 @@ impl Client {
             begin_ns = end_ns;
         }
 
-        // In a box: rare, and large beside what every request carries along.
+        // In a box, as all that follows: rare, and large beside what every request carries along.
+        if self.may_multiplex(request.endpoint) {
+            return Box::pin(self.over_any((request, shape), None, alarm, exchange)).await;
+        }
         let from = self.options.local_address;
         let connector = Connector { shared: &self.shared, clock: &*self.clock, alarm, request, from };
         match Box::pin(connector.connect(begin_ns, exchange)).await {
             Ok((connection, connected_ns)) if connection.speaks_http2 => {
                 let opened = Some((connection, connected_ns));
-                Box::pin(self.multiplexed((request, shape), opened, alarm, exchange)).await
+                Box::pin(self.over_any((request, shape), opened, alarm, exchange)).await
             }
             Ok((connection, connected_ns)) => {
                 let (result, end_ns) =
@@ -239,6 +267,27 @@ impl Client {
             }
             Err((failure, end_ns)) => {
                 exchange.result = Err(failure);
+                end_ns
+            }
+        }
+    }
+
+    /// Over a connection that requests share, or over one of its own where that comes to speak HTTP/1.1.
+    async fn over_any(
+        &self,
+        (request, shape): (&Request<'_>, Shape),
+        opened: Option<(Connection, u64)>,
+        alarm: &dyn Alarm,
+        exchange: &mut Exchange,
+    ) -> u64 {
+        match self.multiplexed((request, shape), opened, alarm, exchange).await {
+            Ok(end_ns) => end_ns,
+            Err((connection, connected_ns)) => {
+                exchange.reused = false;
+                exchange.remote = connection.remote;
+                let (result, end_ns) =
+                    self.transfer((request, shape), connection, alarm, connected_ns, exchange).await;
+                exchange.result = result;
                 end_ns
             }
         }

@@ -23,8 +23,12 @@ use crate::plan::HttpVersion;
 /// How often a request looks for another connection, where each takes no more before it began.
 const CONNECTIONS_MAX: u32 = 8;
 
-/// A session, and since when the request has had it.
-type Begun = (Rc<Session>, u64);
+/// What a request goes over, and since when it has had it.
+enum Begun {
+    Session(Rc<Session>, u64),
+    /// A connection on which TLS did not agree on HTTP/2.
+    Plain(Connection, u64),
+}
 
 impl Client {
     /// Whether requests to the endpoint share a connection: by prior knowledge, or since one is there.
@@ -33,15 +37,24 @@ impl Client {
             || (!self.sessions.is_empty() && self.sessions.has(endpoint.origin()))
     }
 
+    /// Whether a new connection may turn out to be one that requests share: then only one is opened, and the others
+    /// wait to see.
+    pub(super) fn may_multiplex(&self, endpoint: &Endpoint) -> bool {
+        endpoint.is_tls()
+            && self.options.idle_max > 0
+            && self.shared.network().options().version == HttpVersion::Auto
+            && !self.shared.is_plain(endpoint.origin())
+    }
+
     /// One request over a shared connection: `opened`, on which nothing was said yet, or whichever there is. Fills in
-    /// the exchange and returns when it ended.
+    /// the exchange and returns when it ended; or else the connection that speaks HTTP/1.1, and since when it stands.
     pub(super) async fn multiplexed(
         &self,
         (request, shape): (&Request<'_>, Shape),
         mut opened: Option<(Connection, u64)>,
         alarm: &dyn Alarm,
         exchange: &mut Exchange,
-    ) -> u64 {
+    ) -> Result<u64, (Connection, u64)> {
         let mut begin_ns = exchange.timings.start_ns;
         let mut was_refused = false;
         for _ in 0..CONNECTIONS_MAX {
@@ -50,10 +63,11 @@ impl Client {
                 None => self.session(request, alarm, &mut begin_ns, exchange).await,
             };
             let (session, session_ns) = match begun {
-                Ok(begun) => begun,
+                Ok(Begun::Session(session, session_ns)) => (session, session_ns),
+                Ok(Begun::Plain(connection, connected_ns)) => return Err((connection, connected_ns)),
                 Err((failure, end_ns)) => {
                     exchange.result = Err(failure);
-                    return end_ns;
+                    return Ok(end_ns);
                 }
             };
             begin_ns = session_ns;
@@ -76,7 +90,7 @@ impl Client {
                 Err(failure) if exchange.reused && settled.is_silent() && failure.is_disconnect() => {
                     if !request.method.is_idempotent() {
                         exchange.result = Err(Failure::StaleConnection);
-                        return end_ns;
+                        return Ok(end_ns);
                     }
                     true
                 }
@@ -84,7 +98,7 @@ impl Client {
             };
             if !again || exchange.retried {
                 exchange.result = settled.result;
-                return end_ns;
+                return Ok(end_ns);
             }
             // The lost attempt brought no answer: what it took was spent without a usable connection.
             let blocked_ns = end_ns - exchange.timings.start_ns;
@@ -95,7 +109,7 @@ impl Client {
         }
         let end_ns = self.clock.now_ns();
         exchange.timings.phases.blocked_ns += end_ns - begin_ns;
-        end_ns
+        Ok(end_ns)
     }
 
     /// The request on a session; `None` if the session takes no more.
@@ -137,14 +151,16 @@ impl Client {
     ) -> Result<Begun, (Failure, u64)> {
         let origin = request.endpoint.origin();
         let shares = self.options.idle_max > 0;
+        let mut has_waited = false;
         loop {
             let usable = |session: &Session| session.is_usable(&self.shared.scratch, &*self.clock);
             let found = if shares { self.sessions.find(origin, usable) } else { Found::Nothing };
             let gate = match found {
-                Found::Open(session) => return Ok((session, *begin_ns)),
+                Found::Open(session) => return Ok(Begun::Session(session, *begin_ns)),
                 Found::Connecting(gate) => gate,
                 Found::Nothing => break,
             };
+            has_waited = true;
             let outcome = std::future::poll_fn(|cx| match gate.poll(cx.waker()) {
                 Poll::Pending if alarm.poll_due(cx).is_ready() => {
                     Poll::Ready(Err(timeout(request, Phase::Connecting)))
@@ -158,9 +174,10 @@ impl Client {
                 return Err((failure, now_ns));
             }
         }
-        let connecting = shares.then(|| self.sessions.connect(origin));
-        // What was spent on connections that took no more came before.
-        if exchange.timings.start_ns != *begin_ns {
+        // Connections of HTTP/1.1 are nobody else's.
+        let connecting = (shares && !self.shared.is_plain(origin)).then(|| self.sessions.connect(origin));
+        // What was spent on others' connections, or on such that took no more, came before.
+        if has_waited || exchange.timings.start_ns != *begin_ns {
             let now_ns = self.clock.now_ns();
             let blocked_ns = now_ns - exchange.timings.start_ns;
             exchange.timings.phases = Phases { blocked_ns, ..Phases::default() };
@@ -169,12 +186,16 @@ impl Client {
         let from = self.options.local_address;
         let connector = Connector { shared: &self.shared, clock: &*self.clock, alarm, request, from };
         match Box::pin(connector.connect(*begin_ns, exchange)).await {
+            Ok((connection, connected_ns)) if self.is_plain(&connection) => {
+                self.shared.keep_plain(origin);
+                Ok(Begun::Plain(connection, connected_ns))
+            }
             Ok((connection, connected_ns)) => {
                 let session = Session::new(connection);
                 if let Some(connecting) = connecting {
                     connecting.done(&session, self.options.idle_max);
                 }
-                Ok((session, connected_ns))
+                Ok(Begun::Session(session, connected_ns))
             }
             Err((failure, end_ns)) => {
                 if let Some(connecting) = connecting {
@@ -192,12 +213,17 @@ impl Client {
         if self.options.idle_max > 0
             && let Found::Open(session) = self.sessions.find(&connection.origin, usable)
         {
-            return (session, connected_ns);
+            return Begun::Session(session, connected_ns);
         }
         let session = Session::new(connection);
         if self.options.idle_max > 0 {
             self.sessions.put(Rc::clone(&session), self.options.idle_max);
         }
-        (session, connected_ns)
+        Begun::Session(session, connected_ns)
+    }
+
+    /// Whether a connection came to speak HTTP/1.1, where the run leaves that open.
+    fn is_plain(&self, connection: &Connection) -> bool {
+        !connection.speaks_http2 && self.shared.network().options().version == HttpVersion::Auto
     }
 }

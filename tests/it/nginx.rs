@@ -286,7 +286,7 @@ fn needs_nginx_http2_is_counted_as_it_counts_and_its_goodbyes_cost_nothing() {
     nginx.prepare_http2(FLOW).run().expect_code(0);
     let first = nginx.log(0);
     let kinds = by_kind(&first);
-    assert_eq!(first.len(), 4 * 10 * 13, "{kinds:?}");
+    assert_eq!(first.len(), 4 * 10 * 14, "{kinds:?}");
     assert_eq!((kinds.len(), kinds["GET /small.txt 206"]), (13, 40), "{kinds:?}");
     let finished = nginx.prepare_http2(BATCHES).run().expect_code(0);
     let log = nginx.log(first.len());
