@@ -1,5 +1,6 @@
 //! TLS against a real nginx: its log and our counts agree, and every wrong certificate is told with what to do.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
@@ -13,7 +14,7 @@ use crate::fixture::{Finished, Runner, closed_port, folder, runner, wait_until};
 const SOON: Duration = Duration::from_secs(20);
 
 /// The servers, each on a port of its own: what it is called, and what its configuration adds.
-const SERVERS: [(&str, &str); 10] = [
+const SERVERS: [(&str, &str); 11] = [
     ("good", ""),
     ("expired", ""),
     ("early", ""),
@@ -24,6 +25,7 @@ const SERVERS: [(&str, &str); 10] = [
     ("tls12", "ssl_protocols TLSv1.2;"),
     ("chacha", "ssl_protocols TLSv1.2; ssl_ciphers ECDHE-ECDSA-CHACHA20-POLY1305;"),
     ("mutual", "ssl_verify_client on;"),
+    ("second", "keepalive_requests 1000;"),
 ];
 
 type Issuer = CertifiedIssuer<'static, KeyPair>;
@@ -88,10 +90,11 @@ impl Nginx {
             };
             file(format!("{name}.pem"), certificate.expect("a certificate").pem());
             file(format!("{name}.key"), key.serialize_pem());
+            let http2 = if *name == "second" { "http2" } else { "" };
             let _ = write!(
                 servers,
                 "server {{
-                    listen 127.0.0.1:{port} ssl; {more}
+                    listen 127.0.0.1:{port} ssl {http2}; {more}
                     ssl_certificate {root}/{name}.pem; ssl_certificate_key {root}/{name}.key;
                     ssl_client_certificate {root}/ca.pem;
                     location / {{ return 200 'hello of {name} to $ssl_client_s_dn'; }}
@@ -108,7 +111,7 @@ impl Nginx {
                 events {{ worker_connections 512; }}
                 http {{
                     log_format counted '$request_method $uri $status $request_length $bytes_sent '
-                        '$ssl_protocol $ssl_session_reused $ssl_server_name';
+                        '$ssl_protocol $ssl_session_reused $ssl_server_name $connection';
                     access_log {root}/access counted;
                     client_body_temp_path {root}/body; proxy_temp_path {root}/proxy; fastcgi_temp_path {root}/fastcgi;
                     uwsgi_temp_path {root}/uwsgi; scgi_temp_path {root}/scgi;
@@ -361,4 +364,27 @@ fn options_of_tls_that_cannot_be_carried_out_end_the_run_before_it_begins() {
     finished.expect_said("`tls_roots`: cannot read `none.pem`: No such file");
     let finished = script("tls_auth: [#{ cert: \"test.rhai\", key: \"test.rhai\" }]").run().expect_code(104);
     finished.expect_said("`tls_auth`: `test.rhai` has no certificate in PEM");
+}
+
+#[test]
+fn needs_nginx_a_users_first_batch_shares_a_connection_where_the_server_chooses_http2() {
+    let nginx = Nginx::start();
+    for (server, protocol, connections) in [("second", "HTTP/2.0", 3), ("good", "HTTP/1.1", 3 * 6)] {
+        let script = format!(
+            "base_url(\"{}\");
+            scenario(\"batches\", #{{ executor: \"per-vu-iterations\", vus: 3, iterations: 3, flow: || {{
+                for r in http::batch([\"/\", \"/\", \"/large.txt\", \"/\", \"/\", \"/\"]) {{
+                    check(r.status == 200 && r.proto == \"{protocol}\" && r.tls_version == \"tls1.3\", \"as agreed\");
+                }}
+            }} }});
+            target(\"checks\", \"rate >= 100%\");
+            target(\"http_reqs\", \"count == 54\");",
+            nginx.url(server)
+        );
+        let before = nginx.log().len();
+        nginx.prepare(", batch_per_host: 0", &script, &[]).run().expect_code(0);
+        let log = nginx.log();
+        let seen: BTreeSet<&String> = log[before..].iter().filter_map(|line| line.last()).collect();
+        assert_eq!((log.len() - before, seen.len()), (54, connections), "{server}");
+    }
 }
