@@ -397,3 +397,20 @@ fn needs_nginx_a_request_too_many_is_seen_by_both() {
     wait_until("its line", SOON, || nginx.log(0).len() == 1);
     assert_eq!(nginx.log(0)[0].bytes_in, request.len() as u64);
 }
+
+#[test]
+fn needs_nginx_a_file_is_streamed_over_http2_whole() {
+    const WORDS: u32 = 150_000;
+    let nginx = Nginx::start();
+    let script = "fn flow() {
+        let r = http::put(\"/take\", #{ body: http::file_stream(\"big.txt\") });
+        check(r.status == 201 && r.body == \"taken\" && r.proto == \"HTTP/2.0\", \"taken\");
+    }
+    target(\"checks\", \"rate >= 100%\");";
+    nginx.prepare_http2(script).file("big.txt", &words(WORDS)).run().expect_code(0);
+    let log = nginx.log(0);
+    let size = words(WORDS).len() as u64;
+    assert_eq!(log.len(), 1, "{log:?}");
+    // Frames and the head come on top.
+    assert!((size..size + size / 50).contains(&log[0].bytes_in), "{size}: {log:?}");
+}
