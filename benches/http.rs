@@ -19,7 +19,7 @@ mod table;
 use std::process::ExitCode;
 
 use generator::{Load, Program, Protocol};
-use play::play;
+use play::{all_rounds, play};
 use process::{NullServer, raise_file_limit, setting};
 use round::{Repeats, about};
 use table::{Limit, Sample, Table};
@@ -85,16 +85,8 @@ fn level(index: usize, variants: &[&Variant], rounds: u32, seconds: u32) -> Resu
     for variant in variants.iter().filter(|variant| !variant.program.starts_slowly()) {
         play(variant, Load { seconds: 1, ..load })?;
     }
-    let mut samples: Vec<Vec<Sample>> = variants.iter().map(|_| Vec::new()).collect();
     let mut repeats = Repeats::new(rounds);
-    for round in 0..rounds {
-        let results = repeats.round(round, variants.len(), |at| play(variants[at], load))?;
-        let costs: Vec<String> = results.iter().map(|one| format!("{:.2}", one.total_us())).collect();
-        println!("round {:>2}/{rounds}: {} µs/request", round + 1, costs.join("  "));
-        for (list, sample) in samples.iter_mut().zip(results) {
-            list.push(sample);
-        }
-    }
+    let samples = all_rounds(&mut repeats, rounds, variants.len(), |at| play(variants[at], load))?;
     let column = |program| {
         let at = variants.iter().position(|variant| variant.program == program)?;
         Some(&samples[at][..])

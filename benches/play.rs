@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::generator::{Load, Program};
 use super::process::{Cpu, Guard, Ticks, cpu, pause};
+use super::round::Repeats;
 use super::table::Sample;
 
 /// A play's first and last moments, in which it starts, connects and sums up: busy cores are looked at between.
@@ -72,4 +73,24 @@ fn play_once(program: Program, server: u32, load: Load<'_>) -> Result<Play, Stri
 
 fn used_by(pid: u32) -> Duration {
     cpu(pid).unwrap_or_default().total()
+}
+
+/// Plays all rounds of so many programs, prints what each cost, and gives the samples of each.
+#[expect(clippy::print_stdout, reason = "who waits wants to see that it goes on")]
+pub(crate) fn all_rounds(
+    repeats: &mut Repeats,
+    rounds: u32,
+    programs: usize,
+    mut play: impl FnMut(usize) -> Result<Sample, String>,
+) -> Result<Vec<Vec<Sample>>, String> {
+    let mut samples: Vec<Vec<Sample>> = (0..programs).map(|_| Vec::new()).collect();
+    for round in 0..rounds {
+        let results = repeats.round(round, programs, &mut play)?;
+        let costs: Vec<String> = results.iter().map(|one| format!("{:.2}", one.total_us())).collect();
+        println!("round {:>2}/{rounds}: {} µs/request", round + 1, costs.join("  "));
+        for (list, sample) in samples.iter_mut().zip(results) {
+            list.push(sample);
+        }
+    }
+    Ok(samples)
 }

@@ -18,10 +18,10 @@ use std::process::ExitCode;
 
 use generator::{Load, Program, Protocol};
 use nginx::Nginx;
-use play::play;
+use play::{all_rounds, play};
 use process::{raise_file_limit, setting};
 use round::Repeats;
-use table::{Limit, Sample, Table};
+use table::{Limit, Table};
 
 const ROUNDS: u32 = 15;
 const SECONDS: u32 = 3;
@@ -82,16 +82,8 @@ impl Contest {
         for at in 0..self.entrants.len() {
             play(at, Load { seconds: 1, ..load })?;
         }
-        let mut samples: Vec<Vec<Sample>> = self.entrants.iter().map(|_| Vec::new()).collect();
         let mut repeats = Repeats::new(rounds);
-        for round in 0..rounds {
-            let results = repeats.round(round, self.entrants.len(), |at| play(at, load))?;
-            let costs: Vec<String> = results.iter().map(|one| format!("{:.2}", one.total_us())).collect();
-            println!("round {:>2}/{rounds}: {} µs/request", round + 1, costs.join("  "));
-            for (list, sample) in samples.iter_mut().zip(results) {
-                list.push(sample);
-            }
-        }
+        let samples = all_rounds(&mut repeats, rounds, self.entrants.len(), |at| play(at, load))?;
         let mut passed = true;
         for &(reference, judged, limit) in self.gates {
             let at = |program| self.entrants.iter().position(|(.., known)| *known == program);

@@ -25,7 +25,6 @@ use super::pool::{Connection, Pool};
 use super::request::{Request, Shape, inspect};
 use super::response::Response;
 use super::stream::Stream;
-use super::timings::Timings;
 use super::transfer::{Scratch, Transfer, Wire};
 use crate::metrics::Phases;
 use crate::plan::HttpOptions;
@@ -162,18 +161,7 @@ impl Client {
     /// Sends a request and reads its response: one hop. Needs a tokio runtime with I/O around it. Several may be
     /// under way at once: over HTTP/2 they share a connection, over HTTP/1.1 each has its own.
     pub async fn send(&self, request: &Request<'_>) -> Exchange {
-        let start_ns = self.clock.now_ns();
-        let mut exchange = Exchange {
-            result: Err(Failure::NoResponse),
-            timings: Timings { start_ns, ..Timings::default() },
-            bytes_sent: 0,
-            bytes_received: 0,
-            reused: false,
-            retried: false,
-            tls: None,
-            remote: None,
-            not_followed: None,
-        };
+        let mut exchange = Exchange::begun(self.clock.now_ns());
         let end_ns = match inspect(request) {
             Ok(shape) => {
                 let alarm = self.alarm.take().unwrap_or_else(|| self.clock.alarm());
@@ -182,12 +170,7 @@ impl Client {
                 self.alarm.set(Some(alarm));
                 end_ns
             }
-            Err(failure) => {
-                exchange.result = Err(failure);
-                let end_ns = self.clock.now_ns();
-                exchange.timings.phases.blocked_ns = end_ns - start_ns;
-                end_ns
-            }
+            Err(failure) => exchange.refuse(failure, self.clock.now_ns()),
         };
         exchange.timings.end_ns = end_ns;
         exchange
@@ -302,8 +285,30 @@ impl Client {
         begin_ns: u64,
         exchange: &mut Exchange,
     ) -> (Result<Response, Failure>, u64) {
-        exchange.tls = connection.socket.stream.negotiated();
         let mut transfer = Transfer::new(request);
+        let over = (&connection, alarm);
+        let (outcome, end_ns) = self.play(&mut transfer, (request, shape), over, begin_ns, exchange).await;
+        let sent = transfer.is_sent();
+        let result = outcome.map(|()| {
+            let (response, reusable) = transfer.decoder.finish();
+            if reusable && sent && !shape.close {
+                self.pool.borrow_mut().put(connection, self.options.idle_max);
+            }
+            response
+        });
+        (result, end_ns)
+    }
+
+    /// Plays a transfer to its end, and says when that was. Charges the exchange with what it cost.
+    pub(super) async fn play(
+        &self,
+        transfer: &mut Transfer,
+        (request, shape): (&Request<'_>, Shape),
+        (connection, alarm): (&Connection, &dyn Alarm),
+        begin_ns: u64,
+        exchange: &mut Exchange,
+    ) -> (Result<(), Failure>, u64) {
+        exchange.tls = connection.socket.stream.negotiated();
         let wire = Wire {
             request,
             shape,
@@ -325,15 +330,7 @@ impl Client {
         transfer.charge(begin_ns, end_ns, &mut exchange.timings.phases);
         exchange.bytes_sent += transfer.bytes_sent;
         exchange.bytes_received += transfer.bytes_received;
-        let sent = transfer.is_sent();
-        let result = outcome.map(|()| {
-            let (response, reusable) = transfer.decoder.finish();
-            if reusable && sent && !shape.close {
-                self.pool.borrow_mut().put(connection, self.options.idle_max);
-            }
-            response
-        });
-        (result, end_ns)
+        (outcome, end_ns)
     }
 }
 

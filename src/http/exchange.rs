@@ -38,6 +38,28 @@ pub struct Exchange {
 }
 
 impl Exchange {
+    /// One that begins: nothing has come of it yet.
+    pub(super) fn begun(start_ns: u64) -> Self {
+        Self {
+            result: Err(Failure::NoResponse),
+            timings: Timings { start_ns, ..Timings::default() },
+            bytes_sent: 0,
+            bytes_received: 0,
+            reused: false,
+            retried: false,
+            tls: None,
+            remote: None,
+            not_followed: None,
+        }
+    }
+
+    /// It can't be sent: all its time was spent without a connection. Returns its end.
+    pub(super) fn refuse(&mut self, failure: Failure, now_ns: u64) -> u64 {
+        self.result = Err(failure);
+        self.timings.phases.blocked_ns = now_ns - self.timings.start_ns;
+        now_ns
+    }
+
     /// The status, or 0 without a response (as k6).
     pub fn status(&self) -> u16 {
         self.result.as_ref().map_or(0, Response::status)

@@ -5,7 +5,10 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::task::{Context, Poll, Waker};
+
+use super::clock::{Alarm, Clock};
 
 /// Items and bytes that wait; past either, nothing more is read. One that is larger alone still gets in.
 const ITEMS_MAX: usize = 1_024;
@@ -67,6 +70,25 @@ impl<T> Inbox<T> {
         }
         state.pump = Some(cx.waker().clone());
         Poll::Pending
+    }
+
+    /// The oldest item, once one is there; none after the last, or once so many nanoseconds have passed.
+    pub(super) async fn next(
+        &self,
+        clock: &dyn Clock,
+        alarm: &dyn Alarm,
+        timeout_ns: Option<u64>,
+    ) -> Option<Arrived<T>> {
+        if let Some(timeout_ns) = timeout_ns {
+            alarm.set(clock.now_ns().saturating_add(timeout_ns));
+        }
+        let arrived = poll_fn(|cx| match self.poll_pop(cx) {
+            Poll::Ready(arrived) => Poll::Ready(arrived),
+            Poll::Pending => alarm.poll_due(cx).map(|()| None),
+        })
+        .await;
+        alarm.clear();
+        arrived
     }
 
     /// The oldest item, if one is there.

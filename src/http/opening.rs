@@ -12,17 +12,14 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::client::{Client, timeout};
+use super::client::Client;
 use super::clock::Clock;
 use super::connector::Connector;
 use super::decode::Decoder;
-use super::error::Failure;
 use super::exchange::Exchange;
 use super::outbox::Socket;
-use super::pool::Connection;
 use super::request::{Request, Shape, inspect};
-use super::timings::Timings;
-use super::transfer::{Transfer, Wire};
+use super::transfer::Transfer;
 
 /// What a fitting response opens instead of ending.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,27 +56,11 @@ impl Client {
             Opens::Events => Request { body_max_bytes: u64::MAX, ..request },
             Opens::Nothing | Opens::WebSocket => request,
         };
-        let start_ns = self.clock.now_ns();
-        let mut exchange = Exchange {
-            result: Err(Failure::NoResponse),
-            timings: Timings { start_ns, ..Timings::default() },
-            bytes_sent: 0,
-            bytes_received: 0,
-            reused: false,
-            retried: false,
-            tls: None,
-            remote: None,
-            not_followed: None,
-        };
+        let mut exchange = Exchange::begun(self.clock.now_ns());
         let mut opened = None;
         let end_ns = match inspect(&request) {
             Ok(shape) => self.open_anew(&request, shape, &mut exchange, &mut opened).await,
-            Err(failure) => {
-                exchange.result = Err(failure);
-                let end_ns = self.clock.now_ns();
-                exchange.timings.phases.blocked_ns = end_ns - start_ns;
-                end_ns
-            }
+            Err(failure) => exchange.refuse(failure, self.clock.now_ns()),
         };
         exchange.timings.end_ns = end_ns;
         (exchange, opened)
@@ -98,44 +79,24 @@ impl Client {
         let from = self.options.local_address;
         let connector =
             Connector { shared: &self.shared, clock: &*self.clock, alarm: &*alarm, request, from };
-        let (Connection { socket, proxy, .. }, connected_ns) =
-            match connector.connect(start_ns, exchange).await {
-                Ok(connected) => connected,
-                Err((failure, end_ns)) => {
-                    exchange.result = Err(failure);
-                    return end_ns;
-                }
-            };
-        exchange.tls = socket.stream.negotiated();
-        let mut transfer = Transfer::new(request);
-        let wire = Wire {
-            request,
-            shape,
-            user_agent: self.options.user_agent.as_deref(),
-            proxy: proxy.as_deref(),
-            scratch: &self.shared.scratch,
-            outbox: self.shared.outbox.as_ref(),
-            clock: &*self.clock,
-        };
-        let outcome = std::future::poll_fn(|cx| {
-            let progress = transfer.poll(&socket, wire, cx);
-            if progress.is_pending() && alarm.poll_due(cx).is_ready() {
-                return Poll::Ready(Err(timeout(request, transfer.phase())));
+        let (connection, connected_ns) = match connector.connect(start_ns, exchange).await {
+            Ok(connected) => connected,
+            Err((failure, end_ns)) => {
+                exchange.result = Err(failure);
+                return end_ns;
             }
-            progress
-        })
-        .await;
-        let end_ns = transfer.complete_ns().unwrap_or_else(|| self.clock.now_ns());
-        transfer.charge(connected_ns, end_ns, &mut exchange.timings.phases);
-        exchange.bytes_sent += transfer.bytes_sent;
-        exchange.bytes_received += transfer.bytes_received;
+        };
+        let mut transfer = Transfer::new(request);
+        let over = (&connection, &*alarm);
+        let (outcome, end_ns) =
+            self.play(&mut transfer, (request, shape), over, connected_ns, exchange).await;
         let decoder = transfer.decoder;
         exchange.result = outcome.map(|()| {
             if !decoder.is_open() {
                 return decoder.finish().0;
             }
             let response = decoder.head_only();
-            *opened = Some(Opened { socket, decoder, clock: Rc::clone(&self.clock) });
+            *opened = Some(Opened { socket: connection.socket, decoder, clock: Rc::clone(&self.clock) });
             response
         });
         end_ns

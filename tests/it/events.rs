@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-use crate::fixture::{Finished, runner};
+use crate::fixture::{Finished, play_once, runner};
 
 /// Answers every request with what `play` writes, and closes.
 struct Streams {
@@ -45,13 +45,7 @@ impl Streams {
     }
 
     fn play(&self, flow: &str) -> Finished {
-        let script = format!(
-            "base_url(\"http://{}\");\n\
-             scenario(\"one\", #{{ executor: \"per-vu-iterations\", vus: 1, iterations: 1, flow: \"flow\" }});\n\
-             fn flow() {{\n{flow}\n}}\n",
-            self.address
-        );
-        runner(["run", "--no-preflight", "flow.rhai"]).file("flow.rhai", &script).run()
+        play_once(self.address, flow)
     }
 }
 

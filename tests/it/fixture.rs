@@ -85,6 +85,16 @@ where
     Runner { command, folder, timeout: TIMEOUT }
 }
 
+/// Plays a flow once, as one user, against what listens at `address`.
+pub(crate) fn play_once(address: impl std::fmt::Display, flow: &str) -> Finished {
+    let script = format!(
+        "base_url(\"http://{address}\");\n\
+         scenario(\"one\", #{{ executor: \"per-vu-iterations\", vus: 1, iterations: 1, flow: \"flow\" }});\n\
+         fn flow() {{\n{flow}\n}}\n"
+    );
+    runner(["run", "--no-preflight", "flow.rhai"]).file("flow.rhai", &script).run()
+}
+
 impl Runner {
     /// The folder it runs in, unless [`Runner::current_dir`] chose another.
     pub(crate) fn folder(&self) -> &Path {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use sha1::Digest as _;
 
-use crate::fixture::{Finished, root, runner, wait_until};
+use crate::fixture::{Finished, play_once, root, runner, wait_until};
 
 /// A frame as a server saw it: its first byte, its payload unmasked.
 type Frame = (u8, Vec<u8>);
@@ -119,13 +119,7 @@ impl Sockets {
 
     /// Plays a flow once against it.
     fn play(&self, flow: &str) -> Finished {
-        let script = format!(
-            "base_url(\"http://{}\");\n\
-             scenario(\"one\", #{{ executor: \"per-vu-iterations\", vus: 1, iterations: 1, flow: \"flow\" }});\n\
-             fn flow() {{\n{flow}\n}}\n",
-            self.address
-        );
-        runner(["run", "--no-preflight", "flow.rhai"]).file("flow.rhai", &script).run()
+        play_once(self.address, flow)
     }
 }
 

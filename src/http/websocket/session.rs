@@ -224,16 +224,7 @@ impl<S: AsyncRead + AsyncWrite + 'static> Session<S> {
     /// The next message, in the order of arrival; none after the last, or once so many nanoseconds have passed.
     pub async fn receive(&self, timeout_ns: Option<u64>) -> Option<Arrived<Message>> {
         let Inner { alarm, clock, inbox, .. } = &*self.inner;
-        if let Some(timeout_ns) = timeout_ns {
-            alarm.set(clock.now_ns().saturating_add(timeout_ns));
-        }
-        let arrived = poll_fn(|cx| match inbox.poll_pop(cx) {
-            Poll::Ready(arrived) => Poll::Ready(arrived),
-            Poll::Pending => alarm.poll_due(cx).map(|()| None),
-        })
-        .await;
-        alarm.clear();
-        arrived
+        inbox.next(&**clock, &**alarm, timeout_ns).await
     }
 
     /// A message that has come, without waiting for one.
