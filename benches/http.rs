@@ -22,7 +22,7 @@ use generator::{Load, Program, Protocol};
 use play::{all_rounds, play};
 use process::{NullServer, raise_file_limit, setting};
 use round::{Repeats, about};
-use table::{Limit, Sample, Table};
+use table::{Limit, Table};
 
 /// With fewer rounds the interval is too wide to say much; below six there is none.
 const ROUNDS: u32 = 15;
