@@ -204,8 +204,9 @@ impl Client {
         let start_ns = exchange.timings.start_ns;
         alarm.set(start_ns.saturating_add(request.timeout_ns));
 
+        // In a box, as all but the usual: what waits here lies on its user's stack, cold when the answer comes.
         if self.multiplexes(request.endpoint) {
-            return self.over_any((request, shape), None, alarm, exchange).await;
+            return Box::pin(self.over_any((request, shape), None, alarm, exchange)).await;
         }
 
         let mut begin_ns = start_ns;
@@ -231,16 +232,26 @@ impl Client {
             begin_ns = end_ns;
         }
 
-        // In a box, as all that follows: rare, and large beside what every request carries along.
+        Box::pin(self.anew((request, shape), alarm, begin_ns, exchange)).await
+    }
+
+    /// Over a new connection, and in a box: rare, and large beside what every request carries along.
+    async fn anew(
+        &self,
+        (request, shape): (&Request<'_>, Shape),
+        alarm: &dyn Alarm,
+        begin_ns: u64,
+        exchange: &mut Exchange,
+    ) -> u64 {
         if self.may_multiplex(request.endpoint) {
-            return Box::pin(self.over_any((request, shape), None, alarm, exchange)).await;
+            return self.over_any((request, shape), None, alarm, exchange).await;
         }
         let from = self.options.local_address;
         let connector = Connector { shared: &self.shared, clock: &*self.clock, alarm, request, from };
-        match Box::pin(connector.connect(begin_ns, exchange)).await {
+        match connector.connect(begin_ns, exchange).await {
             Ok((connection, connected_ns)) if connection.speaks_http2 => {
                 let opened = Some((connection, connected_ns));
-                Box::pin(self.over_any((request, shape), opened, alarm, exchange)).await
+                self.over_any((request, shape), opened, alarm, exchange).await
             }
             Ok((connection, connected_ns)) => {
                 let (result, end_ns) =
