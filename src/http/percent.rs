@@ -1,22 +1,10 @@
 //! Percent-encoding undone, for parts of a URL that stand for something else than a URL (RFC 3986 §2.1).
 
+use percent_encoding::percent_decode_str;
+
 /// The bytes that are meant; a `%` without two digits stands for itself.
 pub(super) fn decode(part: &str) -> Vec<u8> {
-    let digit =
-        |byte: Option<&u8>| char::from(*byte?).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let bytes = part.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        if let (b'%', Some(high), Some(low)) = (byte, digit(bytes.get(at + 1)), digit(bytes.get(at + 2))) {
-            out.push(high << 4 | low);
-            at += 3;
-        } else {
-            out.push(byte);
-            at += 1;
-        }
-    }
-    out
+    percent_decode_str(part).collect()
 }
 
 #[cfg(test)]
