@@ -22,7 +22,7 @@ pub(super) struct HttpArguments {
     #[arg(long, env = "RUNNER_HTTP_VERSION", value_name = "VERSION")]
     http_version: Option<String>,
     /// An address for a name, such as api.test=127.0.0.1:8080; repeatable
-    #[arg(long, env = "RUNNER_HOSTS", value_name = "NAME=ADDRESS", value_delimiter = ',')]
+    #[arg(long, env = "RUNNER_HOSTS", value_name = "NAME=ADDRESS", value_delimiter = ',', value_parser = pair)]
     hosts: Vec<String>,
     /// How names are resolved: system, or ttl=5m,select=random,policy=preferIPv4,server=10.0.0.2
     #[arg(long, env = "RUNNER_DNS", value_name = "HOW")]
@@ -74,8 +74,15 @@ pub(super) struct HttpArguments {
     http_debug: Option<String>,
 }
 
+fn pair(text: &str) -> Result<String, String> {
+    match text.split_once('=') {
+        Some((name, address)) if !name.is_empty() && !address.is_empty() => Ok(text.to_owned()),
+        _ => Err("write a name and its address, such as api.test=127.0.0.1:8080".to_owned()),
+    }
+}
+
 impl HttpArguments {
-    /// The options that are given. `hosts` without `=` are left as they are, and refused with the rest.
+    /// The options that are given.
     pub(super) fn options(&self) -> Options {
         let text = |text: &String| Value::Text(text.clone());
         let texts =
@@ -90,9 +97,9 @@ impl HttpArguments {
             "false" => Value::Bool(false),
             how => Value::Text(how.to_owned()),
         });
-        let hosts = self.hosts.iter().map(|pair| {
-            let (name, address) = pair.split_once('=').unwrap_or((pair, ""));
-            (name.to_owned(), Value::Text(address.to_owned()))
+        let hosts = self.hosts.iter().filter_map(|pair| {
+            let (name, address) = pair.split_once('=')?;
+            Some((name.to_owned(), Value::Text(address.to_owned())))
         });
         let hosts = (!self.hosts.is_empty()).then(|| Value::Map(hosts.collect()));
         [

@@ -480,3 +480,11 @@ fn needs_nginx_needs_tinyproxy_https_goes_through_a_tunnel() {
     let denied = play(&told, &["--proxy", &url("")]);
     assert!(denied.printed().contains("1282: the proxy http://127.0.0.1:"), "{}", denied.printed());
 }
+
+#[test]
+fn a_name_without_an_address_is_told_what_to_write() {
+    for given in ["api.test", "api.test=", "=127.0.0.1"] {
+        let finished = runner(["run", "x.rhai", "--hosts", given]).run().expect_code(2);
+        finished.expect_said("write a name and its address, such as api.test=127.0.0.1:8080");
+    }
+}
