@@ -152,6 +152,9 @@ struct LoadFlags {
     /// Judge nothing: targets are left out (k6's --no-thresholds)
     #[arg(long, alias = "no-thresholds")]
     no_targets: bool,
+    /// Judge percentiles on fewer samples than they need too: targets' option `allow_few`, for all of them
+    #[arg(long, env = "RUNNER_ALLOW_FEW", value_parser = BoolishValueParser::new())]
+    allow_few: bool,
     /// The header `user-agent`
     #[arg(long, env = "RUNNER_USER_AGENT", value_name = "TEXT")]
     user_agent: Option<String>,
@@ -337,6 +340,7 @@ impl OutsideArguments {
             no_setup: load.no_setup || config.is_on("no_setup"),
             no_teardown: load.no_teardown || config.is_on("no_teardown"),
             no_targets: load.no_targets || config.is_on("no_targets"),
+            allow_few: load.allow_few || config.is_on("allow_few"),
         })
     }
 }

@@ -54,7 +54,7 @@ pub use slots::Slots;
 pub use stripe::Stripe;
 pub use target::{Aggregate, Expression, Operator, Quantity, Target, TargetError, TargetOptions, WINDOW_MAX};
 pub use think::Think;
-pub use verdict::{Judgement, Verdict, Window, judge};
+pub use verdict::{Bounds, Judgement, Verdict, Window, judge};
 
 use crate::metrics::Metric;
 use serde::{Deserialize, Serialize};

@@ -73,6 +73,7 @@ pub const ALIASES: &[(&str, &str)] = &[
     ("noTeardown", "no_teardown"),
     ("noThresholds", "no_targets"),
     ("no_thresholds", "no_targets"),
+    ("allowFew", "allow_few"),
 ];
 
 /// Our spelling of an option's name.

@@ -168,6 +168,8 @@ pub struct Overrides {
     pub no_teardown: bool,
     /// `--no-targets`.
     pub no_targets: bool,
+    /// `--allow-few`: every target's `allow_few`.
+    pub allow_few: bool,
 }
 
 impl Overrides {
@@ -188,6 +190,9 @@ impl Overrides {
         plan.hooks.teardown &= !self.no_teardown;
         if self.no_targets {
             plan.targets.clear();
+        }
+        if self.allow_few {
+            plan.targets.iter_mut().for_each(|target| target.allow_few = true);
         }
         Ok(notes)
     }

@@ -13,7 +13,7 @@ pub use calibration::{
     TopRate, advise,
 };
 pub use finding::{Finding, Severity};
-pub use summary::{Answer, Check, Endpoint, MetricTotal, ScenarioLine, Summary};
+pub use summary::{Answer, Check, Durations, Endpoint, MetricTotal, ScenarioLine, Summary};
 pub use verdict::{Reason, Verdict};
 
 // Reports stand on this room alone: what the engine tells passes through it.

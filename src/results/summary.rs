@@ -57,6 +57,24 @@ pub struct Summary {
     pub log_lost: u64,
     /// The seed of the random numbers.
     pub seed: u64,
+    /// `http_req_duration` of answers that were expected, and of those that weren't.
+    pub durations: Durations,
+}
+
+/// Times of answers, by whether they were expected: a fast error is no fast answer.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Durations {
+    /// Tag `expected_response:true`.
+    pub ok: Trend,
+    /// Tag `expected_response:false`.
+    pub failed: Trend,
+}
+
+impl Durations {
+    /// Both, where there are answers that failed; else the ok ones are all, and need no line of their own.
+    pub fn apart(&self) -> Option<&Self> {
+        (self.failed.count() > 0).then_some(self)
+    }
 }
 
 /// What a scenario asked for, and what became of it.
@@ -159,6 +177,7 @@ impl Summary {
             requests_cut: outcome.requests_cut,
             log_lost: outcome.log_lost,
             seed: outcome.seed,
+            durations: durations(&outcome.total),
         };
         summary.findings = finding::find(&summary, plan, outcome);
         summary
@@ -327,6 +346,20 @@ fn endpoints(total: &Snapshot) -> Vec<Endpoint> {
     let mut endpoints: Vec<Endpoint> = sums.into_iter().map(endpoint).collect();
     endpoints.sort_by_key(|endpoint| std::cmp::Reverse(endpoint.requests));
     endpoints
+}
+
+fn durations(total: &Snapshot) -> Durations {
+    let mut durations = Durations::default();
+    for series in total.of("http_req_duration") {
+        if let Value::Trend(trend) = &series.value {
+            match series.tags.get("expected_response") {
+                Some("true") => durations.ok.merge(trend),
+                Some("false") => durations.failed.merge(trend),
+                _ => {} // past the cap of series tags are lost
+            }
+        }
+    }
+    durations
 }
 
 fn answers(total: &Snapshot) -> Vec<Answer> {
