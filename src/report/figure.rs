@@ -85,7 +85,8 @@ pub(super) fn percent(hits: u64, total: u64) -> String {
     format_percent(hits as f64 / total as f64)
 }
 
-fn trend_figures(trend: &Trend, unit: Unit, signs: &mut Signs) -> Vec<String> {
+/// Average, minimum, median, percentiles and maximum of a trend.
+pub(super) fn trend_figures(trend: &Trend, unit: Unit, signs: &mut Signs) -> Vec<String> {
     if trend.count() == 0 {
         return vec!["no samples".to_owned()];
     }

@@ -1,6 +1,4 @@
-//! What samples tell and what they don't: how sure a quantile is, and whether a series stands still.
-//!
-//! Pure arithmetic on counts and numbers; it imports nothing.
+//! Statistics: pure functions of numbers, who know nothing of metrics or runs. Each gives its source and its limits.
 
 mod quantile;
 
