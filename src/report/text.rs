@@ -173,7 +173,8 @@ impl Page<'_> {
             alike.filter_map(|row| row.cells.get(at)).map(|cell| columns(cell)).max().unwrap_or(0)
         };
         let line = |row: &Row<'_>| {
-            let name = clean(row.name);
+            let indent = " ".repeat(row.name.len() - row.name.trim_start().len());
+            let name = format!("{indent}{}", clean(row.name));
             let dots = ".".repeat(self.name_columns.saturating_sub(columns(&name)));
             let cells = row.cells.iter().enumerate();
             let width = |at| row.kind.map_or(0, |kind| width(kind, at));
