@@ -18,7 +18,7 @@ pub const BEYOND_MIN: f64 = 10.0;
 const TAIL_MAX: f64 = 0.04;
 
 /// What unequal tails cost beside missing 95 %: of two intervals that are nearly as near the one with equal tails is taken.
-const LOPSIDED_COST: f64 = 0.1;
+const LOPSIDED_COST: f64 = 0.2;
 
 /// Up to this variance the ranks are exact (some 1,800 terms); beyond it the normal approximation is within a rank.
 const EXACT_VARIANCE_MAX: f64 = 10_000.0;

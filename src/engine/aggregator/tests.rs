@@ -162,6 +162,28 @@ fn a_target_ends_the_run_once_its_delay_is_over() {
 }
 
 #[test]
+fn a_percentile_ends_the_run_once_it_has_its_samples_and_not_before() {
+    let slow = |tick: u64, count: usize| {
+        let mut recorder = Recorder::new(&[]);
+        let (metric, _) = recorder.metric("iteration_duration").unwrap();
+        let series = recorder.series(metric, &TagSet::default());
+        (0..count).for_each(|_| recorder.trend_us(series, 50_000));
+        recorder.take(tick)
+    };
+    let ends_in = |allow_few| {
+        let options = TargetOptions { abort_on_fail: true, allow_few, ..TargetOptions::default() };
+        let target = Target::parse("iteration_duration", "p(95) < 10ms", &options, &[], None).unwrap();
+        let plan = Plan { targets: vec![target], ..Plan::default() };
+        let mut sums = Aggregator::new(&plan, 1);
+        (1..=5).find(|number| {
+            let state = (books(0), 1);
+            sums.tick(0, *number, slow(*number, 70), state, &mut Recording::default()).is_some()
+        })
+    };
+    assert_eq!((ends_in(false), ends_in(true)), (Some(3), Some(1)), "70 a second, and p(95) needs 200");
+}
+
+#[test]
 fn a_windowed_target_looks_at_full_windows_of_whole_seconds() {
     let plan = watched("rate < 5/s over 2s", 0);
     let mut sums = Aggregator::new(&plan, 1);
