@@ -35,15 +35,13 @@ fn share_that_held(inverse: Inverse, samples: u64, q: f64, seed: u64) -> f64 {
 
 #[test]
 fn intervals_hold_the_truth_in_94_to_96_of_100_runs() {
-    let cases: [(Inverse, u64, f64); 8] = [
+    let cases: [(Inverse, u64, f64); 6] = [
         (EXPONENTIAL, 1_000, 0.99),
         (LOG_LOGISTIC, 200, 0.95),
         (PARETO, 500, 0.95),
-        (TWO_HUMPS, 1_000, 0.95),
+        (TWO_HUMPS, 400, 0.9),
         (FLAT, 300, 0.25),
-        (LOG_LOGISTIC, 1_000, 0.5),
         (EXPONENTIAL, 60, 0.5),
-        (PARETO, 200, 0.9),
     ];
     let shares: Vec<f64> = std::thread::scope(|scope| {
         let play = |(seed, (inverse, samples, q)): (usize, (Inverse, u64, f64))| {

@@ -37,8 +37,9 @@ fn samples(random: &mut Random) -> Vec<Sample> {
     let count = match random.below(20) {
         0 => random.below(3),
         1 => 126 + random.below(6), // where a list becomes a histogram
-        2 => random.below(3_000),
-        _ => random.below(300),
+        2 => random.below(2_000),
+        3..6 => random.below(300),
+        _ => random.below(60),
     };
     let shape = random.below(6);
     let (centre, censored_in_100) = (1 + random.scale_free(36), random.below(4) * random.below(30));
@@ -144,7 +145,7 @@ fn prove(number: u64) {
 
 #[test]
 fn random_histograms_keep_order_merge_to_the_whole_and_come_back() {
-    let count = std::env::var("COUNT").map_or(2_000, |count| count.parse().expect("COUNT is a number"));
+    let count = std::env::var("COUNT").map_or(3_000, |count| count.parse().expect("COUNT is a number"));
     let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
     std::thread::scope(|scope| {
         for thread in 0..threads {
