@@ -27,6 +27,7 @@ mod hostile;
 mod main_job;
 mod network;
 mod nginx;
+mod percentiles;
 mod profile;
 mod redact;
 mod redirects;
