@@ -108,6 +108,7 @@ impl clap::FromArgMatches for LoadArguments {
 /// The load, instead of the script's: k6's shortcuts.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Load")]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 struct LoadFlags {
     /// Virtual users
     #[arg(short = 'u', long, env = "RUNNER_VUS", value_name = "N", value_parser = count)]

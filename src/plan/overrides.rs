@@ -133,6 +133,7 @@ impl Plan {
 
 /// What flags and environment change.
 #[derive(Debug, Clone, PartialEq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct Overrides {
     /// `--vus`.
     pub vus: Option<u64>,

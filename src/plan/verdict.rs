@@ -46,7 +46,7 @@ pub struct Bounds {
     pub high: f64,
     /// Nothing is known above `high`: it falls among requests that got no answer.
     pub high_at_least: bool,
-    /// For people: `184–191ms`, `12.1ms – > 30.0s`.
+    /// For people: `184–191ms`, `12.1ms – > 30.0s`; `…, around the limit` where another run may be judged otherwise.
     pub text: String,
 }
 
@@ -142,7 +142,11 @@ fn bounds(target: &Target, value: &Value) -> Option<Bounds> {
     let [low, high] = [interval.low, interval.high].map(|end| end.value());
     let high_at_least = interval.high.at_least;
     let [low_text, high_text] = [low, high].map(|end| format_quantity(target.quantity, end));
-    let text = format_range(&low_text, &high_text, high_at_least);
+    let mut text = format_range(&low_text, &high_text, high_at_least);
+    let limit = target.expression.limit;
+    if low <= limit && (limit <= high || high_at_least) {
+        text.push_str(", around the limit");
+    }
     Some(Bounds { low, high, high_at_least, text })
 }
 

@@ -247,22 +247,28 @@ mod tests {
     #[test]
     fn no_samples_is_a_failure() {
         let summary = judged(judged(summary(1, 0, 0), TargetVerdict::NoSamples), TargetVerdict::Passed);
-        assert_eq!(summary.verdict(), Verdict::Failed(vec![Reason::Targets { failed: 1, too_few: 0, of: 2 }]));
+        assert_eq!(
+            summary.verdict(),
+            Verdict::Failed(vec![Reason::Targets { failed: 1, too_few: 0, of: 2 }])
+        );
         assert_eq!(summary.failed_targets().count(), 1);
     }
 
     #[test]
     fn a_target_on_too_few_samples_fails_and_the_reason_says_so() {
+        use TargetVerdict::{Failed, Passed, TooFew};
         let told = |verdicts: &[TargetVerdict]| {
             let summary = verdicts.iter().fold(summary(1, 0, 0), |all, verdict| judged(all, *verdict));
             let Verdict::Failed(reasons) = summary.verdict() else { panic!("{verdicts:?}") };
             assert_eq!(codes(&summary), [Code::Target]);
             reasons[0].to_string()
         };
-        use TargetVerdict::{Failed, Passed, TooFew};
         assert_eq!(told(&[TooFew, Passed]), "1 of 2 targets rests on too few samples");
         assert_eq!(told(&[TooFew, TooFew]), "2 of 2 targets rest on too few samples");
-        assert_eq!(told(&[TooFew, Failed, Passed]), "2 of 3 targets don't hold, 1 of them on too few samples");
+        assert_eq!(
+            told(&[TooFew, Failed, Passed]),
+            "2 of 3 targets don't hold, 1 of them on too few samples"
+        );
     }
 
     #[test]

@@ -77,8 +77,7 @@ fn exact(samples: u64, q: f64) -> Ranks {
     // The low rank with the chance that the true value lies below it, P(B < low); the high one with P(B ≥ high).
     let lows = tails(terms.iter()).map(|(at, tail)| (first + at, tail));
     let last = first + terms.len() as u64;
-    let highs: Vec<(u64, f64)> =
-        tails(terms.iter().rev()).map(|(at, tail)| (last - at, tail)).collect();
+    let highs: Vec<(u64, f64)> = tails(terms.iter().rev()).map(|(at, tail)| (last - at, tail)).collect();
     let mut best = (f64::INFINITY, Ranks { low: 1, high: samples });
     for (low, below) in lows.filter(|(low, _)| *low >= 1) {
         for &(high, above) in highs.iter().filter(|(high, _)| *high <= samples) {
@@ -127,7 +126,9 @@ fn binomial(samples: u64, q: f64) -> (u64, Vec<f64>) {
         terms.push(term);
     }
     let sum: f64 = terms.iter().sum();
-    terms.iter_mut().for_each(|term| *term /= sum);
+    for term in &mut terms {
+        *term /= sum;
+    }
     (first, terms)
 }
 
@@ -164,7 +165,8 @@ mod tests {
 
     #[test]
     fn a_quantile_needs_ten_samples_on_its_thinner_side() {
-        let needed = |percents: &[f64]| percents.iter().map(|p| samples_needed(p / 100.0)).collect::<Vec<_>>();
+        let needed =
+            |percents: &[f64]| percents.iter().map(|p| samples_needed(p / 100.0)).collect::<Vec<_>>();
         assert_eq!(needed(&[50.0, 90.0, 95.0, 99.0, 99.9, 99.99]), [20, 100, 200, 1_000, 10_000, 100_000]);
         assert_eq!(needed(&[10.0, 25.0, 75.0, 1.0, 99.9999]), [100, 40, 40, 1_000, 10_000_000]);
         assert_eq!(needed(&[0.0, 100.0]), [0, 0], "the extremes are what was seen");

@@ -92,7 +92,8 @@ fn answers_that_failed_stand_apart_from_those_that_did_not() {
         pause(slow);
         Reply::ok("ok")
     });
-    let finished = call(&script(&server, 90, "\"http_req_duration\", \"max < 10s\""), &[]).run().expect_code(0);
+    let finished =
+        call(&script(&server, 90, "\"http_req_duration\", \"max < 10s\""), &[]).run().expect_code(0);
     let minimum = |start: &str| {
         let line = finished.stdout.lines().find(|line| line.trim_start().starts_with(start));
         let cell = line.and_then(|line| line.split("min ").nth(1)?.split_whitespace().next());
@@ -136,8 +137,8 @@ fn hit_shows_intervals_and_how_far_requests_without_answer_reach_into_them() {
     let json: serde_json::Value = serde_json::from_str(&finished.stdout).expect("JSON");
     let times = &json["response_time"];
     for name in ["p10_us", "p50_us", "p75_us"] {
-        let [low, found, high] =
-            [&times["intervals"][name][0], &times[name], &times["intervals"][name][1]].map(|at| at.as_u64());
+        let [low, found, high] = [&times["intervals"][name][0], &times[name], &times["intervals"][name][1]]
+            .map(serde_json::Value::as_u64);
         assert!(low <= found && found <= high && high.is_some(), "{name}\n{times}");
     }
     let reaches = &times["intervals"]["p95_us"];

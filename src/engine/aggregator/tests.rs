@@ -67,11 +67,8 @@ fn outcome() -> Outcome {
 
 /// A plan with one target on the counter `iterations`, which ends the run.
 fn watched(expression: &str, delay: u64) -> Plan {
-    let options = TargetOptions {
-        abort_on_fail: true,
-        delay_abort_eval: Duration::from_secs(delay),
-        allow_few: false,
-    };
+    let options =
+        TargetOptions { abort_on_fail: true, delay_abort_eval: Duration::from_secs(delay), allow_few: false };
     let target = Target::parse("iterations", expression, &options, &[], None).unwrap();
     Plan { targets: vec![target], ..Plan::default() }
 }

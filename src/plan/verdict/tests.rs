@@ -230,7 +230,11 @@ fn a_percentile_has_its_interval() {
     assert_eq!(interval(run(), "p(99) < 1s"), None, "too few");
     assert_eq!((interval(run(), "avg < 1s"), interval(run(), "max < 1s")), (None, None));
     let bounds = interval(run().at_least("a", 30_000_000, 50), "p(95) < 1s").unwrap();
-    assert_eq!((bounds.text.as_str(), bounds.high_at_least), ("18.7ms – > 30.0s", true));
+    assert_eq!((bounds.text.as_str(), bounds.high_at_least), ("18.7ms – > 30.0s, around the limit", true));
+    let text = |text: &str| interval(run(), text).unwrap().text;
+    assert_eq!(text("med < 10ms"), "8.90–10.1ms, around the limit");
+    assert_eq!(text("med > 10ms"), "8.90–10.1ms, around the limit", "failed, but hardly");
+    assert_eq!([text("med < 8ms"), text("med < 11ms")], ["8.90–10.1ms", "8.90–10.1ms"]);
     let json = serde_json::to_value(&bounds).unwrap();
     assert_eq!((&json["low"], &json["high"]), (&serde_json::json!(18.736), &serde_json::json!(30_000.0)));
 }

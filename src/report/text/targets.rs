@@ -21,10 +21,8 @@ impl Page<'_> {
                 format!("{}  {}", left(&clean(&judgement.key), key), left(&clean(&judgement.text), text));
             let found = clean(&judgement.observed_text);
             let interval = judgement.interval.as_ref().map(|bounds| format!("95 %: {}", bounds.text));
-            let facts: Vec<String> = [interval, self.samples(judgement), judgement.beside.clone()]
-                .into_iter()
-                .flatten()
-                .collect();
+            let facts: Vec<String> =
+                [interval, self.samples(judgement), judgement.beside.clone()].into_iter().flatten().collect();
             lines.push(if facts.is_empty() {
                 format!("  {mark} {target}  {found}")
             } else {

@@ -3,7 +3,7 @@
 
 use super::*;
 
-/// SplitMix64 (Steele, Lea and Flood, 2014): a few lines, and every seed is as good as any other.
+/// `SplitMix64` (Steele, Lea and Flood, 2014): a few lines, and every seed is as good as any other.
 pub(super) struct Random(pub(super) u64);
 
 impl Random {
@@ -18,6 +18,10 @@ impl Random {
     /// Below `end`.
     fn below(&mut self, end: u64) -> u64 {
         self.next() % end
+    }
+
+    fn index(&mut self, end: usize) -> usize {
+        usize::try_from(self.below(end as u64)).unwrap()
     }
 
     /// Above 0 and below 1.
@@ -45,18 +49,17 @@ fn samples(random: &mut Random) -> Vec<Sample> {
     let (centre, censored_in_100) = (1 + random.scale_free(36), random.below(4) * random.below(30));
     let sample = |random: &mut Random| {
         let us = match shape {
-            0 => centre,
             1 => random.scale_free(20),
             2 => random.scale_free(55),
             3 => centre + random.below(centre / 8 + 2),
             4 if random.below(50) == 0 => centre.saturating_mul(50),
-            4 => centre,
+            0 | 4 => centre,
             _ => random.below(5_000),
         };
         match random.below(100) {
             0 => Sample::Zero,
             1 => Sample::Custom((random.share() - 0.1) * 1e6),
-            2 if random.below(20) == 0 => Sample::Custom([f64::NAN, 1e300, -1.0][random.below(3) as usize]),
+            2 if random.below(20) == 0 => Sample::Custom([f64::NAN, 1e300, -1.0][random.index(3)]),
             3 if random.below(20) == 0 => Sample::Us(u64::MAX),
             roll if roll >= 100 - censored_in_100 => Sample::AtLeast(us),
             _ => Sample::Us(us),
@@ -74,7 +77,11 @@ fn sorted(samples: &[Sample]) -> (Vec<u64>, Vec<u64>) {
             Sample::Us(us) => answered.push(us.min(STORED_MAX)),
             Sample::AtLeast(us) => bounds.push(us.min(STORED_MAX)),
             Sample::Custom(value) if value.is_nan() => {}
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, as meant")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "saturates, as meant"
+            )]
             Sample::Custom(value) => answered.push(((value * 1_000.0).round() as u64).min(STORED_MAX)),
         }
     }
@@ -106,16 +113,14 @@ fn prove(number: u64) {
         assert!(last.value_us <= found.value_us && last.at_least <= found.at_least, "{number} {q}");
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "below the length")]
         let rank = ((q * whole.count() as f64 * (1.0 - 1e-12)).ceil() as usize).max(1);
-        match answered.get(rank - 1) {
-            Some(&exact) => {
-                let apart = found.value_us.abs_diff(exact) as f64;
-                assert!(!found.at_least && apart <= exact as f64 * 0.0005 + 0.5, "{number} {q}: {found:?} {exact}");
-            }
-            None => {
-                let bound = bounds[rank - 1 - answered.len()];
-                let least = bound as f64 * 0.9995 - 0.5;
-                assert!(found.at_least && found.value_us as f64 >= least, "{number} {q}: {found:?} {bound}");
-            }
+        if let Some(&exact) = answered.get(rank - 1) {
+            let apart = found.value_us.abs_diff(exact) as f64;
+            let most = exact as f64 * 0.0005 + 0.5;
+            assert!(!found.at_least && apart <= most, "{number} {q}: {found:?} {exact}");
+        } else {
+            let bound = bounds[rank - 1 - answered.len()];
+            let least = bound as f64 * 0.9995 - 0.5;
+            assert!(found.at_least && found.value_us as f64 >= least, "{number} {q}: {found:?} {bound}");
         }
         if let Some(interval) = whole.interval(q) {
             let ends = [whole.min().unwrap(), interval.low, found, interval.high, whole.max().unwrap()];
@@ -126,14 +131,14 @@ fn prove(number: u64) {
     assert_eq!((whole.quantile(0.0), whole.quantile(1.0)), (whole.min(), whole.max()), "{number}");
 
     // Parts merged in any order are the whole.
-    let mut parts = vec![Trend::new(); 1 + random.below(5) as usize];
+    let mut parts = vec![Trend::new(); 1 + random.index(5)];
     for sample in &samples {
-        let part = random.below(parts.len() as u64) as usize;
+        let part = random.index(parts.len());
         record(&mut parts[part], *sample);
     }
     let mut together = Trend::new();
     while !parts.is_empty() {
-        let next = random.below(parts.len() as u64) as usize;
+        let next = random.index(parts.len());
         together.merge(&parts.swap_remove(next));
     }
     assert_eq!(together, whole, "{number}");
@@ -144,12 +149,13 @@ fn prove(number: u64) {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "the full proof says how much it proved")]
 fn random_histograms_keep_order_merge_to_the_whole_and_come_back() {
     let count = std::env::var("COUNT").map_or(3_000, |count| count.parse().expect("COUNT is a number"));
-    let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     std::thread::scope(|scope| {
         for thread in 0..threads {
-            scope.spawn(move || (thread..count).step_by(threads as usize).for_each(prove));
+            scope.spawn(move || (thread as u64..count).step_by(threads).for_each(prove));
         }
     });
     println!("{count} histograms");
