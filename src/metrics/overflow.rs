@@ -13,9 +13,17 @@ use super::{Selector, TagSet, beside};
 /// what comes behind it is no more than what was before.
 pub const OVERFLOW_MAX: usize = 10_000;
 
-/// Tags with few values, all of ours: series past the cap keep them.
-const OWN: [(&str, &str); 3] =
-    [("cache_requests", "verdict"), ("clamped_values", "metric"), ("dropped_iterations", "reason")];
+/// Tags with few values, none of them a script's to choose: series past the cap keep them. By errors the generator
+/// finds its own fault, and by statuses a reader that of the service.
+const OWN: [(&str, &str); 7] = [
+    ("cache_requests", "verdict"),
+    ("clamped_values", "metric"),
+    ("dropped_iterations", "reason"),
+    ("http_reqs", "error_code"),
+    ("http_reqs", "status"),
+    ("http_req_failed", "error_code"),
+    ("http_req_failed", "status"),
+];
 
 /// Tags that a request brings by itself: a script's tag of that name replaces it.
 const OF_REQUESTS: [&str; 10] = [
@@ -79,11 +87,6 @@ impl Overflow {
         names(&self.all, tag, value)
     }
 
-    /// The same of a number; nothing is allocated where no selector asks for the tag.
-    pub(super) fn names_number(&self, tag: &str, number: u16) -> bool {
-        self.all.get(tag).is_some_and(|values| values.contains(&number.to_string()))
-    }
-
     /// The tags of a sample past the cap: what is named, and `name:__other__` where the name isn't. A sample without
     /// tags is one of a few, and stays.
     pub(super) fn collapse(&self, metric: &str, tags: &TagSet) -> TagSet {
@@ -141,7 +144,8 @@ mod tests {
     fn without_targets_only_the_other_name_is_left() {
         let overflow = Overflow::default();
         let many = tags(&[("name", "/users/7"), ("status", "200"), ("verdict", "hit")]);
-        assert_eq!(overflow.collapse("http_reqs", &many), TagSet::other());
+        assert_eq!(overflow.collapse("data_sent", &many), TagSet::other());
+        assert_eq!(overflow.collapse("http_reqs", &many), TagSet::other().with("status", "200"));
         assert_eq!(overflow.collapse("http_reqs", &TagSet::default()), TagSet::default());
         assert_eq!(overflow.collapse("cache_requests", &many), TagSet::other().with("verdict", "hit"));
         assert_eq!(overflow.combinations(), 1);
@@ -156,8 +160,8 @@ mod tests {
         let kept = tags(&[("name", OTHER), ("status", "500")]);
         assert_eq!(overflow.collapse("http_req_duration", &failed), kept);
         assert_eq!(overflow.collapse("http_req_response_time", &failed), kept, "it is shown beside");
-        assert_eq!(overflow.collapse("http_reqs", &failed), TagSet::other());
-        assert_eq!(overflow.combinations(), 2 * 2 * 2 + 2);
+        assert_eq!(overflow.collapse("http_req_waiting", &failed), TagSet::other());
+        assert_eq!(overflow.combinations(), (2 * 2) * 2 + 2);
     }
 
     #[test]

@@ -386,7 +386,6 @@ impl Recorder {
         let overflow = &self.overflow;
         let named = |tag: &str, symbol: Symbol| overflow.names(tag, &self.symbols.text(symbol));
         let kept = |tag: &str, symbol: Symbol| if named(tag, symbol) { symbol } else { Symbol::NONE };
-        let code = |tag: &str, code: u16, none: u16| if overflow.names_number(tag, code) { code } else { none };
         RequestKey {
             scenario: kept("scenario", key.scenario),
             group: kept("group", key.group),
@@ -395,10 +394,8 @@ impl Recorder {
             method: kept("method", key.method),
             proto: kept("proto", key.proto),
             tls_version: kept("tls_version", key.tls_version),
-            status: code("status", key.status, RequestKey::NO_STATUS),
-            error_code: code("error_code", key.error_code, 0),
-            expected: key.expected,
             extra,
+            ..*key // few values each
         }
     }
 

@@ -45,11 +45,6 @@ impl Hash for RequestKey {
     }
 }
 
-impl RequestKey {
-    /// A status that no answer has: what is left of one that no target names.
-    pub(super) const NO_STATUS: u16 = u16::MAX;
-}
-
 /// Where the time of one request went. The phases are disjoint and follow one another; one that didn't
 /// happen is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
