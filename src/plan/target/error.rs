@@ -25,6 +25,12 @@ pub enum TargetError {
         /// Names near it.
         near: Vec<String>,
     },
+    /// No metric of the script that is played has that name.
+    #[error("the script that is played has no metric `{name}`")]
+    ForeignMetric {
+        /// The name.
+        name: String,
+    },
     /// The metric's kind doesn't have that aggregate.
     #[error("`{aggregate}` is no aggregate of `{metric}`, which is a {kind}")]
     UnknownAggregate {
@@ -100,7 +106,7 @@ impl TargetError {
     /// The word of the script that is wrong, where there is one to point at.
     pub fn word(&self) -> Option<&str> {
         match self {
-            TargetError::UnknownMetric { name, .. } => Some(name),
+            TargetError::UnknownMetric { name, .. } | TargetError::ForeignMetric { name } => Some(name),
             TargetError::UnknownAggregate { aggregate, .. } => Some(aggregate),
             TargetError::Percentile { text } => Some(text),
             _ => None,
@@ -115,6 +121,9 @@ impl TargetError {
                 "declare it before its target: counter, gauge, rate or trend".to_owned()
             }
             Self::UnknownMetric { near, .. } => did_you_mean(near),
+            Self::ForeignMetric { .. } => {
+                "a metric that the file with the targets declares sees no samples: declare it where it is fed".to_owned()
+            }
             Self::UnknownAggregate { kind, near, .. } => {
                 let known = format!("a {kind} has {}", known_aggregates(*kind));
                 if near.is_empty() { known } else { format!("{}; {known}", did_you_mean(near)) }
