@@ -3,7 +3,7 @@
 use super::options::VUS_MAX;
 use super::{Plan, PlanError, Scenario, Target};
 use crate::diagnostic::suggest;
-use crate::metrics::OVERFLOW_MAX;
+use crate::metrics::{Matcher, OVERFLOW_MAX};
 use crate::units::format_count;
 
 /// The most scenarios of a plan: each has its own series and its own line in the summary.
@@ -26,7 +26,9 @@ impl Plan {
     /// Whether a target's scenario is there. A plan without scenarios has its targets for another one.
     pub fn check_scenario_of(&self, target: &Target) -> Result<(), PlanError> {
         let is_there = |name: &str| self.scenarios.iter().any(|scenario| scenario.name == name);
-        let mut named = target.selector.matchers.iter().filter(|matcher| matcher.tag == "scenario");
+        // One that is left out may be there or not: targets are shared by scripts.
+        let is_asked_for = |matcher: &&Matcher| matcher.tag == "scenario" && !matcher.negated;
+        let mut named = target.selector.matchers.iter().filter(is_asked_for);
         let Some(missing) = named.find(|matcher| !is_there(&matcher.value)) else { return Ok(()) };
         if self.scenarios.is_empty() {
             return Ok(());

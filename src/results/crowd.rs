@@ -7,9 +7,6 @@ use std::fmt;
 use crate::metrics::{BUILTINS, OTHER, SERIES_MAX, Snapshot, Value};
 use crate::units::format_count;
 
-/// How many values are shown.
-const EXAMPLES: usize = 2;
-
 /// A tag with so many values that there was no room for all of their series.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Crowd {
@@ -60,7 +57,7 @@ impl Crowd {
             metric: metric.to_owned(),
             tag: (*tag).to_owned(),
             values: values.len(),
-            examples: values.iter().take(EXAMPLES).map(|value| (*value).to_owned()).collect(),
+            examples: alike(values),
             with: next.filter(|_| values.len() < most / 2),
             together,
             all,
@@ -78,6 +75,18 @@ impl Crowd {
             "group" => "give the group one name, without a value in it".to_owned(),
             tag => format!("leave the tag `{tag}` out, or `metrics: #{{ drop: [\"{}\"] }}`", self.metric),
         }
+    }
+}
+
+/// Two values that have most in common: of `/price`, `/users/17` and `/users/18` the last ones show what is wrong.
+fn alike(values: &BTreeSet<&str>) -> Vec<String> {
+    let common = |(one, other): &(&&str, &&str)| one.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
+    let pairs = values.iter().zip(values.iter().skip(1));
+    // Of several the first, so that the same run says the same.
+    let pair = pairs.reduce(|best, pair| if common(&pair) > common(&best) { pair } else { best });
+    match pair {
+        Some((one, other)) => vec![(*one).to_owned(), (*other).to_owned()],
+        None => values.iter().map(|value| (*value).to_owned()).collect(),
     }
 }
 

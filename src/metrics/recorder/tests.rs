@@ -1,5 +1,7 @@
 //! The recorder: what a request emits, what take hands over, and the cap.
 
+mod cap;
+
 use super::*;
 use crate::metrics::{OTHER, Phases, Selector, Unit};
 
