@@ -42,7 +42,8 @@ pub(super) fn imbalances(
         ("http_req_failed = http_reqs", recorded("http_req_failed"), recorded("http_reqs")),
         ("http_req_response_time = http_reqs", recorded("http_req_response_time"), recorded("http_reqs")),
     ];
-    let is_recorded = |equation: &str| !dropped.iter().any(|name| equation.split(' ').any(|word| word == *name));
+    let is_recorded =
+        |equation: &str| !dropped.iter().any(|name| equation.split(' ').any(|word| word == *name));
     for (equation, left, right) in metrics.into_iter().filter(|(equation, ..)| is_recorded(equation)) {
         check(&mut found, || equation.to_owned(), left, right);
     }

@@ -64,8 +64,9 @@ fn is_date(text: &str) -> bool {
         4 | 7 => byte == b'-',
         _ => byte.is_ascii_digit(),
     });
-    let is_of_time =
-        |byte: u8| byte.is_ascii_digit() || matches!(byte, b':' | b'.' | b'+' | b'-' | b'%' | b'A' | b'B' | b'Z');
+    let is_of_time = |byte: u8| {
+        byte.is_ascii_digit() || matches!(byte, b':' | b'.' | b'+' | b'-' | b'%' | b'A' | b'B' | b'Z')
+    };
     is_date && (rest.is_empty() || rest.starts_with(['T', 't']) && rest.bytes().skip(1).all(is_of_time))
 }
 
@@ -89,10 +90,11 @@ fn is_hex(text: &str) -> bool {
 /// `01ARZ3NDEKTSV4RRFFQ69G5FAV`: without I, L, O and U, and of a time that isn't over.
 fn is_ulid(text: &str) -> bool {
     let is_base_32 = |byte: u8| {
-        byte.is_ascii_digit()
-            || byte.is_ascii_uppercase() && !matches!(byte, b'I' | b'L' | b'O' | b'U')
+        byte.is_ascii_digit() || byte.is_ascii_uppercase() && !matches!(byte, b'I' | b'L' | b'O' | b'U')
     };
-    text.len() == ULID_CHARS && text.starts_with(|c: char| ('0'..='7').contains(&c)) && text.bytes().all(is_base_32)
+    text.len() == ULID_CHARS
+        && text.starts_with(|c: char| ('0'..='7').contains(&c))
+        && text.bytes().all(is_base_32)
 }
 
 /// `cus_9s6XKzkNRiz8i3`, `V1StGXR8_Z5jdHi6B-myT`, base64url. Words of a title, `IPhone-15-Pro-Max-256GB`, don't mix so.
@@ -157,7 +159,11 @@ mod tests {
             "/%7Bid%7D",
             "/ä/€",
         ] {
-            assert!(matches!(fold_ids(path), Cow::Borrowed(same) if same == path), "{path}: {}", fold_ids(path));
+            assert!(
+                matches!(fold_ids(path), Cow::Borrowed(same) if same == path),
+                "{path}: {}",
+                fold_ids(path)
+            );
         }
     }
 

@@ -73,7 +73,8 @@ impl Overflow {
     pub fn combinations(&self) -> usize {
         let product =
             |named: &Named| named.values().fold(1, |all: usize, values| all.saturating_mul(values.len() + 1));
-        let by_metric = self.by_metric.values().fold(0, |sum: usize, named| sum.saturating_add(product(named)));
+        let by_metric =
+            self.by_metric.values().fold(0, |sum: usize, named| sum.saturating_add(product(named)));
         by_metric.max(product(&self.all))
     }
 

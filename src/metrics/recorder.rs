@@ -5,6 +5,8 @@
 //! series, told apart by what targets ask for ([`Overflow`]): totals and targets stay exact, the snapshot carries one
 //! warning, and what is new costs no memory any more.
 
+mod slot;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -13,9 +15,9 @@ use rustc_hash::FxHashMap;
 use super::request::{Bundle, CacheSeries};
 use super::symbol::Symbols;
 use super::{
-    BUILTINS, Kind, Metric, Overflow, RequestKey, RequestSample, Series, Snapshot, Symbol, TagSet, Trend, Value,
-    Warning,
+    BUILTINS, Kind, Metric, Overflow, RequestKey, RequestSample, Series, Snapshot, Symbol, TagSet, Warning,
 };
+use slot::Slot;
 
 /// How many series there may be, in a recorder and again in a merged snapshot: what a report can show and
 /// a journal can hold, at up to some 100 KB each. (`__other__` series come on top, one a metric.)
@@ -41,42 +43,6 @@ impl SeriesId {
 
     fn index(self) -> usize {
         self.0 as usize
-    }
-}
-
-/// A series' delta since the last take; `None` and empty ones were not touched.
-#[derive(Debug)]
-enum Slot {
-    Counter(Option<f64>),
-    Gauge(Option<[f64; 3]>),
-    Rate { hits: u64, total: u64 },
-    Trend(Trend),
-}
-
-impl Slot {
-    fn empty(kind: Kind) -> Self {
-        match kind {
-            Kind::Counter => Self::Counter(None),
-            Kind::Gauge => Self::Gauge(None),
-            Kind::Rate => Self::Rate { hits: 0, total: 0 },
-            Kind::Trend => Self::Trend(Trend::new()),
-        }
-    }
-
-    /// Swaps the content out; nothing when there is none.
-    fn take(&mut self) -> Option<Value> {
-        match self {
-            Self::Counter(sum) => sum.take().map(Value::Counter),
-            Self::Gauge(values) => values.take().map(|[last, min, max]| Value::Gauge { last, min, max }),
-            Self::Rate { total: 0, .. } => None,
-            Self::Rate { hits, total } => {
-                let value = Value::Rate { hits: *hits, total: *total };
-                (*hits, *total) = (0, 0);
-                Some(value)
-            }
-            Self::Trend(trend) if trend.is_empty() => None,
-            Self::Trend(trend) => Some(Value::Trend(Box::new(std::mem::take(trend)))),
-        }
     }
 }
 
@@ -375,14 +341,12 @@ impl Recorder {
 
     /// What targets ask for of a key: of all that came after the cap there are few.
     fn reduced_key(&mut self, key: &RequestKey) -> RequestKey {
-        let extra = match self.reduced.get(&key.extra) {
-            Some(known) => *known,
-            None => {
-                let extra = self.reduced_tags(&self.symbols.tags(key.extra));
-                self.reduced.insert(key.extra, extra);
-                extra
-            }
-        };
+        let known = self.reduced.get(&key.extra).copied();
+        let extra = known.unwrap_or_else(|| {
+            let extra = self.reduced_tags(&self.symbols.tags(key.extra));
+            self.reduced.insert(key.extra, extra);
+            extra
+        });
         let overflow = &self.overflow;
         let named = |tag: &str, symbol: Symbol| overflow.names(tag, &self.symbols.text(symbol));
         let kept = |tag: &str, symbol: Symbol| if named(tag, symbol) { symbol } else { Symbol::NONE };

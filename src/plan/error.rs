@@ -1,5 +1,6 @@
 //! What can be wrong with a plan. The caller knows the position in the script and attaches it.
 
+use super::metric_choice::MetricsError;
 use super::target::TargetError;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::units::{UnitError, format_count, format_duration};
@@ -283,46 +284,9 @@ pub enum PlanError {
         /// The scenario's name.
         scenario: String,
     },
-    /// A pattern of `metrics` that means no metric.
-    #[error("no metric is called `{pattern}`")]
-    UnknownMetrics {
-        /// The pattern as written.
-        pattern: String,
-        /// Names like it.
-        near: Vec<String>,
-    },
-    /// A pattern of `metrics` with tags.
-    #[error("`{pattern}` has tags, and a metric is dropped or kept as a whole")]
-    MetricByTags {
-        /// The pattern as written.
-        pattern: String,
-    },
-    /// A metric that can't be left out.
-    #[error("`{name}` can't be dropped: the run is judged by it")]
-    MetricNeeded {
-        /// Its name.
-        name: String,
-    },
-    /// A target on a scenario that isn't there.
-    #[error("the target `{key}` is on a scenario that the script doesn't have: `{name}`")]
-    TargetOfUnknownScenario {
-        /// The target's selector.
-        key: String,
-        /// The scenario's name in it.
-        name: String,
-        /// Names like it, best first.
-        near: Vec<String>,
-        /// All that there are.
-        known: Vec<String>,
-    },
-    /// More than a run can keep apart.
-    #[error("the targets tell apart {count} combinations of tags, more than {count_max}")]
-    TooManyCombinations {
-        /// How many.
-        count: usize,
-        /// How many may be.
-        count_max: usize,
-    },
+    /// The option `metrics`.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
     /// A target that is wrong in itself.
     #[error(transparent)]
     Target(#[from] TargetError),
@@ -442,21 +406,7 @@ impl PlanError {
             PlanError::VusAlone { .. } | PlanError::VusOfArrivals { .. } => {
                 "give `--duration` or `--stage` too, which replaces the script's load".to_string()
             }
-            PlanError::UnknownMetrics { near, .. } => did_you_mean(near).unwrap_or_else(|| {
-                "`*` stands for any part of a name: \"http_req_*\"; the metrics are in docs/metrics.md".to_string()
-            }),
-            PlanError::MetricByTags { pattern } => {
-                let name = pattern.split('{').next().unwrap_or_default();
-                format!("write `{name}`, or leave the tag out where the samples are made")
-            }
-            PlanError::MetricNeeded { .. } => "take it out of `drop`".to_string(),
-            PlanError::TargetOfUnknownScenario { near, known, .. } => match did_you_mean(near) {
-                Some(near) => near,
-                None => format!("it has {}", quoted(known)),
-            },
-            PlanError::TooManyCombinations { .. } => {
-                "the values that targets name multiply, tag by tag: name fewer tags in one target".to_string()
-            }
+            PlanError::Metrics(error) => error.hint(),
             PlanError::Target(error) => return error.hint(),
         };
         Some(hint)
@@ -483,8 +433,7 @@ impl PlanError {
             | PlanError::UnknownStartAfter { name, .. } => Some(name),
             PlanError::StartAfterCircle { .. } => Some("start_after"),
             PlanError::Weight { flow, .. } => Some(flow),
-            PlanError::UnknownMetrics { pattern, .. } | PlanError::MetricByTags { pattern } => Some(pattern),
-            PlanError::MetricNeeded { name } | PlanError::TargetOfUnknownScenario { name, .. } => Some(name),
+            PlanError::Metrics(error) => Some(error.word()),
             PlanError::Target(error) => error.word(),
             _ => None,
         }

@@ -47,6 +47,57 @@ const CHOICE_OPTIONS: &[OptionSpec] = &[
     },
 ];
 
+/// What can be wrong with the option `metrics`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MetricsError {
+    /// A pattern that means no metric.
+    #[error("no metric is called `{pattern}`")]
+    Unknown {
+        /// The pattern as written.
+        pattern: String,
+        /// Names like it.
+        near: Vec<String>,
+    },
+    /// A pattern with tags.
+    #[error("`{pattern}` has tags, and a metric is dropped or kept as a whole")]
+    Tags {
+        /// The pattern as written.
+        pattern: String,
+    },
+    /// A metric that can't be left out.
+    #[error("`{name}` can't be dropped: the run is judged by it")]
+    Needed {
+        /// Its name.
+        name: String,
+    },
+}
+
+impl MetricsError {
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Unknown { near, .. } if near.is_empty() => {
+                "`*` stands for any part of a name: \"http_req_*\"; the metrics are in docs/metrics.md"
+                    .to_string()
+            }
+            Self::Unknown { near, .. } => format!("did you mean `{}`?", near.join("` or `")),
+            Self::Tags { pattern } => {
+                let name = pattern.split('{').next().unwrap_or_default();
+                format!("write `{name}`, or leave the tag out where the samples are made")
+            }
+            Self::Needed { .. } => "take it out of `drop`".to_string(),
+        }
+    }
+
+    /// The word of the script that is wrong.
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Unknown { pattern, .. } | Self::Tags { pattern } => pattern,
+            Self::Needed { name } => name,
+        }
+    }
+}
+
 /// Which metrics are recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct MetricChoice {
@@ -70,7 +121,7 @@ impl MetricChoice {
                 return Err(out_of_range(name, format!("a list of {}", patterns.len()), allowed));
             }
             match patterns.iter().find(|pattern| pattern.contains('{')) {
-                Some(pattern) => Err(PlanError::MetricByTags { pattern: pattern.clone() }),
+                Some(pattern) => Err(MetricsError::Tags { pattern: pattern.clone() }.into()),
                 None => Ok(patterns),
             }
         };
@@ -83,11 +134,11 @@ impl MetricChoice {
         for pattern in self.keep.iter().chain(&self.drop) {
             if !known().any(|name| matches(pattern, name)) {
                 let near = suggest(pattern, known()).into_iter().map(str::to_string).collect();
-                return Err(PlanError::UnknownMetrics { pattern: pattern.clone(), near });
+                return Err(MetricsError::Unknown { pattern: pattern.clone(), near }.into());
             }
         }
         match self.drop.iter().find(|pattern| is_judged_by(pattern)) {
-            Some(name) => Err(PlanError::MetricNeeded { name: name.clone() }),
+            Some(name) => Err(MetricsError::Needed { name: name.clone() }.into()),
             None => Ok(()),
         }
     }
@@ -112,16 +163,16 @@ impl Plan {
     /// The metrics that are not recorded, by name.
     pub fn dropped_metrics(&self) -> BTreeSet<&str> {
         let choice = &self.options.metrics;
-        let is_dropped = |name: &&str| {
-            choice.leaves_out(name) && !is_judged_by(name) && !self.is_targeted(name)
-        };
+        let is_dropped =
+            |name: &&str| choice.leaves_out(name) && !is_judged_by(name) && !self.is_targeted(name);
         names(&self.metrics).filter(is_dropped).collect()
     }
 
     /// What a user should know: metrics that are recorded although the lists leave them out.
     pub fn kept_metrics(&self) -> Vec<String> {
         let is_kept = |name: &&str| self.options.metrics.leaves_out(name) && self.is_targeted(name);
-        let note = |name: &str| format!("`{name}` is recorded although `metrics` leaves it out: a target is on it");
+        let note =
+            |name: &str| format!("`{name}` is recorded although `metrics` leaves it out: a target is on it");
         names(&self.metrics).filter(is_kept).filter(|name| !is_judged_by(name)).map(note).collect()
     }
 
@@ -258,7 +309,9 @@ mod tests {
             "no metric is called `http_req_durration` · did you mean `http_req_duration`?"
         );
         assert!(told(&[], &["grpc_*"]).starts_with("no metric is called `grpc_*` · "));
-        assert!(told(&[], &["http_reqs"]).starts_with("`http_reqs` can't be dropped: the run is judged by it · "));
+        assert!(
+            told(&[], &["http_reqs"]).starts_with("`http_reqs` can't be dropped: the run is judged by it · ")
+        );
         assert!(told(&[], &["generator_cpu"]).starts_with("`generator_cpu` can't be dropped"));
         assert!(plan(&["sold", "vus"], &["iteration_*"], &[]).options.metrics.check(&[]).is_err());
     }
@@ -284,11 +337,16 @@ mod tests {
             with("drop", text("http_reqs{name:a}")),
             "`http_reqs{name:a}` has tags, and a metric is dropped or kept as a whole"
         );
-        assert_eq!(with("keep", Value::List(Vec::new())), "`keep` is a list of 0, but must be a list of 1 to 1,000 names");
-        assert!(RunOptions::from_options(&Options::from([(
-            "metrics".to_string(),
-            Value::Map(Options::from([("drop".to_string(), text("http_req_dns"))]))
-        )]))
-        .is_ok());
+        assert_eq!(
+            with("keep", Value::List(Vec::new())),
+            "`keep` is a list of 0, but must be a list of 1 to 1,000 names"
+        );
+        assert!(
+            RunOptions::from_options(&Options::from([(
+                "metrics".to_string(),
+                Value::Map(Options::from([("drop".to_string(), text("http_req_dns"))]))
+            )]))
+            .is_ok()
+        );
     }
 }

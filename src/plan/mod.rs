@@ -40,8 +40,8 @@ pub use http::{
     Insecure, ProxyChoice, Tls, TlsVersion,
 };
 pub use ids::Ids;
+pub use metric_choice::{MetricChoice, MetricsError};
 pub use options::{OptionSpec, Options, Reader, VUS_MAX, Value, canonical, parse_cap};
-pub use metric_choice::MetricChoice;
 pub use overrides::{DEFAULT_FLOW, DEFAULT_SCENARIO, Overrides, Shortcut};
 pub use param::{
     Given, GivenParams, PARAM_VARIABLE, Param, ParamError, ParamKind, ParamRules, ParamSource, ParamValue,

@@ -218,7 +218,9 @@ impl RunOptions {
             least.map(|least| ("min_iteration_duration", format_duration(least))),
             is_on("linger", self.linger),
             is_on("fold_ids", self.fold_ids),
-            Some(self.metrics.describe()).filter(|choice| !choice.is_empty()).map(|choice| ("metrics", choice)),
+            Some(self.metrics.describe())
+                .filter(|choice| !choice.is_empty())
+                .map(|choice| ("metrics", choice)),
         ]
         .into_iter()
         .flatten()

@@ -1,7 +1,7 @@
 //! Checks that need the whole plan. What one option can tell is checked where it is read.
 
 use super::options::VUS_MAX;
-use super::{Plan, PlanError, Scenario, Target};
+use super::{Plan, PlanError, Scenario, Target, TargetError};
 use crate::diagnostic::suggest;
 use crate::metrics::{Matcher, OVERFLOW_MAX};
 use crate::units::format_count;
@@ -36,7 +36,8 @@ impl Plan {
         let names = || self.scenarios.iter().map(|scenario| scenario.name.as_str());
         let near = suggest(&missing.value, names()).into_iter().map(String::from).collect();
         let (key, name) = (target.key.clone(), missing.value.clone());
-        Err(PlanError::TargetOfUnknownScenario { key, name, near, known: names().map(String::from).collect() })
+        Err(TargetError::UnknownScenario { key, name, near, known: names().map(String::from).collect() }
+            .into())
     }
 
     /// Whether the plan as a whole can run. A plan without scenarios can, if it has no targets either: it
@@ -47,7 +48,7 @@ impl Plan {
         }
         let count = self.overflow().combinations();
         if count > OVERFLOW_MAX {
-            return Err(PlanError::TooManyCombinations { count, count_max: OVERFLOW_MAX });
+            return Err(TargetError::TooManyCombinations { count, count_max: OVERFLOW_MAX }.into());
         }
         let vus = self.vus_max();
         if vus > VUS_MAX {

@@ -174,7 +174,8 @@ impl<'a> Page<'a> {
     }
 
     fn footnotes(&mut self) {
-        let notes: Vec<String> = dropped(&self.summary.dropped).into_iter().chain(self.signs.footnotes()).collect();
+        let notes: Vec<String> =
+            dropped(&self.summary.dropped).into_iter().chain(self.signs.footnotes()).collect();
         if !notes.is_empty() {
             self.lines.push(String::new());
             self.lines.extend(notes.iter().map(|note| format!("  {}", self.style.faint(note))));

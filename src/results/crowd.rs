@@ -34,7 +34,8 @@ impl Crowd {
         let most = *series.values().max()?;
         // Of the metrics of a request, which all have as many, the one that the reference has first.
         let of_the_reference = BUILTINS.iter().map(|builtin| builtin.name);
-        let metric = of_the_reference.chain(series.keys().copied()).find(|name| series.get(name) == Some(&most))?;
+        let metric =
+            of_the_reference.chain(series.keys().copied()).find(|name| series.get(name) == Some(&most))?;
         let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         let (mut together, mut all) = (0, 0);
         for own in total.of(metric) {
@@ -49,7 +50,8 @@ impl Crowd {
             }
         }
         // The URL differs where the name does.
-        let mut tags: Vec<(&str, BTreeSet<&str>)> = values.into_iter().filter(|(tag, _)| *tag != "url").collect();
+        let mut tags: Vec<(&str, BTreeSet<&str>)> =
+            values.into_iter().filter(|(tag, _)| *tag != "url").collect();
         tags.sort_by_key(|(_, values)| std::cmp::Reverse(values.len())); // stable: equal ones by name
         let (tag, values) = tags.first()?;
         let next = tags.get(1).map(|(tag, values)| ((*tag).to_owned(), values.len()));
@@ -68,7 +70,8 @@ impl Crowd {
     fn remedy(&self) -> String {
         match self.tag.as_str() {
             "name" if self.metric.starts_with("http_") && !self.folds_ids => {
-                "give the requests a `name`, or fold ids in paths by `fold_ids: true` (`--fold-ids`)".to_owned()
+                "give the requests a `name`, or fold ids in paths by `fold_ids: true` (`--fold-ids`)"
+                    .to_owned()
             }
             "name" => "give the requests a `name`".to_owned(),
             "check" => "give the check one name, without a value in it".to_owned(),
@@ -80,7 +83,8 @@ impl Crowd {
 
 /// Two values that have most in common: of `/price`, `/users/17` and `/users/18` the last ones show what is wrong.
 fn alike(values: &BTreeSet<&str>) -> Vec<String> {
-    let common = |(one, other): &(&&str, &&str)| one.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
+    let common =
+        |(one, other): &(&&str, &&str)| one.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
     let pairs = values.iter().zip(values.iter().skip(1));
     // Of several the first, so that the same run says the same.
     let pair = pairs.reduce(|best, pair| if common(&pair) > common(&best) { pair } else { best });
@@ -144,7 +148,10 @@ mod tests {
     #[test]
     fn the_tag_with_most_values_is_named_with_examples_and_what_to_do() {
         let many = |n: usize| {
-            TagSet::from_pairs([("name", format!("/users/{n:05}")), ("url", format!("http://h/users/{n:05}"))])
+            TagSet::from_pairs([
+                ("name", format!("/users/{n:05}")),
+                ("url", format!("http://h/users/{n:05}")),
+            ])
         };
         let urls = total("http_reqs", SERIES_MAX + 500, many);
         let text = Crowd::of(&urls, false).unwrap().to_string();

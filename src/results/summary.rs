@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use crate::diagnostic::{Diagnostic, Mask};
 use crate::engine::{Books, End, Outcome, ScriptFailure};
-use crate::metrics::{BUILTINS, Metric, OTHER, Selector, Series, Snapshot, Trend, Unit, Value, Warning, builtin};
+use crate::metrics::{
+    BUILTINS, Metric, OTHER, Selector, Series, Snapshot, Trend, Unit, Value, Warning, builtin,
+};
 use crate::plan::{Judgement, Plan, Scenario, Verdict as TargetVerdict, without_login};
 
 use super::crowd::Crowd;

@@ -23,7 +23,7 @@ pub(super) fn targets_of(
     let folder = Path::new(&source.name).parent().map(Path::to_owned).unwrap_or_default();
     // What lies in its folder is its own.
     let (data, modules) = (Arc::default(), Arc::default());
-    let outside = Outside { folder, data, modules, ..outside.clone() };
+    let outside = Outside { folder, modules, data, ..outside.clone() };
     let stage = Stage::new(Rc::new(Current::default()), Rc::new(StillClock), outside, log);
     stage.know_metrics(&plan.metrics);
     let (program, other) = Program::load(source, &stage)?;

@@ -124,7 +124,10 @@ fn the_summary_names_what_there_was_too_much_of_and_targets_see_all_of_their_sam
     let finished = play(script, &server, &[]).expect_code(0).expect_counted(server.count());
     let told = line(&finished, "more than 10,000 series");
     assert!(told.contains("values of the tag `name` (`/users/"), "{told}");
-    assert!(told.ends_with("give the requests a `name`, or fold ids in paths by `fold_ids: true` (`--fold-ids`)"), "{told}");
+    assert!(
+        told.ends_with("give the requests a `name`, or fold ids in paths by `fold_ids: true` (`--fold-ids`)"),
+        "{told}"
+    );
     assert!(line(&finished, "__other__ ").contains(','), "{}", finished.printed());
     assert_eq!(server.count_of("/price"), 200);
 }
@@ -218,6 +221,8 @@ fn metrics_are_left_out_but_for_what_targets_and_the_run_are_judged_by() {
     let told = line(&finished, "not recorded, as `metrics` says: ");
     assert!(told.contains(" more"), "{told}");
     finished
-        .expect_said("note: `http_req_waiting` is recorded although `metrics` leaves it out: a target is on it")
+        .expect_said(
+            "note: `http_req_waiting` is recorded although `metrics` leaves it out: a target is on it",
+        )
         .expect_said("note: `sold` is recorded although `metrics` leaves it out: a target is on it");
 }

@@ -51,7 +51,8 @@ fn a_target_of_a_scenario_is_judged_on_its_samples_alone() {
     let server = server();
     play(script, &server, &[]).expect_code(0).expect_counted(server.count());
     let wrong = script.replace("{scenario:fast}\", \"med < 250ms\"", "{scenario:slow}\", \"max < 250ms\"");
-    let finished = play(&wrong, &self::server(), &[]).expect_code(99).expect_said("1 of 8 targets doesn't hold");
+    let finished =
+        play(&wrong, &self::server(), &[]).expect_code(99).expect_said("1 of 8 targets doesn't hold");
     let line = told(&finished, "http_req_duration{scenario:slow}", "max < 250ms");
     assert!(line.trim_start().starts_with('✗') && line.contains("12 samples"), "{line}");
 }
@@ -92,7 +93,9 @@ fn a_window_of_a_scenario_is_judged_in_its_own_time() {
         target(\"http_req_duration{scenario:second}\", \"min >= 250ms over 2s\");
         target(\"http_reqs{scenario:second}\", \"count >= 2 over 2s\");";
     let finished = conclusive(|| play(script, &server(), &[])).expect_code(0);
-    for (key, text) in [("{scenario:first}", "med < 250ms over 2s"), ("{scenario:second}", "min >= 250ms over 2s")] {
+    for (key, text) in
+        [("{scenario:first}", "med < 250ms over 2s"), ("{scenario:second}", "min >= 250ms over 2s")]
+    {
         let line = told(&finished, key, text);
         assert!(line.contains(" over 2s") && !line.contains("whole run"), "{line}");
     }
@@ -112,7 +115,8 @@ fn a_target_of_a_scenario_that_fails_in_its_window_ends_the_run() {
         target(\"http_req_failed{scenario:good}\", \"rate == 0% over 2s\", #{ abort_on_fail: true });
         target(\"http_req_failed{scenario:bad}\", \"rate < 50% over 2s\", #{ abort_on_fail: true });";
     let finished = play(script, &server(), &[]).expect_code(99);
-    let finished = finished.expect_said("`http_req_failed{scenario:bad} rate < 50% over 2s` ended the run after");
+    let finished =
+        finished.expect_said("`http_req_failed{scenario:bad} rate < 50% over 2s` ended the run after");
     assert!(finished.duration < Duration::from_secs(20), "{:?}", finished.duration);
 }
 
@@ -128,7 +132,11 @@ fn a_tag_value_that_is_not_there_is_told_with_those_near_it() {
             check(true, \"is_up\");
         }";
     let finished = play(script, &server(), &[]).expect_code(99);
-    for near in ["did you mean `http_reqs{name:price}`?", "did you mean `http_reqs{group:::cart}`?", "did you mean `checks{check:is_up}`?"] {
+    for near in [
+        "did you mean `http_reqs{name:price}`?",
+        "did you mean `http_reqs{group:::cart}`?",
+        "did you mean `checks{check:is_up}`?",
+    ] {
         assert!(finished.stdout.contains(near), "{near}\n{}", finished.printed());
     }
 }
@@ -146,7 +154,11 @@ fn flow() { http::get(\"/a\"); global::SOLD.add(2); }
 fn with_targets(targets: &str, args: &[&str]) -> Finished {
     let server = server();
     let args = ["run", "test.rhai"].iter().chain(args);
-    runner(args).file("test.rhai", PLAYED).file("of/targets.rhai", targets).env("TARGET_URL", server.url()).run()
+    runner(args)
+        .file("test.rhai", PLAYED)
+        .file("of/targets.rhai", targets)
+        .env("TARGET_URL", server.url())
+        .run()
 }
 
 #[test]
@@ -160,7 +172,9 @@ fn targets_alone_are_printed_with_the_verdict_and_nothing_else() {
     );
     let none = "base_url(env(\"TARGET_URL\"));\nfn flow() { http::get(\"/a\"); }";
     let server = server();
-    let finished = runner(["run", "none.rhai", "--targets-only"]).file("none.rhai", none).env("TARGET_URL", server.url());
+    let finished = runner(["run", "none.rhai", "--targets-only"])
+        .file("none.rhai", none)
+        .env("TARGET_URL", server.url());
     assert_eq!(finished.run().expect_code(0).stdout, "✓ passed: no targets declared, 1 iteration ok\n");
     with_targets("", &["--targets-only", "--no-targets"]).expect_code(2);
 }
@@ -189,7 +203,9 @@ fn targets_of_another_file_replace_the_scripts_own() {
 fn what_is_wrong_with_the_targets_of_another_file_is_shown_in_its_lines() {
     let play = |targets: &str| with_targets(targets, &["--targets", "of/targets.rhai"]).expect_code(104);
     play("\ntarget(\"iterations{scenario:shopp}\", \"count > 1\");")
-        .expect_said("the target `iterations{scenario:shopp}` is on a scenario that the script doesn't have: `shopp`")
+        .expect_said(
+            "the target `iterations{scenario:shopp}` is on a scenario that the script doesn't have: `shopp`",
+        )
         .expect_said("--> of/targets.rhai:2:")
         .expect_said("did you mean `shop`?");
     play("target(\"solid\", \"count > 1\");")

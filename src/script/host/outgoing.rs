@@ -84,12 +84,11 @@ impl<'a> Outgoing<'a> {
     pub(super) fn labels(&self, stage: &Stage, vu: &Vu, recorder: &mut Recorder) -> Labels {
         let call = self.call;
         // A given name groups URLs that differ: the `url` tag would tell them apart again.
-        let (name, url) = match &call.name {
-            Some(name) => (recorder.intern(name), Symbol::NONE),
-            None => {
-                let [name, url] = self.route.labels.expect("a request without a name has its route's");
-                (name, url)
-            }
+        let (name, url) = if let Some(name) = &call.name {
+            (recorder.intern(name), Symbol::NONE)
+        } else {
+            let [name, url] = self.route.labels.expect("a request without a name has its route's");
+            (name, url)
         };
         let method = match self.method_index {
             Some(index) => stage.words().methods[index],

@@ -1,7 +1,7 @@
 //! The cap in its corners: names, tags, checks and metrics without end, and targets that still see all of theirs.
 
 use super::super::*;
-use crate::metrics::{OTHER, Selector, Unit};
+use crate::metrics::{OTHER, Selector, Unit, Value};
 
 /// Ten times the cap and more; the tests over sockets go to a million.
 const MANY: usize = 120_000;
@@ -15,10 +15,10 @@ fn select(snapshot: &Snapshot, text: &str) -> Option<Value> {
     snapshot.select(&Selector::parse(text).unwrap())
 }
 
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
 fn count(snapshot: &Snapshot, text: &str) -> usize {
     match select(snapshot, text) {
         None => 0,
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
         Some(Value::Counter(sum)) => sum as usize,
         Some(Value::Rate { total, .. }) => total as usize,
         Some(Value::Trend(trend)) => trend.count() as usize,
@@ -78,7 +78,9 @@ fn names_past_the_cap_cost_nothing_and_totals_stay_exact() {
     }
     assert_eq!(kept(&recorder), after_a_tenth, "nothing grows any more");
     total.append(recorder.take(2));
-    for metric in ["http_reqs", "http_req_failed", "http_req_duration", "http_req_response_time", "cache_hit_rate"] {
+    for metric in
+        ["http_reqs", "http_req_failed", "http_req_duration", "http_req_response_time", "cache_hit_rate"]
+    {
         assert_eq!(count(&total, metric), MANY, "{metric}");
     }
     assert_eq!(count(&total, "data_sent"), MANY * 10);
@@ -91,7 +93,11 @@ fn names_past_the_cap_cost_nothing_and_totals_stay_exact() {
 
 #[test]
 fn a_target_sees_all_of_its_samples_whenever_they_came() {
-    let asked = ["http_req_failed{name:price}", "http_req_duration{name!:cart,status:500}", "data_sent{team:a,name:price}"];
+    let asked = [
+        "http_req_failed{name:price}",
+        "http_req_duration{name!:cart,status:500}",
+        "data_sent{team:a,name:price}",
+    ];
     let mut recorder = Recorder::new(&[]).keeping(overflow(&asked));
     let teams = ["a", "b"].map(|team| TagSet::from_pairs([("team", team)]));
     let (mut failed, mut price, mut cart) = (0, 0, 0);
@@ -180,7 +186,10 @@ fn checks_and_groups_without_end_are_counted_together() {
     let [texts, _, series, ..] = kept(&recorder);
     assert!(texts < 2 * SERIES_MAX + 20 && series < SERIES_MAX + 10, "{texts} {series}");
     let total = recorder.take(1);
-    assert_eq!(select(&total, "checks"), Some(Value::Rate { hits: MANY as u64 / 2 + 1, total: MANY as u64 + 1 }));
+    assert_eq!(
+        select(&total, "checks"),
+        Some(Value::Rate { hits: MANY as u64 / 2 + 1, total: MANY as u64 + 1 })
+    );
     assert_eq!(count(&total, "checks{check:late}"), 1, "a target asks for it");
 }
 
@@ -239,5 +248,9 @@ fn metrics_that_are_dropped_are_nowhere() {
     for metric in ["http_req_waiting", "sold", "http_req_duration", "cache_hit_rate", "clamped_values"] {
         assert_eq!(total.of(metric).len(), 0, "{metric}");
     }
-    assert_eq!(recorder.series.len(), 100 * (Bundle::METRICS.len() - 2) + 100 * 2, "they take no room either");
+    assert_eq!(
+        recorder.series.len(),
+        100 * (Bundle::METRICS.len() - 2) + 100 * 2,
+        "they take no room either"
+    );
 }
