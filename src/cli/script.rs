@@ -156,6 +156,15 @@ struct LoadFlags {
     /// Judge percentiles on fewer samples than they need too: targets' option `allow_few`, for all of them
     #[arg(long, env = "RUNNER_ALLOW_FEW", value_parser = BoolishValueParser::new())]
     allow_few: bool,
+    /// Judge by the targets of this script, not by those of the script that is played
+    #[arg(long, env = "RUNNER_TARGETS", value_name = "FILE", conflicts_with = "no_targets")]
+    targets: Option<PathBuf>,
+    /// Fold ids in paths, so that `/users/17` is counted as `/users/{id}`
+    #[arg(
+        long, env = "RUNNER_FOLD_IDS", value_name = "BOOL", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true", value_parser = BoolishValueParser::new()
+    )]
+    fold_ids: Option<bool>,
     /// The header `user-agent`
     #[arg(long, env = "RUNNER_USER_AGENT", value_name = "TEXT")]
     user_agent: Option<String>,
@@ -342,6 +351,8 @@ impl OutsideArguments {
             no_teardown: load.no_teardown || config.is_on("no_teardown"),
             no_targets: load.no_targets || config.is_on("no_targets"),
             allow_few: load.allow_few || config.is_on("allow_few"),
+            targets: load.targets.as_deref().map(read).transpose()?,
+            fold_ids: load.fold_ids,
         })
     }
 }

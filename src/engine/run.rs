@@ -182,7 +182,7 @@ impl Workers {
         }
         let mut outcome = sums.finish(self.outcome(end));
         if were_all_heard {
-            outcome.imbalances = imbalances(&outcome.scenarios, &outcome.total);
+            outcome.imbalances = imbalances(&outcome.scenarios, &outcome.total, &job.plan.dropped_metrics());
         }
         Ok(outcome)
     }

@@ -167,7 +167,9 @@ impl Worker {
             ));
         }
         stage.set_wall_start_ns(self.epoch.wall_ns(0));
-        stage.set_recorder(Recorder::new(&self.job.plan.metrics));
+        let plan = &self.job.plan;
+        let recorder = Recorder::new(&plan.metrics).without(plan.dropped_metrics()).keeping(plan.overflow());
+        stage.set_recorder(recorder);
         let options = &self.job.plan.options;
         let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         stage.set_timeouts(Timeouts {
@@ -175,6 +177,7 @@ impl Worker {
             connect_ns: ns(options.connect_timeout),
         });
         stage.set_throws(options.throws);
+        stage.set_folds_ids(options.fold_ids);
         stage
             .network()
             .configure(&options.http)

@@ -26,6 +26,7 @@ mod error_code;
 mod event_stream;
 mod events;
 mod exchange;
+mod fold;
 mod grow;
 mod jar;
 mod multipart;
@@ -72,6 +73,7 @@ pub use error_code::{DESCRIPTORS, ERROR_CODES, ErrorCode, MEMORY, PORTS, RESOLVE
 pub use event_stream::EventStream;
 pub use events::{Event, EventsError};
 pub use exchange::Exchange;
+pub use fold::fold_ids;
 pub use h2::{AnswerFault, Fault, Flood, HpackError, Http2Error, Reason, http2_reason};
 pub use inbox::Arrived;
 pub use jar::{Cookie, CookieError, Jar};

@@ -6,10 +6,11 @@
 
 use super::executor;
 use super::{Bound, Curve, Demand, Options, Plan, PlanError, RunOptions, Scenario, Stage, Value};
-use crate::diagnostic::suggest;
+use crate::diagnostic::{Source, suggest};
 use crate::units::{format_count, format_duration};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The name of the scenario that a shortcut makes.
@@ -171,6 +172,10 @@ pub struct Overrides {
     pub no_targets: bool,
     /// `--allow-few`: every target's `allow_few`.
     pub allow_few: bool,
+    /// `--targets`: the script whose targets hold in place of the own ones; whoever completes the plan reads it.
+    pub targets: Option<Arc<Source>>,
+    /// `--fold-ids`.
+    pub fold_ids: Option<bool>,
 }
 
 impl Overrides {
@@ -207,6 +212,7 @@ impl Overrides {
         }
         options.throws = self.throws.unwrap_or(options.throws);
         options.linger = self.linger.unwrap_or(options.linger);
+        options.fold_ids = self.fold_ids.unwrap_or(options.fold_ids);
         options.min_iteration_duration =
             self.min_iteration_duration.unwrap_or(options.min_iteration_duration);
         options.seed = self.seed.or(options.seed);

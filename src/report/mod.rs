@@ -28,7 +28,7 @@ pub struct Report {
 }
 
 /// All reports, in the order of the reference.
-pub const REPORTS: &[&Report] = &[&text::REPORT];
+pub const REPORTS: &[&Report] = &[&text::REPORT, &text::TARGETS];
 
 /// How a report may look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

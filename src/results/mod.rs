@@ -4,6 +4,7 @@
 //! added up, what stands out, the verdict. Reports only lay it out. Beside runs lies what the machine is good for: its [`Calibration`].
 
 mod calibration;
+mod crowd;
 mod finding;
 mod summary;
 mod verdict;

@@ -10,9 +10,12 @@ use std::time::Duration;
 
 use crate::diagnostic::{Diagnostic, Mask};
 use crate::engine::{Books, End, Outcome, ScriptFailure};
-use crate::metrics::{BUILTINS, Metric, OTHER, Selector, Series, Snapshot, Trend, Unit, Value, builtin};
+use crate::metrics::{
+    BUILTINS, Metric, OTHER, Selector, Series, Snapshot, Trend, Unit, Value, Warning, builtin,
+};
 use crate::plan::{Judgement, Plan, Scenario, Verdict as TargetVerdict, without_login};
 
+use super::crowd::Crowd;
 use super::{Finding, finding};
 
 /// A run, as reports read it.
@@ -59,6 +62,8 @@ pub struct Summary {
     pub seed: u64,
     /// `http_req_duration` of answers that were expected, and of those that weren't.
     pub durations: Durations,
+    /// Metrics that were not recorded, since the option `metrics` leaves them out.
+    pub dropped: Vec<String>,
 }
 
 /// Times of answers, by whether they were expected: a fast error is no fast answer.
@@ -171,13 +176,14 @@ impl Summary {
                 .insecure
                 .warning()
                 .into_iter()
-                .chain(outcome.total.warnings.iter().map(ToString::to_string))
+                .chain(outcome.total.warnings.iter().map(|warning| told(warning, plan, &outcome.total)))
                 .collect(),
             findings: Vec::new(),
             requests_cut: outcome.requests_cut,
             log_lost: outcome.log_lost,
             seed: outcome.seed,
             durations: durations(&outcome.total),
+            dropped: plan.dropped_metrics().into_iter().map(str::to_owned).collect(),
         };
         summary.findings = finding::find(&summary, plan, outcome);
         summary
@@ -194,7 +200,7 @@ impl Summary {
     pub fn apply(&mut self, mask: &Mask) {
         let hide = |text: &mut String| mask.apply(text);
         hide(&mut self.script_name);
-        self.base_url.iter_mut().chain(&mut self.warnings).for_each(hide);
+        self.base_url.iter_mut().chain(&mut self.warnings).chain(&mut self.dropped).for_each(hide);
         for scenario in &mut self.scenarios {
             hide(&mut scenario.name);
         }
@@ -251,6 +257,12 @@ impl Summary {
     }
 }
 
+/// A warning in words; of too many series, with what there was too much of.
+fn told(warning: &Warning, plan: &Plan, total: &Snapshot) -> String {
+    let crowd = (*warning == Warning::SeriesCap).then(|| Crowd::of(total, plan.options.fold_ids)).flatten();
+    crowd.map_or_else(|| warning.to_string(), |crowd| crowd.to_string())
+}
+
 fn scenarios(plan: &Plan, outcome: &Outcome) -> Vec<ScenarioLine> {
     let line = |scenario: &Scenario| {
         let became = outcome.scenarios.iter().find(|became| became.name == scenario.name);
@@ -293,9 +305,11 @@ fn metrics(plan: &Plan, total: &Snapshot) -> Vec<MetricTotal> {
             metrics.push(MetricTotal { metric, value: Some(value) });
         }
     }
+    let dropped = plan.dropped_metrics();
     for metric in &plan.metrics {
         let is_builtin = BUILTINS.iter().any(|builtin| builtin.name == &*metric.name);
-        if !is_builtin && !metrics.iter().any(|known| known.metric.name == metric.name) {
+        let is_dropped = dropped.contains(&*metric.name);
+        if !is_builtin && !is_dropped && !metrics.iter().any(|known| known.metric.name == metric.name) {
             let value = recorded(&metric.name);
             metrics.push(MetricTotal { metric: metric.clone(), value });
         }

@@ -11,6 +11,7 @@ mod preflight;
 mod profile;
 mod run;
 mod syntax;
+mod targets;
 
 pub use calibrate::{CALIBRATION_ROUNDS, CalibrateSettings, calibrate};
 pub use config::{CONFIG_FILES, Config, is_variable};
