@@ -4,7 +4,7 @@
 //! `iterations`, `stages`. See [`Shortcut`].
 
 use super::http::{HTTP_OPTIONS, HttpOptions};
-use super::options::{ITERATIONS_MAX, VUS_MAX};
+use super::options::{ITERATIONS_MAX, VUS_MAX, out_of_range};
 use super::{OptionSpec, Options, PlanError, Reader, Shortcut, Value, canonical};
 use crate::units::{duration_text, format_duration, format_rate};
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,9 @@ pub struct RunOptions {
     pub tags: BTreeMap<String, String>,
     /// What concerns HTTP.
     pub http: HttpOptions,
+    /// How much of the load's beginning is left out of all figures and targets: whole seconds.
+    #[serde(with = "duration_text")]
+    pub warm_up: Duration,
 }
 
 /// What a configuration file says below the script: it holds where the script says nothing.
@@ -103,6 +106,12 @@ pub const RUN_OPTIONS: &[OptionSpec] = &[
         takes: "a duration",
         default: Some("0s"),
         about: "what an iteration is filled up to that ends sooner",
+    },
+    OptionSpec {
+        name: "warm_up",
+        takes: "a duration of whole seconds",
+        default: Some("0s"),
+        about: "how much of the load's beginning is left out of all figures and targets",
     },
     OptionSpec {
         name: "linger",
@@ -175,6 +184,7 @@ impl RunOptions {
             seed: reader.is_given("seed").then(|| reader.count("seed", 0..=seed_max)).transpose()?,
             tags: reader.texts("tags")?,
             http: HttpOptions::default().with(&reader)?,
+            warm_up: warm_up(reader.duration("warm_up")?)?,
         };
         let shortcut = Shortcut {
             vus: count("vus", VUS_MAX)?,
@@ -197,6 +207,7 @@ impl RunOptions {
             is_on("throws", self.throws),
             least.map(|least| ("min_iteration_duration", format_duration(least))),
             is_on("linger", self.linger),
+            Some(self.warm_up).filter(|warm_up| !warm_up.is_zero()).map(|t| ("warm_up", format_duration(t))),
         ]
         .into_iter()
         .flatten()
@@ -235,6 +246,14 @@ impl RunOptions {
         let is_load = |name: &&str| *name == "vus" || LOAD.contains(name);
         options.keys().map(|written| canonical(written)).filter(is_load).collect()
     }
+}
+
+/// A warm-up is counted in the seconds of the run.
+pub(super) fn warm_up(length: Duration) -> Result<Duration, PlanError> {
+    if length.subsec_nanos() != 0 {
+        return Err(out_of_range("warm_up", format_duration(length), "whole seconds, such as 10s"));
+    }
+    Ok(length)
 }
 
 /// Options that say what the load is, beside the users.

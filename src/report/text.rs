@@ -9,6 +9,8 @@ mod endpoints;
 mod execution;
 mod failures;
 mod head;
+mod interrupted;
+mod steady;
 mod targets;
 mod times;
 
@@ -50,6 +52,8 @@ const SECTIONS: &[Section] = &[
     ("STREAMS", |page| page.metrics(Kin::Streams)),
     ("SERVICE AND RESPONSE TIME", |page| page.times()),
     ("EXECUTION", |page| page.execution()),
+    ("INTERRUPTED", |page| page.interrupted()),
+    ("STEADY STATE", |page| page.steadiness()),
     ("NETWORK", |page| page.metrics(Kin::Network)),
 ];
 

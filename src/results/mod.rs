@@ -5,6 +5,7 @@
 
 mod calibration;
 mod finding;
+mod steadiness;
 mod summary;
 mod verdict;
 
@@ -13,8 +14,11 @@ pub use calibration::{
     TopRate, advise,
 };
 pub use finding::{Finding, Severity};
-pub use summary::{Answer, Check, Endpoint, MetricTotal, ScenarioLine, Summary};
+pub use steadiness::{Steadiness, Stretch, Unknown};
+pub use summary::{
+    Answer, Check, Endpoint, MetricTotal, ScenarioLine, Summary, WarmUpLine, WarmUpPart,
+};
 pub use verdict::{Reason, Verdict};
 
 // Reports stand on this room alone: what the engine tells passes through it.
-pub use crate::engine::{Accusation, Books, End, FailureKind, ScriptFailure, Weight};
+pub use crate::engine::{Accusation, Books, End, FailureKind, Interrupted, ScriptFailure, Weight};

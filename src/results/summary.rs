@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnostic::{Diagnostic, Mask};
-use crate::engine::{Books, End, Outcome, ScriptFailure};
+use crate::engine::{Books, End, Interrupted, Outcome, ScriptFailure};
 use crate::metrics::{BUILTINS, Metric, OTHER, Selector, Series, Snapshot, Trend, Unit, Value, builtin};
 use crate::plan::{Judgement, Plan, Scenario, Verdict as TargetVerdict, without_login};
 
-use super::{Finding, finding};
+use super::{Finding, Steadiness, finding};
 
 /// A run, as reports read it.
 #[derive(Debug, Clone)]
@@ -57,6 +57,72 @@ pub struct Summary {
     pub log_lost: u64,
     /// The seed of the random numbers.
     pub seed: u64,
+    /// What is left out of all figures, where the plan has a warm-up.
+    pub warm_up: Option<WarmUpLine>,
+    /// When response times came to a level, or why nobody can say; nothing without requests.
+    pub steadiness: Option<Steadiness>,
+    /// Iterations that were cut, by scenario and place, most first.
+    pub interrupted: Vec<Interrupted>,
+}
+
+/// A warm-up beside what was measured after it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WarmUpLine {
+    /// How long it was to be.
+    pub length: Duration,
+    /// How long it was; pauses in it make it longer.
+    pub elapsed: Duration,
+    /// Whether something was measured behind it.
+    pub is_over: bool,
+    /// What fell into it.
+    pub before: WarmUpPart,
+    /// What fell behind it.
+    pub after: WarmUpPart,
+}
+
+/// What fell into a part of the load.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WarmUpPart {
+    /// Requests.
+    pub requests: u64,
+    /// Those that failed.
+    pub failed: u64,
+    /// Their response times.
+    pub times: Trend,
+    /// Iterations that ran to an end of their own.
+    pub iterations: u64,
+}
+
+impl WarmUpPart {
+    fn of(recorded: &Snapshot) -> Self {
+        let value = |name: &str| recorded.select(&Selector::all(name));
+        let (failed, requests) = match value("http_req_failed") {
+            Some(Value::Rate { hits, total }) => (hits, total),
+            _ => (0, 0),
+        };
+        let times = match value("http_req_response_time") {
+            Some(Value::Trend(trend)) => *trend,
+            _ => Trend::new(),
+        };
+        let iterations = match value("iterations") {
+            Some(Value::Counter(sum)) => whole(sum),
+            _ => 0,
+        };
+        Self { requests, failed, times, iterations }
+    }
+}
+
+impl WarmUpLine {
+    fn of(outcome: &Outcome) -> Option<Self> {
+        let warm_up = outcome.warm_up.as_ref()?;
+        Some(Self {
+            length: warm_up.length,
+            elapsed: warm_up.elapsed,
+            is_over: warm_up.is_over,
+            before: WarmUpPart::of(&warm_up.recorded),
+            after: WarmUpPart::of(&outcome.total),
+        })
+    }
 }
 
 /// What a scenario asked for, and what became of it.
@@ -159,6 +225,9 @@ impl Summary {
             requests_cut: outcome.requests_cut,
             log_lost: outcome.log_lost,
             seed: outcome.seed,
+            warm_up: WarmUpLine::of(outcome),
+            steadiness: Steadiness::of(outcome),
+            interrupted: outcome.interrupted.clone(),
         };
         summary.findings = finding::find(&summary, plan, outcome);
         summary
@@ -200,6 +269,10 @@ impl Summary {
             hide(&mut failure.scenario);
             failure.diagnostic.apply(mask);
         }
+        for interrupted in &mut self.interrupted {
+            hide(&mut interrupted.scenario);
+            interrupted.place.iter_mut().for_each(hide);
+        }
         self.errors.iter_mut().for_each(|error| error.apply(mask));
         self.findings.iter_mut().for_each(|finding| finding.apply(mask));
         match &mut self.end {
@@ -226,9 +299,15 @@ impl Summary {
         self.metrics.iter().find(|total| &*total.metric.name == name)
     }
 
-    /// An amount per second of load; none when there was no load.
+    /// How much of the load the figures are of: all of it but the warm-up.
+    pub fn measured(&self) -> Duration {
+        self.elapsed.saturating_sub(self.warm_up.as_ref().map_or(Duration::ZERO, |warm_up| warm_up.elapsed))
+    }
+
+    /// An amount per second of measured load; none when there was none.
     pub fn per_second(&self, amount: f64) -> Option<f64> {
-        (!self.elapsed.is_zero()).then(|| amount / self.elapsed.as_secs_f64())
+        let measured = self.measured();
+        (!measured.is_zero()).then(|| amount / measured.as_secs_f64())
     }
 }
 

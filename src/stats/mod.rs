@@ -1,1 +1,5 @@
 //! Statistics: pure functions of numbers, who know nothing of metrics or runs. Each gives its source and its limits.
+
+mod trend;
+
+pub use trend::{Course, POINTS_MIN, course};

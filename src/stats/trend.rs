@@ -24,7 +24,7 @@ const FIRST_PIECE_MIN: usize = 2;
 
 /// The penalty of a piece, in units of the noise's variance times ln(points). BIC takes 2 for noise that is known
 /// and normal; here it is estimated, and has tails.
-const PENALTY: f64 = 3.5;
+const PENALTY: f64 = 4.0;
 
 /// Levels that differ by less are one level for a reader: ln(1.05), 5 %.
 const LEVEL_TOLERANCE: f64 = 0.048_8;
@@ -50,9 +50,9 @@ const NEIGHBOURS: usize = 3;
 /// From the median of absolute deviations to a standard deviation, of normal noise.
 const MAD: f64 = 0.674_5;
 
-/// Neighbours are never taken to be more alike than this: the estimate of few points strays, and the penalty grows
-/// without bound towards 1.
-const LIKENESS_MAX: f64 = 0.8;
+/// Neighbours are never taken to be less alike than this, since seconds of a queue are, and the estimate of few points
+/// strays; nor more, since the penalty grows without bound towards 1.
+const LIKENESS: [f64; 2] = [0.3, 0.65];
 
 /// The least noise that is believed in: half a percent. Less is the resolution of what was measured.
 const NOISE_MIN: f64 = 0.005;
@@ -153,7 +153,7 @@ fn level_that_lasts(sums: &Sums, pieces: &[Range<usize>]) -> (usize, Vec<Range<u
 struct Noise {
     /// Of the difference of two neighbours.
     variance_of_difference: f64,
-    /// How much neighbours are alike: the autocorrelation of an AR(1) process, from 0.
+    /// How much neighbours are alike: the autocorrelation of an AR(1) process, within [`LIKENESS`].
     likeness: f64,
 }
 
@@ -164,7 +164,7 @@ impl Noise {
             (median(&differences) / MAD).powi(2)
         };
         let (one, two) = (variance(1), variance(2));
-        let likeness = if one > 0.0 { (two / one - 1.0).clamp(0.0, LIKENESS_MAX) } else { 0.0 };
+        let likeness = if one > 0.0 { two / one - 1.0 } else { 0.0 }.clamp(LIKENESS[0], LIKENESS[1]);
         Self { variance_of_difference: one, likeness }
     }
 
@@ -183,14 +183,20 @@ impl Noise {
     }
 }
 
-/// The series with its outliers pulled in. The first points stand: what they have before them is nothing.
+/// The series with its outliers pulled in. First points stand if at least [`FIRST_PIECE_MIN`] in a row lie out on one
+/// side: that is a start.
 fn without_outliers(series: &[f64], deviation: f64) -> Vec<f64> {
+    let span = 2 * NEIGHBOURS + 1;
+    let usual = median(&series[FIRST_PIECE_MIN..FIRST_PIECE_MIN + span]);
+    let lies_out = |side: f64| series.iter().take_while(|&&value| side * (value - usual) > OUTLIER * deviation).count();
+    let start = Some(lies_out(1.0).max(lies_out(-1.0))).filter(|start| *start >= FIRST_PIECE_MIN).unwrap_or(0);
     let pull = |(at, value): (usize, &f64)| {
-        if at < FIRST_PIECE_MIN {
+        if at < start {
             return *value;
         }
-        let neighbours = &series[at.saturating_sub(NEIGHBOURS)..(at + NEIGHBOURS + 1).min(series.len())];
-        let middle = median(neighbours);
+        // As many at the ends: of four points two outliers make half a median.
+        let first = at.saturating_sub(NEIGHBOURS).min(series.len() - span);
+        let middle = median(&series[first..first + span]);
         value.clamp(middle - OUTLIER * deviation, middle + OUTLIER * deviation)
     };
     series.iter().enumerate().map(pull).collect()
