@@ -80,3 +80,97 @@ impl Calendar {
         (is_something && wanted == at(to_ns - 1)).then_some(wanted)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::control::{Base, Steer};
+    use super::super::warm_up::WarmUp;
+    use super::*;
+    use crate::diagnostic::Position;
+    use crate::plan::{Options, Scenario, Value};
+
+    const START: u64 = 700_000_000;
+
+    /// A scenario of these options, `late` seconds after the load's start.
+    fn calendar(scenarios: &[(&str, &[(&str, Value)])]) -> Calendar {
+        let pace = Rc::new(RefCell::new(Pace::default()));
+        let timetable = |(name, options): &(&str, &[(&str, Value)])| {
+            let mut all: Options =
+                options.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+            all.insert("flow".into(), Value::Text("f".into()));
+            let scenario = Scenario::from_options(name, &all, None::<Position>).unwrap();
+            let timetable = Timetable::new(&scenario, &pace);
+            timetable.begin(START);
+            timetable
+        };
+        let timetables = scenarios.iter().map(timetable).collect();
+        Calendar { start_ns: START, pace, timetables }
+    }
+
+    fn text(text: &str) -> Value {
+        Value::Text(text.into())
+    }
+
+    /// Two users from 1.5 s on, for 4 s.
+    fn late() -> Calendar {
+        let options = [
+            ("executor", text("constant-vus")),
+            ("vus", Value::Int(2)),
+            ("duration", text("4s")),
+            ("start_time", text("1500ms")),
+        ];
+        calendar(&[("late", &options)])
+    }
+
+    fn on(calendar: &Calendar) -> Vec<u64> {
+        (1..=12).filter(|number| calendar.is_on(0, *number)).collect()
+    }
+
+    #[test]
+    fn a_scenario_is_on_in_its_whole_seconds() {
+        let calendar = late();
+        assert_eq!(on(&calendar), [3, 4, 5]);
+        assert!(!calendar.is_any_on(2) && calendar.is_any_on(3));
+        calendar.timetables[0].end(START + 4_200 * 1_000_000);
+        assert_eq!(on(&calendar), [3, 4], "its iterations were done before its time");
+    }
+
+    #[test]
+    fn a_pause_moves_what_comes_behind_it_and_its_seconds_are_not_whole() {
+        let calendar = late();
+        calendar.pace.borrow_mut().pause(START + 3_500 * 1_000_000);
+        calendar.pace.borrow_mut().resume(START + 5_600 * 1_000_000);
+        assert_eq!(on(&calendar), [3, 7]);
+        let paused: Vec<u64> = (1..=8).filter(|number| calendar.has_pause(*number)).collect();
+        assert_eq!(paused, [4, 5, 6]);
+        assert_eq!((calendar.paused_by(4), calendar.paused_by(9)), (Duration::from_millis(500), Duration::from_millis(2_100)));
+    }
+
+    #[test]
+    fn a_load_is_one_while_nothing_of_it_changes() {
+        let ramp = [
+            ("executor", text("ramping-vus")),
+            ("start_vus", Value::Int(1)),
+            ("stages", Value::List(vec![text("2s:5"), text("3s:5"), text("1s:0")])),
+        ];
+        let rate = [("executor", text("constant-arrival-rate")), ("rate", Value::Int(50)), ("duration", text("8s"))];
+        let both = calendar(&[("ramp", &ramp), ("rate", &rate)]);
+        let flat: Vec<u64> = (1..=10).filter(|number| both.wanted(*number).is_some()).collect();
+        assert_eq!(flat, [3, 4, 5, 7, 8]);
+        assert_eq!(both.wanted(3), both.wanted(5));
+        assert_ne!(both.wanted(5), both.wanted(7), "another load behind the ramp");
+        both.timetables[1].steer(Steer { base: Base::Plan, factor: 2.0 });
+        assert_eq!(both.wanted(7).unwrap()[1].1, Some(100.0));
+    }
+
+    #[test]
+    fn time_in_which_the_load_stands_warms_nothing_up() {
+        let calendar = late();
+        calendar.pace.borrow_mut().pause(START);
+        calendar.pace.borrow_mut().resume(START + 2_500 * 1_000_000);
+        let mut warm_up = WarmUp::new(Duration::from_secs(2)).unwrap();
+        let held: Vec<u64> = (1..=8).filter(|number| warm_up.holds(*number, Some(&calendar))).collect();
+        assert_eq!(held, [1, 2, 3, 4, 5], "two and a half seconds of five were a pause");
+        assert!(warm_up.is_over && WarmUp::new(Duration::ZERO).is_none());
+    }
+}

@@ -37,6 +37,7 @@ mod settings;
 mod several;
 mod stall;
 mod stdlib;
+mod steady;
 mod tidy;
 mod tls;
 mod ui;

@@ -323,7 +323,7 @@ fn a_service_that_falls_silent_under_load_fails_a_rate_at_once() {
     is(&judgement, Failed, "rate=0/s over 2s");
     assert_eq!(window.current(), Some(&Value::Counter(0.0)));
     // Requests of one name may have had their time.
-    let (judgement, window) = requests("http_reqs{name:main}", "rate>=90/s over 2s", &load);
+    let (judgement, window) = requests("http_reqs{name!:x}", "rate>=90/s over 2s", &load);
     is(&judgement, Passed, "rate=100/s over 2s");
     assert_eq!(window.current(), None);
 }
