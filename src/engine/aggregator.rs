@@ -284,7 +284,8 @@ impl<'a> Aggregator<'a> {
                 None => Standing::On,
                 Some(calendar) if calendar.has_pause(number) => Standing::Paused,
                 Some(calendar) => {
-                    let is_on = part.map_or_else(|| calendar.is_any_on(number), |part| calendar.is_on(part, number));
+                    let is_on =
+                        part.map_or_else(|| calendar.is_any_on(number), |part| calendar.is_on(part, number));
                     if is_on { Standing::On } else { Standing::Off }
                 }
             };
@@ -379,9 +380,8 @@ impl<'a> Aggregator<'a> {
         self.failures.sort_by(|a, b| {
             b.count.cmp(&a.count).then_with(|| a.diagnostic.message.cmp(&b.diagnostic.message))
         });
-        self.interrupted.sort_by(|a, b| {
-            (b.count, &a.scenario, &a.place).cmp(&(a.count, &b.scenario, &b.place))
-        });
+        self.interrupted
+            .sort_by(|a, b| (b.count, &a.scenario, &a.place).cmp(&(a.count, &b.scenario, &b.place)));
         let scenarios = if self.scenarios.is_empty() {
             let none =
                 |name: &str| ScenarioOutcome { name: name.to_owned(), books: Books::default(), threw: 0 };

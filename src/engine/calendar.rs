@@ -73,9 +73,9 @@ impl Calendar {
             self.timetables.iter().map(of).collect()
         };
         let wanted = at(from_ns);
-        let is_something = wanted.iter().any(|(users, rate)| {
-            users.is_some_and(|users| users > 0) || rate.is_some_and(|rate| rate > 0.0)
-        });
+        let is_something = wanted
+            .iter()
+            .any(|(users, rate)| users.is_some_and(|users| users > 0) || rate.is_some_and(|rate| rate > 0.0));
         // A ramp that comes back to where it was within one second is as good as a level.
         (is_something && wanted == at(to_ns - 1)).then_some(wanted)
     }
@@ -143,7 +143,10 @@ mod tests {
         assert_eq!(on(&calendar), [3, 7]);
         let paused: Vec<u64> = (1..=8).filter(|number| calendar.has_pause(*number)).collect();
         assert_eq!(paused, [4, 5, 6]);
-        assert_eq!((calendar.paused_by(4), calendar.paused_by(9)), (Duration::from_millis(500), Duration::from_millis(2_100)));
+        assert_eq!(
+            (calendar.paused_by(4), calendar.paused_by(9)),
+            (Duration::from_millis(500), Duration::from_millis(2_100))
+        );
     }
 
     #[test]
@@ -153,7 +156,8 @@ mod tests {
             ("start_vus", Value::Int(1)),
             ("stages", Value::List(vec![text("2s:5"), text("3s:5"), text("1s:0")])),
         ];
-        let rate = [("executor", text("constant-arrival-rate")), ("rate", Value::Int(50)), ("duration", text("8s"))];
+        let rate =
+            [("executor", text("constant-arrival-rate")), ("rate", Value::Int(50)), ("duration", text("8s"))];
         let both = calendar(&[("ramp", &ramp), ("rate", &rate)]);
         let flat: Vec<u64> = (1..=10).filter(|number| both.wanted(*number).is_some()).collect();
         assert_eq!(flat, [3, 4, 5, 7, 8]);

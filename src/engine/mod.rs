@@ -43,7 +43,8 @@ pub use control::{
 };
 pub use error::EngineError;
 pub use event::{
-    Books, End, FAILURES_MAX, FailureKind, INTERRUPTED_MAX, Interrupted, Observer, Outcome, ScenarioOutcome, ScriptFailure, Tick,
+    Books, End, FAILURES_MAX, FailureKind, INTERRUPTED_MAX, Interrupted, Observer, Outcome, ScenarioOutcome,
+    ScriptFailure, Tick,
 };
 pub use gate::Pass;
 pub use generator::{Accusation, RULES, Rule, Weight, accuse};

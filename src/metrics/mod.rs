@@ -11,6 +11,7 @@ mod kind;
 mod pile;
 mod recorder;
 mod request;
+mod seconds;
 mod selector;
 mod snapshot;
 mod symbol;

@@ -4,12 +4,13 @@
 //! Invariant: a series' slot has its metric's kind. Past [`SERIES_MAX`] series, samples go to the
 //! metric's `__other__` series: totals stay exact, and the snapshot carries one warning.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
 use super::request::{Bundle, CacheSeries};
+use super::seconds::Seconds;
 use super::symbol::Symbols;
 use super::{
     BUILTINS, Kind, Metric, RequestKey, RequestSample, Series, Snapshot, Symbol, TagSet, Trend, Value,
@@ -97,15 +98,8 @@ pub struct Recorder {
     refused: Vec<u64>,
     capped: Option<Warning>,
     cap_reported: bool,
-    /// When the second under way ends; `u64::MAX` where nobody counts seconds.
-    second_ends_ns: u64,
-    /// Its tick.
-    second: u64,
-    /// Seconds that ended before anybody came for them.
-    ended: VecDeque<Snapshot>,
+    seconds: Seconds,
 }
-
-const SECOND_NS: u64 = 1_000_000_000;
 
 impl Recorder {
     /// A recorder of the built-in metrics and these; a built-in's name keeps the built-in's kind.
@@ -138,46 +132,43 @@ impl Recorder {
             overflow: None,
             capped: None,
             cap_reported: false,
-            second_ends_ns: u64::MAX,
-            second: 0,
-            ended: VecDeque::new(),
+            seconds: Seconds::uncounted(),
         }
     }
 
     /// Counts seconds from here on: the first is `tick` and ends at that time of the worker's clock. What was
     /// recorded before belongs to it. Until [`Recorder::take`].
     pub fn begin_seconds(&mut self, tick: u64, end_ns: u64) {
-        (self.second, self.second_ends_ns) = (tick, end_ns);
+        (self.seconds.tick, self.seconds.end_ns) = (tick, end_ns);
     }
 
     /// What is recorded next happened at `now_ns`: a second that is over by then keeps none of it, however late
     /// somebody comes for that second.
     #[inline]
     pub fn at(&mut self, now_ns: u64) {
-        if now_ns >= self.second_ends_ns {
+        if now_ns >= self.seconds.end_ns {
             self.turn(now_ns);
         }
     }
 
     #[cold]
     fn turn(&mut self, now_ns: u64) {
-        while now_ns >= self.second_ends_ns {
+        while now_ns >= self.seconds.end_ns {
             let ended = self.end();
-            self.ended.push_back(ended);
+            self.seconds.ended.push_back(ended);
         }
     }
 
     /// Ends the second under way, and hands over what was recorded in it.
     fn end(&mut self) -> Snapshot {
-        let ended = self.touched(self.second);
-        self.second += 1;
-        self.second_ends_ns = self.second_ends_ns.saturating_add(SECOND_NS);
+        let ended = self.touched(self.seconds.tick);
+        self.seconds.next();
         ended
     }
 
     /// Hands over the first second that nobody came for yet, which is over.
     pub fn take_second(&mut self) -> Snapshot {
-        match self.ended.pop_front() {
+        match self.seconds.ended.pop_front() {
             Some(ended) => ended,
             None => self.end(),
         }
@@ -397,10 +388,10 @@ impl Recorder {
     /// Hands over what was recorded since the last take, and counts no seconds any more: touched series only.
     /// Interned keys stay.
     pub fn take(&mut self, tick: u64) -> Snapshot {
-        self.second_ends_ns = u64::MAX;
+        self.seconds.end_ns = u64::MAX;
         let rest = self.touched(tick);
-        let Some(mut all) = self.ended.pop_front() else { return rest };
-        for later in self.ended.drain(..).chain([rest]) {
+        let Some(mut all) = self.seconds.ended.pop_front() else { return rest };
+        for later in self.seconds.ended.drain(..).chain([rest]) {
             all.append(later);
         }
         all

@@ -283,7 +283,9 @@ impl Measure {
             _ if !is_amount => Self::Share,
             Operator::Less | Operator::LessOrEqual => Self::Ceiling,
             Operator::Equal if target.expression.limit <= 0.0 => Self::Ceiling, // none is no more than none
-            Operator::Greater | Operator::GreaterOrEqual | Operator::Equal | Operator::NotEqual => Self::Floor,
+            Operator::Greater | Operator::GreaterOrEqual | Operator::Equal | Operator::NotEqual => {
+                Self::Floor
+            }
         }
     }
 }

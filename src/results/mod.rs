@@ -8,6 +8,7 @@ mod finding;
 mod steadiness;
 mod summary;
 mod verdict;
+mod warm_up;
 
 pub use calibration::{
     Advice, CALIBRATION_FILE, CALIBRATION_SCHEMA, Calibration, CalibrationError, Fingerprint, Floor, Spread,
@@ -15,10 +16,9 @@ pub use calibration::{
 };
 pub use finding::{Finding, Severity};
 pub use steadiness::{Steadiness, Stretch, Unknown};
-pub use summary::{
-    Answer, Check, Endpoint, MetricTotal, ScenarioLine, Summary, WarmUpLine, WarmUpPart,
-};
+pub use summary::{Answer, Check, Endpoint, MetricTotal, ScenarioLine, Summary};
 pub use verdict::{Reason, Verdict};
+pub use warm_up::{WarmUpLine, WarmUpPart};
 
 // Reports stand on this room alone: what the engine tells passes through it.
 pub use crate::engine::{Accusation, Books, End, FailureKind, Interrupted, ScriptFailure, Weight};

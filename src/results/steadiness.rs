@@ -196,8 +196,14 @@ mod tests {
     fn a_warm_up_that_nobody_asked_for_is_found_with_both_medians() {
         match Steadiness::of(&outcome(level(12, 30.0).chain(level(48, 10.0)))) {
             Some(Steadiness::Steady { since, before_us: Some(before), after_us, disturbed, stretch }) => {
-                assert_eq!((since, disturbed, stretch), (s(12), vec![], Stretch { begin: s(0), end: s(60), is_all: true }));
-                assert!(before.abs_diff(30_000) < 700 && after_us.abs_diff(10_000) < 300, "{before} {after_us}");
+                assert_eq!(
+                    (since, disturbed, stretch),
+                    (s(12), vec![], Stretch { begin: s(0), end: s(60), is_all: true })
+                );
+                assert!(
+                    before.abs_diff(30_000) < 700 && after_us.abs_diff(10_000) < 300,
+                    "{before} {after_us}"
+                );
             }
             other => panic!("{other:?}"),
         }
@@ -225,7 +231,10 @@ mod tests {
             other => panic!("{other:?}"),
         }
         let late = Steadiness::of(&outcome(level(50, 10.0).chain(level(10, 30.0))));
-        assert!(matches!(late, Some(Steadiness::Restless { last_change, .. }) if last_change == s(50)), "{late:?}");
+        assert!(
+            matches!(late, Some(Steadiness::Restless { last_change, .. }) if last_change == s(50)),
+            "{late:?}"
+        );
         let silent = Steadiness::of(&outcome(level(30, 10.0).chain(level(30, 0.0))));
         assert_eq!(silent, Some(Steadiness::Unknown(Unknown::Silent)));
         let short = Steadiness::of(&outcome(level(19, 10.0)));

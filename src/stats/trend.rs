@@ -188,8 +188,10 @@ impl Noise {
 fn without_outliers(series: &[f64], deviation: f64) -> Vec<f64> {
     let span = 2 * NEIGHBOURS + 1;
     let usual = median(&series[FIRST_PIECE_MIN..FIRST_PIECE_MIN + span]);
-    let lies_out = |side: f64| series.iter().take_while(|&&value| side * (value - usual) > OUTLIER * deviation).count();
-    let start = Some(lies_out(1.0).max(lies_out(-1.0))).filter(|start| *start >= FIRST_PIECE_MIN).unwrap_or(0);
+    let lies_out =
+        |side: f64| series.iter().take_while(|&&value| side * (value - usual) > OUTLIER * deviation).count();
+    let start =
+        Some(lies_out(1.0).max(lies_out(-1.0))).filter(|start| *start >= FIRST_PIECE_MIN).unwrap_or(0);
     let pull = |(at, value): (usize, &f64)| {
         if at < start {
             return *value;

@@ -89,7 +89,8 @@ fn full_a_warm_up_is_left_out_of_figures_and_targets_and_shown_beside_them() {
         timed = cold();
         play(&format!("options(#{{ warm_up: \"3s\" }});\n{COLD}"), &timed.server, &[])
     });
-    let finished = finished.expect_code(0).expect_said("4 of 4 targets hold").expect_said("3.00s of it warm-up");
+    let finished =
+        finished.expect_code(0).expect_said("4 of 4 targets hold").expect_said("3.00s of it warm-up");
     let [warm, measured] = ["warm-up", "measured"].map(|part| number(&finished, part, "requests"));
     // The books: both parts are what the server saw, and what the plan asked for.
     assert_eq!((warm + measured, warm + measured), (timed.server.count(), 240), "{}", finished.printed());
@@ -216,9 +217,11 @@ fn full_a_target_ends_the_run_within_a_second_and_a_half_of_the_second_that_deci
         ("rate < 50% over 2s", 4.0),
     ] {
         let finished = conclusive(|| {
-            timed = Timed::start(move |since| {
-                if since < fails_from { Reply::ok("ok") } else { Reply::new(503, "over") }
-            });
+            timed = Timed::start(
+                move |since| {
+                    if since < fails_from { Reply::ok("ok") } else { Reply::new(503, "over") }
+                },
+            );
             let target = format!("target(\"http_req_failed\", \"{target}\", #{{ abort_on_fail: true }});");
             play(&format!("{LOAD}\n{target}"), &timed.server, &["--workers", "2"])
         })

@@ -253,10 +253,17 @@ fn cut_iterations_of_two_workers_are_listed_once_with_the_oldest() {
     };
     for worker in [0, 1] {
         let interrupted = vec![cut("a:1:1", 1, 2 + worker), cut("b:2:2", 3, 9 - worker)];
-        sums.done(usize::try_from(worker).unwrap(), Done { interrupted, ..done(1, 1, 100) }, &mut Recording::default());
+        sums.done(
+            usize::try_from(worker).unwrap(),
+            Done { interrupted, ..done(1, 1, 100) },
+            &mut Recording::default(),
+        );
     }
     let found: Vec<_> = sums.finish(outcome()).interrupted;
-    let found: Vec<_> = found.iter().map(|cut| (cut.place.as_deref(), cut.count, cut.oldest.as_secs(), cut.sum.as_secs())).collect();
+    let found: Vec<_> = found
+        .iter()
+        .map(|cut| (cut.place.as_deref(), cut.count, cut.oldest.as_secs(), cut.sum.as_secs()))
+        .collect();
     assert_eq!(found, [(Some("b:2:2"), 6, 9, 51), (Some("a:1:1"), 2, 3, 5)]);
 }
 

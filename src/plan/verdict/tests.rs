@@ -307,7 +307,9 @@ use Standing::{Off, On, Paused};
 #[test]
 fn a_rate_is_asked_of_whole_seconds_of_the_load_alone() {
     let late: Vec<_> = [(0, Off), (0, Off), (40, Off), (100, On), (100, On), (100, On)].into();
-    let fails = |seconds: &[(u32, Standing)]| requests("http_reqs", "rate>=90/s over 2s", seconds).0.verdict == Failed;
+    let fails = |seconds: &[(u32, Standing)]| {
+        requests("http_reqs", "rate>=90/s over 2s", seconds).0.verdict == Failed
+    };
     assert!(!fails(&late), "it began late, in the middle of a second");
     let ending = [&late[..], &[(30, Off), (5, Off), (1, Off)]].concat();
     assert!(!fails(&ending), "what ends within the graceful stop");

@@ -16,7 +16,8 @@ impl Page<'_> {
             .iter()
             .take(LINES_MAX)
             .map(|cut| {
-                let place = cut.place.as_deref().map(|place| format!(" at {}", clean(place))).unwrap_or_default();
+                let place =
+                    cut.place.as_deref().map(|place| format!(" at {}", clean(place))).unwrap_or_default();
                 let ages = match cut.count {
                     1 => format!("after {}", time(cut.oldest)),
                     count => {

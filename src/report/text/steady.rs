@@ -24,11 +24,14 @@ impl Page<'_> {
         let Some(warm_up) = &self.summary.warm_up else { return Vec::new() };
         let length = format_duration(warm_up.elapsed);
         let mut lines = vec![format!(
-            "  the first {length} are left out of all figures and targets (warm-up); iterations and requests count where they end"
+            "  the first {length} are left out of all figures and targets (warm-up); a sample belongs to the second in which it falls"
         )];
         if !warm_up.is_over {
             let asked = format_duration(warm_up.length);
-            lines.push(format!("  {} the load was over within its warm-up of {asked}: nothing was measured", self.style.mark(false)));
+            lines.push(format!(
+                "  {} the load was over within its warm-up of {asked}: nothing was measured",
+                self.style.mark(false)
+            ));
         }
         let rows = [("warm-up", &warm_up.before), ("measured", &warm_up.after)];
         let mut table: Vec<[String; 5]> = Vec::new();
