@@ -66,9 +66,9 @@ impl Calendar {
         }
         let (from_ns, to_ns) = self.bounds_ns(number);
         let at = |ns: u64| -> Wanted {
-            let of = |timetable: &Rc<Timetable>| match timetable.is_over_by(to_ns) {
-                true => (None, None),
-                false => (timetable.users_at(ns), timetable.rate_at(ns)),
+            let of = |timetable: &Rc<Timetable>| {
+                let is_over = timetable.is_over_by(to_ns);
+                if is_over { (None, None) } else { (timetable.users_at(ns), timetable.rate_at(ns)) }
             };
             self.timetables.iter().map(of).collect()
         };

@@ -354,7 +354,8 @@ impl Window {
             self.ring.pop_front();
         }
         self.ring.push_back(value);
-        if !heard && !(self.measure == Measure::Floor && self.is_whole) {
+        let silence_counts = self.measure == Measure::Floor && self.is_whole;
+        if !heard && !silence_counts {
             return;
         }
         let Some(value) = self.value() else { return };

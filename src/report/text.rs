@@ -9,8 +9,6 @@ mod endpoints;
 mod execution;
 mod failures;
 mod head;
-mod interrupted;
-mod steady;
 mod targets;
 mod times;
 
@@ -20,7 +18,7 @@ use crate::results::{MetricTotal, Summary};
 use super::figure::{self, Signs};
 use super::headline::{self, headline};
 use super::paint::{clean, columns, left};
-use super::{Report, Style};
+use super::{Report, Style, interrupted, steady};
 
 /// The terminal's summary.
 pub(super) const REPORT: Report =
@@ -52,8 +50,8 @@ const SECTIONS: &[Section] = &[
     ("STREAMS", |page| page.metrics(Kin::Streams)),
     ("SERVICE AND RESPONSE TIME", |page| page.times()),
     ("EXECUTION", |page| page.execution()),
-    ("INTERRUPTED", |page| page.interrupted()),
-    ("STEADY STATE", |page| page.steadiness()),
+    ("INTERRUPTED", |page| interrupted::lines(page.summary)),
+    ("STEADY STATE", |page| steady::lines(page.summary, page.style, &mut page.signs)),
     ("NETWORK", |page| page.metrics(Kin::Network)),
 ];
 

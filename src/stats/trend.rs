@@ -4,7 +4,7 @@
 //! are those of the piecewise constant series with the least squared error plus a penalty for each piece (optimal
 //! partitioning: Jackson et al., IEEE Signal Processing Letters 12, 2005; exact, and quadratic in the points, so
 //! long series are thinned). The penalty goes by the noise, measured on differences and widened where neighbours
-//! are alike (the robust estimator of AR1seg: Chakar et al., Bernoulli 23, 2017): independent noise would see a
+//! are alike (the robust estimator of `AR1seg`: Chakar et al., Bernoulli 23, 2017): independent noise would see a
 //! change in every wave of a queue. What counts as steady follows Barrett et al., "Virtual machine warmup blows hot
 //! and cold" (OOPSLA 2017): the last level, as far back as pieces equal it.
 

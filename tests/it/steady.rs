@@ -130,6 +130,25 @@ fn a_load_that_is_over_within_its_warm_up_shows_nothing() {
     play(&target, &server, &["--warm-up", "2s"]).expect_code(99).expect_said("no samples");
 }
 
+#[test]
+fn a_hit_leaves_its_warm_up_out_too() {
+    let server = Server::plain();
+    let url = server.url();
+    let finished =
+        runner(["hit", &url, "-d", "3s", "-q", "30", "--warm-up", "1s", "--no-preflight", "--json"]).run();
+    let json: serde_json::Value = serde_json::from_str(&finished.stdout).expect("JSON");
+    let count =
+        |value: &serde_json::Value| value.as_u64().unwrap_or_else(|| panic!("{}", finished.printed()));
+    let (warm, measured) = (count(&json["warm_up"]["requests"]), count(&json["requests"]));
+    assert_eq!(usize::try_from(warm + measured).unwrap(), server.count(), "{}", finished.printed());
+    assert!(warm.abs_diff(30) <= 3 && measured.abs_diff(60) <= 3, "{warm} and {measured}");
+    assert_eq!(json["steady"]["state"], "unknown", "{}", finished.printed());
+    runner(["hit", &url, "-d", "1s", "--warm-up", "1500ms"])
+        .run()
+        .expect_code(2)
+        .expect_said("`--warm-up` is 1.5s");
+}
+
 // ---------------------------------------------------------------- steady state
 
 #[test]
