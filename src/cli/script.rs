@@ -144,6 +144,9 @@ struct LoadFlags {
         default_missing_value = "true", value_parser = BoolishValueParser::new()
     )]
     linger: Option<bool>,
+    /// Leave so much of the load's beginning out of all figures and targets, such as 10s; 0s measures all of it
+    #[arg(long, env = "RUNNER_WARM_UP", value_name = "TIME", value_parser = duration_or_none)]
+    warm_up: Option<Duration>,
     /// Leave `setup()` out
     #[arg(long)]
     no_setup: bool,
@@ -177,6 +180,10 @@ struct LoadFlags {
 
 fn count(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| "write a whole number, such as 10".to_owned())
+}
+
+fn duration_or_none(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map_err(|error| format!("{}: {}", error.problem(), error.advice()))
 }
 
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
@@ -342,6 +349,7 @@ impl OutsideArguments {
             throws: load.throw,
             min_iteration_duration: load.min_iteration_duration,
             linger: load.linger,
+            warm_up: load.warm_up,
             base_url: self.base_url.clone(),
             user_agent: load.user_agent.clone(),
             http: load.http.options(),

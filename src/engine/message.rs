@@ -9,7 +9,7 @@ use crate::script::LogLine;
 
 use super::EngineError;
 use super::control::Steer;
-use super::event::{Books, ScenarioOutcome, ScriptFailure};
+use super::event::{Books, Interrupted, ScenarioOutcome, ScriptFailure};
 use super::vitals::{Gap, ThreadUse};
 
 /// From the control thread to a worker.
@@ -129,4 +129,6 @@ pub(super) struct Done {
     pub(super) used: ThreadUse,
     /// When it stood still.
     pub(super) gaps: Vec<Gap>,
+    /// Iterations that were cut.
+    pub(super) interrupted: Vec<Interrupted>,
 }

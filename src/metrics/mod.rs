@@ -12,6 +12,7 @@ mod overflow;
 mod pile;
 mod recorder;
 mod request;
+mod seconds;
 mod selector;
 mod snapshot;
 mod symbol;

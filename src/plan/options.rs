@@ -50,6 +50,7 @@ pub const ALIASES: &[(&str, &str)] = &[
     ("teardownTimeout", "teardown_timeout"),
     ("connectTimeout", "connect_timeout"),
     ("minIterationDuration", "min_iteration_duration"),
+    ("warmUp", "warm_up"),
     ("throw", "throws"),
     ("abortOnFail", "abort_on_fail"),
     ("delayAbortEval", "delay_abort_eval"),

@@ -5,6 +5,7 @@
 //! think time and tags, so that targets still find their samples.
 
 use super::executor;
+use super::run_options::warm_up;
 use super::{Bound, Curve, Demand, Options, Plan, PlanError, RunOptions, Scenario, Stage, Value};
 use crate::diagnostic::{Source, suggest};
 use crate::units::{format_count, format_duration};
@@ -154,6 +155,8 @@ pub struct Overrides {
     pub min_iteration_duration: Option<Duration>,
     /// `--linger`.
     pub linger: Option<bool>,
+    /// `--warm-up`; zero measures from the start.
+    pub warm_up: Option<Duration>,
     /// Where relative URLs go.
     pub base_url: Option<String>,
     /// `--user-agent`.
@@ -187,6 +190,9 @@ impl Overrides {
         let mut notes = self.select_scenarios(&mut selected);
         notes.extend(self.replace_load(&mut selected)?);
         selected.options.http = selected.options.http.overridden(&self.http)?;
+        if let Some(length) = self.warm_up {
+            selected.options.warm_up = warm_up(length)?;
+        }
         *plan = selected;
         self.set_options(&mut plan.options);
         if let Some(base_url) = &self.base_url {

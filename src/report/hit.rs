@@ -18,6 +18,7 @@ use super::Style;
 use super::figure::{self, Signs};
 use super::headline::{self, duration};
 use super::paint::{clean, columns, left, right};
+use super::steady;
 
 /// Bars of the histogram, as in oha and hey.
 const BARS: u64 = 11;
@@ -78,6 +79,7 @@ impl Hit<'_> {
         page.distribution();
         page.details();
         page.answers();
+        page.steadiness();
         for lines in [page.signs.footnotes(), headline::findings(summary, style)] {
             if !lines.is_empty() {
                 page.line("");
@@ -107,6 +109,7 @@ impl Hit<'_> {
             .map(|bar| json!({ "at_most_us": bar.at_most_us, "requests": bar.requests }))
             .collect();
         let books = summary.books();
+        let (warm_up, steady) = steady::json(summary, times);
         let (verdict, reasons) = match summary.verdict() {
             Verdict::Passed => ("passed", Vec::new()),
             Verdict::Stopped => ("stopped", Vec::new()),
@@ -123,6 +126,8 @@ impl Hit<'_> {
             "ok": requests - failed,
             "failed": failed,
             "cut": summary.requests_cut,
+            "warm_up": warm_up,
+            "steady": steady,
             "dropped": books.dropped,
             "elapsed_us": u64::try_from(summary.elapsed.as_micros()).unwrap_or(u64::MAX),
             "requests_per_second": summary.per_second(requests as f64),
@@ -373,6 +378,16 @@ impl Page<'_> {
             let figures =
                 format!("{average}, {fastest}, {slowest}  ({} {noun}{plural})", format_count(number));
             self.figure(label, &figures);
+        }
+    }
+
+    fn steadiness(&mut self) {
+        let lines = steady::lines(self.hit.summary, self.style, &mut self.signs);
+        if !lines.is_empty() {
+            self.heading("Steady state:");
+        }
+        for line in lines {
+            self.line(&line);
         }
     }
 

@@ -6,8 +6,10 @@
 mod figure;
 mod headline;
 mod hit;
+mod interrupted;
 mod paint;
 mod profile;
+mod steady;
 mod tally;
 mod text;
 

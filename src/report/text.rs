@@ -20,7 +20,7 @@ use crate::results::{MetricTotal, Summary};
 use super::figure::{self, Signs};
 use super::headline::{self, headline};
 use super::paint::{clean, columns, left};
-use super::{Report, Style};
+use super::{Report, Style, interrupted, steady};
 
 /// The terminal's summary.
 pub(super) const REPORT: Report =
@@ -55,6 +55,8 @@ const SECTIONS: &[Section] = &[
     ("STREAMS", |page| page.metrics(Kin::Streams)),
     ("SERVICE AND RESPONSE TIME", |page| page.times()),
     ("EXECUTION", |page| page.execution()),
+    ("INTERRUPTED", |page| interrupted::lines(page.summary)),
+    ("STEADY STATE", |page| steady::lines(page.summary, page.style, &mut page.signs)),
     ("NETWORK", |page| page.metrics(Kin::Network)),
 ];
 

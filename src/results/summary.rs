@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnostic::{Diagnostic, Mask};
-use crate::engine::{Books, End, Outcome, ScriptFailure};
+use crate::engine::{Books, End, Interrupted, Outcome, ScriptFailure};
 use crate::metrics::{
     BUILTINS, Metric, OTHER, Selector, Series, Snapshot, Trend, Unit, Value, Warning, builtin,
 };
 use crate::plan::{Judgement, Plan, Scenario, Verdict as TargetVerdict, without_login};
 
 use super::crowd::Crowd;
-use super::{Finding, finding};
+use super::{Finding, Steadiness, WarmUpLine, finding};
 
 /// A run, as reports read it.
 #[derive(Debug, Clone)]
@@ -64,6 +64,12 @@ pub struct Summary {
     pub durations: Durations,
     /// Metrics that were not recorded, since the option `metrics` leaves them out.
     pub dropped: Vec<String>,
+    /// What is left out of all figures, where the plan has a warm-up.
+    pub warm_up: Option<WarmUpLine>,
+    /// When response times came to a level, or why nobody can say; nothing without requests.
+    pub steadiness: Option<Steadiness>,
+    /// Iterations that were cut, by scenario and place, most first.
+    pub interrupted: Vec<Interrupted>,
 }
 
 /// Times of answers, by whether they were expected: a fast error is no fast answer.
@@ -184,6 +190,9 @@ impl Summary {
             seed: outcome.seed,
             durations: durations(&outcome.total),
             dropped: plan.dropped_metrics().into_iter().map(str::to_owned).collect(),
+            warm_up: WarmUpLine::of(outcome),
+            steadiness: Steadiness::of(outcome),
+            interrupted: outcome.interrupted.clone(),
         };
         summary.findings = finding::find(&summary, plan, outcome);
         summary
@@ -225,6 +234,10 @@ impl Summary {
             hide(&mut failure.scenario);
             failure.diagnostic.apply(mask);
         }
+        for interrupted in &mut self.interrupted {
+            hide(&mut interrupted.scenario);
+            interrupted.place.iter_mut().for_each(hide);
+        }
         self.errors.iter_mut().for_each(|error| error.apply(mask));
         self.findings.iter_mut().for_each(|finding| finding.apply(mask));
         match &mut self.end {
@@ -251,9 +264,15 @@ impl Summary {
         self.metrics.iter().find(|total| &*total.metric.name == name)
     }
 
-    /// An amount per second of load; none when there was no load.
+    /// How much of the load the figures are of: all of it but the warm-up.
+    pub fn measured(&self) -> Duration {
+        self.elapsed.saturating_sub(self.warm_up.as_ref().map_or(Duration::ZERO, |warm_up| warm_up.elapsed))
+    }
+
+    /// An amount per second of measured load; none when there was none.
     pub fn per_second(&self, amount: f64) -> Option<f64> {
-        (!self.elapsed.is_zero()).then(|| amount / self.elapsed.as_secs_f64())
+        let measured = self.measured();
+        (!measured.is_zero()).then(|| amount / measured.as_secs_f64())
     }
 }
 

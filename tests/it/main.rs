@@ -39,6 +39,7 @@ mod settings;
 mod several;
 mod stall;
 mod stdlib;
+mod steady;
 mod targets;
 mod tidy;
 mod tls;
