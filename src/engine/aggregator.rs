@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::diagnostic::Diagnostic;
+use crate::http::Examples;
 use crate::metrics::{Recorder, Snapshot, TagSet};
 use crate::plan::{Judgement, Plan, Target, Verdict, Window, judge};
 
@@ -44,6 +45,8 @@ pub(super) struct Aggregator<'a> {
     pub(super) bugs: Vec<(Diagnostic, u64)>,
     /// What the generator measured of itself; the host's part is the caller's to say.
     vitals: Vitals,
+    /// Examples of what failed.
+    examples: Examples,
 }
 
 /// How far a worker is.
@@ -98,6 +101,7 @@ impl<'a> Aggregator<'a> {
             leaked: 0,
             bugs: Vec::new(),
             vitals: Vitals::default(),
+            examples: Examples::default(),
         }
     }
 
@@ -130,6 +134,7 @@ impl<'a> Aggregator<'a> {
         self.leaked += done.leaked;
         self.failures_more += done.failures_more;
         self.vitals.workers.push(done.used);
+        self.examples.merge(done.examples);
         vitals::merge(&mut self.vitals.gaps, done.gaps);
         for (bug, count) in done.bugs {
             match self.bugs.iter_mut().find(|(known, _)| *known == bug) {
@@ -265,6 +270,7 @@ impl<'a> Aggregator<'a> {
     pub(super) fn append(&mut self, recorded: Recorded, observer: &mut dyn Observer) {
         let delta = recorded.delta;
         self.requests_cut += recorded.requests_cut;
+        self.examples.merge(recorded.examples);
         if delta.is_empty() {
             return;
         }
@@ -291,6 +297,7 @@ impl<'a> Aggregator<'a> {
         self.failures.sort_by(|a, b| {
             b.count.cmp(&a.count).then_with(|| a.diagnostic.message.cmp(&b.diagnostic.message))
         });
+        self.examples.sort();
         let scenarios = if self.scenarios.is_empty() {
             let none =
                 |name: &str| ScenarioOutcome { name: name.to_owned(), books: Books::default(), threw: 0 };
@@ -309,6 +316,7 @@ impl<'a> Aggregator<'a> {
             log_lost: self.log_lost,
             paused: self.pause.1,
             vitals: Vitals { host: outcome.vitals.host, ..self.vitals },
+            examples: self.examples,
             ..outcome
         }
     }

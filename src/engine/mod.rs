@@ -48,6 +48,9 @@ pub use run::{run, run_together};
 pub use timer::{Epoch, Timer};
 pub use vitals::{Gap, HostUse, Seconds, Slow, ThreadUse, Vitals};
 
+// What the room `http` tells of failures passes through this one.
+pub use crate::http::{Content, Example, Examples, Excerpt, Kind};
+
 use crate::diagnostic::Source;
 use crate::plan::Plan;
 use crate::script::Outside;

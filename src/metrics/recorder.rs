@@ -144,6 +144,11 @@ impl Recorder {
         self.symbols.intern(text)
     }
 
+    /// The text of a symbol of this recorder.
+    pub fn text(&self, symbol: Symbol) -> Arc<str> {
+        self.symbols.text(symbol)
+    }
+
     /// The tag set's symbol, for [`RequestKey::extra`].
     pub fn intern_tags(&mut self, tags: &TagSet) -> Symbol {
         self.symbols.intern_tags(tags)

@@ -6,6 +6,7 @@
 
 mod checks;
 mod endpoints;
+mod examples;
 mod execution;
 mod failures;
 mod head;
@@ -39,6 +40,7 @@ type Section = (&'static str, fn(&mut Page<'_>) -> Vec<String>);
 /// All sections, in the order of the page. A new one is a file and a line here.
 const SECTIONS: &[Section] = &[
     ("FAILURES", |page| page.failures()),
+    ("FAILURE EXAMPLES", |page| page.examples()),
     ("TARGETS", |page| page.targets()),
     ("CHECKS", |page| page.checks()),
     ("CUSTOM", |page| page.metrics(Kin::Custom)),

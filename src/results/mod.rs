@@ -17,4 +17,6 @@ pub use summary::{Answer, Check, Endpoint, MetricTotal, ScenarioLine, Summary};
 pub use verdict::{Reason, Verdict};
 
 // Reports stand on this room alone: what the engine tells passes through it.
-pub use crate::engine::{Accusation, Books, End, FailureKind, ScriptFailure, Weight};
+pub use crate::engine::{
+    Accusation, Books, Content, End, Example, Examples, Excerpt, FailureKind, Kind, ScriptFailure, Weight,
+};

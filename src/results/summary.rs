@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnostic::{Diagnostic, Mask};
-use crate::engine::{Books, End, Outcome, ScriptFailure};
+use crate::engine::{Books, End, Examples, Outcome, ScriptFailure};
 use crate::metrics::{BUILTINS, Metric, OTHER, Selector, Series, Snapshot, Trend, Unit, Value, builtin};
 use crate::plan::{Judgement, Plan, Scenario, Verdict as TargetVerdict, without_login};
 
@@ -57,6 +57,8 @@ pub struct Summary {
     pub log_lost: u64,
     /// The seed of the random numbers.
     pub seed: u64,
+    /// Of each kind of failed request the first one, most frequent first.
+    pub examples: Examples,
 }
 
 /// What a scenario asked for, and what became of it.
@@ -159,6 +161,7 @@ impl Summary {
             requests_cut: outcome.requests_cut,
             log_lost: outcome.log_lost,
             seed: outcome.seed,
+            examples: outcome.examples.clone(),
         };
         summary.findings = finding::find(&summary, plan, outcome);
         summary
@@ -202,6 +205,9 @@ impl Summary {
         }
         self.errors.iter_mut().for_each(|error| error.apply(mask));
         self.findings.iter_mut().for_each(|finding| finding.apply(mask));
+        for example in &mut self.examples.list {
+            example.hide(&mut |text| mask.apply(text));
+        }
         match &mut self.end {
             End::Aborted(text) | End::TargetFailed(text) => hide(text),
             End::Finished | End::Interrupted | End::NoLoad => {}
