@@ -91,15 +91,15 @@ fn body(example: &Example, style: Style) -> Vec<String> {
     lines
 }
 
-/// `12.3ms over HTTP/1.1 from 127.0.0.1:8080, over an open connection`
+/// `12.3ms, HTTP/1.1, 127.0.0.1:8080, over an open connection`
 fn how(example: &Example) -> String {
     let answer = &example.answer;
     let mut text = format_latency_us(answer.took_us as f64);
     if !answer.protocol.is_empty() {
-        text += &format!(" over {}", answer.protocol);
+        text += &format!(", {}", answer.protocol);
     }
     if let Some(remote) = &answer.remote {
-        text += &format!(" from {remote}");
+        text += &format!(", {remote}");
     }
     text + match (answer.retried, answer.reused) {
         (true, _) => ", a second try",

@@ -40,7 +40,6 @@ type Section = (&'static str, fn(&mut Page<'_>) -> Vec<String>);
 /// All sections, in the order of the page. A new one is a file and a line here.
 const SECTIONS: &[Section] = &[
     ("FAILURES", |page| page.failures()),
-    ("FAILURE EXAMPLES", |page| page.examples()),
     ("TARGETS", |page| page.targets()),
     ("CHECKS", |page| page.checks()),
     ("CUSTOM", |page| page.metrics(Kin::Custom)),
@@ -53,6 +52,7 @@ const SECTIONS: &[Section] = &[
     ("SERVICE AND RESPONSE TIME", |page| page.times()),
     ("EXECUTION", |page| page.execution()),
     ("NETWORK", |page| page.metrics(Kin::Network)),
+    ("FAILURE EXAMPLES", |page| page.examples()),
 ];
 
 /// Which metrics are shown together.

@@ -19,6 +19,7 @@ mod docs;
 mod doctor;
 mod engine;
 mod events;
+mod examples;
 mod fixture;
 mod functions;
 mod health;

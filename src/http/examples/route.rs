@@ -7,7 +7,7 @@ use super::super::endpoint::Endpoint;
 use super::super::error::Failure;
 use super::super::exchange::Exchange;
 use super::super::network::Network;
-use super::super::request::{CONNECT_TIMEOUT_NS, Request};
+use super::super::request::Request;
 use super::super::response::{Protocol, Response};
 use super::super::tls::any_matches;
 use super::super::way::{Place, Way};
@@ -28,8 +28,7 @@ pub(super) fn words(client: &Client, request: &Request<'_>, exchange: &Exchange)
         words.extend(value);
     };
     say("--max-time", Some(seconds(request.timeout_ns)));
-    let is_told = matches!(exchange.result, Err(Failure::ConnectTimeout { .. }));
-    if is_told || request.connect_timeout_ns != CONNECT_TIMEOUT_NS {
+    if matches!(exchange.result, Err(Failure::ConnectTimeout { .. })) {
         say("--connect-timeout", Some(seconds(request.connect_timeout_ns)));
     }
     if request.body_bytes() >= EXPECT_BYTES_MIN {
@@ -51,8 +50,11 @@ pub(super) fn words(client: &Client, request: &Request<'_>, exchange: &Exchange)
                 if proxy.authorization().is_some() {
                     say("--proxy-user", Some(LOGIN.to_owned()));
                 }
-                if way.is_tunnel && !request.endpoint.is_tls() {
-                    say("--proxytunnel", None);
+                match (request.endpoint.is_tls(), way.is_tunnel) {
+                    (true, _) => {}
+                    (false, true) => say("--proxytunnel", None),
+                    // Curl's own, and no header of HTTP.
+                    (false, false) => say("-H", Some("Proxy-Connection:".to_owned())),
                 }
             }
             None if network.options().proxy == ProxyChoice::None => say("--noproxy", Some("*".to_owned())),
@@ -69,9 +71,12 @@ pub(super) fn words(client: &Client, request: &Request<'_>, exchange: &Exchange)
     words
 }
 
-/// As curl takes it: `60`, `0.25`.
+/// As curl takes it, rounded up: `60`, `0.25`. A hop behind a redirect has what the others left of the whole, and nobody
+/// wants its nanoseconds.
 fn seconds(ns: u64) -> String {
-    let text = format!("{}.{:09}", ns / 1_000_000_000, ns % 1_000_000_000);
+    let step_ms = if ns < 10_000_000_000 { 1 } else { 1_000 };
+    let ms = ns.div_ceil(1_000_000).div_ceil(step_ms) * step_ms;
+    let text = format!("{}.{:03}", ms / 1_000, ms % 1_000);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
