@@ -11,6 +11,11 @@ use super::excerpt::Content;
 /// Where a body that is not kept is to be put.
 const BODY_FILE: &str = "@body";
 
+/// What a terminal must not be shown: control characters, and marks that turn text around.
+fn is_odd(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// A header that curl makes itself from what it sends.
 fn is_curls(name: &str) -> bool {
     ["content-length", "transfer-encoding"].iter().any(|own| name.eq_ignore_ascii_case(own))
@@ -58,7 +63,7 @@ pub(super) fn line(asked: &Question) -> String {
     match &asked.body.content {
         Content::Nothing if sends => say("--data-raw", String::new()),
         Content::Nothing => {}
-        Content::Text { text, is_whole: true } if !text.contains(char::is_control) => {
+        Content::Text { text, is_whole: true } if !text.contains(is_odd) => {
             say("--data-raw", text.clone());
         }
         Content::Text { text, is_whole: true } => piped = Some(printed(text.as_bytes())),
@@ -98,7 +103,7 @@ fn quoted(word: &str) -> String {
     if !word.is_empty() && word.bytes().all(is_plain) {
         return word.to_owned();
     }
-    if word.contains(char::is_control) {
+    if word.contains(is_odd) {
         // A tab in a header.
         return format!("\"$(printf {})\"", printed(word.as_bytes()));
     }
@@ -119,7 +124,7 @@ fn printed(bytes: &[u8]) -> String {
                 '\'' => format.push_str(r"'\''"),
                 // The first one would begin an option.
                 '-' if format.len() == 1 => format.push_str("\\055"),
-                c if c.is_control() => {
+                c if is_odd(c) => {
                     c.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| octal(&mut format, byte));
                 }
                 c => format.push(c),

@@ -37,6 +37,7 @@ pub(super) fn header<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
             Some((scheme, _)) if name.ends_with("authorization") => format!("{scheme} {SHOWN}").into(),
             _ => SHOWN.into(),
         },
+        _ if value.contains('=') => pairs(value).into(),
         _ => Cow::Borrowed(value),
     }
 }
@@ -56,18 +57,30 @@ pub(super) fn url(text: &str) -> String {
         }
         None => (String::new(), text),
     };
-    let Some((path, query)) = rest.split_once('?') else { return start + rest };
-    let (query, fragment) = query.split_at(query.find('#').unwrap_or(query.len()));
-    format!("{start}{path}?{}{fragment}", pairs(query))
+    start + &pairs(rest)
 }
 
-/// `a=b&c=d`, of a query or a form.
+/// The pairs `name=value` in a text, be it a query, a form, a fragment, or a sentence that quotes one.
 fn pairs(text: &str) -> String {
-    let shown = |pair: &str| match pair.split_once('=') {
-        Some((name, value)) if !value.is_empty() && is_hidden(name) => format!("{name}={SHOWN}"),
-        _ => pair.to_owned(),
-    };
-    text.split('&').map(shown).collect::<Vec<_>>().join("&")
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "_-.%[]".contains(c);
+    let ends_value = |c: char| c.is_whitespace() || "&;,#\"'<>()".contains(c);
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(equals) = rest.find('=') {
+        let (before, value) = (&rest[..equals], &rest[equals + 1..]);
+        let name = before.rfind(|c| !is_name(c)).map_or(before, |at| {
+            let other = before[at..].chars().next().map_or(0, char::len_utf8);
+            &before[at + other..]
+        });
+        shown.push_str(&rest[..=equals]);
+        rest = value;
+        let end = value.find(ends_value).unwrap_or(value.len());
+        if end > 0 && is_hidden(name) {
+            shown.push_str(SHOWN);
+            rest = &value[end..];
+        }
+    }
+    shown + rest
 }
 
 /// A text of a kind (`Content-Type`, in small letters), or its beginning.
@@ -78,7 +91,7 @@ pub(super) fn body(text: &str, kind: &str) -> String {
     if kind.starts_with("multipart/") {
         return parts(text);
     }
-    fields(text)
+    pairs(&fields(text))
 }
 
 /// Values of JSON behind names that are hidden. Works on what was cut, and on what is JSON only in part.
@@ -167,6 +180,8 @@ mod tests {
             ("Host", "h:1", "h:1"),
             ("Idempotency-Key", "7", "7"),
             ("Sec-WebSocket-Key", "abc", "abc"),
+            ("X-Seen", "/x?y=1&token=2", "/x?y=1&token=***"),
+            ("Cache-Control", "max-age=60, private", "max-age=60, private"),
             ("WWW-Authenticate", "Basic realm=\"x\"", "Basic realm=\"x\""),
             ("Content-Type", "a/b", "a/b"),
         ] {
@@ -189,7 +204,7 @@ mod tests {
                 "http://h/x?keyword=1&tokens=2&pass=&user%5Bpassword%5D=3&user[secret]=4",
                 "http://h/x?keyword=1&tokens=2&pass=&user%5Bpassword%5D=***&user[secret]=***",
             ),
-            ("/x?session=1#token=2", "/x?session=***#token=2"),
+            ("/x?session=1#token=2", "/x?session=***#token=***"),
         ] {
             assert_eq!(url(text), wanted);
         }
@@ -207,6 +222,11 @@ mod tests {
             (json, r#"{"a":"token","b":"x: \"token\":\"y\""}"#, r#"{"a":"token","b":"x: \"token\":\"y\""}"#),
             (json, r#"{"tok"#, r#"{"tok"#),
             ("text/plain", "say \"hello\": yes", "say \"hello\": yes"),
+            (
+                "text/plain",
+                "no such token=abc, user=d; see /x?key=1",
+                "no such token=***, user=d; see /x?key=***",
+            ),
             (form, "user=a&password=b%20c&x=", "user=a&password=***&x="),
             (
                 "multipart/form-data; boundary=x",
