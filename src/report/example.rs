@@ -18,6 +18,9 @@ const SHOWN_MAX: usize = 10;
 /// Lines of a head or a body.
 const LINES_MAX: usize = 12;
 
+/// What stands for a secret.
+const HIDDEN: &str = "***";
+
 /// Columns of such a line.
 const LINE_COLUMNS_MAX: usize = 160;
 
@@ -87,25 +90,28 @@ fn body(example: &Example, style: Style) -> Vec<String> {
     }
     lines.push(clean(&format!("= {}", how(example))));
     // Whole, however long: it is there to be copied.
-    lines.push(format!("{} {}", style.faint("$"), clean(&example.curl())));
+    let line = example.curl();
+    lines.push(format!("{} {}", style.faint("$"), clean(&line)));
+    if matches!(request.body.content, Content::Text { is_whole: false, .. } | Content::Withheld) {
+        lines.push(style.faint("# put the body, which is not kept, into the file `body` first"));
+    }
+    if line.contains(HIDDEN) {
+        lines.push(style.faint("# put in what is hidden as `***`"));
+    }
     lines
 }
 
 /// `12.3ms, HTTP/1.1, 127.0.0.1:8080, over an open connection`
 fn how(example: &Example) -> String {
     let answer = &example.answer;
-    let mut text = format_latency_us(answer.took_us as f64);
-    if !answer.protocol.is_empty() {
-        text += &format!(", {}", answer.protocol);
-    }
-    if let Some(remote) = &answer.remote {
-        text += &format!(", {remote}");
-    }
-    text + match (answer.retried, answer.reused) {
-        (true, _) => ", a second try",
-        (false, true) => ", over an open connection",
+    let took = format_latency_us(answer.took_us as f64);
+    let connection = match (answer.retried, answer.reused) {
+        (true, _) => "a second try",
+        (false, true) => "over an open connection",
         (false, false) => "",
-    }
+    };
+    let facts = [&*took, answer.protocol, answer.remote.as_deref().unwrap_or(""), connection];
+    facts.into_iter().filter(|fact| !fact.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
 fn marked(mark: char, text: &str) -> Vec<String> {

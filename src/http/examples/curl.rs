@@ -38,10 +38,8 @@ pub(super) fn line(asked: &Question) -> String {
     }
     let mut say = |name: &str, value: String| words.extend([name.to_owned(), value]);
     for (at, (name, value)) in asked.headers().enumerate() {
-        let is_said = match name.eq_ignore_ascii_case("host") {
-            true => is_of_url(asked, value),
-            false => is_curls(name),
-        };
+        let is_host = name.eq_ignore_ascii_case("host");
+        let is_said = if is_host { is_of_url(asked, value) } else { is_curls(name) };
         match value {
             _ if is_said => {}
             "" => say("-H", format!("{name};")),

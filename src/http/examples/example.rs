@@ -258,3 +258,46 @@ fn headers(head: &str) -> impl Iterator<Item = (&str, &str)> {
 fn header_of<'a>(head: &'a str, wanted: &str) -> Option<&'a str> {
     headers(head).find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value)
 }
+
+#[cfg(test)]
+impl Example {
+    /// One of so many, for tests of what shows them: a POST with a body, answered by 503 after 12 ms.
+    pub(crate) fn sample(kind: Kind, name: &str, count: u64) -> Self {
+        let text = |text: &str| Excerpt {
+            content: Content::Text { text: text.to_owned(), is_whole: true },
+            total_bytes: text.len() as u64,
+        };
+        Self {
+            kind,
+            name: name.to_owned(),
+            count,
+            begun_ns: 0,
+            happened: Happened {
+                at: Some(Duration::from_millis(2_100)),
+                scenario: "shop".to_owned(),
+                group: "::pay".to_owned(),
+                vu: 3,
+                iteration: Some(17),
+            },
+            request: Question {
+                method: "POST".to_owned(),
+                url: "http://h.test/orders".to_owned(),
+                head: "POST /orders HTTP/1.1\nHost: h.test\nUser-Agent: runner\nContent-Type: application/json\nContent-Length: 7\n".to_owned(),
+                body: text("{\"n\":1}"),
+                route: vec!["--max-time".to_owned(), "60".to_owned()],
+            },
+            answer: Answer {
+                status: 503,
+                head: "HTTP/1.1 503 Busy\nRetry-After: 1\n".to_owned(),
+                body: text("no\u{1b}[2J stock\nat all"),
+                error: None,
+                error_code: 1503,
+                protocol: "HTTP/1.1",
+                remote: Some("10.0.0.1:80".to_owned()),
+                took_us: 12_345,
+                reused: true,
+                retried: false,
+            },
+        }
+    }
+}
