@@ -55,6 +55,7 @@ impl Stage {
 
 /// Takes note of a request that failed; `name` is its tag.
 #[cold]
+#[inline(never)] // an example is large, and a fiber's stack is not
 pub(super) fn note_request(stage: &Stage, vu: &Vu, name: Symbol, request: &Request<'_>, exchange: &Exchange) {
     let (status, error_code) = (exchange.status(), exchange.error_code());
     let key = Key { name, check: Symbol::NONE, status, error_code };
@@ -63,6 +64,7 @@ pub(super) fn note_request(stage: &Stage, vu: &Vu, name: Symbol, request: &Reque
 
 /// Takes note of a check that did not hold of what came back for a request.
 #[cold]
+#[inline(never)] // an example is large, and a fiber's stack is not
 pub(super) fn note_check(
     stage: &Stage,
     vu: &Vu,

@@ -13,6 +13,7 @@ mod check;
 mod config;
 mod control;
 mod cookies;
+mod curl;
 mod data;
 mod demo;
 mod docs;

@@ -189,14 +189,13 @@ fn uploaded(upload: &Upload, kept: Kept<'_>) -> Excerpt {
 impl Answer {
     fn new(exchange: &Exchange) -> Self {
         let response = exchange.result.as_ref().ok();
+        let error = exchange.error().filter(|_| response.is_none() || exchange.not_followed.is_some());
         Self {
             status: exchange.status(),
             head: response.map_or_else(String::new, |response| head(&response.head_text())),
             body: response.map_or_else(Excerpt::nothing, body),
-            error: exchange
-                .error()
-                .filter(|_| response.is_none() || exchange.not_followed.is_some())
-                .map(Into::into),
+            // It may name where a redirect led.
+            error: error.map(|error| sensitive::url(&error)),
             error_code: exchange.error_code(),
             protocol: response.map_or("", |response| response.protocol().as_str()),
             remote: exchange.remote.map(|remote| remote.to_string()),

@@ -1,5 +1,5 @@
 //! Examples as they are made: their line for a shell, what is kept of them and what is hidden, and how they merge. That curl
-//! sends the same bytes is held against real servers in `tests/it/examples.rs`.
+//! sends the same bytes is held against real servers in `tests/it/curl.rs`.
 
 use std::rc::Rc;
 
