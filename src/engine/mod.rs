@@ -54,6 +54,9 @@ pub use timer::{Epoch, Timer};
 pub use vitals::{Gap, HostUse, Seconds, Slow, ThreadUse, Vitals};
 pub use warm_up::WarmUp;
 
+// What the room `http` tells of failures passes through this one.
+pub use crate::http::{Content, Example, Examples, Excerpt, Kind};
+
 use crate::diagnostic::Source;
 use crate::plan::Plan;
 use crate::script::Outside;

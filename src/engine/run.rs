@@ -27,6 +27,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::watch;
 
 use crate::diagnostic::{Code, Diagnostic};
+use crate::http::Examples;
 use crate::metrics::Snapshot;
 
 use super::aggregator::Aggregator;
@@ -330,6 +331,7 @@ impl Workers {
             warm_up: None,
             seconds: Vec::new(),
             interrupted: Vec::new(),
+            examples: Examples::default(),
         }
     }
 

@@ -273,6 +273,7 @@ impl Worker {
             used,
             gaps,
             interrupted: crew.interrupted(),
+            examples: stage.take_examples(),
         }
     }
 
@@ -304,7 +305,7 @@ impl Worker {
     fn take(&self, stage: &Stage, timer: &Timer) -> Recorded {
         let tick = self.epoch.unix_seconds(timer.now_ns());
         let delta = stage.recorder().with(|recorder| recorder.take(tick));
-        Recorded { delta, requests_cut: stage.take_requests_cut() }
+        Recorded { delta, requests_cut: stage.take_requests_cut(), examples: stage.take_examples() }
     }
 
     /// A tick's number since the Unix epoch, so that snapshots of machines meet.

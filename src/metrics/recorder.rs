@@ -195,6 +195,11 @@ impl Recorder {
         }
     }
 
+    /// The text of a symbol of this recorder.
+    pub fn text(&self, symbol: Symbol) -> Arc<str> {
+        self.symbols.text(symbol)
+    }
+
     /// The tag set's symbol, for [`RequestKey::extra`]; past the cap that of what targets ask for of it.
     pub fn intern_tags(&mut self, tags: &TagSet) -> Symbol {
         match self.symbols.known_tags(tags) {

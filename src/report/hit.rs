@@ -15,6 +15,7 @@ use crate::units::{
 };
 
 use super::Style;
+use super::example;
 use super::figure::{self, Signs};
 use super::headline::{self, duration};
 use super::paint::{clean, columns, left, right};
@@ -80,6 +81,7 @@ impl Hit<'_> {
         page.details();
         page.answers();
         page.steadiness();
+        page.examples();
         for lines in [page.signs.footnotes(), headline::findings(summary, style)] {
             if !lines.is_empty() {
                 page.line("");
@@ -146,6 +148,8 @@ impl Hit<'_> {
             "errors": errors,
             "findings": summary.findings.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "warnings": summary.warnings,
+            "examples": summary.examples.list.iter().map(example::json).collect::<Vec<_>>(),
+            "failures_without_example": summary.examples.more,
         })
     }
 
@@ -412,6 +416,18 @@ impl Page<'_> {
         for one in without {
             let (requests, code) = (format_count(one.requests), one.error_code);
             let line = format!("  [{requests}] {}, error code {code}", hit.about(one));
+            self.line(&line);
+        }
+    }
+}
+
+impl Page<'_> {
+    fn examples(&mut self) {
+        let lines = example::lines(&self.hit.summary.examples, self.style);
+        if !lines.is_empty() {
+            self.heading("Failure examples:");
+        }
+        for line in lines {
             self.line(&line);
         }
     }

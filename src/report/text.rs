@@ -6,6 +6,7 @@
 
 mod checks;
 mod endpoints;
+mod examples;
 mod execution;
 mod failures;
 mod head;
@@ -58,6 +59,7 @@ const SECTIONS: &[Section] = &[
     ("INTERRUPTED", |page| interrupted::lines(page.summary)),
     ("STEADY STATE", |page| steady::lines(page.summary, page.style, &mut page.signs)),
     ("NETWORK", |page| page.metrics(Kin::Network)),
+    ("FAILURE EXAMPLES", |page| page.examples()),
 ];
 
 /// Which metrics are shown together.

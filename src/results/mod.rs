@@ -22,4 +22,7 @@ pub use verdict::{Reason, Verdict};
 pub use warm_up::{WarmUpLine, WarmUpPart};
 
 // Reports stand on this room alone: what the engine tells passes through it.
-pub use crate::engine::{Accusation, Books, End, FailureKind, Interrupted, ScriptFailure, Weight};
+pub use crate::engine::{
+    Accusation, Books, Content, End, Example, Examples, Excerpt, FailureKind, Interrupted, Kind, ScriptFailure,
+    Weight,
+};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnostic::{Diagnostic, Mask};
-use crate::engine::{Books, End, Interrupted, Outcome, ScriptFailure};
+use crate::engine::{Books, End, Examples, Interrupted, Outcome, ScriptFailure};
 use crate::metrics::{
     BUILTINS, Metric, OTHER, Selector, Series, Snapshot, Trend, Unit, Value, Warning, builtin,
 };
@@ -70,6 +70,8 @@ pub struct Summary {
     pub steadiness: Option<Steadiness>,
     /// Iterations that were cut, by scenario and place, most first.
     pub interrupted: Vec<Interrupted>,
+    /// Of each kind of failed request the first one, most frequent first.
+    pub examples: Examples,
 }
 
 /// Times of answers, by whether they were expected: a fast error is no fast answer.
@@ -193,6 +195,7 @@ impl Summary {
             warm_up: WarmUpLine::of(outcome),
             steadiness: Steadiness::of(outcome),
             interrupted: outcome.interrupted.clone(),
+            examples: outcome.examples.clone(),
         };
         summary.findings = finding::find(&summary, plan, outcome);
         summary
@@ -240,6 +243,9 @@ impl Summary {
         }
         self.errors.iter_mut().for_each(|error| error.apply(mask));
         self.findings.iter_mut().for_each(|finding| finding.apply(mask));
+        for example in &mut self.examples.list {
+            example.hide(&mut |text| mask.apply(text));
+        }
         match &mut self.end {
             End::Aborted(text) | End::TargetFailed(text) => hide(text),
             End::Finished | End::Interrupted | End::NoLoad => {}
