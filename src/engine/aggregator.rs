@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::diagnostic::Diagnostic;
+use crate::http::Connections;
 use crate::metrics::{Recorder, Snapshot, TagSet};
 use crate::plan::{Judgement, Plan, Target, Verdict, Window, judge};
 
@@ -44,6 +45,7 @@ pub(super) struct Aggregator<'a> {
     pub(super) bugs: Vec<(Diagnostic, u64)>,
     /// What the generator measured of itself; the host's part is the caller's to say.
     vitals: Vitals,
+    connections: Connections,
 }
 
 /// How far a worker is.
@@ -98,6 +100,7 @@ impl<'a> Aggregator<'a> {
             leaked: 0,
             bugs: Vec::new(),
             vitals: Vitals::default(),
+            connections: Connections::default(),
         }
     }
 
@@ -131,6 +134,7 @@ impl<'a> Aggregator<'a> {
         self.failures_more += done.failures_more;
         self.vitals.workers.push(done.used);
         vitals::merge(&mut self.vitals.gaps, done.gaps);
+        self.connections.merge(done.connections);
         for (bug, count) in done.bugs {
             match self.bugs.iter_mut().find(|(known, _)| *known == bug) {
                 Some((_, known)) => *known += count,
@@ -265,6 +269,7 @@ impl<'a> Aggregator<'a> {
     pub(super) fn append(&mut self, recorded: Recorded, observer: &mut dyn Observer) {
         let delta = recorded.delta;
         self.requests_cut += recorded.requests_cut;
+        self.connections.merge(recorded.connections);
         if delta.is_empty() {
             return;
         }
@@ -309,6 +314,7 @@ impl<'a> Aggregator<'a> {
             log_lost: self.log_lost,
             paused: self.pause.1,
             vitals: Vitals { host: outcome.vitals.host, ..self.vitals },
+            connections: self.connections,
             ..outcome
         }
     }

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use crate::diagnostic::Diagnostic;
+use crate::http::Connections;
 use crate::metrics::Snapshot;
 use crate::plan::Judgement;
 use crate::script::LogLine;
@@ -171,6 +172,8 @@ pub struct Outcome {
     pub seed: u64,
     /// What the generator measured of itself.
     pub vitals: Vitals,
+    /// The connections that were opened, `setup`'s and `teardown`'s included.
+    pub connections: Connections,
 }
 
 /// Different failures that are kept: what a reader looks at; the rest is counted.
@@ -195,6 +198,7 @@ impl Outcome {
             log_lost: 0,
             seed: 0,
             vitals: Vitals::default(),
+            connections: Connections::default(),
         }
     }
 

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::diagnostic::Diagnostic;
+use crate::http::Connections;
 use crate::metrics::Snapshot;
 use crate::script::LogLine;
 
@@ -92,6 +93,7 @@ pub(super) struct Recorded {
     pub(super) delta: Snapshot,
     /// Requests under way when it was cut.
     pub(super) requests_cut: u64,
+    pub(super) connections: Connections,
 }
 
 /// How a hook of the whole run ended otherwise than by returning.
@@ -129,4 +131,6 @@ pub(super) struct Done {
     pub(super) used: ThreadUse,
     /// When it stood still.
     pub(super) gaps: Vec<Gap>,
+    /// Those that it opened, `setup`'s included.
+    pub(super) connections: Connections,
 }

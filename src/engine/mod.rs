@@ -48,6 +48,9 @@ pub use run::{run, run_together};
 pub use timer::{Epoch, Timer};
 pub use vitals::{Gap, HostUse, Seconds, Slow, ThreadUse, Vitals};
 
+// Rooms below read an outcome, and import no client.
+pub use crate::http::{Connections, Negotiated, Peer};
+
 use crate::diagnostic::Source;
 use crate::plan::Plan;
 use crate::script::Outside;

@@ -27,6 +27,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::watch;
 
 use crate::diagnostic::{Code, Diagnostic};
+use crate::http::Connections;
 use crate::metrics::Snapshot;
 
 use super::aggregator::Aggregator;
@@ -325,6 +326,7 @@ impl Workers {
             log_lost: 0,
             seed: self.seed,
             vitals: Vitals { host: std::mem::take(&mut self.host), ..Vitals::default() },
+            connections: Connections::default(),
         }
     }
 

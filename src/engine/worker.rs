@@ -230,6 +230,7 @@ impl Worker {
                 () = crew.over.notified() => {}
                 () = poll_fn(|context| alarm.poll_due(context)) => {
                     pulse.set_gauges();
+                    stage.record_connections();
                     let delta = stage.recorder().with(|recorder| recorder.take(self.tick(start_ns, number)));
                     let (books, vus) = (crew.books(), crew.size());
                     crew.take_most();
@@ -250,6 +251,7 @@ impl Worker {
         let elapsed = Duration::from_nanos(end_ns.saturating_sub(start_ns));
         beat.abort();
         pulse.set_gauges();
+        stage.record_connections();
         let (used, gaps) = pulse.finish();
         let (failures, failures_more) = crew.failures();
         Done {
@@ -266,6 +268,7 @@ impl Worker {
             aborted: crew.aborted(),
             used,
             gaps,
+            connections: stage.network().take_connections(),
         }
     }
 
@@ -296,8 +299,10 @@ impl Worker {
     /// What was recorded outside the load.
     fn take(&self, stage: &Stage, timer: &Timer) -> Recorded {
         let tick = self.epoch.unix_seconds(timer.now_ns());
+        stage.record_connections();
         let delta = stage.recorder().with(|recorder| recorder.take(tick));
-        Recorded { delta, requests_cut: stage.take_requests_cut() }
+        let connections = stage.network().take_connections();
+        Recorded { delta, requests_cut: stage.take_requests_cut(), connections }
     }
 
     /// A tick's number since the Unix epoch, so that snapshots of machines meet.

@@ -5,6 +5,8 @@
 
 mod calibration;
 mod finding;
+mod method;
+mod provenance;
 mod summary;
 mod verdict;
 
@@ -13,8 +15,12 @@ pub use calibration::{
     TopRate, advise,
 };
 pub use finding::{Finding, Severity};
+pub use method::{Health, Method, Model};
+pub use provenance::{Commit, Provenance, ScriptVersion};
 pub use summary::{Answer, Check, Endpoint, MetricTotal, ScenarioLine, Summary};
 pub use verdict::{Reason, Verdict};
 
 // Reports stand on this room alone: what the engine tells passes through it.
-pub use crate::engine::{Accusation, Books, End, FailureKind, ScriptFailure, Weight};
+pub use crate::engine::{
+    Accusation, Books, Connections, End, FailureKind, Negotiated, Peer, ScriptFailure, Weight,
+};

@@ -13,7 +13,7 @@ use crate::engine::{Books, End, Outcome, ScriptFailure};
 use crate::metrics::{BUILTINS, Metric, OTHER, Selector, Series, Snapshot, Trend, Unit, Value, builtin};
 use crate::plan::{Judgement, Plan, Scenario, Verdict as TargetVerdict, without_login};
 
-use super::{Finding, finding};
+use super::{Finding, Method, Model, finding};
 
 /// A run, as reports read it.
 #[derive(Debug, Clone)]
@@ -57,6 +57,8 @@ pub struct Summary {
     pub log_lost: u64,
     /// The seed of the random numbers.
     pub seed: u64,
+    /// How it was measured.
+    pub method: Method,
 }
 
 /// What a scenario asked for, and what became of it.
@@ -72,6 +74,8 @@ pub struct ScenarioLine {
     pub books: Books,
     /// How many of the failed ones threw.
     pub threw: u64,
+    /// Whether its load waits for answers.
+    pub model: Model,
 }
 
 /// A check of one group, all scenarios together.
@@ -159,8 +163,10 @@ impl Summary {
             requests_cut: outcome.requests_cut,
             log_lost: outcome.log_lost,
             seed: outcome.seed,
+            method: Method::default(),
         };
         summary.findings = finding::find(&summary, plan, outcome);
+        summary.method = Method::of(outcome, &summary.findings);
         summary
     }
 
@@ -196,6 +202,7 @@ impl Summary {
         }
         self.errors.iter_mut().for_each(|error| error.apply(mask));
         self.findings.iter_mut().for_each(|finding| finding.apply(mask));
+        self.method.connections.peers.iter_mut().for_each(|peer| mask.apply(&mut peer.origin));
         match &mut self.end {
             End::Aborted(text) | End::TargetFailed(text) => hide(text),
             End::Finished | End::Interrupted | End::NoLoad => {}
@@ -235,6 +242,7 @@ fn scenarios(plan: &Plan, outcome: &Outcome) -> Vec<ScenarioLine> {
             demand: scenario.describe(),
             books: became.map_or_else(Books::default, |became| became.books),
             threw: became.map_or(0, |became| became.threw),
+            model: Model::of(&scenario.demand),
         }
     };
     plan.scenarios.iter().map(line).collect()

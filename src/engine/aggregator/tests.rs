@@ -58,6 +58,7 @@ fn done(iterations: u32, ok: u64, elapsed_ms: u64) -> Done {
         aborted: None,
         used: vitals::ThreadUse::default(),
         gaps: Vec::new(),
+        connections: Connections::default(),
     }
 }
 
