@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value as Json, json};
 
 use crate::metrics::{Quantile, Trend, Unit, Value};
-use crate::results::{Answer, Reason, Summary, Verdict};
+use crate::results::{Answer, Model, Reason, Summary, Verdict};
 use crate::units::{
     format_amount, format_count, format_latencies_us, format_latency_us, format_percent, format_size,
 };
@@ -17,6 +17,7 @@ use crate::units::{
 use super::Style;
 use super::figure::{self, Signs};
 use super::headline::{self, duration};
+use super::method;
 use super::paint::{clean, columns, left, right};
 
 /// Bars of the histogram, as in oha and hey.
@@ -78,6 +79,7 @@ impl Hit<'_> {
         page.distribution();
         page.details();
         page.answers();
+        page.method();
         for lines in [page.signs.footnotes(), headline::findings(summary, style)] {
             if !lines.is_empty() {
                 page.line("");
@@ -137,6 +139,7 @@ impl Hit<'_> {
             "histogram": histogram,
             "statuses": statuses,
             "errors": errors,
+            "method": method::json(summary),
             "findings": summary.findings.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "warnings": summary.warnings,
         })
@@ -353,6 +356,13 @@ impl Page<'_> {
         }
     }
 
+    fn method(&mut self) {
+        self.heading("Method:");
+        for line in method::lines(self.hit.summary, self.style, 2) {
+            self.line(&line);
+        }
+    }
+
     fn answers(&mut self) {
         let hit = self.hit;
         let (answered, without): (Vec<&Answer>, Vec<&Answer>) =
@@ -382,7 +392,7 @@ impl Page<'_> {
 impl Hit<'_> {
     /// Whether requests are due at a rate.
     fn is_open(&self) -> bool {
-        self.summary.scenarios.iter().any(|line| line.executor.ends_with("arrival-rate"))
+        self.summary.scenarios.iter().any(|line| line.model == Model::Open)
     }
 }
 

@@ -6,6 +6,7 @@
 mod figure;
 mod headline;
 mod hit;
+mod method;
 mod paint;
 mod profile;
 mod tally;

@@ -1,5 +1,5 @@
 //! The summary on the terminal, in k6's order: what failed, targets, checks, custom metrics, HTTP,
-//! streams, execution, network; then what stands out, and the verdict as the last line.
+//! streams, execution, network, how it was measured; then what stands out, and the verdict as the last line.
 //!
 //! Metric lines are read by programs too: `name.....: figure  figure`, one line each, however narrow the
 //! terminal. Marks say all that colours say.
@@ -9,6 +9,7 @@ mod endpoints;
 mod execution;
 mod failures;
 mod head;
+mod method;
 mod targets;
 mod times;
 
@@ -51,6 +52,7 @@ const SECTIONS: &[Section] = &[
     ("SERVICE AND RESPONSE TIME", |page| page.times()),
     ("EXECUTION", |page| page.execution()),
     ("NETWORK", |page| page.metrics(Kin::Network)),
+    ("METHOD", |page| page.method()),
 ];
 
 /// Which metrics are shown together.
