@@ -58,7 +58,7 @@ pub(super) fn rows(summary: &Summary) -> Vec<Row> {
     if summary.method.requests > 0 {
         rows.push(("time spans", spans(&summary.scenarios)));
     }
-    rows.push(("counts", counts(summary)));
+    rows.extend(books(summary));
     rows.extend(connections(summary));
     rows.push(("generator", generator(&summary.method.health)));
     match &summary.method.provenance {
@@ -99,7 +99,7 @@ fn names<'a>(lines: impl Iterator<Item = &'a ScenarioLine>) -> String {
 }
 
 fn start(scenarios: &[ScenarioLine]) -> String {
-    let closed = "when a user is to send; what a stall holds back is not sent, so no figure shows it";
+    let closed = "when a user is to send; what a stall holds back is never sent, nor counted";
     let open = "when an iteration was due; a late start counts as waiting";
     match models(scenarios) {
         (true, true) => format!("open: {open}; closed: {closed}"),
@@ -115,27 +115,26 @@ fn spans(scenarios: &[ScenarioLine]) -> String {
     )
 }
 
-fn counts(summary: &Summary) -> String {
-    let mut parts = Vec::new();
+/// The books: what became of requests and iterations, as equations that hold.
+fn books(summary: &Summary) -> Vec<Row> {
+    let mut rows = Vec::new();
     let method = &summary.method;
     if method.requests > 0 || summary.requests_cut > 0 {
         let ok = method.requests - method.failed;
-        let noun = if method.requests == 1 { "request" } else { "requests" };
         let cut = match summary.requests_cut {
             0 => String::new(),
-            cut => format!("; {} more cut at the stop", format_count(cut)),
+            cut => format!("; {} more, cut by the stop, in no metric", format_count(cut)),
         };
         let [all, ok, failed] = [method.requests, ok, method.failed].map(format_count);
-        parts.push(format!("{all} {noun} = {ok} ok + {failed} failed{cut}"));
+        rows.push(("requests", format!("{all} = {ok} ok + {failed} failed{cut}")));
     }
-    let Books { scheduled, started, ok, failed, interrupted, dropped } = summary.books();
-    let noun = if scheduled == 1 { "iteration" } else { "iterations" };
-    let [scheduled, started, ok, failed, interrupted, dropped] =
-        [scheduled, started, ok, failed, interrupted, dropped].map(format_count);
-    parts.push(format!(
-        "{scheduled} {noun} scheduled = {started} started + {dropped} dropped; started = {ok} ok + {failed} failed + {interrupted} interrupted"
-    ));
-    parts.join(". ")
+    let Books { scheduled, ok, failed, interrupted, dropped, .. } = summary.books();
+    let [scheduled, ok, failed, interrupted, dropped] =
+        [scheduled, ok, failed, interrupted, dropped].map(format_count);
+    let all =
+        format!("{scheduled} = {ok} ok + {failed} failed + {interrupted} interrupted + {dropped} dropped");
+    rows.push(("iterations", all));
+    rows
 }
 
 /// The same for programs: times as integers in microseconds, shares as numbers. Keys stay.
@@ -277,7 +276,11 @@ fn generator(health: &Health) -> String {
     }
     parts.extend(health.lag.as_ref().map(|lag| format!("loop lag {}", late(lag))));
     parts.extend(health.lateness.as_ref().map(|lateness| format!("starts late by {}", late(lateness))));
-    if parts.is_empty() { verdict } else { format!("{verdict}: {}", parts.join("; ")) }
+    match (parts.is_empty(), health.weight) {
+        (true, None) => "not measured".to_owned(),
+        (true, Some(_)) => verdict,
+        (false, _) => format!("{verdict}: {}", parts.join("; ")),
+    }
 }
 
 /// `p(99) 54µs, max 1.2ms`.
@@ -308,7 +311,8 @@ fn origin(known: &Provenance, seed: u64) -> Vec<Row> {
     let label = if parts.is_empty() { "seed" } else { "script" };
     parts.push(if parts.is_empty() { seed.to_string() } else { format!("seed {seed}") });
     let machine = &known.machine;
-    let build = if machine.build == "release" { String::new() } else { format!(" ({} build)", machine.build) };
+    let build =
+        if machine.build == "release" { String::new() } else { format!(" ({} build)", machine.build) };
     let noun = |count: u64, noun: &str| {
         format!("{} {noun}{}", format_count(count), if count == 1 { "" } else { "s" })
     };
@@ -316,8 +320,7 @@ fn origin(known: &Provenance, seed: u64) -> Vec<Row> {
         format!("runner {}{build}", machine.runner),
         format!("{} {}", std::env::consts::OS, clean(&machine.kernel)),
         clean(&machine.cpu_model),
-        noun(machine.cores, "core"),
-        noun(machine.workers, "worker"),
+        format!("{}, {}", noun(machine.cores, "core"), noun(machine.workers, "worker")),
     ];
     let environment: Vec<String> = environment.into_iter().filter(|part| columns(part) > 0).collect();
     vec![(label, parts.join(" · ")), ("environment", environment.join(" · "))]

@@ -193,6 +193,7 @@ mod tests {
             demand: String::new(),
             books,
             threw,
+            model: crate::results::Model::Closed,
         };
         Summary { scenarios: vec![line], ..Summary::uneventful() }
     }

@@ -125,5 +125,5 @@ fn a_load_without_requests_says_nothing_of_connections() {
     let mut run = summary(vec![scenario("a", Model::Open)]);
     (run.method.requests, run.method.connections) = (0, Connections::default());
     let labels: Vec<&str> = rows(&run).iter().map(|(label, _)| *label).collect();
-    assert_eq!(labels, ["model", "time starts", "counts", "generator", "seed", "environment"]);
+    assert_eq!(labels, ["model", "time starts", "iterations", "generator", "seed", "environment"]);
 }
