@@ -33,6 +33,9 @@ const HASH_CHARACTERS: usize = 12;
 /// A p(99) of fewer samples is a matter of luck, and the largest stands in its place.
 const SAMPLES_P99: u64 = 1_000;
 
+/// What the two times of a request hold.
+const SPANS: &str = "http_req_duration: send, wait, receive. http_req_response_time: a late start, DNS, connect, TLS and waiting for a connection too";
+
 /// A row: what it is about, and its text.
 type Row = (&'static str, String);
 
@@ -56,7 +59,7 @@ pub(super) fn rows(summary: &Summary) -> Vec<Row> {
     }
     let mut rows = vec![("model", model(&summary.scenarios)), ("time starts", start(&summary.scenarios))];
     if summary.method.requests > 0 {
-        rows.push(("time spans", spans(&summary.scenarios)));
+        rows.push(("time spans", SPANS.to_owned()));
     }
     rows.extend(books(summary));
     rows.extend(connections(summary));
@@ -106,13 +109,6 @@ fn start(scenarios: &[ScenarioLine]) -> String {
         (false, true) => open.to_owned(),
         _ => closed.to_owned(),
     }
-}
-
-fn spans(scenarios: &[ScenarioLine]) -> String {
-    let lateness = if models(scenarios).1 { ", and a late start" } else { "" };
-    format!(
-        "http_req_duration: send, wait, receive. http_req_response_time: DNS, connect, TLS and waiting for a connection too{lateness}"
-    )
 }
 
 /// The books: what became of requests and iterations, as equations that hold.
@@ -271,7 +267,9 @@ fn generator(health: &Health) -> String {
     };
     let mut parts = Vec::new();
     if let Some(cpu) = health.cpu {
-        let max = health.cpu_max.map(|max| format!(" (at most {})", format_percent(max))).unwrap_or_default();
+        // Of a load that is shorter than a second or two the whole may lie above its whole seconds.
+        let max = health.cpu_max.filter(|max| *max > cpu);
+        let max = max.map(|max| format!(" (at most {})", format_percent(max))).unwrap_or_default();
         parts.push(format!("busiest worker {} of a core{max}", format_percent(cpu)));
     }
     parts.extend(health.lag.as_ref().map(|lag| format!("loop lag {}", late(lag))));

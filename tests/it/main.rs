@@ -25,6 +25,7 @@ mod health;
 mod hit;
 mod hostile;
 mod main_job;
+mod method;
 mod network;
 mod nginx;
 mod profile;
