@@ -208,10 +208,20 @@ fn connections(summary: &Summary) -> Vec<Row> {
         many => format!("{} requests reused one", format_count(many)),
     };
     let mut parts = vec![format!("{} opened, {reused}", format_count(all.opened))];
-    parts.extend(method.protocols.iter().map(|(protocol, requests)| match method.protocols.len() {
-        1 => clean(protocol),
-        _ => format!("{} {}", clean(protocol), format_count(*requests)),
-    }));
+    match method.protocols.as_slice() {
+        [(only, _)] => parts.push(clean(only)),
+        several => {
+            let part = |(index, (protocol, answers)): (usize, &(String, u64))| {
+                let noun = match (index, answers) {
+                    (0, 1) => " answer",
+                    (0, _) => " answers",
+                    _ => "",
+                };
+                format!("{}{noun} by {}", format_count(*answers), clean(protocol))
+            };
+            parts.extend(several.iter().enumerate().map(part));
+        }
+    }
     let mut rows = vec![("connections", parts.join(", "))];
     let mut peers: Vec<&Peer> = all.peers.iter().collect();
     peers.sort_by_key(|peer| std::cmp::Reverse(peer.opened)); // stable: equal ones by origin

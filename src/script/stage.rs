@@ -29,7 +29,7 @@ use super::vu::{Ending, Limit, Phase, Vu};
 use super::words::Words;
 use crate::fiber::{Cancelled, Current, Shared};
 use crate::http::{self, Clock};
-use crate::metrics::{MetricId, Recorder, SeriesId, Symbol, TagSet};
+use crate::metrics::{MetricId, Recorder, SeriesId, Symbol};
 use crate::plan::{GivenParams, HttpOptions, RunDefaults};
 
 /// Operations of the interpreter between two waits. Some two seconds of work: a flow that needs more
@@ -224,21 +224,6 @@ impl Stage {
     /// What the HTTP clients of this worker share.
     pub fn network(&self) -> &Rc<http::Shared> {
         &self.network
-    }
-
-    /// Adds to the metrics what connections were opened and used again since the last call.
-    pub fn record_connections(&self) {
-        let (opened, reused) = self.network.count_connections();
-        if opened + reused == 0 {
-            return;
-        }
-        self.recorder().with(|recorder| {
-            for (name, count) in [("http_conns_opened", opened), ("http_conns_reused", reused)] {
-                let (metric, _) = recorder.metric(name).expect("a built-in metric");
-                let series = recorder.series(metric, &TagSet::default());
-                recorder.add(series, count as f64);
-            }
-        });
     }
 
     /// The run's options of HTTP.

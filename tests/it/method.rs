@@ -28,7 +28,7 @@ fn row(finished: &Finished, label: &str) -> String {
     let block = finished.stdout.split("METHOD\n").nth(1).or(finished.stdout.split("Method:\n").nth(1));
     let block = block.unwrap_or_else(|| panic!("no block\n{}", finished.printed()));
     let lines = block.lines().take_while(|line| !line.is_empty());
-    let mut lines = lines.skip_while(|line| !line.trim_start().starts_with(label));
+    let mut lines = lines.skip_while(|line| !line.starts_with(&format!("  {label} ")));
     let first = lines.next().unwrap_or_else(|| panic!("no row `{label}`\n{}", finished.printed()));
     let rest = lines.take_while(|line| line.starts_with(&" ".repeat(15)));
     let words =
@@ -70,7 +70,7 @@ fn a_service_that_closes_after_each_answer_shows_in_the_counts() {
 fn setup_and_teardown_open_connections_too() {
     let server = Server::plain();
     let script = format!(
-        "{SCRIPT} fn setup() {{ http::get(\"/s\"); }} fn teardown(data) {{ http::get(\"/t\"); http::get(\"/t\"); }}"
+        "{SCRIPT} fn setup() {{ http::get(\"/s\"); 0 }} fn teardown(data) {{ http::get(\"/t\"); http::get(\"/t\"); }}"
     );
     let finished = play(&server, &script, &[]).expect_counted(server.count());
     let opened = server.connections() - 1;

@@ -251,7 +251,7 @@ fn needs_nginx_the_summary_tells_version_cipher_and_protocol() {
     for told in [
         format!("{}, TLS 1.2, TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, 1 connection", at(&urls[0])),
         format!("{}, TLS 1.3, TLS_AES_256_GCM_SHA384, 1 connection", at(&urls[1])),
-        "connections 2 opened, 0 requests reused one, HTTP/1.1 1, HTTP/2 1".to_owned(),
+        "connections 2 opened, 0 requests reused one, 1 answer by HTTP/1.1, 1 by HTTP/2.0".to_owned(),
     ] {
         assert!(words.contains(&told), "{told}\n{}", finished.printed());
     }
