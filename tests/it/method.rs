@@ -186,6 +186,20 @@ fn the_commit_is_told_and_whether_it_holds_what_ran() {
 }
 
 #[test]
+fn a_git_that_is_missing_or_hangs_costs_the_commit_and_nothing_else() {
+    let server = Server::plain();
+    let place = folder();
+    let told =
+        |path: &Path| row(&prepare(&server, SCRIPT, &[]).env("PATH", path).run().expect_code(0), "script");
+    assert!(!told(place.path()).contains("git"), "none in an empty folder");
+    let git = place.path().join("git");
+    std::fs::write(&git, "#!/bin/sh\nexec /bin/sleep 20\n").expect("a writable folder");
+    std::fs::set_permissions(&git, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .expect("our own file");
+    assert!(!told(place.path()).contains("git"), "one that hangs");
+}
+
+#[test]
 fn the_environment_names_version_machine_and_workers() {
     let server = Server::plain();
     let told = row(&play(&server, SCRIPT, &[]), "environment");

@@ -398,9 +398,10 @@ fn needs_nginx_a_users_first_batch_shares_a_connection_where_the_server_chooses_
             nginx.url(server)
         );
         let before = nginx.log().len();
-        nginx.prepare(", batch_per_host: 0", &script, &[]).run().expect_code(0);
+        let finished = nginx.prepare(", batch_per_host: 0", &script, &[]).run().expect_code(0);
         let log = nginx.log();
         let seen: BTreeSet<&String> = log[before..].iter().filter_map(|line| line.last()).collect();
         assert_eq!((log.len() - before, seen.len()), (54, connections), "{server}");
+        assert_eq!(finished.figure("http_conns_opened").to_string(), connections.to_string(), "{server}");
     }
 }
