@@ -248,25 +248,26 @@ fn connections(summary: &Summary) -> Vec<Row> {
 /// `https://api.test at 10.0.0.7:443, TLS 1.3, TLS_AES_128_GCM_SHA256`.
 fn peer(peer: &Peer, several: bool) -> String {
     let origin = clean(&peer.origin);
-    let mut text = match peer.address {
+    let way = match peer.address {
         // A URL of the address itself needs no second word.
         Some(address) if !origin.ends_with(&format!("//{address}")) => {
             let through = if peer.is_proxied { "through the proxy" } else { "at" };
-            format!("{origin} {through} {address}")
+            format!(" {through} {address}")
         }
-        Some(_) | None => origin,
+        Some(_) | None => String::new(),
     };
-    match &peer.tls {
+    let tls = match &peer.tls {
         Some(tls) => {
-            text += &format!(", TLS {}, {}", tls.version().trim_start_matches("tls"), tls.cipher_suite);
+            format!("TLS {}, {}", tls.version().trim_start_matches("tls"), tls.cipher_suite)
         }
-        None => text += ", no TLS",
-    }
-    if several {
-        let noun = if peer.opened == 1 { "connection" } else { "connections" };
-        text += &format!(", {} {noun}", format_count(peer.opened));
-    }
-    text
+        None => "no TLS".to_owned(),
+    };
+    let connections = match (several, peer.opened) {
+        (false, _) => String::new(),
+        (true, 1) => ", 1 connection".to_owned(),
+        (true, opened) => format!(", {} connections", format_count(opened)),
+    };
+    format!("{origin}{way}, {tls}{connections}")
 }
 
 fn generator(health: &Health) -> String {

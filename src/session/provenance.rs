@@ -69,8 +69,9 @@ fn file_name(name: &str) -> Option<String> {
 /// The commit that the folder's repository is at, and whether it holds these files, named from the folder.
 fn commit(folder: &Path, files: &[(String, &str)]) -> Option<Commit> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let asked: String = files.iter().map(|(name, _)| format!("HEAD:./{name}\n")).collect();
-    let answer = git(folder, format!("HEAD\n{asked}"))?;
+    let names = files.iter().map(|(name, _)| name.as_str());
+    let asked = names.fold("HEAD\n".to_owned(), |asked, name| asked + "HEAD:./" + name + "\n");
+    let answer = git(folder, asked)?;
     let mut lines = answer.lines();
     // `OBJECT commit SIZE`, or `HEAD missing` before the first commit.
     let (id, what) = lines.next()?.split_once(' ')?;

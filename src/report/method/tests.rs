@@ -15,10 +15,10 @@ fn scenario(name: &str, model: Model) -> ScenarioLine {
     ScenarioLine { name, executor, demand, books, threw: 0, model }
 }
 
-fn trend(values: impl IntoIterator<Item = u64>) -> Option<Trend> {
+fn trend(values: impl IntoIterator<Item = u64>) -> Trend {
     let mut trend = Trend::new();
     values.into_iter().for_each(|us| trend.record_us(us));
-    Some(trend)
+    trend
 }
 
 fn peer(origin: &str, address: &str, opened: u64) -> Peer {
@@ -58,7 +58,7 @@ fn summary(scenarios: Vec<ScenarioLine>) -> Summary {
             health: Health {
                 cpu: Some(0.123),
                 cpu_max: Some(0.2),
-                lag: trend((0..2_000).map(|index| index % 150)),
+                lag: Some(trend((0..2_000).map(|index| index % 150))),
                 ..Health::default()
             },
             provenance: Some(provenance()),
@@ -95,7 +95,7 @@ fn both_models_with_connections_of_every_kind() {
     run.method.protocols = vec![("HTTP/2".to_owned(), 1_000), ("HTTP/1.1".to_owned(), 204)];
     run.method.health.weight = Some(Weight::Inconclusive);
     run.method.health.codes = vec!["generator-cpu", "late-starts"];
-    run.method.health.lateness = trend([1_500, 90]);
+    run.method.health.lateness = Some(trend([1_500, 90]));
     let commit = Commit { id: "0123456789abcdef0123456789abcdef01234567".to_owned(), holds_script: false };
     let version = ScriptVersion { sha256: "f".repeat(64), files: 3, commit: Some(commit) };
     run.method.provenance = Some(Provenance { script: Some(version), ..provenance() });
