@@ -27,6 +27,7 @@ mod health;
 mod hit;
 mod hostile;
 mod main_job;
+mod method;
 mod names;
 mod network;
 mod nginx;
