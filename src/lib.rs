@@ -13,6 +13,7 @@ extern crate self as runner;
 
 pub mod units;
 pub mod diagnostic;
+pub mod stats;
 pub mod fiber;
 pub mod metrics;
 pub mod plan;

@@ -9,7 +9,7 @@ use super::exit::EXIT_WORDS;
 use super::terminal::Terminal;
 use crate::diagnostic::{Code, Diagnostic, suggest};
 use crate::engine::RULES;
-use crate::http::{ERROR_CODES, Side};
+use crate::http::{ERROR_CODES, ErrorCode, Side, http2_reason};
 use crate::script::LINTS;
 
 /// Columns of a paragraph.
@@ -60,12 +60,7 @@ fn topics() -> Vec<Topic> {
         about: word.about.to_owned(),
         more: vec![("what to do", word.advice.to_owned())],
     });
-    let errors = ERROR_CODES.iter().map(|code| Topic {
-        code: code.code.to_string(),
-        kind: "error code of a request",
-        about: code.about.to_owned(),
-        more: vec![("whose", side(code.side).to_owned()), ("what to do", code.advice.to_owned())],
-    });
+    let errors = ERROR_CODES.iter().map(error);
     let lints = LINTS.iter().map(|lint| Topic {
         code: lint.name.to_owned(),
         kind: "lint of `runner check`",
@@ -84,6 +79,23 @@ fn side(side: Side) -> &'static str {
         Side::Script => "the script's: nothing was sent",
         Side::Generator => "the generator's own: it says nothing of the service",
     }
+}
+
+fn error(code: &ErrorCode) -> Topic {
+    Topic {
+        code: code.code.to_string(),
+        kind: "error code of a request",
+        about: code.about.to_owned(),
+        more: vec![("whose", side(code.side).to_owned()), ("what to do", code.advice.to_owned())],
+    }
+}
+
+/// A family of HTTP/2's and a reason in it: the family's words and the reason's name.
+fn http2(code: &str) -> Option<Topic> {
+    let number = code.parse().ok()?;
+    let (_, reason) = http2_reason(number)?;
+    let family = error(ErrorCode::find(number)?);
+    Some(Topic { code: code.to_owned(), about: format!("{}: {reason}", family.about), ..family })
 }
 
 /// 1000 + status, for statuses from 400 on: no list holds them all.
@@ -109,7 +121,7 @@ fn find(all: Vec<Topic>, wanted: &str) -> Result<Vec<Topic>, CliError> {
     if !found.is_empty() {
         return Ok(found);
     }
-    if let Some(topic) = status(wanted) {
+    if let Some(topic) = status(wanted).or_else(|| http2(wanted)) {
         return Ok(vec![topic]);
     }
     let diagnostic = Diagnostic::new(Code::Usage, format!("there is no code `{wanted}`"));
@@ -212,6 +224,7 @@ mod tests {
         assert_eq!(found("GENERATOR_CPU"), found("generator-cpu"));
         assert_eq!(found("1404"), ["error code of a request the service answered with status 404"]);
         assert!(found("111")[0].starts_with("exit code inconclusive"));
+        assert!(found("1638")[0].ends_with(": REFUSED_STREAM"), "{:?}", found("1638"));
     }
 
     #[test]

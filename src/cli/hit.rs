@@ -16,7 +16,7 @@ use super::signals::Halt;
 use super::terminal::Terminal;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::engine::Control;
-use crate::http::ERROR_CODES;
+use crate::http::ErrorCode;
 use crate::plan::{PlanError, VUS_MAX, parse_cap};
 use crate::report;
 use crate::results::{Reason, Summary, Verdict};
@@ -187,7 +187,7 @@ impl Arguments {
 
 /// What an error code means.
 fn explain(code: u16) -> Option<&'static str> {
-    ERROR_CODES.iter().find(|known| known.code == code).map(|known| known.about)
+    ErrorCode::find(code).map(|known| known.about)
 }
 
 /// `-d`: a time; in oha and hey it is the body.

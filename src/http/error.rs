@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 
 use super::coding::CodingError;
-use super::error_code::{DESCRIPTORS, ERROR_CODES, MEMORY, PORTS, RESOLVER, Side};
+use super::error_code::{DESCRIPTORS, ErrorCode, MEMORY, PORTS, RESOLVER, Side};
 use super::events::EventsError;
 use super::h2::Http2Error;
 use super::proxy::ProxyError;
@@ -378,7 +378,7 @@ impl Failure {
     /// Whether the generator's own machine is to blame, so that the run proves nothing about the target.
     pub fn is_generator_fault(&self) -> bool {
         let code = self.error_code();
-        ERROR_CODES.iter().any(|known| known.code == code && known.side == Side::Generator)
+        ErrorCode::find(code).is_some_and(|known| known.side == Side::Generator)
     }
 
     /// Whether this is what a connection shows that the server had closed while it lay idle.
@@ -515,7 +515,7 @@ mod tests {
         let body = table.1.split_once("/// Whether the generator").expect("what follows it").0;
         for number in body.split(|c: char| !c.is_ascii_digit()).filter(|word| word.len() == 4) {
             let code: u16 = number.parse().unwrap();
-            assert!(ERROR_CODES.iter().any(|known| known.code == code), "{code} is not in ERROR_CODES");
+            assert!(ErrorCode::find(code).is_some(), "{code} is not in ERROR_CODES");
         }
     }
 }

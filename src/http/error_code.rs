@@ -4,6 +4,8 @@
 //! generator's own machine ran out of, and 1800, for web sockets.
 //! `runner explain 1050` reads this list, and a test holds [`super::Failure`] to it.
 
+use super::h2::http2_reason;
+
 /// Who has to look into a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
@@ -48,7 +50,16 @@ pub(super) const REDIRECT: u16 = 1030;
 /// A web socket failed; k6 has no number for that.
 pub const WEB_SOCKET: u16 = 1800;
 
-/// All of them, in order.
+impl ErrorCode {
+    /// What is known of a number. HTTP/2's own codes (1611 to 1624, 1631 to 1644, 1651 to 1664) stand in the row
+    /// of their family, see [`super::http2_reason`].
+    pub fn find(code: u16) -> Option<&'static Self> {
+        let code = http2_reason(code).map_or(code, |(family, _)| family);
+        ERROR_CODES.iter().find(|known| known.code == code)
+    }
+}
+
+/// All of them, in order; of HTTP/2's the families.
 pub const ERROR_CODES: &[ErrorCode] = &[
     code(
         1000,
@@ -205,19 +216,19 @@ pub const ERROR_CODES: &[ErrorCode] = &[
         1610,
         Target,
         "the service ended an HTTP/2 connection (GOAWAY) while the request was under way, or before it took it",
-        "the tag `error` has its reason; look at the service's log, and at its limit of requests per connection",
+        "1611 + n with HTTP/2's reason n, which the tag `error` names; look at the service's log, and at its limit of requests per connection",
     ),
     code(
         1630,
         Target,
         "an HTTP/2 stream failed: the service reset or refused it, or its response broke the protocol",
-        "the tag `error` says which; look at the service's log, and at its limit of streams per connection",
+        "1631 + n with HTTP/2's reason n: 1638 is a refused stream, 1639 a cancelled one; the tag `error` says which; look at the service's log, and at its limit of streams per connection",
     ),
     code(
         1650,
         Target,
         "an HTTP/2 connection was ended because the service broke the protocol on it",
-        "the tag `error` says how: a fault of the service, or of a proxy on the way",
+        "1651 + n with HTTP/2's reason n that we ended it with; the tag `error` says how: a fault of the service, or of a proxy on the way",
     ),
     code(
         1701,

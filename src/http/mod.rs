@@ -72,7 +72,7 @@ pub use error_code::{DESCRIPTORS, ERROR_CODES, ErrorCode, MEMORY, PORTS, RESOLVE
 pub use event_stream::EventStream;
 pub use events::{Event, EventsError};
 pub use exchange::Exchange;
-pub use h2::{AnswerFault, Fault, Flood, HpackError, Http2Error, Reason};
+pub use h2::{AnswerFault, Fault, Flood, HpackError, Http2Error, Reason, http2_reason};
 pub use inbox::Arrived;
 pub use jar::{Cookie, CookieError, Jar};
 pub use multipart::{Part, boundary, multipart};

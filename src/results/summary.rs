@@ -164,6 +164,12 @@ impl Summary {
         summary
     }
 
+    /// A run that came to its end in a second and of which nothing else is to be told, for tests to add to.
+    #[cfg(test)]
+    pub(crate) fn uneventful() -> Self {
+        Self::new("a.rhai", &Plan::default(), &Outcome::uneventful())
+    }
+
     /// Hides secrets in every text, so that nothing that is laid out or stored shows one. The names of
     /// built-in metrics, by which reports find them, stay.
     pub fn apply(&mut self, mask: &Mask) {

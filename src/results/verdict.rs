@@ -177,7 +177,6 @@ impl Summary {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
 
     use super::*;
     use crate::diagnostic::Diagnostic;
@@ -188,33 +187,14 @@ mod tests {
     fn summary(ok: u64, failed: u64, threw: u64) -> Summary {
         let started = ok + failed;
         let books = Books { scheduled: started, started, ok, failed, ..Books::default() };
-        Summary {
-            script_name: "a.rhai".into(),
-            base_url: None,
-            scenarios: vec![ScenarioLine {
-                name: "main".into(),
-                executor: "shared-iterations".into(),
-                demand: String::new(),
-                books,
-                threw,
-            }],
-            elapsed: Duration::from_secs(1),
-            paused: Duration::ZERO,
-            end: End::Finished,
-            judgements: Vec::new(),
-            checks: Vec::new(),
-            metrics: Vec::new(),
-            endpoints: Vec::new(),
-            answers: Vec::new(),
-            failures: Vec::new(),
-            failures_more: 0,
-            errors: Vec::new(),
-            warnings: Vec::new(),
-            findings: Vec::new(),
-            requests_cut: 0,
-            log_lost: 0,
-            seed: 0,
-        }
+        let line = ScenarioLine {
+            name: "main".into(),
+            executor: "shared-iterations".into(),
+            demand: String::new(),
+            books,
+            threw,
+        };
+        Summary { scenarios: vec![line], ..Summary::uneventful() }
     }
 
     fn judged(mut summary: Summary, verdict: TargetVerdict) -> Summary {

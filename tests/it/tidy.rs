@@ -16,6 +16,7 @@ use std::process::Command;
 const ROWS: &[Row] = &[
     ("units", &[]),
     ("diagnostic", &[]),
+    ("stats", &[]),
     ("fiber", &[]),
     ("metrics", &[]),
     ("plan", &["units", "diagnostic", "metrics"]),

@@ -40,6 +40,30 @@ const NAMES: [&str; 14] = [
     "HTTP_1_1_REQUIRED",
 ];
 
+/// The families of HTTP/2's error codes.
+const GOAWAY: u16 = 1610;
+const STREAM: u16 = 1630;
+const CONNECTION: u16 = 1650;
+
+/// The family of such a number and the name of HTTP/2's code in it; nothing for other numbers, and for the
+/// families themselves.
+pub fn http2_reason(error_code: u16) -> Option<(u16, &'static str)> {
+    [GOAWAY, STREAM, CONNECTION].into_iter().find_map(|family| {
+        let at = usize::from(error_code.checked_sub(family + 1)?);
+        Some((family, *NAMES.get(at)?))
+    })
+}
+
+impl Reason {
+    /// From the family's number to this code's; none for a code that has no name.
+    fn offset(self) -> u16 {
+        match u16::try_from(self.0) {
+            Ok(code) if usize::from(code) < NAMES.len() => 1 + code,
+            _ => 0,
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A code that has no name could be any number, and the text is a tag.
@@ -85,13 +109,16 @@ pub enum Http2Error {
 }
 
 impl Http2Error {
-    /// k6's number: 1600 for HTTP/2 in general, 1610 GOAWAY, 1630 a stream's error, 1650 a connection's.
+    /// k6's number: 1600 for HTTP/2 in general, 1610 GOAWAY, 1630 a stream's error, 1650 a connection's; with
+    /// HTTP/2's own code `n` it is `1 + n` more, so that a refused stream (7) is 1638 and a cancelled one 1639.
     pub fn error_code(&self) -> u16 {
         match self {
             Self::NotHttp2 => 1600,
-            Self::GoAway { .. } | Self::Unprocessed { .. } => 1610,
-            Self::Refused | Self::Reset { .. } | Self::Answer(_) => 1630,
-            Self::Connection(_) => 1650,
+            Self::GoAway { reason } | Self::Unprocessed { reason } => GOAWAY + reason.offset(),
+            Self::Refused => STREAM + Reason::REFUSED_STREAM.offset(),
+            Self::Reset { reason } => STREAM + reason.offset(),
+            Self::Answer(_) => STREAM,
+            Self::Connection(fault) => CONNECTION + fault.reason().offset(),
         }
     }
 
@@ -259,18 +286,30 @@ mod tests {
         for (error, code, text) in [
             (
                 Http2Error::GoAway { reason },
-                1610,
+                1622,
                 "the server ended the connection (GOAWAY, ENHANCE_YOUR_CALM)",
             ),
-            (Http2Error::Refused, 1630, "the server refused the stream (REFUSED_STREAM)"),
+            (Http2Error::Refused, 1638, "the server refused the stream (REFUSED_STREAM)"),
             (Http2Error::Reset { reason: Reason(77) }, 1630, "the server reset the stream (an unknown code)"),
             (
                 Http2Error::Connection(Fault::Compression(HpackError::Index)),
-                1650,
+                1660,
                 "the connection was ended, since the server broke HTTP/2: a header block names an entry that is in no table",
             ),
         ] {
             assert_eq!((error.error_code(), &*error.to_string()), (code, text));
+        }
+        assert_eq!(Http2Error::Reset { reason: Reason::CANCEL }.error_code(), 1639);
+        assert_eq!(Http2Error::Answer(AnswerFault::Length).error_code(), 1630);
+    }
+
+    #[test]
+    fn a_number_leads_back_to_its_family_and_its_reason() {
+        assert_eq!(http2_reason(1611), Some((1610, "NO_ERROR")));
+        assert_eq!(http2_reason(1638), Some((1630, "REFUSED_STREAM")));
+        assert_eq!(http2_reason(1664), Some((1650, "HTTP_1_1_REQUIRED")));
+        for other in [1600, 1610, 1625, 1630, 1645, 1650, 1665, 0] {
+            assert_eq!(http2_reason(other), None, "{other}");
         }
     }
 }

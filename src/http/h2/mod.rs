@@ -21,7 +21,7 @@ mod tests;
 
 pub(super) use call::{Call, Outcome};
 pub(super) use connection::Settled;
-pub use error::{AnswerFault, Fault, Flood, Http2Error, Reason};
+pub use error::{AnswerFault, Fault, Flood, Http2Error, Reason, http2_reason};
 pub use hpack::HpackError;
 pub(super) use session::Session;
 pub(super) use sessions::{Found, Sessions};

@@ -402,7 +402,7 @@ fn a_second_goaway_is_a_failure() {
         let endpoint = at(address, "/");
         let exchange = client.send(&Request::new(&Method::Get, &endpoint)).await;
         assert_books_balance(&exchange);
-        assert_eq!((exchange.retried, exchange.error_code()), (true, 1610));
+        assert_eq!((exchange.retried, exchange.error_code()), (true, 1622));
         assert_eq!(
             exchange.error().as_deref(),
             Some("the server closed the connection before it took the request (GOAWAY, ENHANCE_YOUR_CALM)")

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::diagnostic::{Code, Position, Source};
+use crate::diagnostic::{Code, Diagnostic, Position, Source};
 use crate::engine::{End, Outcome, ScenarioOutcome, ScriptFailure};
-use crate::metrics::{Kind, Metric, Phases, Recorder, RequestKey, RequestSample, TagSet};
+use crate::metrics::{Kind, Metric, Phases, Recorder, RequestKey, RequestSample, TagSet, Unit};
 use crate::plan::{Options, Plan, Scenario, Target, TargetOptions, Value as OptionValue, judge};
+use crate::results::{Books, FailureKind};
 
 const PLAIN: Style = Style { colour: false, width: 100 };
 

@@ -573,7 +573,7 @@ fn goaway_with_an_error_is_what_the_others_end_with() {
     let failure = line.failure(stream);
     assert_eq!(
         (failure.error_code(), &*failure.to_string()),
-        (1610, "the server ended the connection (GOAWAY, ENHANCE_YOUR_CALM)")
+        (1622, "the server ended the connection (GOAWAY, ENHANCE_YOUR_CALM)")
     );
 }
 
