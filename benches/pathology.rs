@@ -80,6 +80,16 @@ impl Pathology {
         }
     }
 
+    /// How many connections somebody would give a tool for 200 requests a second: several times what a healthy
+    /// service needs.
+    pub(crate) fn connections(self) -> u32 {
+        match self {
+            Self::Stall => 10,
+            Self::TooMany => 20,
+            Self::BlackHole | Self::Refused | Self::SlowBody | Self::SlowHead => 100,
+        }
+    }
+
     /// A service that has it, for a play of so long from its first request on.
     pub(crate) fn service(self, play: Duration) -> Service {
         let stall = play.mul_f64(0.375)..play.mul_f64(0.375 + STALL_SHARE);

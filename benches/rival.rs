@@ -2,7 +2,7 @@
 //! then reports. Shared by `rivals` and by `tests/it`.
 //!
 //! Each is called as its own page tells for a rate and a timeout. wrk has no rate: it sends as fast as answers
-//! come. A figure that a tool doesn't print itself (h2load has no percentiles) is taken from what it writes down.
+//! come; h2load has no timeout for a request, and ends with SIGABRT where one for connections strikes. A figure that a tool doesn't print itself (h2load has no percentiles) is taken from what it writes down.
 #![allow(dead_code, reason = "each program uses its part")]
 
 use std::ffi::OsStr;
@@ -14,10 +14,8 @@ use serde_json::Value;
 
 use super::pathology::percentile;
 
-/// Connections of the tools that are told a number and have a rate.
-const CONNECTIONS: u32 = 100;
-/// And of wrk, which has none: fewer, or it would fill the machine.
-const WRK_CONNECTIONS: u32 = 20;
+/// Connections of wrk at most: it sends as fast as answers come, and more would fill the machine.
+const WRK_CONNECTIONS_MAX: u32 = 20;
 /// What a user of Locust sends a second, at most (`rivals_locust.py`).
 const LOCUST_PER_USER: u32 = 2;
 /// What a tool may take beyond its load before it is ended.
@@ -52,7 +50,10 @@ pub(crate) const RIVALS: [Rival; 7] = [
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load<'a> {
     pub(crate) url: &'a str,
-    pub(crate) per_second: u32,
+    /// `None`: on each connection one request after another, as fast as they go.
+    pub(crate) per_second: Option<u32>,
+    /// Of the tools that are told a number.
+    pub(crate) connections: u32,
     pub(crate) seconds: u32,
     pub(crate) timeout: Duration,
 }
@@ -117,7 +118,7 @@ impl Rival {
         call.arg((load.seconds + GRACE_SECONDS).to_string()).arg(program);
         call.args(self.words(load, folder.path())).current_dir(folder.path()).stdin(Stdio::null());
         call.envs([("NO_COLOR", "1"), ("TARGET_URL", load.url)]);
-        call.env("RATE", load.per_second.to_string()).env("DURATION", format!("{}s", load.seconds));
+        call.env("RATE", load.per_second.unwrap_or(0).to_string()).env("DURATION", format!("{}s", load.seconds));
         call.env("TIMEOUT", format!("{}ms", load.timeout.as_millis()));
         let output = call.output().map_err(|error| format!("{}: {error}", self.name()))?;
         let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -128,17 +129,20 @@ impl Rival {
     }
 
     fn words(self, load: Load<'_>, folder: &Path) -> Vec<String> {
-        let Load { url, per_second, seconds, timeout } = load;
-        let (rate, time, connections) = (per_second.to_string(), format!("{seconds}s"), CONNECTIONS.to_string());
+        let Load { url, per_second, connections: count, seconds, timeout } = load;
+        let (time, connections) = (format!("{seconds}s"), count.to_string());
+        let rate = |flag: &str| per_second.map(|rate| [flag.to_owned(), rate.to_string()]).into_iter().flatten();
         let root = format!("{url}/");
         let words: Vec<String> = match self {
             Self::Run => vec!["run".into(), "--quiet".into(), bench("rivals.rhai")],
-            Self::Hit => ["hit", "--json", "--quiet", "-q", &rate, "-c", &connections, "-d", &time, "--timeout"]
+            Self::Hit => ["hit", "--json", "--quiet", "-c", &connections, "-d", &time]
                 .map(str::to_owned)
                 .into_iter()
+                .chain(rate("-q"))
+                .chain(["--timeout".into()])
                 .chain([format!("{}ms", timeout.as_millis()), root])
                 .collect(),
-            Self::Wrk => ["-t1", "-c", &WRK_CONNECTIONS.to_string(), "-d", &time, "--latency", "--timeout"]
+            Self::Wrk => ["-t1", "-c", &count.min(WRK_CONNECTIONS_MAX).to_string(), "-d", &time, "--latency", "--timeout"]
                 .map(str::to_owned)
                 .into_iter()
                 .chain([format!("{}s", timeout.as_secs().max(1)), root])
@@ -146,25 +150,26 @@ impl Rival {
             Self::H2load => ["--h1", "-t1", "-c", &connections, "-D", &seconds.to_string()]
                 .map(str::to_owned)
                 .into_iter()
+                .chain(per_second.map(|rate| format!("--rps={}", f64::from(rate) / f64::from(count))))
                 .chain([
-                    format!("--rps={}", f64::from(per_second) / f64::from(CONNECTIONS)),
-                    format!("--connection-inactivity-timeout={}ms", timeout.as_millis()),
                     format!("--log-file={}", log_of(folder).display()),
                     root,
                 ])
                 .collect(),
             Self::Oha | Self::OhaCorrected => {
                 let corrected = (self == Self::OhaCorrected).then_some("--latency-correction");
-                ["--no-tui", "--output-format", "json", "-q", &rate, "-c", &connections, "-z", &time, "-t"]
+                ["--no-tui", "--output-format", "json", "-c", &connections, "-z", &time]
                     .map(str::to_owned)
                     .into_iter()
+                    .chain(rate("-q"))
+                    .chain(["-t".into()])
                     .chain([format!("{}ms", timeout.as_millis())])
                     .chain(corrected.map(str::to_owned))
                     .chain([root])
                     .collect()
             }
             Self::Locust => {
-                let users = (per_second / LOCUST_PER_USER).to_string();
+                let users = per_second.map_or(count, |rate| rate / LOCUST_PER_USER).to_string();
                 ["--headless", "--json", "--only-summary", "--loglevel", "CRITICAL", "--users", &users]
                     .map(str::to_owned)
                     .into_iter()

@@ -27,18 +27,27 @@ mod hostile;
 mod main_job;
 mod network;
 mod nginx;
+mod packets;
+#[path = "../../benches/pathology.rs"]
+mod pathology;
 mod profile;
 mod redact;
 mod redirects;
+#[path = "../../benches/rival.rs"]
+mod rival;
+mod rivals;
 mod script;
 mod secrets;
 mod server;
+#[path = "../../benches/service.rs"]
+mod service;
 mod settings;
 mod several;
 mod stall;
 mod stdlib;
 mod tidy;
 mod tls;
+mod truth;
 mod ui;
 mod websocket;
 mod witness;
