@@ -74,7 +74,9 @@ impl Pathology {
             Self::Stall => format!("answers take {FAST:?}; for {} nobody is answered", part(STALL_SHARE)),
             Self::BlackHole => format!("answers take {FAST:?}; one request in ten is never answered"),
             Self::Refused => format!("answers take {STEADY:?}; for {} nobody listens", part(OUTAGE_SHARE)),
-            Self::TooMany => format!("six in ten get a 429 after {REFUSAL:?}, the others a 200 after {STEADY:?}"),
+            Self::TooMany => {
+                format!("six in ten get a 429 after {REFUSAL:?}, the others a 200 after {STEADY:?}")
+            }
             Self::SlowBody => format!("the head comes at once, the body in pieces until {SLOW:?}"),
             Self::SlowHead => format!("the head comes in pieces until {SLOW:?}"),
         }
@@ -109,17 +111,21 @@ impl Pathology {
 
     /// What the log of a play says; `None` if nobody got a good answer.
     pub(crate) fn truth(self, log: &[Seen], play: Duration) -> Option<Truth> {
-        let is_good = |seen: &&Seen| !matches!(seen.act, Act::Answer { status: 400.., .. });
-        let mut took: Vec<f64> =
-            log.iter().filter(is_good).filter_map(|seen| seen.took()).map(|took| took.as_secs_f64()).collect();
+        // What a generator cut itself, at its end, says nothing of the service.
+        let log: Vec<&Seen> = log.iter().filter(|seen| seen.to.is_some() || seen.act == Act::Never).collect();
+        let is_good = |seen: &&&Seen| !matches!(seen.act, Act::Answer { status: 400.., .. });
+        let mut took: Vec<f64> = log
+            .iter()
+            .filter(is_good)
+            .filter_map(|seen| seen.took())
+            .map(|took| took.as_secs_f64())
+            .collect();
         took.sort_by(f64::total_cmp);
         let p50 = percentile(&took, 0.5)?;
         Some(match self {
             // Those who come in the stall wait for its end, however few of them a generator sends: of 8 s the
             // hundredth part who wait longest come in its first 80 ms.
-            Self::Stall => {
-                Truth { failed: 0.0, p50, p99: play.as_secs_f64() * (STALL_SHARE - 0.01) + p50 }
-            }
+            Self::Stall => Truth { failed: 0.0, p50, p99: play.as_secs_f64() * (STALL_SHARE - 0.01) + p50 },
             Self::Refused => Truth { failed: OUTAGE_SHARE, p50, p99: percentile(&took, 0.99)? },
             _ => Truth {
                 failed: 1.0 - took.len() as f64 / log.len() as f64,

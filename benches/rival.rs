@@ -36,15 +36,8 @@ pub(crate) enum Rival {
     Locust,
 }
 
-pub(crate) const RIVALS: [Rival; 7] = [
-    Rival::Run,
-    Rival::Hit,
-    Rival::Wrk,
-    Rival::H2load,
-    Rival::Oha,
-    Rival::OhaCorrected,
-    Rival::Locust,
-];
+pub(crate) const RIVALS: [Rival; 7] =
+    [Rival::Run, Rival::Hit, Rival::Wrk, Rival::H2load, Rival::Oha, Rival::OhaCorrected, Rival::Locust];
 
 /// What each is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -108,9 +101,7 @@ impl Rival {
             Self::Run | Self::Hit => runner.to_owned(),
             Self::Wrk => "wrk".into(),
             Self::H2load => "h2load".into(),
-            Self::Oha | Self::OhaCorrected => {
-                std::env::var_os("BENCH_OHA").unwrap_or_else(|| "oha".into())
-            }
+            Self::Oha | Self::OhaCorrected => std::env::var_os("BENCH_OHA").unwrap_or_else(|| "oha".into()),
             Self::Locust => std::env::var_os("BENCH_LOCUST").unwrap_or_else(|| "locust".into()),
         };
         // What hangs is ended by `timeout`, which waits for it: no process is left behind.
@@ -118,7 +109,8 @@ impl Rival {
         call.arg((load.seconds + GRACE_SECONDS).to_string()).arg(program);
         call.args(self.words(load, folder.path())).current_dir(folder.path()).stdin(Stdio::null());
         call.envs([("NO_COLOR", "1"), ("TARGET_URL", load.url)]);
-        call.env("RATE", load.per_second.unwrap_or(0).to_string()).env("DURATION", format!("{}s", load.seconds));
+        call.env("RATE", load.per_second.unwrap_or(0).to_string())
+            .env("DURATION", format!("{}s", load.seconds));
         call.env("TIMEOUT", format!("{}ms", load.timeout.as_millis()));
         let output = call.output().map_err(|error| format!("{}: {error}", self.name()))?;
         let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -131,7 +123,8 @@ impl Rival {
     fn words(self, load: Load<'_>, folder: &Path) -> Vec<String> {
         let Load { url, per_second, connections: count, seconds, timeout } = load;
         let (time, connections) = (format!("{seconds}s"), count.to_string());
-        let rate = |flag: &str| per_second.map(|rate| [flag.to_owned(), rate.to_string()]).into_iter().flatten();
+        let rate =
+            |flag: &str| per_second.map(|rate| [flag.to_owned(), rate.to_string()]).into_iter().flatten();
         let root = format!("{url}/");
         let words: Vec<String> = match self {
             Self::Run => vec!["run".into(), "--quiet".into(), bench("rivals.rhai")],
@@ -142,19 +135,24 @@ impl Rival {
                 .chain(["--timeout".into()])
                 .chain([format!("{}ms", timeout.as_millis()), root])
                 .collect(),
-            Self::Wrk => ["-t1", "-c", &count.min(WRK_CONNECTIONS_MAX).to_string(), "-d", &time, "--latency", "--timeout"]
-                .map(str::to_owned)
-                .into_iter()
-                .chain([format!("{}s", timeout.as_secs().max(1)), root])
-                .collect(),
+            Self::Wrk => [
+                "-t1",
+                "-c",
+                &count.min(WRK_CONNECTIONS_MAX).to_string(),
+                "-d",
+                &time,
+                "--latency",
+                "--timeout",
+            ]
+            .map(str::to_owned)
+            .into_iter()
+            .chain([format!("{}s", timeout.as_secs().max(1)), root])
+            .collect(),
             Self::H2load => ["--h1", "-t1", "-c", &connections, "-D", &seconds.to_string()]
                 .map(str::to_owned)
                 .into_iter()
                 .chain(per_second.map(|rate| format!("--rps={}", f64::from(rate) / f64::from(count))))
-                .chain([
-                    format!("--log-file={}", log_of(folder).display()),
-                    root,
-                ])
+                .chain([format!("--log-file={}", log_of(folder).display()), root])
                 .collect(),
             Self::Oha | Self::OhaCorrected => {
                 let corrected = (self == Self::OhaCorrected).then_some("--latency-correction");
@@ -230,7 +228,10 @@ pub(crate) fn target(summary: &str, metric: &str, percentile: &str) -> Option<Fi
     let said = format!(" {percentile}=");
     let told = summary.lines().find_map(|line| {
         let line = line.trim_start_matches([' ', '✓', '✗', '–', '?']);
-        line.strip_prefix(metric).filter(|rest| rest.starts_with(' '))?.split_once(&said).map(|(_, told)| told)
+        line.strip_prefix(metric)
+            .filter(|rest| rest.starts_with(' '))?
+            .split_once(&said)
+            .map(|(_, told)| told)
     })?;
     match told.trim_start() {
         told if told.starts_with('>') => Some(Figure::NoAnswer),
@@ -240,9 +241,9 @@ pub(crate) fn target(summary: &str, metric: &str, percentile: &str) -> Option<Fi
 
 /// The numbers of a line of our summary.
 fn numbers(summary: &str, metric: &str) -> Option<Vec<f64>> {
-    let rest = summary.lines().find_map(|line| {
-        line.trim_start().strip_prefix(metric)?.trim_start_matches('.').strip_prefix(':')
-    })?;
+    let rest = summary
+        .lines()
+        .find_map(|line| line.trim_start().strip_prefix(metric)?.trim_start_matches('.').strip_prefix(':'))?;
     Some(rest.split_whitespace().filter_map(|word| word.replace(',', "").parse().ok()).collect())
 }
 
@@ -284,9 +285,11 @@ fn wrk(stdout: &str) -> Option<Report> {
         rest.trim_start().split(|c: char| c != '.' && !c.is_ascii_digit()).next()?.parse::<f64>().ok()
     };
     // `Socket errors: connect 0, read 0, write 0, timeout 20`
-    let errors = ["errors: connect", ", read", ", write", ", timeout"].map(|word| match stdout.contains("Socket errors") {
-        true => after(word).unwrap_or(0.0),
-        false => 0.0,
+    let errors = ["errors: connect", ", read", ", write", ", timeout"].map(|word| {
+        match stdout.contains("Socket errors") {
+            true => after(word).unwrap_or(0.0),
+            false => 0.0,
+        }
     });
     let errors = errors.iter().sum::<f64>();
     let percentile = |name: &str| {
@@ -318,7 +321,9 @@ fn h2load(stdout: &str, log: &str) -> Option<Report> {
 
 fn oha(json: &Value) -> Option<Report> {
     let sum = |key: &str| -> f64 {
-        json.get(key).and_then(Value::as_object).map_or(0.0, |map| map.values().filter_map(Value::as_f64).sum())
+        json.get(key)
+            .and_then(Value::as_object)
+            .map_or(0.0, |map| map.values().filter_map(Value::as_f64).sum())
     };
     let errors = sum("errorDistribution");
     let figure = |key: &str| {
@@ -350,5 +355,10 @@ fn locust(json: &Value) -> Option<Report> {
         });
         found.map_or(Figure::Missing, |(time, _)| Figure::Seconds(*time))
     };
-    Some(Report { requests, failed: entry.get("num_failures")?.as_f64()?, p50: figure(0.5), p99: figure(0.99) })
+    Some(Report {
+        requests,
+        failed: entry.get("num_failures")?.as_f64()?,
+        p50: figure(0.5),
+        p99: figure(0.99),
+    })
 }

@@ -189,7 +189,10 @@ fn measure(seconds: u32) -> Result<bool, String> {
     let (mut passed, mut page) = (true, String::new());
     for pathology in PATHOLOGIES {
         println!("\n{}: {}", pathology.name(), pathology.told(length));
-        println!("  reported (truth){:>17}{:>8}   failed            p50                           p99", "requests", "served");
+        println!(
+            "  reported (truth){:>17}{:>8}   failed            p50                           p99",
+            "requests", "served"
+        );
         let mut rows = Vec::new();
         for rival in &there {
             let row = play(pathology, *rival, seconds)?;
@@ -203,7 +206,8 @@ fn measure(seconds: u32) -> Result<bool, String> {
         println!("\nnot here: {}", missing.join(", "));
     }
     if page::is_asked_for() {
-        let gone = if missing.is_empty() { String::new() } else { format!(" Not here: {}.", missing.join(", ")) };
+        let gone =
+            if missing.is_empty() { String::new() } else { format!(" Not here: {}.", missing.join(", ")) };
         let foot = format!("Plays of {seconds} s at {PER_SECOND}/s. {}.{gone}", page::machine());
         page::write_into("docs/honesty.md", "rivals", &(page + &foot))?;
     }

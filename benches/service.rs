@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 /// Pieces of a slow head or body.
 const PIECES: u32 = 10;
 /// What an answer's body is.
-const BODY: &str = "twenty bytes of body";
+pub(crate) const BODY: &str = "twenty bytes of body";
 /// A head that is longer is none.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 
@@ -227,11 +227,8 @@ fn serve(stream: &TcpStream, shared: &Shared) {
         let from = Instant::now();
         let begin = *shared.begin.get_or_init(|| from);
         let number = shared.numbers.fetch_add(1, Ordering::SeqCst);
-        let act = (shared.conduct)(&Asked {
-            path: &path,
-            number,
-            elapsed: from.saturating_duration_since(begin),
-        });
+        let act =
+            (shared.conduct)(&Asked { path: &path, number, elapsed: from.saturating_duration_since(begin) });
         let to = carry_out(stream, from, act);
         lock(&shared.log).push(Seen { path, from, to, act });
         if to.is_none() {
@@ -262,7 +259,10 @@ fn read_head(mut stream: &TcpStream, buffer: &mut Vec<u8>) -> Option<String> {
 /// The moment before the last byte was written; `None` if it never was.
 fn carry_out(mut stream: &TcpStream, from: Instant, act: Act) -> Option<Instant> {
     let head = |status: u16| {
-        format!("HTTP/1.1 {status} Test\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n\r\n", BODY.len())
+        format!(
+            "HTTP/1.1 {status} Test\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n\r\n",
+            BODY.len()
+        )
     };
     let (now, rest, over) = match act {
         Act::Answer { status, after } => {
@@ -298,7 +298,5 @@ fn pieces(text: &str) -> Vec<&[u8]> {
     let bytes = text.as_bytes();
     let count = PIECES as usize;
     let size = (text.len() - if text.len() > BODY.len() { BODY.len() } else { 0 }) / count;
-    (0..count)
-        .map(|k| &bytes[k * size..if k + 1 == count { bytes.len() } else { (k + 1) * size }])
-        .collect()
+    (0..count).map(|k| &bytes[k * size..if k + 1 == count { bytes.len() } else { (k + 1) * size }]).collect()
 }

@@ -5,14 +5,16 @@
 //! p99. The captures' format is pcap's, with nanoseconds (libpcap's `pcap-savefile(5)`).
 #![expect(clippy::print_stdout, reason = "the figures are what `make prove-truth` is run for")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::fixture::{Finished, folder, runner, wait_until};
 use crate::pathology::percentile;
-use crate::service::{Act, Service};
+use crate::service::{Act, BODY, Service};
 
 /// Users, and the requests of each.
 const USERS: usize = 4;
@@ -28,7 +30,7 @@ struct Capture<'a> {
 
 impl<'a> Capture<'a> {
     fn start(port: u16, file: &'a Path) -> Self {
-        let child = Command::new("tcpdump")
+        let mut child = Command::new("tcpdump")
             .args(["-i", "lo", "-n", "-U", "--immediate-mode", "-B", "16384", "-s", "256", "-Z", "root"])
             .args(["--time-stamp-precision=nano", "-w"])
             .arg(file)
@@ -38,10 +40,12 @@ impl<'a> Capture<'a> {
             .stderr(Stdio::piped())
             .spawn()
             .expect("tcpdump, which `make install-test-servers` installs");
-        let capture = Self { child, file };
         // The file's head is written when the capture stands.
-        wait_until("tcpdump", Duration::from_secs(20), || file.metadata().is_ok_and(|file| file.len() >= 24));
-        capture
+        wait_until("tcpdump", Duration::from_secs(20), || {
+            let has_ended = child.try_wait().expect("a child of ours").is_some();
+            has_ended || file.metadata().is_ok_and(|file| file.len() >= 24)
+        });
+        Self { child, file }
     }
 
     /// All packets; none may be missing.
@@ -50,7 +54,7 @@ impl<'a> Capture<'a> {
         rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("a process of ours");
         let mut said = String::new();
         let stderr = self.child.stderr.take().expect("a pipe");
-        std::io::Read::read_to_string(&mut { stderr }, &mut said).expect("text");
+        { stderr }.read_to_string(&mut said).expect("text");
         self.child.wait().expect("a child of ours");
         assert!(said.contains("\n0 packets dropped by kernel"), "{said}");
         packets(&std::fs::read(self.file).expect("a capture"))
@@ -151,9 +155,13 @@ fn by_path(packets: &[Packet], port: u16) -> BTreeMap<String, Times> {
         }
         if is_asking {
             let line = String::from_utf8_lossy(&packet.start).into_owned();
-            let path = line.strip_prefix("GET ").and_then(|rest| rest.split(' ').next()).expect("a GET a packet");
+            let path =
+                line.strip_prefix("GET ").and_then(|rest| rest.split(' ').next()).expect("a GET a packet");
             let connecting = std::mem::take(&mut flow.connecting);
-            assert!(times.insert(path.to_owned(), Times { connecting, ..Times::default() }).is_none(), "{path}");
+            assert!(
+                times.insert(path.to_owned(), Times { connecting, ..Times::default() }).is_none(),
+                "{path}"
+            );
             flow.request = Some((path.to_owned(), packet.at_ns));
         } else {
             let (path, begin_ns) = flow.request.as_ref().expect("an answer to something");
@@ -203,30 +211,92 @@ const PHASES: [Phase; 4] = [
     ("connecting", |times| times.connecting),
 ];
 
-/// Whether each phase agrees with the packets; what no load beside could explain fails at once.
-fn agrees(own: &BTreeMap<String, Times>, packets: &BTreeMap<String, Times>) -> bool {
+/// How far a client's times lie from the packets': median and p99 of each phase, in milliseconds.
+fn off(
+    name: &str,
+    own: &BTreeMap<String, Times>,
+    packets: &BTreeMap<String, Times>,
+) -> [[f64; 2]; PHASES.len()] {
     assert_eq!(own.len(), USERS * REQUESTS);
-    assert!(own.keys().eq(packets.keys()), "the same requests");
     // Two clocks: packets go by wall time, which may be slewed by 0.05 %, of a tenth of a second at most.
     const SLEW_MS: f64 = 0.05;
     assert!(above(own, packets, |times| times.duration)[0] >= -SLEW_MS, "less than the packets took");
-    let mut agrees = true;
-    for (name, of) in PHASES {
+    PHASES.map(|(phase, of)| {
         let above = above(own, packets, of);
         let mut off: Vec<f64> = above.iter().map(|off| off.abs()).collect();
         off.sort_by(f64::total_cmp);
-        let [median, p99] = [0.5, 0.99].map(|q| percentile(&off, q).expect("requests"));
+        let figures = [0.5, 0.99].map(|q| percentile(&off, q).expect("requests"));
         println!(
-            "{name}: off by {median:.3} ms at the median, {p99:.3} ms at p99; from {:+.3} to {:+.3} ms",
+            "  {name:<7}{phase:<18}off by {:.3} ms at the median, {:.3} ms at p99; from {:+.3} to {:+.3} ms",
+            figures[0],
+            figures[1],
             above[0],
             above[above.len() - 1]
         );
-        agrees &= median <= 0.2 && p99 <= 1.0;
-    }
-    agrees
+        figures
+    })
 }
 
-fn play(reuse: bool) -> bool {
+// ---------------------------------------------------------------- a client that can't be simpler
+
+/// One request after another by so many threads that block, each request's times read around `write` and `read`:
+/// what the machine lets anybody measure just now.
+fn bare(service: &Service, is_kept: bool) -> BTreeMap<String, Times> {
+    let users: Vec<_> = (0..USERS)
+        .map(|user| {
+            let port = service.port();
+            std::thread::spawn(move || {
+                let mut stream = None;
+                let each = |k: usize| {
+                    let path = format!("/bare/{user}-{k}");
+                    let times = ask(port, &path, &mut stream);
+                    if !is_kept {
+                        stream = None;
+                    }
+                    (path, times)
+                };
+                (0..REQUESTS).map(each).collect::<Vec<_>>()
+            })
+        })
+        .collect();
+    users.into_iter().flat_map(|user| user.join().expect("a user")).collect()
+}
+
+fn ask(port: u16, path: &str, stream: &mut Option<TcpStream>) -> Times {
+    let ms = |from: Instant, to: Instant| (to - from).as_secs_f64() * 1e3;
+    let begin = Instant::now();
+    let mut connecting = 0.0;
+    let stream = stream.get_or_insert_with(|| {
+        let stream = TcpStream::connect(("127.0.0.1", port)).expect("a listening service");
+        connecting = ms(begin, Instant::now());
+        stream
+    });
+    let request = format!("GET {path} HTTP/1.1\r\nhost: bare\r\n\r\n");
+    let sent = Instant::now();
+    stream.write_all(request.as_bytes()).expect("an open connection");
+    let (mut answer, mut chunk, mut first) = (Vec::new(), [0; 4096], None);
+    let last = loop {
+        let length = stream.read(&mut chunk).expect("an open connection");
+        let now = Instant::now();
+        assert!(length > 0, "the service hung up");
+        first.get_or_insert(now);
+        answer.extend_from_slice(&chunk[..length]);
+        if answer.ends_with(BODY.as_bytes()) {
+            break now;
+        }
+    };
+    let first = first.expect("a byte at least");
+    Times { duration: ms(sent, last), first: ms(sent, first), receiving: ms(first, last), connecting }
+}
+
+// ---------------------------------------------------------------- the proof
+
+/// Whether all phases agree with the packets, within 0.2 ms at the median and 1 ms at p99; on a machine so busy that
+/// it lets a bare client do no better, within twice that client's.
+fn play(is_kept: bool) -> bool {
+    const MEDIAN_MS_MAX: f64 = 0.2;
+    const P99_MS_MAX: f64 = 1.0;
+    const BARE_FACTOR_MAX: f64 = 2.0;
     // Answers of all kinds of shape, up to 20 ms.
     let service = Service::start(|asked| {
         let over = Duration::from_millis(1 + asked.number * 7 % 20);
@@ -249,17 +319,30 @@ fn play(reuse: bool) -> bool {
     let folder = folder();
     let capture = folder.path().join("packets.pcap");
     let capture = Capture::start(service.port(), &capture);
-    let reuse_flag = format!("--no-connection-reuse={}", !reuse);
-    let finished = runner(["run", "-q", "--no-preflight", &reuse_flag, "timed.rhai"])
+    let reuse = format!("--no-connection-reuse={}", !is_kept);
+    let finished = runner(["run", "-q", "--no-preflight", &reuse, "timed.rhai"])
         .file("timed.rhai", &script)
         .run()
         .expect_code(0);
+    let bare = bare(&service, is_kept);
     let packets = by_path(&capture.stop(), service.port());
-    println!("{}", if reuse { "connections kept" } else { "a connection each" });
     let own = printed(&finished);
+    assert!(
+        own.keys()
+            .chain(bare.keys())
+            .collect::<BTreeSet<_>>()
+            .iter()
+            .eq(&packets.keys().collect::<BTreeSet<_>>()),
+        "the same requests"
+    );
     let connected = own.values().filter(|times| times.connecting > 0.0).count();
-    assert_eq!(connected, if reuse { USERS } else { USERS * REQUESTS }, "{}", finished.printed());
-    agrees(&own, &packets)
+    assert_eq!(connected, if is_kept { USERS } else { USERS * REQUESTS }, "{}", finished.printed());
+    println!("{}", if is_kept { "connections kept" } else { "a connection each" });
+    let (own, bare) = (off("runner", &own, &packets), off("bare", &bare, &packets));
+    own.iter().zip(bare).all(|([median, p99], [bare_median, bare_p99])| {
+        *median <= MEDIAN_MS_MAX.max(BARE_FACTOR_MAX * bare_median)
+            && *p99 <= P99_MS_MAX.max(BARE_FACTOR_MAX * bare_p99)
+    })
 }
 
 #[test]
@@ -267,16 +350,22 @@ fn play(reuse: bool) -> bool {
 fn inside() {
     // Other tests run beside: they only add, so a disagreement gets further plays.
     const PLAYS: usize = 3;
-    for reuse in [true, false] {
-        assert!((0..PLAYS).any(|_| play(reuse)), "the packets say otherwise, {PLAYS} times");
+    for is_kept in [true, false] {
+        assert!((0..PLAYS).any(|_| play(is_kept)), "the packets say otherwise, {PLAYS} times");
     }
 }
 
 #[test]
 fn full_needs_tcpdump_packets_agree_with_each_request() {
     let program = std::env::current_exe().expect("this program's path");
+    // tcpdump takes itself for root's where it is 0, and then changes its groups, which a namespace of users forbids.
+    let how: &[&str] = match rustix::process::geteuid().is_root() {
+        true => &["--net"],
+        false => &["--net", "--user", "--map-current-user", "--keep-caps"],
+    };
     let output = Command::new("unshare")
-        .args(["-rn", "sh", "-c", "ip link set lo up && exec \"$@\"", "sh"])
+        .args(how)
+        .args(["sh", "-c", "ip link set lo up && exec \"$@\"", "sh"])
         .arg(program)
         .args(["--exact", "packets::inside", "--ignored", "--nocapture"])
         .output()

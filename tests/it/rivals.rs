@@ -10,7 +10,8 @@ use crate::rival::{Figure, Load, Report, Rival};
 use crate::service::{Act, Service};
 
 fn play(rival: Rival, load: Load<'_>) -> Report {
-    let report = rival.play(OsStr::new(env!("CARGO_BIN_EXE_runner")), load).unwrap_or_else(|error| panic!("{error}"));
+    let report =
+        rival.play(OsStr::new(env!("CARGO_BIN_EXE_runner")), load).unwrap_or_else(|error| panic!("{error}"));
     println!("{}: {report:?}", rival.name());
     report
 }
@@ -45,9 +46,11 @@ fn seconds(figure: Figure) -> f64 {
 fn full_needs_wrk_and_h2load_the_median_of_a_service_that_sleeps_is_theirs() {
     let service = Service::start(|_| Act::ok(Duration::from_millis(5)));
     let url = service.url();
-    let load = Load { url: &url, per_second: None, connections: 16, seconds: 2, timeout: Duration::from_secs(2) };
+    let load =
+        Load { url: &url, per_second: None, connections: 16, seconds: 2, timeout: Duration::from_secs(2) };
     // Ours stands between theirs, so that what else the machine does meets all.
-    let [wrk, ours, h2load] = [Rival::Wrk, Rival::Hit, Rival::H2load].map(|rival| seconds(play(rival, load).p50));
+    let [wrk, ours, h2load] =
+        [Rival::Wrk, Rival::Hit, Rival::H2load].map(|rival| seconds(play(rival, load).p50));
     for theirs in [wrk, h2load] {
         assert!((ours / theirs - 1.0).abs() <= 0.1, "ours {ours} s, theirs {theirs} s");
     }
@@ -56,4 +59,36 @@ fn full_needs_wrk_and_h2load_the_median_of_a_service_that_sleeps_is_theirs() {
     took.sort_by(f64::total_cmp);
     let truth = percentile(&took, 0.5).expect("requests");
     assert!(ours >= truth * 0.99, "ours {ours} s, the service's own {truth} s");
+}
+
+/// Ours tells the truth of those who got a good answer, and of how many didn't.
+fn expect_true(report: Report, truth: Truth) {
+    let failed = report.failed_share();
+    assert!((failed - truth.failed).abs() <= 0.02, "{failed} of all failed, not {}", truth.failed);
+    for (said, truth) in [(report.p50, truth.p50), (report.p99, truth.p99)] {
+        let said = seconds(said);
+        // Never less; more by what a busy machine adds to answers of some milliseconds.
+        assert!(said >= truth * 0.99, "{said} s, the service's own {truth} s");
+        assert!(said <= truth * 1.1 + 0.05, "{said} s, the service's own {truth} s");
+    }
+}
+
+#[test]
+fn full_needs_wrk_one_request_in_ten_is_never_answered_and_wrk_has_no_word_for_it() {
+    let (ours, truth) = suffer(Pathology::BlackHole, Rival::Run);
+    expect_true(ours, truth);
+    assert!((truth.failed - 0.1).abs() < 0.001, "{truth:?}");
+    let (wrk, truth) = suffer(Pathology::BlackHole, Rival::Wrk);
+    assert!((truth.failed - 0.1).abs() < 0.001, "{truth:?}");
+    assert!(wrk.failed_share() < 0.01, "docs/honesty.md says otherwise of wrk: {wrk:?}");
+}
+
+#[test]
+fn full_needs_h2load_nobody_listens_for_most_of_the_time_and_h2load_tells_of_no_failure() {
+    let (ours, truth) = suffer(Pathology::Refused, Rival::Run);
+    expect_true(ours, truth);
+    let (h2load, _) = suffer(Pathology::Refused, Rival::H2load);
+    assert!(h2load.failed_share() < 0.01, "docs/honesty.md says otherwise of h2load: {h2load:?}");
+    // Its connections broke, and it sent nothing more.
+    assert!(h2load.requests < 0.5 * ours.requests, "{h2load:?}");
 }
