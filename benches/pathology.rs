@@ -82,13 +82,13 @@ impl Pathology {
         }
     }
 
-    /// How many connections somebody would give a tool for 200 requests a second: several times what a healthy
+    /// How many connections somebody would give a tool for 400 requests a second: several times what a healthy
     /// service needs.
     pub(crate) fn connections(self) -> u32 {
         match self {
             Self::Stall => 10,
             Self::TooMany => 20,
-            Self::BlackHole | Self::Refused | Self::SlowBody | Self::SlowHead => 100,
+            Self::BlackHole | Self::Refused | Self::SlowBody | Self::SlowHead => 200,
         }
     }
 

@@ -261,7 +261,10 @@ fn run(summary: &str) -> Option<Report> {
 fn hit(json: &Value) -> Option<Report> {
     let times = json.get("response_time")?;
     let without_answer = times.get("without_answer")?.as_f64()? / times.get("count")?.as_f64()?.max(1.0);
-    let figure = |key: &str, q: f64| match times.get(key).and_then(Value::as_f64) {
+    // Where answers failed, it tells the good ones apart.
+    let failed_answers = json.get("service_time_failed").and_then(|failed| failed.get("count")?.as_u64());
+    let good = json.get("service_time_ok").filter(|_| failed_answers.is_some_and(|count| count > 0));
+    let figure = |key: &str, q: f64| match good.unwrap_or(times).get(key).and_then(Value::as_f64) {
         Some(us) => Figure::Seconds(us / 1e6),
         None if without_answer > 1.0 - q => Figure::NoAnswer,
         None => Figure::Missing,
