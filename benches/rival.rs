@@ -288,13 +288,9 @@ fn wrk(stdout: &str) -> Option<Report> {
         rest.trim_start().split(|c: char| c != '.' && !c.is_ascii_digit()).next()?.parse::<f64>().ok()
     };
     // `Socket errors: connect 0, read 0, write 0, timeout 20`
-    let errors = ["errors: connect", ", read", ", write", ", timeout"].map(|word| {
-        match stdout.contains("Socket errors") {
-            true => after(word).unwrap_or(0.0),
-            false => 0.0,
-        }
-    });
-    let errors = errors.iter().sum::<f64>();
+    let told = ["errors: connect", ", read", ", write", ", timeout"];
+    let errors: f64 =
+        told.iter().filter(|_| stdout.contains("Socket errors")).filter_map(|word| after(word)).sum();
     let percentile = |name: &str| {
         let line = stdout.lines().find_map(|line| line.trim().strip_prefix(name));
         line.and_then(|text| seconds(text.trim())).map_or(Figure::Missing, Figure::Seconds)
