@@ -11,7 +11,7 @@ TEST_SERVERS := iproute2 nghttp2-client nginx-core tcpdump tinyproxy-bin wrk
 FUZZ_RUNS ?= 500000
 FUZZ_HTTP_RUNS ?= 10000000
 
-.PHONY: help quick test install-test-servers fmt clippy docs audit main-job fuzz fuzz-http bench bench-http bench-scale bench-load bench-memory bench-script bench-honesty prove-load prove-truth prove-rivals prove-profile clean
+.PHONY: help quick test install-test-servers fmt clippy docs audit main-job fuzz fuzz-http bench bench-http bench-scale bench-load bench-memory bench-script bench-honesty prove-load prove-truth prove-rivals prove-profile soak mutants clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -96,6 +96,12 @@ prove-rivals: ## what each tool reports of services that are ill, against their 
 
 prove-profile: ## the profiler at full speed: BENCH_ROUNDS (50) runs of BENCH_SECONDS (2), none may crash, 99 % of samples reach the root
 	cargo bench --locked --bench profile
+
+soak: ## does memory stay flat: BENCH_MINUTES (30) at 1,000 users, BENCH_REQUESTS (10,000,000) beside 100,000
+	cargo bench --locked --bench soak
+
+mutants: ## does a test notice when the code that decides is wrong: MUTANTS (200) drawn with SEED (8), 95 % must be caught
+	tests/mutants.sh
 
 ##@ Housekeeping
 

@@ -1,4 +1,4 @@
-//! Figures of `docs/performance.md` and of other pages: a bench that is run with `BENCH_MARKDOWN=1` replaces its own.
+//! Figures of `docs/performance.md` and `docs/honesty.md`: a bench that is run with `BENCH_MARKDOWN=1` replaces its own.
 //!
 //! Each block stands between `<!-- NAME -->` and `<!-- end NAME -->`; all else on the page is left alone.
 #![allow(dead_code, reason = "each bench uses its part")]
@@ -12,11 +12,11 @@ pub(crate) fn is_asked_for() -> bool {
 
 /// Replaces the block of that name in `docs/performance.md`.
 pub(crate) fn write(name: &str, text: &str) -> Result<(), String> {
-    write_into("docs/performance.md", name, text)
+    write_to("docs/performance.md", name, text)
 }
 
-/// Replaces the block of that name in a page of the repository.
-pub(crate) fn write_into(page: &str, name: &str, text: &str) -> Result<(), String> {
+/// Replaces the block of that name on a page.
+pub(crate) fn write_to(page: &str, name: &str, text: &str) -> Result<(), String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
     let page = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- end {name} -->"));

@@ -97,13 +97,13 @@ impl Pathology {
         let stall = play.mul_f64(0.375)..play.mul_f64(0.375 + STALL_SHARE);
         let outage = Outage { from: play.mul_f64(0.2), until: play.mul_f64(0.2 + OUTAGE_SHARE) };
         Service::start_with((self == Self::Refused).then_some(outage), move |asked| match self {
-            Self::Stall if stall.contains(&asked.elapsed) => Act::ok(stall.end - asked.elapsed + FAST),
-            Self::Stall => Act::ok(FAST),
+            Self::Stall if stall.contains(&asked.elapsed) => {
+                Act::ok(stall.end.saturating_sub(asked.elapsed) + FAST)
+            }
             Self::BlackHole if asked.number % 10 == 9 => Act::Never,
-            Self::BlackHole => Act::ok(FAST),
-            Self::Refused => Act::ok(STEADY),
+            Self::Stall | Self::BlackHole => Act::ok(FAST),
             Self::TooMany if asked.number % 10 < 6 => Act::Answer { status: 429, after: REFUSAL },
-            Self::TooMany => Act::ok(STEADY),
+            Self::Refused | Self::TooMany => Act::ok(STEADY),
             Self::SlowBody => Act::SlowBody { over: SLOW },
             Self::SlowHead => Act::SlowHead { over: SLOW },
         })

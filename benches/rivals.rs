@@ -213,7 +213,7 @@ fn measure(seconds: u32) -> Result<bool, String> {
         let gone =
             if missing.is_empty() { String::new() } else { format!(" Not here: {}.", missing.join(", ")) };
         let foot = format!("Plays of {seconds} s at {PER_SECOND}/s. {}.{gone}", page::machine());
-        page::write_into("docs/honesty.md", "rivals", &(page + &foot))?;
+        page::write_to("docs/honesty.md", "rivals", &(page + &foot))?;
     }
     if !passed {
         println!("✗ a figure of ours isn't true");

@@ -217,9 +217,9 @@ fn off(
     own: &BTreeMap<String, Times>,
     packets: &BTreeMap<String, Times>,
 ) -> [[f64; 2]; PHASES.len()] {
-    assert_eq!(own.len(), USERS * REQUESTS);
     // Two clocks: packets go by wall time, which may be slewed by 0.05 %, of a tenth of a second at most.
     const SLEW_MS: f64 = 0.05;
+    assert_eq!(own.len(), USERS * REQUESTS);
     assert!(above(own, packets, |times| times.duration)[0] >= -SLEW_MS, "less than the packets took");
     PHASES.map(|(phase, of)| {
         let above = above(own, packets, of);

@@ -57,10 +57,8 @@ const PERCENTILES: [(&str, f64); 5] =
     [("p(50)", 0.5), ("p(90)", 0.9), ("p(97)", 0.97), ("p(99)", 0.99), ("p(99.5)", 0.995)];
 
 fn script(url: &str) -> String {
-    let targets: String = PERCENTILES
-        .iter()
-        .map(|(name, _)| format!("target(\"http_req_duration\", \"{name} < 1h\");\n"))
-        .collect();
+    let targets =
+        PERCENTILES.map(|(name, _)| format!("target(\"http_req_duration\", \"{name} < 1h\");")).join("\n");
     format!(
         "base_url(\"{url}\");
         scenario(\"people\", #{{ executor: \"constant-arrival-rate\", rate: {PER_SECOND}, duration: \"{}s\", max_vus: 1000,
