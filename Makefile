@@ -6,12 +6,12 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 
 # What tests whose name holds `needs_` drive, as Debian packages.
-TEST_SERVERS := iproute2 nginx-core tinyproxy-bin
+TEST_SERVERS := curl iproute2 nginx-core tinyproxy-bin
 
 FUZZ_RUNS ?= 500000
 FUZZ_HTTP_RUNS ?= 10000000
 
-.PHONY: help quick test install-test-servers fmt clippy docs audit main-job fuzz fuzz-http bench bench-http bench-scale bench-load bench-memory bench-script bench-honesty prove-load prove-histograms prove-profile soak mutants clean
+.PHONY: help quick test install-test-servers fmt clippy docs audit main-job fuzz fuzz-http bench bench-http bench-scale bench-load bench-memory bench-script bench-honesty prove-load prove-histograms prove-names prove-profile soak mutants clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -88,6 +88,9 @@ prove-load: ## a stall of the service against arithmetic, in its full minute: th
 
 prove-histograms: ## a million random histograms: order, merged parts, what is stored; COUNT (1000000)
 	COUNT=$${COUNT:-1000000} cargo test --locked --lib -- random_histograms --nocapture
+
+prove-names: ## memory of a million different URLs, names, tags, checks, groups beside that of one URL: COUNT (1000000)
+	COUNT=$${COUNT:-1000000} cargo test --locked --test it -- names::full_ --nocapture --test-threads 1
 
 prove-profile: ## the profiler at full speed: BENCH_ROUNDS (50) runs of BENCH_SECONDS (2), none may crash, 99 % of samples reach the root
 	cargo bench --locked --bench profile

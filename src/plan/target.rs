@@ -225,6 +225,13 @@ pub struct Target {
 }
 
 impl Target {
+    /// The scenario whose samples alone it looks at, if it names one.
+    pub fn scenario(&self) -> Option<&str> {
+        let mut matchers = self.selector.matchers.iter();
+        let named = matchers.find(|matcher| matcher.tag == "scenario" && !matcher.negated)?;
+        Some(&named.value)
+    }
+
     /// Reads a target: `key` selects series of a built-in metric or of one of `metrics`.
     pub fn parse(
         key: &str,

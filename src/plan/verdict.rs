@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::target::{Aggregate, Operator, Quantity, Target};
 use crate::diagnostic::suggest;
-use crate::metrics::{self, Selector, Snapshot, TagSet, Trend, Value};
+use crate::metrics::{self, Kind, Selector, Snapshot, TagSet, Trend, Value};
 use crate::stats::samples_needed;
 use crate::units::{
     format_count, format_duration, format_latency_us, format_percent, format_range, format_rate,
@@ -87,7 +87,7 @@ struct Observed {
 }
 
 /// Judges a target on the run's total after `elapsed`; a windowed one on `window` instead, which is
-/// [`Window::worst`] at the end of a run and [`Window::value`] during it.
+/// [`Window::worst`] at the end of a run and [`Window::current`] during it.
 pub fn judge(target: &Target, total: &Snapshot, elapsed: Duration, window: Option<&Value>) -> Judgement {
     let over = target.expression.over;
     let selected = if window.is_none() { total.select(&target.selector) } else { None };
@@ -315,17 +315,64 @@ fn nothing_found(selector: &Selector, total: &Snapshot) -> (String, Vec<String>)
     (text, near.collect())
 }
 
-/// The last seconds of one windowed target: push every second's delta, and only whole seconds.
+/// How a second stands to the load that a target looks at: its scenario's, or that of any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// The load was on for the whole second.
+    On,
+    /// It had not begun, was over, or began or ended within the second.
+    Off,
+    /// The run stood for a part of it.
+    Paused,
+}
+
+/// What a fraction of a second means to a windowed target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Measure {
+    /// A share, a time or a level: a fraction is as good as a whole second, and silence says nothing.
+    Share,
+    /// An amount that must stay below a limit: a fraction has less of it, so what fails with one fails.
+    Ceiling,
+    /// An amount that must reach a limit, or meet it: a fraction would fail it without reason.
+    Floor,
+}
+
+impl Measure {
+    fn of(target: &Target) -> Self {
+        let is_amount =
+            matches!(target.expression.aggregate, Aggregate::Count | Aggregate::PerSecond | Aggregate::Fails);
+        match target.expression.operator {
+            _ if !is_amount => Self::Share,
+            Operator::Less | Operator::LessOrEqual => Self::Ceiling,
+            Operator::Equal if target.expression.limit <= 0.0 => Self::Ceiling, // none is no more than none
+            Operator::Greater | Operator::GreaterOrEqual | Operator::Equal | Operator::NotEqual => {
+                Self::Floor
+            }
+        }
+    }
+}
+
+/// The last seconds of one windowed target: push every whole second's delta.
 ///
-/// The clock starts with the first second that has samples, and that second, being a fraction, is left
-/// out. A window counts once it is full and its newest second has samples: so silence within a window
-/// counts as nothing, but the time before and after a target's scenario isn't held against it.
+/// | measure | its clock starts | left out | counts in a full window |
+/// |---|---|---|---|
+/// | share | with the first second that has samples | silence while the run stands | when the newest second has samples |
+/// | ceiling | with the load | silence while the run stands | when the newest second has samples |
+/// | floor | behind the first second that has samples, which may be a fraction | seconds that are not [`Standing::On`] | when the newest second has samples; of a whole metric or scenario always |
+///
+/// So silence within a window counts as nothing, the time before and after a target's load isn't held against it,
+/// and a service that falls silent under load fails what asks for a rate.
 #[derive(Debug, Clone)]
 pub struct Window {
     target: Target,
+    measure: Measure,
+    /// Whether it looks at all of a metric, or of a scenario: then it is silent only when the service is.
+    is_whole: bool,
     seconds: usize,
     started: bool,
     ring: VecDeque<Option<Value>>,
+    /// The window that ends with the newest second, if it counts.
+    current: Option<Value>,
     worst: Option<(Observed, Value)>,
 }
 
@@ -333,22 +380,44 @@ impl Window {
     /// A window for a target; none for one that is judged on the whole run.
     pub fn new(target: &Target) -> Option<Self> {
         let seconds = usize::try_from(target.expression.over?.as_secs()).ok()?.max(1);
-        Some(Self { target: target.clone(), seconds, started: false, ring: VecDeque::new(), worst: None })
+        Some(Self {
+            measure: Measure::of(target),
+            is_whole: target.selector.matchers.iter().all(|matcher| matcher.tag == "scenario"),
+            target: target.clone(),
+            seconds,
+            started: false,
+            ring: VecDeque::new(),
+            current: None,
+            worst: None,
+        })
+    }
+
+    /// Takes a second of the warm-up: all that it shows is that the load has begun.
+    pub fn warm_up(&mut self, delta: &Snapshot) {
+        self.started |= self.measure == Measure::Floor && delta.select(&self.target.selector).is_some();
     }
 
     /// Takes the next second, workers joined; an empty one too.
-    pub fn push(&mut self, delta: &Snapshot) {
+    pub fn push(&mut self, delta: &Snapshot, standing: Standing) {
+        self.current = None;
         let value = delta.select(&self.target.selector);
         let heard = value.is_some();
-        if !self.started {
-            self.started = heard;
+        let had_started = self.started;
+        self.started |= heard;
+        let is_left_out = match self.measure {
+            Measure::Share => !self.started || (!heard && standing == Standing::Paused),
+            Measure::Ceiling => !heard && standing == Standing::Paused,
+            Measure::Floor => !had_started || standing != Standing::On,
+        };
+        if is_left_out {
             return;
         }
         if self.ring.len() == self.seconds {
             self.ring.pop_front();
         }
         self.ring.push_back(value);
-        if !heard {
+        let silence_counts = self.measure == Measure::Floor && self.is_whole;
+        if !heard && !silence_counts {
             return;
         }
         let Some(value) = self.value() else { return };
@@ -356,17 +425,27 @@ impl Window {
             return;
         };
         if self.worst.as_ref().is_none_or(|(worst, _)| self.is_worse(observed, *worst)) {
-            self.worst = Some((observed, value));
+            self.worst = Some((observed, value.clone()));
         }
+        self.current = Some(value);
     }
 
-    /// The last seconds as one value; none before the window is full, or when nothing was heard in it.
-    pub fn value(&self) -> Option<Value> {
+    /// The window that ends with the newest second; none where that doesn't count.
+    pub fn current(&self) -> Option<&Value> {
+        self.current.as_ref()
+    }
+
+    /// The last seconds as one value; none before the window is full, or when nothing was heard in it that silence
+    /// can't stand for.
+    fn value(&self) -> Option<Value> {
         if self.ring.len() < self.seconds {
             return None;
         }
         let mut heard = self.ring.iter().flatten();
-        let mut all = heard.next()?.clone();
+        let Some(first) = heard.next() else {
+            return (self.target.kind == Kind::Counter).then_some(Value::Counter(0.0));
+        };
+        let mut all = first.clone();
         for later in heard {
             all.append(later).ok()?; // a metric has one kind in a run
         }

@@ -9,15 +9,18 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value as Json, json};
 
 use crate::metrics::{Quantile, Trend, Unit, Value};
-use crate::results::{Answer, Reason, Summary, Verdict};
+use crate::results::{Answer, Model, Reason, Summary, Verdict};
 use crate::units::{
     format_amount, format_count, format_latencies_us, format_latency_us, format_percent, format_size,
 };
 
 use super::Style;
+use super::example;
 use super::figure::{self, Signs};
 use super::headline::{self, duration};
+use super::method;
 use super::paint::{clean, columns, left, right};
+use super::steady;
 
 /// Bars of the histogram, as in oha and hey.
 const BARS: u64 = 11;
@@ -78,6 +81,9 @@ impl Hit<'_> {
         page.distribution();
         page.details();
         page.answers();
+        page.steadiness();
+        page.examples();
+        page.method();
         for lines in [page.signs.footnotes(), headline::findings(summary, style)] {
             if !lines.is_empty() {
                 page.line("");
@@ -107,6 +113,7 @@ impl Hit<'_> {
             .map(|bar| json!({ "at_most_us": bar.at_most_us, "requests": bar.requests }))
             .collect();
         let books = summary.books();
+        let (warm_up, steady) = steady::json(summary, times);
         let (verdict, reasons) = match summary.verdict() {
             Verdict::Passed => ("passed", Vec::new()),
             Verdict::Stopped => ("stopped", Vec::new()),
@@ -123,6 +130,8 @@ impl Hit<'_> {
             "ok": requests - failed,
             "failed": failed,
             "cut": summary.requests_cut,
+            "warm_up": warm_up,
+            "steady": steady,
             "dropped": books.dropped,
             "elapsed_us": u64::try_from(summary.elapsed.as_micros()).unwrap_or(u64::MAX),
             "requests_per_second": summary.per_second(requests as f64),
@@ -139,8 +148,11 @@ impl Hit<'_> {
             "histogram": histogram,
             "statuses": statuses,
             "errors": errors,
+            "method": method::json(summary),
             "findings": summary.findings.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "warnings": summary.warnings,
+            "examples": summary.examples.list.iter().map(example::json).collect::<Vec<_>>(),
+            "failures_without_example": summary.examples.more,
         })
     }
 
@@ -376,6 +388,23 @@ impl Page<'_> {
         }
     }
 
+    fn steadiness(&mut self) {
+        let lines = steady::lines(self.hit.summary, self.style, &mut self.signs);
+        if !lines.is_empty() {
+            self.heading("Steady state:");
+        }
+        for line in lines {
+            self.line(&line);
+        }
+    }
+
+    fn method(&mut self) {
+        self.heading("Method:");
+        for line in method::lines(self.hit.summary, self.style, 2) {
+            self.line(&line);
+        }
+    }
+
     fn answers(&mut self) {
         let hit = self.hit;
         let (answered, without): (Vec<&Answer>, Vec<&Answer>) =
@@ -402,10 +431,22 @@ impl Page<'_> {
     }
 }
 
+impl Page<'_> {
+    fn examples(&mut self) {
+        let lines = example::lines(&self.hit.summary.examples, self.style);
+        if !lines.is_empty() {
+            self.heading("Failure examples:");
+        }
+        for line in lines {
+            self.line(&line);
+        }
+    }
+}
+
 impl Hit<'_> {
     /// Whether requests are due at a rate.
     fn is_open(&self) -> bool {
-        self.summary.scenarios.iter().any(|line| line.executor.ends_with("arrival-rate"))
+        self.summary.scenarios.iter().any(|line| line.model == Model::Open)
     }
 }
 

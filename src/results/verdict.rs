@@ -172,7 +172,8 @@ impl Summary {
         } else if let End::TargetFailed(target) = &self.end {
             reasons.push(Reason::TargetEnded(target.clone()));
         }
-        if reasons.is_empty() && self.judgements.is_empty() && self.books().ok == 0 {
+        let measured_none = self.warm_up.as_ref().is_some_and(|warm_up| warm_up.after.iterations == 0);
+        if reasons.is_empty() && self.judgements.is_empty() && (self.books().ok == 0 || measured_none) {
             reasons.push(Reason::NoEvidence);
         }
         match reasons.as_slice() {
@@ -202,6 +203,7 @@ mod tests {
             demand: String::new(),
             books,
             threw,
+            model: crate::results::Model::Closed,
         };
         Summary { scenarios: vec![line], ..Summary::uneventful() }
     }

@@ -266,7 +266,7 @@ fn seconds(target: &Target, seconds: &[(u64, u64)]) -> (Window, Snapshot) {
     for &(hits, all) in seconds {
         run = run.rate("checks", "ok", hits, all);
         let delta = run.take();
-        window.push(&delta);
+        window.push(&delta, On);
         total.append(delta);
     }
     (window, total)
@@ -320,7 +320,7 @@ fn silence_within_a_window_counts_as_nothing() {
         if requests > 0 {
             run = run.counter("http_reqs", f64::from(requests));
         }
-        window.push(&run.take());
+        window.push(&run.take(), On);
     }
     let judgement = judge(&target, &Snapshot::new(0), Duration::from_secs(9), window.worst());
     is(&judgement, Failed, "rate=25.0/s over 4s");
@@ -360,10 +360,76 @@ fn a_windows_own_samples_decide_whether_they_are_enough() {
 #[test]
 fn a_window_is_current_once_it_is_full() {
     let target = target("checks", "rate>90% over 3s");
-    assert!(seconds(&target, &[(1, 1); 3]).0.value().is_none()); // the first second is a fraction
+    assert_eq!(seconds(&target, &[(1, 1); 2]).0.current(), None);
+    assert!(seconds(&target, &[(1, 1); 3]).0.current().is_some(), "a fraction's share is a share");
     let (window, _) = seconds(&target, &[(9, 9), (1, 1), (0, 1), (1, 1), (1, 1)]);
-    assert_eq!(window.value(), Some(Value::Rate { hits: 2, total: 3 }));
+    assert_eq!(window.current(), Some(&Value::Rate { hits: 2, total: 3 }));
+    let (window, _) = seconds(&target, &[(9, 9), (1, 1), (0, 1), (0, 0)]);
+    assert_eq!(window.current(), None, "its newest second says nothing");
     assert!(Window::new(&self::target("checks", "rate>90%")).is_none());
+}
+
+/// Requests of each second, with how it stands to the load; 0 is silence.
+fn requests(key: &str, text: &str, seconds: &[(u32, Standing)]) -> (Judgement, Window) {
+    let target = target(key, text);
+    let (mut window, mut run, mut total) = (Window::new(&target).unwrap(), Run::new(), Snapshot::new(0));
+    for &(requests, standing) in seconds {
+        if requests > 0 {
+            run = run.counter("http_reqs", f64::from(requests));
+        }
+        let delta = run.take();
+        window.push(&delta, standing);
+        total.append(delta);
+    }
+    (judge(&target, &total, Duration::from_secs(seconds.len() as u64), window.worst()), window)
+}
+
+use Standing::{Off, On, Paused};
+
+#[test]
+fn a_rate_is_asked_of_whole_seconds_of_the_load_alone() {
+    let late: Vec<_> = [(0, Off), (0, Off), (40, Off), (100, On), (100, On), (100, On)].into();
+    let fails = |seconds: &[(u32, Standing)]| {
+        requests("http_reqs", "rate>=90/s over 2s", seconds).0.verdict == Failed
+    };
+    assert!(!fails(&late), "it began late, in the middle of a second");
+    let ending = [&late[..], &[(30, Off), (5, Off), (1, Off)]].concat();
+    assert!(!fails(&ending), "what ends within the graceful stop");
+    let paused = [&late[..], &[(50, Paused), (0, Paused), (0, Paused), (60, Paused), (100, On)]].concat();
+    assert!(!fails(&paused), "the run stood");
+    assert!(fails(&[&late[..], &[(70, On)]].concat()));
+}
+
+#[test]
+fn a_service_that_falls_silent_under_load_fails_a_rate_at_once() {
+    let load = [(100, On), (100, On), (100, On), (0, On), (0, On)];
+    let (judgement, window) = requests("http_reqs", "rate>=90/s over 2s", &load);
+    is(&judgement, Failed, "rate=0/s over 2s");
+    assert_eq!(window.current(), Some(&Value::Counter(0.0)));
+    // Requests of one name may have had their time.
+    let (judgement, window) = requests("http_reqs{name!:x}", "rate>=90/s over 2s", &load);
+    is(&judgement, Passed, "rate=100/s over 2s");
+    assert_eq!(window.current(), None);
+}
+
+#[test]
+fn a_burst_in_the_first_second_that_has_any_is_not_overlooked() {
+    let burst = [(0, On), (0, On), (0, On), (0, On), (500, On), (0, On)];
+    for limit in ["count<100 over 3s", "count==0 over 3s", "rate<10/s over 5s"] {
+        assert_eq!(requests("http_reqs", limit, &burst).0.verdict, Failed, "{limit}");
+    }
+    is(&requests("http_reqs", "count<501 over 3s", &burst).0, Passed, "count=500 over 3s");
+}
+
+#[test]
+fn a_load_that_the_warm_up_saw_begin_has_whole_seconds_from_the_start() {
+    let target = target("http_reqs", "rate>=90/s over 2s");
+    let mut window = Window::new(&target).unwrap();
+    let second = |requests: f64| Run::new().counter("http_reqs", requests).take();
+    window.warm_up(&second(1.0));
+    window.push(&second(100.0), On);
+    window.push(&second(50.0), On);
+    assert!(window.worst().is_some(), "two whole seconds");
 }
 
 proptest! {
@@ -377,7 +443,7 @@ proptest! {
             let (hits, all) = part.iter().fold((0, 0), |sum, second| (sum.0 + second.0, sum.1 + second.1));
             hits * 10 < all * 6
         };
-        let failed = deltas[1..].windows(length).any(fails);
+        let failed = deltas.windows(length).any(fails);
         prop_assert_eq!(judgement.verdict, if failed { Failed } else { Passed });
     }
 

@@ -2,10 +2,31 @@
 
 use crate::metrics::Value;
 use crate::plan::{Judgement, Verdict as TargetVerdict};
+use crate::results::Summary;
 use crate::units::format_count;
 
+use super::super::headline;
 use super::super::paint::{clean, left, widest};
+use super::super::{Report, Style};
 use super::{CELL_COLUMNS_MAX, Page};
+
+/// What had to hold, and nothing else: for whoever reads many runs.
+pub(in super::super) const TARGETS: Report =
+    Report { name: "targets", about: "the targets and the verdict alone, for the terminal", render };
+
+fn render(summary: &Summary, style: &Style) -> String {
+    let mut page = Page::new(summary, *style);
+    if let Some(warning) = headline::warning(summary, *style) {
+        page.lines.extend([warning, String::new()]);
+    }
+    let targets = page.targets();
+    if !targets.is_empty() {
+        page.lines.extend(targets);
+        page.lines.push(String::new());
+    }
+    page.lines.push(headline::headline(summary, *style));
+    page.lines.join("\n") + "\n"
+}
 
 impl Page<'_> {
     pub(super) fn targets(&self) -> Vec<String> {

@@ -32,10 +32,15 @@ fn calls(registry: &mut Registry<'_>) {
     );
     registry.declares("base_url(\"demo\");");
     let stage = Rc::clone(&registry.stage);
-    registry.define("options(options)", "options of the whole run", move |options: Map| -> Outcome<()> {
-        stage.declaring("options")?;
-        Ok(stage.declaration.borrow_mut().options(options)?)
-    });
+    registry.define(
+        "options(options)",
+        "options of the whole run",
+        move |context: NativeCallContext<'_>, options: Map| -> Outcome<()> {
+            stage.declaring("options")?;
+            let place = position(context.call_position());
+            Ok(stage.declaration.borrow_mut().options(options, place)?)
+        },
+    );
     registry.declares("options(#{ vus: 5, duration: \"30s\", timeout: \"10s\" });");
     let stage = Rc::clone(&registry.stage);
     registry.define(
