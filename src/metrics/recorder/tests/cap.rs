@@ -254,3 +254,22 @@ fn metrics_that_are_dropped_are_nowhere() {
         "they take no room either"
     );
 }
+
+#[test]
+fn a_snapshot_that_knows_of_no_targets_takes_nothing_from_one_that_does() {
+    let asked = "http_req_failed{name:price}";
+    let filled = |from: usize, overflow: Overflow| {
+        let mut recorder = Recorder::new(&[]).keeping(overflow);
+        (from..from + 760).for_each(|n| send(&mut recorder, &format!("/{n}"), 200, &TagSet::default()));
+        send(&mut recorder, "price", 500, &TagSet::default());
+        recorder.take(1)
+    };
+    for is_first in [true, false] {
+        let mut total = Recorder::new(&[]).take(1);
+        let (with, without) = (filled(0, overflow(&[asked])), filled(5_000, Overflow::default()));
+        let (first, second) = if is_first { (with, without) } else { (without, with) };
+        total.join(first);
+        total.join(second);
+        assert_eq!(select(&total, asked), Some(Value::Rate { hits: 2, total: 2 }));
+    }
+}
