@@ -202,6 +202,8 @@ impl Worker {
     async fn play(&mut self, crew: &Rc<Crew>, timer: &Rc<Timer>, log_lost: &Rc<Cell<u64>>) -> Done {
         let (stage, start_ns) = (&crew.stage, crew.start_ns);
         expect_drops(stage);
+        let first_tick = self.tick(start_ns, 1);
+        stage.recorder().with(|recorder| recorder.begin_seconds(first_tick, start_ns + SECOND_NS));
         let alarm = timer.alarm();
         alarm.set(start_ns);
         poll_fn(|context| alarm.poll_due(context)).await;
@@ -232,8 +234,8 @@ impl Worker {
                 (number, at_ns, change) = changes.next() => driver::apply(crew, number, at_ns, change),
                 () = crew.over.notified() => {}
                 () = poll_fn(|context| alarm.poll_due(context)) => {
-                    pulse.set_gauges();
-                    let delta = stage.recorder().with(|recorder| recorder.take(self.tick(start_ns, number)));
+                    let mut delta = stage.recorder().with(Recorder::take_second);
+                    pulse.add_gauges(&mut delta);
                     let (books, vus) = (crew.books(), crew.size());
                     crew.take_most();
                     self.report(Report::Tick { number, delta, books, vus }).await;
@@ -252,11 +254,12 @@ impl Worker {
         let end_ns = if crew.is_over() { crew.ended_ns.get() } else { timer.now_ns() };
         let elapsed = Duration::from_nanos(end_ns.saturating_sub(start_ns));
         beat.abort();
-        pulse.set_gauges();
+        let mut delta = stage.recorder().with(|recorder| recorder.take(self.tick(start_ns, number)));
+        pulse.add_gauges(&mut delta);
         let (used, gaps) = pulse.finish();
         let (failures, failures_more) = crew.failures();
         Done {
-            delta: stage.recorder().with(|recorder| recorder.take(self.tick(start_ns, number))),
+            delta,
             elapsed,
             vus_rest: crew.take_most(),
             scenarios: crew.scenarios(),
@@ -269,6 +272,8 @@ impl Worker {
             aborted: crew.aborted(),
             used,
             gaps,
+            interrupted: crew.interrupted(),
+            examples: stage.take_examples(),
         }
     }
 
@@ -300,7 +305,7 @@ impl Worker {
     fn take(&self, stage: &Stage, timer: &Timer) -> Recorded {
         let tick = self.epoch.unix_seconds(timer.now_ns());
         let delta = stage.recorder().with(|recorder| recorder.take(tick));
-        Recorded { delta, requests_cut: stage.take_requests_cut() }
+        Recorded { delta, requests_cut: stage.take_requests_cut(), examples: stage.take_examples() }
     }
 
     /// A tick's number since the Unix epoch, so that snapshots of machines meet.

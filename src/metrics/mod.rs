@@ -12,6 +12,7 @@ mod overflow;
 mod pile;
 mod recorder;
 mod request;
+mod seconds;
 mod selector;
 mod snapshot;
 mod symbol;
@@ -21,7 +22,7 @@ mod wire;
 
 pub use builtin::{BUILTINS, Builtin, TIMES, beside, builtin, is_service_time};
 pub use error::{KindMismatch, SelectorError};
-pub use histogram::{Quantile, STORED_MAX, Trend};
+pub use histogram::{Interval, Quantile, STORED_MAX, Trend};
 pub use kind::{Join, Kind, Metric, Unit};
 pub use overflow::{OVERFLOW_MAX, Overflow};
 pub use recorder::{MetricId, Recorder, SERIES_MAX, SeriesId};

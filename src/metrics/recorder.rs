@@ -13,6 +13,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::request::{Bundle, CacheSeries};
+use super::seconds::Seconds;
 use super::symbol::Symbols;
 use super::{
     BUILTINS, Kind, Metric, Overflow, RequestKey, RequestSample, Series, Snapshot, Symbol, TagSet, Warning,
@@ -73,6 +74,7 @@ pub struct Recorder {
     refused: Vec<u64>,
     capped: Option<Warning>,
     cap_reported: bool,
+    seconds: Seconds,
 }
 
 impl Recorder {
@@ -109,6 +111,45 @@ impl Recorder {
             reduced: FxHashMap::default(),
             capped: None,
             cap_reported: false,
+            seconds: Seconds::uncounted(),
+        }
+    }
+
+    /// Counts seconds from here on: the first is `tick` and ends at that time of the worker's clock. What was
+    /// recorded before belongs to it. Until [`Recorder::take`].
+    pub fn begin_seconds(&mut self, tick: u64, end_ns: u64) {
+        (self.seconds.tick, self.seconds.end_ns) = (tick, end_ns);
+    }
+
+    /// What is recorded next happened at `now_ns`: a second that is over by then keeps none of it, however late
+    /// somebody comes for that second.
+    #[inline]
+    pub fn at(&mut self, now_ns: u64) {
+        if now_ns >= self.seconds.end_ns {
+            self.turn(now_ns);
+        }
+    }
+
+    #[cold]
+    fn turn(&mut self, now_ns: u64) {
+        while now_ns >= self.seconds.end_ns {
+            let ended = self.end();
+            self.seconds.ended.push_back(ended);
+        }
+    }
+
+    /// Ends the second under way, and hands over what was recorded in it.
+    fn end(&mut self) -> Snapshot {
+        let ended = self.touched(self.seconds.tick);
+        self.seconds.next();
+        ended
+    }
+
+    /// Hands over the first second that nobody came for yet, which is over.
+    pub fn take_second(&mut self) -> Snapshot {
+        match self.seconds.ended.pop_front() {
+            Some(ended) => ended,
+            None => self.end(),
         }
     }
 
@@ -152,6 +193,11 @@ impl Recorder {
             None if self.is_full() => self.symbols.other(),
             None => self.symbols.intern(text),
         }
+    }
+
+    /// The text of a symbol of this recorder.
+    pub fn text(&self, symbol: Symbol) -> Arc<str> {
+        self.symbols.text(symbol)
     }
 
     /// The tag set's symbol, for [`RequestKey::extra`]; past the cap that of what targets ask for of it.
@@ -405,8 +451,19 @@ impl Recorder {
         TagSet::from_pairs(own.into_iter().chain(extra.pairs().iter().cloned()))
     }
 
-    /// Hands over what was recorded since the last take: touched series only. Interned keys stay.
+    /// Hands over what was recorded since the last take, and counts no seconds any more: touched series only.
+    /// Interned keys stay.
     pub fn take(&mut self, tick: u64) -> Snapshot {
+        self.seconds.end_ns = u64::MAX;
+        let rest = self.touched(tick);
+        let Some(mut all) = self.seconds.ended.pop_front() else { return rest };
+        for later in self.seconds.ended.drain(..).chain([rest]) {
+            all.append(later);
+        }
+        all
+    }
+
+    fn touched(&mut self, tick: u64) -> Snapshot {
         self.report_clamped();
         self.sort_series();
         let mut series = Vec::new();

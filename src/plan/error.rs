@@ -82,6 +82,14 @@ pub enum PlanError {
         /// The limits: "from 1 to 1,000,000".
         allowed: String,
     },
+    /// A warm-up that leaves nothing to measure.
+    #[error("`warm_up` is {}, but the load lasts {} at most", format_duration(*warm_up), format_duration(*duration))]
+    WarmUpTooLong {
+        /// The warm-up.
+        warm_up: Duration,
+        /// The load's length.
+        duration: Duration,
+    },
     /// A text that is no stage.
     #[error("`{text}` is no stage")]
     Stage {
@@ -325,6 +333,9 @@ impl PlanError {
             | PlanError::TooManyScenarios { .. }
             | PlanError::NestedWeights
             | PlanError::ThinkThroughput { .. } => return None,
+            PlanError::WarmUpTooLong { .. } => {
+                "let the load last longer, or measure all of it: `--warm-up 0s`".to_string()
+            }
             PlanError::Unit { source, .. } => source.advice(),
             PlanError::Stage { .. } => {
                 "write `#{ duration: \"30s\", target: 50 }`, or \"30s:50\" for short".to_string()
@@ -426,6 +437,7 @@ impl PlanError {
             PlanError::QueueWithoutQueueing => Some("queue_max"),
             PlanError::FewerUsersThanAllocated { .. } => Some("max_vus"),
             PlanError::ThinkWithArrivals { .. } => Some("think"),
+            PlanError::WarmUpTooLong { .. } => Some("warm_up"),
             PlanError::Stage { text } => Some(text),
             PlanError::Name { name, .. }
             | PlanError::UnknownExecutor { name, .. }

@@ -56,7 +56,7 @@ pub use slots::Slots;
 pub use stripe::Stripe;
 pub use target::{Aggregate, Expression, Operator, Quantity, Target, TargetError, TargetOptions, WINDOW_MAX};
 pub use think::Think;
-pub use verdict::{Judgement, Verdict, Window, judge};
+pub use verdict::{Bounds, Judgement, Standing, Verdict, Window, judge};
 
 use crate::metrics::{Metric, Overflow};
 use serde::{Deserialize, Serialize};
@@ -96,6 +96,11 @@ pub struct Hooks {
 }
 
 impl Plan {
+    /// Which scenario has that name, from 0.
+    pub fn scenario_index(&self, name: &str) -> Option<usize> {
+        self.scenarios.iter().position(|scenario| scenario.name == name)
+    }
+
     /// The most users that can exist, all scenarios together.
     pub fn vus_max(&self) -> u64 {
         self.scenarios.iter().fold(0, |sum, scenario| sum.saturating_add(scenario.demand.peak()))

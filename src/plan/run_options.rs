@@ -4,7 +4,7 @@
 //! `iterations`, `stages`. See [`Shortcut`].
 
 use super::http::{HTTP_OPTIONS, HttpOptions};
-use super::options::{ITERATIONS_MAX, VUS_MAX};
+use super::options::{ITERATIONS_MAX, VUS_MAX, out_of_range};
 use super::{MetricChoice, OptionSpec, Options, PlanError, Reader, Shortcut, Value, canonical};
 use crate::units::{duration_text, format_duration, format_rate};
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,9 @@ pub struct RunOptions {
     /// Whether ids in the paths of URLs are left out of the tags `name` and `url`.
     #[serde(default)]
     pub fold_ids: bool,
+    /// How much of the load's beginning is left out of all figures and targets: whole seconds.
+    #[serde(with = "duration_text")]
+    pub warm_up: Duration,
 }
 
 /// What a configuration file says below the script: it holds where the script says nothing.
@@ -109,6 +112,12 @@ pub const RUN_OPTIONS: &[OptionSpec] = &[
         takes: "a duration",
         default: Some("0s"),
         about: "what an iteration is filled up to that ends sooner",
+    },
+    OptionSpec {
+        name: "warm_up",
+        takes: "a duration of whole seconds",
+        default: Some("0s"),
+        about: "how much of the load's beginning is left out of all figures and targets",
     },
     OptionSpec {
         name: "linger",
@@ -195,6 +204,7 @@ impl RunOptions {
             http: HttpOptions::default().with(&reader)?,
             metrics: MetricChoice::read(&reader)?,
             fold_ids: reader.flag("fold_ids")?,
+            warm_up: warm_up(reader.duration("warm_up")?)?,
         };
         let shortcut = Shortcut {
             vus: count("vus", VUS_MAX)?,
@@ -221,6 +231,7 @@ impl RunOptions {
             Some(self.metrics.describe())
                 .filter(|choice| !choice.is_empty())
                 .map(|choice| ("metrics", choice)),
+            Some(self.warm_up).filter(|warm_up| !warm_up.is_zero()).map(|t| ("warm_up", format_duration(t))),
         ]
         .into_iter()
         .flatten()
@@ -259,6 +270,14 @@ impl RunOptions {
         let is_load = |name: &&str| *name == "vus" || LOAD.contains(name);
         options.keys().map(|written| canonical(written)).filter(is_load).collect()
     }
+}
+
+/// A warm-up is counted in the seconds of the run.
+pub(super) fn warm_up(length: Duration) -> Result<Duration, PlanError> {
+    if length.subsec_nanos() != 0 {
+        return Err(out_of_range("warm_up", format_duration(length), "whole seconds, such as 10s"));
+    }
+    Ok(length)
 }
 
 /// Options that say what the load is, beside the users.

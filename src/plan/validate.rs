@@ -55,6 +55,10 @@ impl Plan {
             let allowed = format!("at most {} in all scenarios together", format_count(VUS_MAX));
             return Err(PlanError::OutOfRange { option: "vus".into(), got: format_count(vus), allowed });
         }
+        let (warm_up, duration) = (self.options.warm_up, self.duration());
+        if !warm_up.is_zero() && !self.scenarios.is_empty() && warm_up >= duration {
+            return Err(PlanError::WarmUpTooLong { warm_up, duration });
+        }
         Ok(())
     }
 }

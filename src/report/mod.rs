@@ -3,11 +3,14 @@
 //! A report only lays out: what there is to say was worked out in [`crate::results`]. What a script or a
 //! service named is cleaned before it is printed, so that it can't steer a terminal.
 
+mod example;
 mod figure;
 mod headline;
 mod hit;
+mod interrupted;
 mod paint;
 mod profile;
+mod steady;
 mod tally;
 mod text;
 

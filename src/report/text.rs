@@ -6,6 +6,7 @@
 
 mod checks;
 mod endpoints;
+mod examples;
 mod execution;
 mod failures;
 mod head;
@@ -14,13 +15,13 @@ mod times;
 
 pub(super) use targets::TARGETS;
 
-use crate::metrics::{Kind, Value, builtin};
+use crate::metrics::{Kind, Unit, Value, builtin};
 use crate::results::{MetricTotal, Summary};
 
 use super::figure::{self, Signs};
 use super::headline::{self, headline};
 use super::paint::{clean, columns, left};
-use super::{Report, Style};
+use super::{Report, Style, interrupted, steady};
 
 /// The terminal's summary.
 pub(super) const REPORT: Report =
@@ -55,7 +56,10 @@ const SECTIONS: &[Section] = &[
     ("STREAMS", |page| page.metrics(Kin::Streams)),
     ("SERVICE AND RESPONSE TIME", |page| page.times()),
     ("EXECUTION", |page| page.execution()),
+    ("INTERRUPTED", |page| interrupted::lines(page.summary)),
+    ("STEADY STATE", |page| steady::lines(page.summary, page.style, &mut page.signs)),
     ("NETWORK", |page| page.metrics(Kin::Network)),
+    ("FAILURE EXAMPLES", |page| page.examples()),
 ];
 
 /// Which metrics are shown together.
@@ -144,6 +148,21 @@ impl<'a> Page<'a> {
             let cells = vec!["no samples".to_owned()];
             rows.insert(rows.len().min(2), Row { name: "http_req_duration", kind: None, cells });
         }
+        if of == Kin::Http
+            && let Some(durations) = summary.durations.apart()
+            && let Some(at) = rows.iter().position(|row| row.name == "http_req_duration")
+        {
+            // As in k6, and the failed ones too: which of both is the fast one is for all to see.
+            let both = [
+                ("  { expected_response:true }", &durations.ok),
+                ("  { expected_response:false }", &durations.failed),
+            ];
+            for (below, (name, trend)) in both.into_iter().enumerate() {
+                let cells = figure::trend_figures(trend, Unit::Time, &mut self.signs);
+                let kind = (trend.count() > 0).then_some(Kind::Trend);
+                rows.insert(at + 1 + below, Row { name, kind, cells });
+            }
+        }
         self.lay_out(rows)
     }
 
@@ -163,7 +182,8 @@ impl<'a> Page<'a> {
             alike.filter_map(|row| row.cells.get(at)).map(|cell| columns(cell)).max().unwrap_or(0)
         };
         let line = |row: &Row<'_>| {
-            let name = clean(row.name);
+            let indent = " ".repeat(row.name.len() - row.name.trim_start().len());
+            let name = format!("{indent}{}", clean(row.name));
             let dots = ".".repeat(self.name_columns.saturating_sub(columns(&name)));
             let cells = row.cells.iter().enumerate();
             let width = |at| row.kind.map_or(0, |kind| width(kind, at));

@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnostic::{Diagnostic, Mask};
-use crate::engine::{Books, End, Outcome, ScriptFailure};
+use crate::engine::{Books, End, Examples, Interrupted, Outcome, ScriptFailure};
 use crate::metrics::{
     BUILTINS, Metric, OTHER, Selector, Series, Snapshot, Trend, Unit, Value, Warning, builtin,
 };
 use crate::plan::{Judgement, Plan, Scenario, Verdict as TargetVerdict, without_login};
 
 use super::crowd::Crowd;
-use super::{Finding, finding};
+use super::{Finding, Steadiness, WarmUpLine, finding};
 
 /// A run, as reports read it.
 #[derive(Debug, Clone)]
@@ -60,8 +60,34 @@ pub struct Summary {
     pub log_lost: u64,
     /// The seed of the random numbers.
     pub seed: u64,
+    /// `http_req_duration` of answers that were expected, and of those that weren't.
+    pub durations: Durations,
     /// Metrics that were not recorded, since the option `metrics` leaves them out.
     pub dropped: Vec<String>,
+    /// What is left out of all figures, where the plan has a warm-up.
+    pub warm_up: Option<WarmUpLine>,
+    /// When response times came to a level, or why nobody can say; nothing without requests.
+    pub steadiness: Option<Steadiness>,
+    /// Iterations that were cut, by scenario and place, most first.
+    pub interrupted: Vec<Interrupted>,
+    /// Of each kind of failed request the first one, most frequent first.
+    pub examples: Examples,
+}
+
+/// Times of answers, by whether they were expected: a fast error is no fast answer.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Durations {
+    /// Tag `expected_response:true`.
+    pub ok: Trend,
+    /// Tag `expected_response:false`.
+    pub failed: Trend,
+}
+
+impl Durations {
+    /// Both, where there are answers that failed; else the ok ones are all, and need no line of their own.
+    pub fn apart(&self) -> Option<&Self> {
+        (self.failed.count() > 0).then_some(self)
+    }
 }
 
 /// What a scenario asked for, and what became of it.
@@ -164,7 +190,12 @@ impl Summary {
             requests_cut: outcome.requests_cut,
             log_lost: outcome.log_lost,
             seed: outcome.seed,
+            durations: durations(&outcome.total),
             dropped: plan.dropped_metrics().into_iter().map(str::to_owned).collect(),
+            warm_up: WarmUpLine::of(outcome),
+            steadiness: Steadiness::of(outcome),
+            interrupted: outcome.interrupted.clone(),
+            examples: outcome.examples.clone(),
         };
         summary.findings = finding::find(&summary, plan, outcome);
         summary
@@ -206,8 +237,15 @@ impl Summary {
             hide(&mut failure.scenario);
             failure.diagnostic.apply(mask);
         }
+        for interrupted in &mut self.interrupted {
+            hide(&mut interrupted.scenario);
+            interrupted.place.iter_mut().for_each(hide);
+        }
         self.errors.iter_mut().for_each(|error| error.apply(mask));
         self.findings.iter_mut().for_each(|finding| finding.apply(mask));
+        for example in &mut self.examples.list {
+            example.hide(&mut |text| mask.apply(text));
+        }
         match &mut self.end {
             End::Aborted(text) | End::TargetFailed(text) => hide(text),
             End::Finished | End::Interrupted | End::NoLoad => {}
@@ -232,9 +270,15 @@ impl Summary {
         self.metrics.iter().find(|total| &*total.metric.name == name)
     }
 
-    /// An amount per second of load; none when there was no load.
+    /// How much of the load the figures are of: all of it but the warm-up.
+    pub fn measured(&self) -> Duration {
+        self.elapsed.saturating_sub(self.warm_up.as_ref().map_or(Duration::ZERO, |warm_up| warm_up.elapsed))
+    }
+
+    /// An amount per second of measured load; none when there was none.
     pub fn per_second(&self, amount: f64) -> Option<f64> {
-        (!self.elapsed.is_zero()).then(|| amount / self.elapsed.as_secs_f64())
+        let measured = self.measured();
+        (!measured.is_zero()).then(|| amount / measured.as_secs_f64())
     }
 }
 
@@ -347,6 +391,20 @@ fn endpoints(total: &Snapshot) -> Vec<Endpoint> {
     let mut endpoints: Vec<Endpoint> = sums.into_iter().map(endpoint).collect();
     endpoints.sort_by_key(|endpoint| std::cmp::Reverse(endpoint.requests));
     endpoints
+}
+
+fn durations(total: &Snapshot) -> Durations {
+    let mut durations = Durations::default();
+    for series in total.of("http_req_duration") {
+        if let Value::Trend(trend) = &series.value {
+            match series.tags.get("expected_response") {
+                Some("true") => durations.ok.merge(trend),
+                Some("false") => durations.failed.merge(trend),
+                _ => {} // past the cap of series tags are lost
+            }
+        }
+    }
+    durations
 }
 
 fn answers(total: &Snapshot) -> Vec<Answer> {

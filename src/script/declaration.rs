@@ -69,6 +69,12 @@ pub(super) const TARGET_OPTIONS: &[OptionSpec] = &[
         default: Some("0s"),
         about: "but not before this much of the run is over",
     },
+    OptionSpec {
+        name: "allow_few",
+        takes: "true or false",
+        default: Some("false"),
+        about: "judge a percentile on fewer samples than it needs",
+    },
 ];
 
 impl Declaration {
@@ -160,6 +166,7 @@ impl Declaration {
             Ok(TargetOptions {
                 abort_on_fail: reader.flag("abort_on_fail")?,
                 delay_abort_eval: reader.duration("delay_abort_eval")?,
+                allow_few: reader.flag("allow_few")?,
             })
         };
         let options = read().map_err(|error| HostError::plan(&error))?;

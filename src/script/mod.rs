@@ -15,6 +15,7 @@ mod diagnose;
 mod elsewhere;
 mod engine;
 mod error;
+mod examples;
 mod expected;
 mod folder;
 mod foreign;

@@ -61,8 +61,8 @@ pub fn functions() -> Vec<super::Function> {
 /// How a call into the script ended otherwise than by returning.
 #[derive(Debug)]
 pub enum Failure {
-    /// The engine stopped the user.
-    Stopped,
+    /// The engine stopped the user; where it was in the script.
+    Stopped(Option<String>),
     /// It threw, or met a limit.
     Threw(Diagnostic),
     /// An assertion ended it.
@@ -378,7 +378,13 @@ impl Program {
                 .or_else(|| result.as_ref().err().and_then(|error| self.context.spot(error, 0).1))
                 .or_else(|| self.place_of(name));
             return Err(match vu.take_ending() {
-                None | Some(Ending::Stopped) => Failure::Stopped,
+                None | Some(Ending::Stopped) => {
+                    let spot = result.as_ref().err().map(|error| self.context.spot(error, 0));
+                    Failure::Stopped(match spot {
+                        Some((file, Some(spot))) => Some(self.context.of(file).named(spot)),
+                        _ => place.map(|place| self.context.named(place)),
+                    })
+                }
                 Some(Ending::Aborted(reason)) => Failure::Aborted(reason),
                 Some(Ending::Failed(reason)) => {
                     let error = HostError::assertion(reason);

@@ -19,6 +19,7 @@ use super::data::Shelf;
 use super::declaration::Declaration;
 use super::engine::CALL_LEVELS_MAX;
 use super::error::HostError;
+use super::examples::Gallery;
 use super::expected::Expected;
 use super::log::{Level, LogLine};
 use super::lookups::LEVELS;
@@ -123,6 +124,7 @@ pub struct Stage {
     pub(super) expected: RefCell<Option<Expected>>,
     series: RefCell<FxHashMap<SeriesKey, SeriesId>>,
     requests_cut: Cell<u64>,
+    pub(super) examples: RefCell<Gallery>,
     /// Only while a profile is taken.
     profiler: Option<Rc<Profiler>>,
     /// The wall clock at the clock's zero, in nanoseconds since 1970.
@@ -168,6 +170,7 @@ impl Stage {
             expected: RefCell::new(None),
             series: RefCell::default(),
             requests_cut: Cell::new(0),
+            examples: RefCell::default(),
             profiler,
             wall_start_ns: Cell::new(0),
             declaration: RefCell::default(),

@@ -388,3 +388,45 @@ fn needs_nginx_a_users_first_batch_shares_a_connection_where_the_server_chooses_
         assert_eq!((log.len() - before, seen.len()), (54, connections), "{server}");
     }
 }
+
+#[test]
+fn needs_nginx_needs_curl_a_failures_line_goes_over_tls_as_it_did() {
+    let nginx = Nginx::start();
+    let insecure = ", insecure_skip_tls_verify: true";
+    let certificate = format!(
+        ", tls_auth: [#{{ cert: \"{}\", key: \"{}\" }}]",
+        nginx.path("user.pem"),
+        nginx.path("user.key")
+    );
+    for (server, options, said) in [
+        ("good", "", "--http1.1 "),
+        ("expired", insecure, " -k "),
+        ("tls12", ", tls_version: #{ max: \"tls1.2\" }", " --tls-max 1.2 "),
+        ("good", ", tls_version: \"tls1.3\"", " --tlsv1.3 "),
+        ("mutual", certificate.as_str(), " --cert "),
+        ("second", "", "--http2 "),
+    ] {
+        let before = nginx.log().len();
+        let flow = format!(
+            "scenario(\"one\", #{{ executor: \"per-vu-iterations\", iterations: 1, flow: \"flow\" }});
+            fn flow() {{ http::post(\"{}/take\", #{{ body: \"it's\", expected_statuses: [299] }}); }}",
+            nginx.url(server)
+        );
+        let finished = nginx.prepare(options, &flow, &["--no-preflight"]).run();
+        let line = finished.stdout.lines().find_map(|line| line.trim_start().strip_prefix("$ "));
+        let line = line.unwrap_or_else(|| panic!("no line\n{}", finished.printed()));
+        assert!(line.contains(said), "{server}: {line}");
+        let again = Command::new("sh").args(["-c", line]).output().expect("a shell");
+        let answer = String::from_utf8_lossy(&again.stdout).into_owned();
+        assert!(answer.contains(" 201") && answer.ends_with("taken"), "{line}\n{answer}");
+        assert_eq!(answer.starts_with("HTTP/2 "), server == "second", "{answer}");
+        wait_until("both in the log", SOON, || nginx.log().len() == before + 2);
+        // Method, path, status, and what both took; over HTTP/2 each packs its head in its own way.
+        let seen = |index: usize| {
+            let words = nginx.log()[before + index].clone();
+            let bytes = if server == "second" { String::new() } else { words[3].clone() };
+            [words[0].clone(), words[1].clone(), words[2].clone(), bytes, words[5].clone(), words[7].clone()]
+        };
+        assert_eq!(seen(0), seen(1), "{line}");
+    }
+}

@@ -41,8 +41,9 @@ impl Page<'_> {
             let target =
                 format!("{}  {}", left(&clean(&judgement.key), key), left(&clean(&judgement.text), text));
             let found = clean(&judgement.observed_text);
+            let interval = judgement.interval.as_ref().map(|bounds| format!("95 %: {}", bounds.text));
             let facts: Vec<String> =
-                self.samples(judgement).into_iter().chain(judgement.beside.clone()).collect();
+                [interval, self.samples(judgement), judgement.beside.clone()].into_iter().flatten().collect();
             lines.push(if facts.is_empty() {
                 format!("  {mark} {target}  {found}")
             } else {
@@ -54,6 +55,10 @@ impl Page<'_> {
                 lines.push(format!("      {} did you mean {}?", self.style.hint(), near.join(" or ")));
             }
         }
+        if judgements.iter().any(|judgement| judgement.verdict == TargetVerdict::TooFew) {
+            let advice = "more load, or a smaller percentile; `#{ allow_few: true }` at the target judges it all the same";
+            lines.push(format!("      {} {advice}", self.style.hint()));
+        }
         lines
     }
 
@@ -62,8 +67,14 @@ impl Page<'_> {
         let metric = judgement.key.split('{').next().unwrap_or_default().trim();
         let value = self.summary.metric(metric)?.value.as_ref()?;
         let counts = matches!(value, Value::Rate { .. } | Value::Trend(_));
+        if !counts || judgement.observed.is_none() {
+            return None;
+        }
         let noun = if judgement.samples == 1 { "sample" } else { "samples" };
-        (counts && judgement.observed.is_some())
-            .then(|| format!("{} {noun}", format_count(judgement.samples)))
+        let samples = format_count(judgement.samples);
+        Some(match judgement.needed {
+            Some(needed) => format!("too few: {samples} {noun}, it needs {}", format_count(needed)),
+            None => format!("{samples} {noun}"),
+        })
     }
 }

@@ -72,7 +72,7 @@ fn calls(registry: &mut Registry<'_>) {
     let stage = Rc::clone(&registry.stage);
     registry.define(
         "target(selector, expression, options)",
-        "the same with `abort_on_fail` and `delay_abort_eval`",
+        "the same with `abort_on_fail`, `delay_abort_eval` and `allow_few`",
         move |context: NativeCallContext<'_>,
               key: ImmutableString,
               expression: ImmutableString,

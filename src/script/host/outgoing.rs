@@ -5,13 +5,14 @@ use std::rc::Rc;
 use rhai::{EvalAltResult, ImmutableString};
 
 use super::super::error::HostError;
+use super::super::examples::note_check;
 use super::super::request::{Exchanged, Labels};
 use super::super::route::Route;
 use super::super::stage::Stage;
 use super::super::vu::Vu;
 use super::call::{Call, ResponseType};
 use super::response::Reply;
-use crate::http::{Endpoint, Failure, Method, Request, UrlError};
+use crate::http::{Endpoint, Exchange, Failure, Method, Request, UrlError};
 use crate::metrics::{Recorder, Symbol};
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
@@ -22,7 +23,7 @@ pub(super) struct Outgoing<'a> {
     method: &'a Method,
     /// In [`super::http`]'s table of methods, if it stands there.
     method_index: Option<usize>,
-    pub(super) call: &'a Call,
+    pub(super) call: &'a Rc<Call>,
     pub(super) route: Route,
     headers: Vec<(&'a str, &'a str)>,
 }
@@ -35,41 +36,18 @@ impl<'a> Outgoing<'a> {
         function: &'a str,
         (method, method_index): (&'a Method, Option<usize>),
         url: ImmutableString,
-        call: &'a Call,
+        call: &'a Rc<Call>,
     ) -> Outcome<Self> {
         let route = route(stage, vu, url, call)?;
-        let mut headers: Vec<(&str, &str)> =
-            call.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        if let Some(kind) = call.body.content_type.as_deref()
-            && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
-        {
-            headers.push(("Content-Type", kind));
-        }
-        if let Some(codings) = &call.body.content_encoding {
-            headers.push(("Content-Encoding", codings));
-        }
-        if let Some(authorization) = &call.authorization
-            && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"))
-        {
-            headers.push(("Authorization", authorization));
-        }
+        let headers = headers(call);
         Ok(Self { function, method, method_index, call, route, headers })
     }
 
     /// As the client takes it.
     #[inline]
     pub(super) fn request(&self, stage: &Stage) -> Request<'_> {
-        let (call, timeouts) = (self.call, stage.timeouts());
-        Request {
-            headers: &self.headers,
-            body: &call.body.bytes,
-            upload: call.body.upload.as_ref(),
-            discard_body: self.response_type(stage) == ResponseType::Nothing,
-            timeout_ns: call.timeout_ns.unwrap_or(timeouts.total_ns),
-            connect_timeout_ns: call.connect_timeout_ns.unwrap_or(timeouts.connect_ns),
-            keep_alive: !stage.http().no_connection_reuse,
-            ..Request::new(self.method, &self.route.endpoint)
-        }
+        let request = request(stage, (self.method, &self.route.endpoint), self.call, &self.headers);
+        Request { discard_body: self.response_type(stage) == ResponseType::Nothing, ..request }
     }
 
     /// What becomes of the response's body.
@@ -109,7 +87,72 @@ impl<'a> Outgoing<'a> {
             return Err(no_answer(self.function, failure).into());
         }
         let url = exchanged.url.unwrap_or_else(|| Rc::clone(self.route.endpoint.url()));
-        Ok(Reply::new(exchange, url, self.response_type(stage)))
+        let sent = Sent {
+            method: self.method.clone(),
+            endpoint: Rc::clone(&self.route.endpoint),
+            call: Rc::clone(self.call),
+        };
+        Ok(Reply::new(exchange, url, self.response_type(stage), Some(sent)))
+    }
+}
+
+/// What a response came for: as much as a failed check needs to tell it, shared with the call.
+#[derive(Debug)]
+pub(super) struct Sent {
+    method: Method,
+    endpoint: Rc<Endpoint>,
+    call: Rc<Call>,
+}
+
+impl Sent {
+    /// Takes note of a check that did not hold of the response. Told is what the script asked for: cookies that the user had,
+    /// and hops behind a redirect, are not part of it.
+    #[cold]
+    pub(super) fn note_check(&self, stage: &Stage, vu: &Vu, check: &str, exchange: &Exchange) {
+        let headers = headers(&self.call);
+        let request = request(stage, (&self.method, &self.endpoint), &self.call, &headers);
+        let name = self.call.name.as_deref().unwrap_or(self.endpoint.name());
+        note_check(stage, vu, (check, name), &request, exchange);
+    }
+}
+
+/// The headers that a call says.
+fn headers(call: &Call) -> Vec<(&str, &str)> {
+    let mut headers: Vec<(&str, &str)> =
+        call.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    if let Some(kind) = call.body.content_type.as_deref()
+        && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
+    {
+        headers.push(("Content-Type", kind));
+    }
+    if let Some(codings) = &call.body.content_encoding {
+        headers.push(("Content-Encoding", codings));
+    }
+    if let Some(authorization) = &call.authorization
+        && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"))
+    {
+        headers.push(("Authorization", authorization));
+    }
+    headers
+}
+
+/// As the client takes it.
+#[inline]
+fn request<'a>(
+    stage: &Stage,
+    (method, endpoint): (&'a Method, &'a Rc<Endpoint>),
+    call: &'a Call,
+    headers: &'a [(&'a str, &'a str)],
+) -> Request<'a> {
+    let timeouts = stage.timeouts();
+    Request {
+        headers,
+        body: &call.body.bytes,
+        upload: call.body.upload.as_ref(),
+        timeout_ns: call.timeout_ns.unwrap_or(timeouts.total_ns),
+        connect_timeout_ns: call.connect_timeout_ns.unwrap_or(timeouts.connect_ns),
+        keep_alive: !stage.http().no_connection_reuse,
+        ..Request::new(method, endpoint)
     }
 }
 

@@ -115,7 +115,7 @@ fn each(
     let vu = stage.acting(EACH)?;
     let bounds = Bounds::take(EACH, &mut options, "events")?;
     let (method, index) = method(options.remove("method"))?;
-    let call = Call::read(EACH, &options)?;
+    let call = Rc::new(Call::read(EACH, &options)?);
     let outgoing = Outgoing::new((stage, &vu), EACH, (&method, index), url, &call)?;
     let request = outgoing.request(stage);
     let is_given = |name: &str| request.headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
