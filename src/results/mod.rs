@@ -23,6 +23,6 @@ pub use warm_up::{WarmUpLine, WarmUpPart};
 
 // Reports stand on this room alone: what the engine tells passes through it.
 pub use crate::engine::{
-    Accusation, Books, Content, End, Example, Examples, Excerpt, FailureKind, Interrupted, Kind, ScriptFailure,
-    Weight,
+    Accusation, Books, Content, End, Example, Examples, Excerpt, FailureKind, Interrupted, Kind,
+    ScriptFailure, Weight,
 };
