@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::diagnostic::Diagnostic;
-use crate::http::Examples;
+use crate::http::{Connections, Examples};
 use crate::metrics::{Recorder, Snapshot, TagSet};
 use crate::plan::{Judgement, Plan, Standing, Target, Verdict, Window, judge};
 
@@ -61,6 +61,7 @@ pub(super) struct Aggregator<'a> {
     interrupted: Vec<Interrupted>,
     /// Examples of what failed.
     examples: Examples,
+    connections: Connections,
 }
 
 /// How far a worker is.
@@ -121,6 +122,7 @@ impl<'a> Aggregator<'a> {
             wanted: (None, 0),
             interrupted: Vec::new(),
             examples: Examples::default(),
+            connections: Connections::default(),
         }
     }
 
@@ -155,6 +157,7 @@ impl<'a> Aggregator<'a> {
         self.vitals.workers.push(done.used);
         self.examples.merge(done.examples);
         vitals::merge(&mut self.vitals.gaps, done.gaps);
+        self.connections.merge(done.connections);
         for (bug, count) in done.bugs {
             match self.bugs.iter_mut().find(|(known, _)| *known == bug) {
                 Some((_, known)) => *known += count,
@@ -359,6 +362,7 @@ impl<'a> Aggregator<'a> {
         let delta = recorded.delta;
         self.requests_cut += recorded.requests_cut;
         self.examples.merge(recorded.examples);
+        self.connections.merge(recorded.connections);
         if delta.is_empty() {
             return;
         }
@@ -411,6 +415,7 @@ impl<'a> Aggregator<'a> {
             seconds: self.seconds,
             interrupted: self.interrupted,
             examples: self.examples,
+            connections: self.connections,
             ..outcome
         }
     }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::diagnostic::Diagnostic;
-use crate::http::Examples;
+use crate::http::{Connections, Examples};
 use crate::metrics::Snapshot;
 use crate::plan::Judgement;
 use crate::script::LogLine;
@@ -185,6 +185,8 @@ pub struct Outcome {
     pub interrupted: Vec<Interrupted>,
     /// Of each kind of failed request the first one, most frequent first.
     pub examples: Examples,
+    /// The connections that were opened, `setup`'s and `teardown`'s included.
+    pub connections: Connections,
 }
 
 /// Iterations that were cut at one place of the script.
@@ -251,6 +253,7 @@ impl Outcome {
             seconds: Vec::new(),
             interrupted: Vec::new(),
             examples: Examples::default(),
+            connections: Connections::default(),
         }
     }
 

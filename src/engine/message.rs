@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::diagnostic::Diagnostic;
-use crate::http::Examples;
+use crate::http::{Connections, Examples};
 use crate::metrics::Snapshot;
 use crate::script::LogLine;
 
@@ -95,6 +95,7 @@ pub(super) struct Recorded {
     pub(super) requests_cut: u64,
     /// Examples of what failed.
     pub(super) examples: Examples,
+    pub(super) connections: Connections,
 }
 
 /// How a hook of the whole run ended otherwise than by returning.
@@ -136,4 +137,6 @@ pub(super) struct Done {
     pub(super) interrupted: Vec<Interrupted>,
     /// Examples of what failed.
     pub(super) examples: Examples,
+    /// Those that it opened, `setup`'s included.
+    pub(super) connections: Connections,
 }

@@ -57,6 +57,9 @@ pub use warm_up::WarmUp;
 // What the room `http` tells of failures passes through this one.
 pub use crate::http::{Content, Example, Examples, Excerpt, Kind};
 
+// Rooms below read an outcome, and import no client.
+pub use crate::http::{Connections, Negotiated, Peer};
+
 use crate::diagnostic::Source;
 use crate::plan::Plan;
 use crate::script::Outside;

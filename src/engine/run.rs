@@ -27,7 +27,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::watch;
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::http::Examples;
+use crate::http::{Connections, Examples};
 use crate::metrics::Snapshot;
 
 use super::aggregator::Aggregator;
@@ -332,6 +332,7 @@ impl Workers {
             seconds: Vec::new(),
             interrupted: Vec::new(),
             examples: Examples::default(),
+            connections: Connections::default(),
         }
     }
 

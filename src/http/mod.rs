@@ -15,6 +15,7 @@ mod client;
 mod clock;
 mod coding;
 mod connect;
+mod connections;
 mod connector;
 mod cookie;
 mod cookie_date;
@@ -64,6 +65,7 @@ pub use cache_status::CacheStatus;
 pub use client::{Client, Options, Shared};
 pub use clock::{Alarm, Clock};
 pub use coding::{Coding, CodingError, encode};
+pub use connections::{Connections, PEERS_MAX, Peer};
 pub use cookie::SetCookie;
 #[cfg(feature = "trial")]
 pub use decode::trial;

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value as Json, json};
 
 use crate::metrics::{Quantile, Trend, Unit, Value};
-use crate::results::{Answer, Reason, Summary, Verdict};
+use crate::results::{Answer, Model, Reason, Summary, Verdict};
 use crate::units::{
     format_amount, format_count, format_latencies_us, format_latency_us, format_percent, format_size,
 };
@@ -18,6 +18,7 @@ use super::Style;
 use super::example;
 use super::figure::{self, Signs};
 use super::headline::{self, duration};
+use super::method;
 use super::paint::{clean, columns, left, right};
 use super::steady;
 
@@ -82,6 +83,7 @@ impl Hit<'_> {
         page.answers();
         page.steadiness();
         page.examples();
+        page.method();
         for lines in [page.signs.footnotes(), headline::findings(summary, style)] {
             if !lines.is_empty() {
                 page.line("");
@@ -146,6 +148,7 @@ impl Hit<'_> {
             "histogram": histogram,
             "statuses": statuses,
             "errors": errors,
+            "method": method::json(summary),
             "findings": summary.findings.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "warnings": summary.warnings,
             "examples": summary.examples.list.iter().map(example::json).collect::<Vec<_>>(),
@@ -395,6 +398,13 @@ impl Page<'_> {
         }
     }
 
+    fn method(&mut self) {
+        self.heading("Method:");
+        for line in method::lines(self.hit.summary, self.style, 2) {
+            self.line(&line);
+        }
+    }
+
     fn answers(&mut self) {
         let hit = self.hit;
         let (answered, without): (Vec<&Answer>, Vec<&Answer>) =
@@ -436,7 +446,7 @@ impl Page<'_> {
 impl Hit<'_> {
     /// Whether requests are due at a rate.
     fn is_open(&self) -> bool {
-        self.summary.scenarios.iter().any(|line| line.executor.ends_with("arrival-rate"))
+        self.summary.scenarios.iter().any(|line| line.model == Model::Open)
     }
 }
 

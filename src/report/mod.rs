@@ -8,6 +8,7 @@ mod figure;
 mod headline;
 mod hit;
 mod interrupted;
+mod method;
 mod paint;
 mod profile;
 mod steady;

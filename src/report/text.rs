@@ -1,5 +1,5 @@
 //! The summary on the terminal, in k6's order: what failed, targets, checks, custom metrics, HTTP,
-//! streams, execution, network; then what stands out, and the verdict as the last line.
+//! streams, execution, network, how it was measured; then what stands out, and the verdict as the last line.
 //!
 //! Metric lines are read by programs too: `name.....: figure  figure`, one line each, however narrow the
 //! terminal. Marks say all that colours say.
@@ -10,6 +10,7 @@ mod examples;
 mod execution;
 mod failures;
 mod head;
+mod method;
 mod targets;
 mod times;
 
@@ -60,6 +61,7 @@ const SECTIONS: &[Section] = &[
     ("STEADY STATE", |page| steady::lines(page.summary, page.style, &mut page.signs)),
     ("NETWORK", |page| page.metrics(Kin::Network)),
     ("FAILURE EXAMPLES", |page| page.examples()),
+    ("METHOD", |page| page.method()),
 ];
 
 /// Which metrics are shown together.

@@ -6,6 +6,8 @@
 mod calibration;
 mod crowd;
 mod finding;
+mod method;
+mod provenance;
 mod steadiness;
 mod summary;
 mod verdict;
@@ -16,6 +18,8 @@ pub use calibration::{
     TopRate, advise,
 };
 pub use finding::{Finding, Severity};
+pub use method::{Health, Method, Model};
+pub use provenance::{Commit, Provenance, ScriptVersion};
 pub use steadiness::{Steadiness, Stretch, Unknown};
 pub use summary::{Answer, Check, Durations, Endpoint, MetricTotal, ScenarioLine, Summary};
 pub use verdict::{Reason, Verdict};
@@ -23,6 +27,6 @@ pub use warm_up::{WarmUpLine, WarmUpPart};
 
 // Reports stand on this room alone: what the engine tells passes through it.
 pub use crate::engine::{
-    Accusation, Books, Content, End, Example, Examples, Excerpt, FailureKind, Interrupted, Kind,
-    ScriptFailure, Weight,
+    Accusation, Books, Connections, Content, End, Example, Examples, Excerpt, FailureKind, Interrupted, Kind,
+    Negotiated, Peer, ScriptFailure, Weight,
 };

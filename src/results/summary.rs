@@ -16,7 +16,7 @@ use crate::metrics::{
 use crate::plan::{Judgement, Plan, Scenario, Verdict as TargetVerdict, without_login};
 
 use super::crowd::Crowd;
-use super::{Finding, Steadiness, WarmUpLine, finding};
+use super::{Finding, Method, Model, Steadiness, WarmUpLine, finding};
 
 /// A run, as reports read it.
 #[derive(Debug, Clone)]
@@ -72,6 +72,8 @@ pub struct Summary {
     pub interrupted: Vec<Interrupted>,
     /// Of each kind of failed request the first one, most frequent first.
     pub examples: Examples,
+    /// How it was measured.
+    pub method: Method,
 }
 
 /// Times of answers, by whether they were expected: a fast error is no fast answer.
@@ -103,6 +105,8 @@ pub struct ScenarioLine {
     pub books: Books,
     /// How many of the failed ones threw.
     pub threw: u64,
+    /// Whether its load waits for answers.
+    pub model: Model,
 }
 
 /// A check of one group, all scenarios together.
@@ -196,8 +200,10 @@ impl Summary {
             steadiness: Steadiness::of(outcome),
             interrupted: outcome.interrupted.clone(),
             examples: outcome.examples.clone(),
+            method: Method::default(),
         };
         summary.findings = finding::find(&summary, plan, outcome);
+        summary.method = Method::of(outcome, &summary.findings);
         summary
     }
 
@@ -246,6 +252,7 @@ impl Summary {
         for example in &mut self.examples.list {
             example.hide(&mut |text| mask.apply(text));
         }
+        self.method.connections.peers.iter_mut().for_each(|peer| mask.apply(&mut peer.origin));
         match &mut self.end {
             End::Aborted(text) | End::TargetFailed(text) => hide(text),
             End::Finished | End::Interrupted | End::NoLoad => {}
@@ -297,6 +304,7 @@ fn scenarios(plan: &Plan, outcome: &Outcome) -> Vec<ScenarioLine> {
             demand: scenario.describe(),
             books: became.map_or_else(Books::default, |became| became.books),
             threw: became.map_or(0, |became| became.threw),
+            model: Model::of(&scenario.demand),
         }
     };
     plan.scenarios.iter().map(line).collect()

@@ -203,6 +203,7 @@ mod tests {
             demand: String::new(),
             books,
             threw,
+            model: crate::results::Model::Closed,
         };
         Summary { scenarios: vec![line], ..Summary::uneventful() }
     }

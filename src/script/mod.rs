@@ -9,6 +9,7 @@ mod bodies;
 mod bounded;
 mod browser;
 mod command;
+mod connections;
 mod data;
 mod declaration;
 mod diagnose;

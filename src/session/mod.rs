@@ -9,6 +9,7 @@ mod error;
 mod hit;
 mod preflight;
 mod profile;
+mod provenance;
 mod run;
 mod syntax;
 mod targets;

@@ -60,6 +60,7 @@ fn done(iterations: u32, ok: u64, elapsed_ms: u64) -> Done {
         gaps: Vec::new(),
         interrupted: Vec::new(),
         examples: Examples::default(),
+        connections: Connections::default(),
     }
 }
 
@@ -110,12 +111,9 @@ fn a_worker_that_is_done_before_the_slowest_closes_nothing_twice() {
     let rest = Duration::from_millis(3200);
     assert_eq!(seen.ticks[3..], [(4, rest, 5.0, 0, 39)]);
     assert!(!sums.is_playing());
-    sums.append(Recorded { delta: delta(5, 2), requests_cut: 0, examples: Examples::default() }, &mut seen);
+    sums.append(Recorded { delta: delta(5, 2), ..Recorded::default() }, &mut seen);
     assert_eq!(seen.ticks[4..], [(5, rest, 2.0, 0, 39)]);
-    sums.append(
-        Recorded { delta: Snapshot::new(6), requests_cut: 0, examples: Examples::default() },
-        &mut seen,
-    );
+    sums.append(Recorded { delta: Snapshot::new(6), ..Recorded::default() }, &mut seen);
     assert_eq!(seen.ticks.len(), 5, "nothing recorded is no second");
     let outcome = sums.finish(outcome());
     assert_eq!((outcome.total.clone(), outcome.elapsed), (seen.sum, rest));

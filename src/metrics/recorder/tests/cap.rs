@@ -1,7 +1,7 @@
 //! The cap in its corners: names, tags, checks and metrics without end, and targets that still see all of theirs.
 
 use super::super::*;
-use crate::metrics::{OTHER, Selector, Unit, Value};
+use crate::metrics::{OTHER, RequestSample, Selector, Unit, Value};
 
 /// Ten times the cap and more; the tests over sockets go to a million.
 const MANY: usize = 120_000;
