@@ -333,7 +333,7 @@ fn windowed_times(text: &str, seconds: &[(u64, usize)]) -> Judgement {
     for &(ms, count) in seconds {
         run = run.times("a", std::iter::repeat_n(ms * 1_000, count));
         let delta = run.take();
-        window.push(&delta, Standing::On);
+        window.push(&delta, On);
         total.append(delta);
     }
     judge(&target, &total, Duration::from_secs(seconds.len() as u64), window.worst())
