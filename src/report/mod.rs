@@ -7,8 +7,11 @@ mod example;
 mod figure;
 mod headline;
 mod hit;
+mod interrupted;
+mod method;
 mod paint;
 mod profile;
+mod steady;
 mod tally;
 mod text;
 
@@ -29,7 +32,7 @@ pub struct Report {
 }
 
 /// All reports, in the order of the reference.
-pub const REPORTS: &[&Report] = &[&text::REPORT];
+pub const REPORTS: &[&Report] = &[&text::REPORT, &text::TARGETS];
 
 /// How a report may look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -242,6 +242,7 @@ fn record(
         cache: response.and_then(|response| response.cache_status().is_hit()),
     };
     stage.recorder().with(|recorder| {
+        recorder.at(timings.end_ns);
         let labels = labels(recorder);
         let key = RequestKey {
             scenario: vu.cast.scenario_symbol,

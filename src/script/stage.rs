@@ -119,6 +119,7 @@ pub struct Stage {
     words: OnceCell<Words>,
     timeouts: Cell<Timeouts>,
     throws: Cell<bool>,
+    folds_ids: Cell<bool>,
     /// Statuses that don't count as failed, if the top level says so.
     pub(super) expected: RefCell<Option<Expected>>,
     series: RefCell<FxHashMap<SeriesKey, SeriesId>>,
@@ -165,6 +166,7 @@ impl Stage {
                 connect_ns: http::CONNECT_TIMEOUT_NS,
             }),
             throws: Cell::new(false),
+            folds_ids: Cell::new(false),
             expected: RefCell::new(None),
             series: RefCell::default(),
             requests_cut: Cell::new(0),
@@ -207,6 +209,15 @@ impl Stage {
 
     pub(super) fn throws(&self) -> bool {
         self.throws.get()
+    }
+
+    /// Whether ids in paths are no part of the tags `name` and `url`.
+    pub fn set_folds_ids(&self, folds_ids: bool) {
+        self.folds_ids.set(folds_ids);
+    }
+
+    pub(super) fn folds_ids(&self) -> bool {
+        self.folds_ids.get()
     }
 
     /// Which fiber runs.

@@ -27,20 +27,34 @@ mod health;
 mod hit;
 mod hostile;
 mod main_job;
+mod method;
+mod names;
 mod network;
 mod nginx;
+mod packets;
+#[path = "../../benches/pathology.rs"]
+mod pathology;
+mod percentiles;
 mod profile;
 mod redact;
 mod redirects;
+#[path = "../../benches/rival.rs"]
+mod rival;
+mod rivals;
 mod script;
 mod secrets;
 mod server;
+#[path = "../../benches/service.rs"]
+mod service;
 mod settings;
 mod several;
 mod stall;
 mod stdlib;
+mod steady;
+mod targets;
 mod tidy;
 mod tls;
+mod truth;
 mod ui;
 mod websocket;
 mod witness;

@@ -242,6 +242,22 @@ fn needs_nginx_each_wrong_certificate_is_told_with_what_to_do() {
 }
 
 #[test]
+fn needs_nginx_the_summary_tells_version_cipher_and_protocol() {
+    let nginx = Nginx::start();
+    let urls = ["tls12", "second"].map(|name| nginx.url(name));
+    let finished = nginx.prepare("", &calling(&urls), &[]).run().expect_code(0);
+    let words = finished.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    let at = |url: &str| format!("{url} at 127.0.0.1:{}", url.rsplit(':').next().unwrap_or_default());
+    for told in [
+        format!("{}, TLS 1.2, TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, 1 connection", at(&urls[0])),
+        format!("{}, TLS 1.3, TLS_AES_256_GCM_SHA384, 1 connection", at(&urls[1])),
+        "connections 2 opened, 0 requests reused one, 1 answer by HTTP/1.1, 1 by HTTP/2.0".to_owned(),
+    ] {
+        assert!(words.contains(&told), "{told}\n{}", finished.printed());
+    }
+}
+
+#[test]
 fn needs_nginx_verification_is_off_where_the_run_says_so_and_the_summary_tells() {
     let nginx = Nginx::start();
     let urls = ["expired", "selfsigned", "wronghost", "unknown"].map(|name| nginx.url(name));
@@ -382,10 +398,11 @@ fn needs_nginx_a_users_first_batch_shares_a_connection_where_the_server_chooses_
             nginx.url(server)
         );
         let before = nginx.log().len();
-        nginx.prepare(", batch_per_host: 0", &script, &[]).run().expect_code(0);
+        let finished = nginx.prepare(", batch_per_host: 0", &script, &[]).run().expect_code(0);
         let log = nginx.log();
         let seen: BTreeSet<&String> = log[before..].iter().filter_map(|line| line.last()).collect();
         assert_eq!((log.len() - before, seen.len()), (54, connections), "{server}");
+        assert_eq!(finished.figure("http_conns_opened").to_string(), connections.to_string(), "{server}");
     }
 }
 

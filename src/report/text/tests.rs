@@ -69,6 +69,7 @@ impl Run {
             name: self.recorder.intern(name),
             status,
             error_code: if status == 0 { 1050 } else { 0 },
+            expected: (200..400).contains(&status),
             ..RequestKey::default()
         };
         self.recorder.request(

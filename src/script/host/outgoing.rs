@@ -7,8 +7,9 @@ use rhai::{EvalAltResult, ImmutableString};
 use super::super::error::HostError;
 use super::super::examples::note_check;
 use super::super::request::{Exchanged, Labels};
+use super::super::route::Route;
 use super::super::stage::Stage;
-use super::super::vu::{Route, Vu};
+use super::super::vu::Vu;
 use super::call::{Call, ResponseType};
 use super::response::Reply;
 use crate::http::{Endpoint, Exchange, Failure, Method, Request, UrlError};
@@ -37,7 +38,7 @@ impl<'a> Outgoing<'a> {
         url: ImmutableString,
         call: &'a Rc<Call>,
     ) -> Outcome<Self> {
-        let route = route(stage, vu, url, &call.query)?;
+        let route = route(stage, vu, url, call)?;
         let headers = headers(call);
         Ok(Self { function, method, method_index, call, route, headers })
     }
@@ -61,9 +62,11 @@ impl<'a> Outgoing<'a> {
     pub(super) fn labels(&self, stage: &Stage, vu: &Vu, recorder: &mut Recorder) -> Labels {
         let call = self.call;
         // A given name groups URLs that differ: the `url` tag would tell them apart again.
-        let (name, url) = match &call.name {
-            Some(name) => (recorder.intern(name), Symbol::NONE),
-            None => (self.route.name, self.route.url),
+        let (name, url) = if let Some(name) = &call.name {
+            (recorder.intern(name), Symbol::NONE)
+        } else {
+            let [name, url] = self.route.labels.expect("a request without a name has its route's");
+            (name, url)
         };
         let method = match self.method_index {
             Some(index) => stage.words().methods[index],
@@ -160,9 +163,11 @@ fn no_answer(function: &str, failure: &Failure) -> HostError {
 }
 
 /// The parsed URL, from the scenario's earlier calls if it was called before.
-fn route(stage: &Stage, vu: &Vu, url: ImmutableString, query: &[(String, String)]) -> Outcome<Route> {
+fn route(stage: &Stage, vu: &Vu, url: ImmutableString, call: &Call) -> Outcome<Route> {
+    let query = &call.query;
     if query.is_empty()
         && let Some(route) = vu.cast.route(&url)
+        && (route.labels.is_some() || call.name.is_some())
     {
         return Ok(route);
     }
@@ -176,9 +181,10 @@ fn route(stage: &Stage, vu: &Vu, url: ImmutableString, query: &[(String, String)
             _ => fault,
         }
     })?;
-    let [name, tag] =
-        stage.recorder().with(|recorder| [endpoint.name(), endpoint.tag()].map(|text| recorder.intern(text)));
-    let route = Route { endpoint: Rc::new(endpoint), name, url: tag };
+    let route = match call.name {
+        Some(_) => Route::unlabelled(endpoint),
+        None => Route::labelled(stage, endpoint),
+    };
     if query.is_empty() {
         vu.cast.keep_route(url, route.clone());
     }

@@ -128,7 +128,7 @@ fn each(
     let exchanged = settle(stage, &vu, &request, exchange, None, &call.handling, |recorder| {
         outgoing.labels(stage, &vu, recorder)
     });
-    let tags = tags(&outgoing, exchanged.exchange.status(), str::to_owned);
+    let tags = tags(stage, &outgoing, exchanged.exchange.status(), str::to_owned);
     let live = Live::new((stage, &vu), &NAMES, tags, start_ns);
     live.add(stage, &vu, "sse_streams", 1.0);
     let Some(opened) = opened else {

@@ -113,7 +113,7 @@ fn connect(
     }
     show(stage, &vu, &request, &exchange);
     let ws_url = as_ws(outgoing.route.endpoint.url());
-    let mut tags = tags(&outgoing, exchange.status(), as_ws);
+    let mut tags = tags(stage, &outgoing, exchange.status(), as_ws);
     if !protocol.is_empty() {
         tags = TagSet::from_pairs([("subproto".to_owned(), protocol.clone())]).and(&tags);
     }
