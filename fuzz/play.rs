@@ -40,7 +40,7 @@ pub(crate) fn play(text: &str) -> Option<bool> {
         if let Poll::Ready(ended) = Pin::new(&mut turn).poll(&mut context) {
             return Some(match ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
                 Ok(_) => true,
-                Err(Failure::Stopped | Failure::Aborted(_)) => false,
+                Err(Failure::Stopped(_) | Failure::Aborted(_)) => false,
                 Err(Failure::Threw(told) | Failure::Asserted(told) | Failure::Failed(told)) => {
                     assert!(!render(&told, true, 80).is_empty());
                     false

@@ -67,6 +67,9 @@ pub(super) struct Arguments {
     /// How long a connection may take to come up [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     connect_timeout: Option<Duration>,
+    /// Leave so much of the load's beginning out of all figures, such as 10s
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    warm_up: Option<Duration>,
     /// The result as JSON
     #[arg(long)]
     json: bool,
@@ -160,6 +163,7 @@ impl Arguments {
             load,
             timeout: self.timeout,
             connect_timeout: self.connect_timeout,
+            warm_up: self.warm_up,
             http: self.http.options(),
         })
     }

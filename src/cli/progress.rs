@@ -46,6 +46,8 @@ struct Second {
     vus_max: u64,
     /// The schedule stands.
     is_paused: bool,
+    /// It belongs to the warm-up.
+    is_warm_up: bool,
     books: Books,
     requests: f64,
     p95_us: Option<u64>,
@@ -114,6 +116,7 @@ impl Second {
             vus: tick.vus,
             vus_max: tick.vus_max,
             is_paused: tick.is_paused,
+            is_warm_up: tick.is_warm_up,
             books: tick.books,
             ..Self::default()
         };
@@ -134,7 +137,8 @@ impl Second {
         let newest = seconds.iter().flatten().map(|second| second.elapsed).max().unwrap_or_default();
         // Paused are they all, or it isn't said.
         let is_paused = seconds.iter().flatten().all(|second| second.is_paused);
-        let mut all = Self { is_paused, ..Self::default() };
+        let is_warm_up = seconds.iter().flatten().all(|second| second.is_warm_up);
+        let mut all = Self { is_paused, is_warm_up, ..Self::default() };
         for second in seconds.iter().flatten() {
             all.elapsed = newest;
             all.end_max = all.end_max.max(second.end_max);
@@ -158,7 +162,11 @@ fn line(seconds: &[Option<Second>]) -> String {
     let scripts = if seconds.len() > 1 { format!("{} scripts, ", seconds.len()) } else { String::new() };
     let mut line = format!(
         "{} ({} of at most {}), {scripts}{}/{} VUs, {} complete and {} interrupted iterations",
-        if all.is_paused { "paused" } else { "running" },
+        match (all.is_paused, all.is_warm_up) {
+            (true, _) => "paused",
+            (false, true) => "warming up",
+            (false, false) => "running",
+        },
         clock(all.elapsed),
         clock(all.end_max),
         format_count(all.vus),
@@ -232,6 +240,7 @@ mod tests {
             vus,
             vus_max: 5,
             is_paused: false,
+            is_warm_up: false,
             books,
             requests: 100.0,
             p95_us: Some(1_000),
@@ -243,6 +252,13 @@ mod tests {
     #[test]
     fn one_run_shows_all_of_its_second() {
         insta::assert_snapshot!(line(&[Some(second(2, 3))]), @"running (00m02.0s of at most 00m09.0s), 3/5 VUs, 10 complete and 0 interrupted iterations, 100/s p(95) 1.00ms failed 1.00%");
+    }
+
+    #[test]
+    fn a_pause_and_a_warm_up_are_told() {
+        let told = |is_paused, is_warm_up| line(&[Some(Second { is_paused, is_warm_up, ..second(2, 3) })]);
+        assert!(told(false, true).starts_with("warming up (00m02.0s"), "{}", told(false, true));
+        assert!(told(true, true).starts_with("paused ("), "{}", told(true, true));
     }
 
     #[test]

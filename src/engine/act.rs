@@ -107,14 +107,19 @@ pub(super) async fn guard(crew: &Crew, part: &Part, life: &Life, turn: Turn<Fibe
     })
     .await;
     // What began is booked, whatever became of the fiber.
-    let cut_short = life.in_iteration.replace(false);
+    let cut_short = life.iteration_ns.take();
     match ended {
         Some(Ok(())) => {}
         Some(Err(panic)) => {
-            part.book(|books| books.failed += u64::from(cut_short));
+            part.book(|books| books.failed += u64::from(cut_short.is_some()));
             crew.report_bug(panicked(&*panic));
         }
-        None => part.book(|books| books.interrupted += u64::from(cut_short)),
+        None => {
+            if let Some(start_ns) = cut_short {
+                let age_ns = crew.stage.clock().now_ns().saturating_sub(start_ns);
+                crew.interrupt(part, None, age_ns);
+            }
+        }
     }
 }
 
@@ -171,11 +176,11 @@ impl Act<'_> {
         vu.scenario_iteration.set(Some(number));
         vu.lateness_ns.set(start_ns.saturating_sub(due_ns));
         part.book(|books| books.started += 1);
-        self.life.in_iteration.set(true);
+        self.life.iteration_ns.set(Some(start_ns));
         let result = part.play.run(&crew.stage, vu, &crew.data, &mut self.scope);
         let end_ns = self.now_ns();
         vu.iteration.set(vu.iteration.get() + 1);
-        self.life.in_iteration.set(false);
+        self.life.iteration_ns.set(None);
         if !crew.stage.http().no_cookies_reset {
             vu.reset_cookies();
         }
@@ -226,8 +231,12 @@ fn settle(crew: &Crew, part: &Part, result: Result<bool, Failure>, span: Span) -
     let is_ok = match result {
         Ok(is_ok) => is_ok,
         Err(failure) => {
+            let place = match &failure {
+                Failure::Stopped(place) => place.clone(),
+                _ => None,
+            };
             let Some(kind) = crew.note(part, failure) else {
-                part.book(|books| books.interrupted += 1);
+                crew.interrupt(part, place, span.end_ns.saturating_sub(span.start_ns));
                 return false;
             };
             part.threw.set(part.threw.get() + u64::from(kind == FailureKind::Threw));

@@ -7,12 +7,18 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::diagnostic::Diagnostic;
+use crate::http::{Connections, Examples};
 use crate::metrics::{Recorder, Snapshot, TagSet};
-use crate::plan::{Judgement, Plan, Target, Verdict, Window, judge};
+use crate::plan::{Judgement, Plan, Standing, Target, Verdict, Window, judge};
 
-use super::event::{Books, FAILURES_MAX, Observer, Outcome, ScenarioOutcome, ScriptFailure, Tick};
+use super::calendar::{Calendar, Wanted};
+use super::event::{
+    Books, FAILURES_MAX, Interrupted, Observer, Outcome, ScenarioOutcome, ScriptFailure, Tick,
+};
 use super::message::{Done, Recorded};
+use super::second::{SECONDS_MAX, Second};
 use super::vitals::{self, Vitals};
+use super::warm_up::WarmUp;
 
 /// The workers' sums so far.
 pub(super) struct Aggregator<'a> {
@@ -21,7 +27,7 @@ pub(super) struct Aggregator<'a> {
     /// `vus` and `vus_max`: a worker sees only its own, and none once it is done.
     users: Recorder,
     /// Seconds that are not complete, by number.
-    open: BTreeMap<u64, Second>,
+    open: BTreeMap<u64, Open>,
     /// The last second that was completed, whole or not.
     closed: u64,
     windows: Vec<Option<Window>>,
@@ -44,6 +50,18 @@ pub(super) struct Aggregator<'a> {
     pub(super) bugs: Vec<(Diagnostic, u64)>,
     /// What the generator measured of itself; the host's part is the caller's to say.
     vitals: Vitals,
+    /// What is left out of the total, where the plan wants that.
+    warm_up: Option<WarmUp>,
+    /// What the schedule wanted in each second; none outside of a load.
+    pub(super) calendar: Option<Calendar>,
+    /// Whole seconds, a line each.
+    seconds: Vec<Second>,
+    /// The load that was wanted in the last second, and the number of its stretch.
+    wanted: (Option<Wanted>, u64),
+    interrupted: Vec<Interrupted>,
+    /// Examples of what failed.
+    examples: Examples,
+    connections: Connections,
 }
 
 /// How far a worker is.
@@ -60,14 +78,14 @@ struct Progress {
 
 /// What the workers said of one second.
 #[derive(Debug, Default)]
-struct Second {
+struct Open {
     delta: Option<Snapshot>,
     /// Books and users at its end, of the workers that played it to its end. None of them: it is no
     /// whole second, but the rest after the last one.
     states: BTreeMap<usize, (Books, u64)>,
 }
 
-impl Second {
+impl Open {
     fn join(&mut self, delta: Snapshot) {
         match &mut self.delta {
             None => self.delta = Some(delta),
@@ -98,6 +116,13 @@ impl<'a> Aggregator<'a> {
             leaked: 0,
             bugs: Vec::new(),
             vitals: Vitals::default(),
+            warm_up: WarmUp::new(plan.options.warm_up),
+            calendar: None,
+            seconds: Vec::new(),
+            wanted: (None, 0),
+            interrupted: Vec::new(),
+            examples: Examples::default(),
+            connections: Connections::default(),
         }
     }
 
@@ -130,7 +155,9 @@ impl<'a> Aggregator<'a> {
         self.leaked += done.leaked;
         self.failures_more += done.failures_more;
         self.vitals.workers.push(done.used);
+        self.examples.merge(done.examples);
         vitals::merge(&mut self.vitals.gaps, done.gaps);
+        self.connections.merge(done.connections);
         for (bug, count) in done.bugs {
             match self.bugs.iter_mut().find(|(known, _)| *known == bug) {
                 Some((_, known)) => *known += count,
@@ -139,6 +166,9 @@ impl<'a> Aggregator<'a> {
         }
         for failure in done.failures {
             self.note(failure);
+        }
+        for interrupted in done.interrupted {
+            Interrupted::note(&mut self.interrupted, interrupted);
         }
         if self.scenarios.is_empty() {
             self.scenarios = done.scenarios;
@@ -198,31 +228,94 @@ impl<'a> Aggregator<'a> {
             };
             let users = self.count_users(seen, delta.tick);
             delta.join(users);
-            self.total.append(delta.clone());
             self.closed = number;
             let elapsed = if is_whole { Duration::from_secs(number) } else { self.elapsed };
             self.vus = vus;
+            let is_warm_up = self.keep(number, &delta, elapsed);
             if is_whole {
+                self.note_second(&delta, vus, is_warm_up);
+                self.push_windows(number, &delta, is_warm_up);
+            }
+            if is_whole && !is_warm_up {
                 self.vitals.seconds.judge(&delta);
-                for window in self.windows.iter_mut().flatten() {
-                    window.push(&delta);
-                }
                 if self.is_playing() {
                     ending = ending.or_else(|| self.failed_target(elapsed));
                 }
             }
-            self.tell(observer, elapsed, &delta, (books, vus));
+            self.tell(observer, elapsed, &delta, (books, vus), is_warm_up);
         }
         ending
     }
 
-    fn tell(&self, observer: &mut dyn Observer, elapsed: Duration, delta: &Snapshot, state: (Books, u64)) {
+    /// Adds a second to the total, or to the warm-up that it belongs to; whether it does.
+    fn keep(&mut self, number: u64, delta: &Snapshot, elapsed: Duration) -> bool {
+        if let Some(warm_up) = &mut self.warm_up
+            && warm_up.holds(number, self.calendar.as_ref())
+        {
+            warm_up.elapsed = elapsed;
+            warm_up.recorded.append(delta.clone());
+            return true;
+        }
+        self.total.append(delta.clone());
+        false
+    }
+
+    /// Keeps a whole second's line.
+    fn note_second(&mut self, delta: &Snapshot, vus: u64, is_warm_up: bool) {
+        if self.seconds.len() >= SECONDS_MAX {
+            return;
+        }
+        let wanted = self.calendar.as_ref().and_then(|calendar| calendar.wanted(self.closed));
+        // Users that had nothing left to do are gone before the schedule says so.
+        let wanted = wanted.filter(|wanted| {
+            let users: u64 = wanted.iter().filter_map(|(users, _)| *users).sum();
+            vus >= users
+        });
+        if wanted.is_some() && wanted != self.wanted.0 {
+            self.wanted.1 += 1;
+        }
+        let stretch = wanted.is_some().then_some(self.wanted.1);
+        self.wanted.0 = wanted;
+        self.seconds.push(Second { stretch, is_warm_up, ..Second::of(delta, self.closed, vus) });
+    }
+
+    /// Shows a whole second to the windows.
+    fn push_windows(&mut self, number: u64, delta: &Snapshot, is_warm_up: bool) {
+        for (target, window) in self.plan.targets.iter().zip(&mut self.windows) {
+            let Some(window) = window else { continue };
+            if is_warm_up {
+                window.warm_up(delta);
+                continue;
+            }
+            let part = target.scenario().and_then(|name| self.plan.scenario_index(name));
+            let standing = match &self.calendar {
+                None => Standing::On,
+                Some(calendar) if calendar.has_pause(number) => Standing::Paused,
+                Some(calendar) => {
+                    let is_on =
+                        part.map_or_else(|| calendar.is_any_on(number), |part| calendar.is_on(part, number));
+                    if is_on { Standing::On } else { Standing::Off }
+                }
+            };
+            window.push(delta, standing);
+        }
+    }
+
+    fn tell(
+        &self,
+        observer: &mut dyn Observer,
+        elapsed: Duration,
+        delta: &Snapshot,
+        state: (Books, u64),
+        is_warm_up: bool,
+    ) {
         observer.tick(&Tick {
             number: self.closed,
             elapsed,
             end_max: self.plan.end_max().saturating_add(self.pause.1),
             is_paused: self.pause.0,
             delta,
+            is_warm_up,
             total: &self.total,
             vus: state.1,
             vus_max: self.vus_max,
@@ -248,16 +341,19 @@ impl<'a> Aggregator<'a> {
             if elapsed < target.delay_abort_eval {
                 return false;
             }
-            let value = window.as_ref().map(Window::value);
-            match &value {
-                Some(None) => false, // the window is not full, or heard nothing
-                Some(Some(value)) => {
-                    judge(target, &self.total, elapsed, Some(value)).verdict == Verdict::Failed
-                }
-                None => judge(target, &self.total, elapsed, None).verdict == Verdict::Failed,
+            let value = window.as_ref().map(Window::current);
+            if value == Some(None) {
+                return false; // the window is not full, or its newest second doesn't count
             }
+            let measured = self.measured(elapsed);
+            judge(target, &self.total, measured, value.flatten()).verdict == Verdict::Failed
         });
         failed.map(|(target, _)| format!("{} {}", target.key, target.text))
+    }
+
+    /// So much of the load the total is of.
+    fn measured(&self, elapsed: Duration) -> Duration {
+        elapsed.saturating_sub(self.warm_up.as_ref().map_or(Duration::ZERO, |warm_up| warm_up.elapsed))
     }
 
     /// Adds what was recorded outside the load: by `teardown`, or by a `setup` without a load. Observers
@@ -265,12 +361,14 @@ impl<'a> Aggregator<'a> {
     pub(super) fn append(&mut self, recorded: Recorded, observer: &mut dyn Observer) {
         let delta = recorded.delta;
         self.requests_cut += recorded.requests_cut;
+        self.examples.merge(recorded.examples);
+        self.connections.merge(recorded.connections);
         if delta.is_empty() {
             return;
         }
         self.closed += 1;
         self.total.append(delta.clone());
-        self.tell(observer, self.elapsed, &delta, (sum(&self.scenarios), 0));
+        self.tell(observer, self.elapsed, &delta, (sum(&self.scenarios), 0), false);
     }
 
     /// Waits no longer for the workers that still play: what they recorded since their last second is lost.
@@ -285,12 +383,16 @@ impl<'a> Aggregator<'a> {
     /// The verdicts and the sums. `end`, `errors`, `seed` are the caller's to say.
     pub(super) fn finish(mut self, outcome: Outcome) -> Outcome {
         let verdict = |(target, window): (&Target, &Option<Window>)| -> Judgement {
-            judge(target, &self.total, self.elapsed, window.as_ref().and_then(Window::worst))
+            let measured = self.measured(self.elapsed);
+            judge(target, &self.total, measured, window.as_ref().and_then(Window::worst))
         };
         let judgements = self.plan.targets.iter().zip(&self.windows).map(verdict).collect();
         self.failures.sort_by(|a, b| {
             b.count.cmp(&a.count).then_with(|| a.diagnostic.message.cmp(&b.diagnostic.message))
         });
+        self.interrupted
+            .sort_by(|a, b| (b.count, &a.scenario, &a.place).cmp(&(a.count, &b.scenario, &b.place)));
+        self.examples.sort();
         let scenarios = if self.scenarios.is_empty() {
             let none =
                 |name: &str| ScenarioOutcome { name: name.to_owned(), books: Books::default(), threw: 0 };
@@ -309,6 +411,11 @@ impl<'a> Aggregator<'a> {
             log_lost: self.log_lost,
             paused: self.pause.1,
             vitals: Vitals { host: outcome.vitals.host, ..self.vitals },
+            warm_up: self.warm_up,
+            seconds: self.seconds,
+            interrupted: self.interrupted,
+            examples: self.examples,
+            connections: self.connections,
             ..outcome
         }
     }

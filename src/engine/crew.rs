@@ -5,6 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use rhai::Dynamic;
 use tokio::sync::Notify;
@@ -17,7 +18,7 @@ use crate::script::{Failure, Phase, Program, Stage, Vu};
 
 use super::act::{User, nanoseconds};
 use super::driver::Drive;
-use super::event::{Books, FAILURES_MAX, FailureKind, ScenarioOutcome, ScriptFailure};
+use super::event::{Books, FAILURES_MAX, FailureKind, Interrupted, ScenarioOutcome, ScriptFailure};
 use super::life::{Hold, Life};
 use super::pace::Pace;
 use super::part::Part;
@@ -61,6 +62,7 @@ pub(super) struct Crew {
     pub(super) stopped: Notify,
     failures: RefCell<BTreeMap<(FailureKind, String), ScriptFailure>>,
     failures_more: Cell<u64>,
+    interrupted: RefCell<Vec<Interrupted>>,
     pub(super) leaked: Cell<u64>,
     /// Bugs of ours, each with how often it was met.
     bugs: RefCell<Vec<(Diagnostic, u64)>>,
@@ -136,6 +138,7 @@ impl Crew {
             stopped: Notify::new(),
             failures: RefCell::default(),
             failures_more: Cell::new(0),
+            interrupted: RefCell::default(),
             leaked: Cell::new(0),
             bugs: RefCell::default(),
             aborted: RefCell::default(),
@@ -281,7 +284,7 @@ impl Crew {
     /// Keeps a failure of the script. `None`: the engine stopped the user, which is no failure.
     pub(super) fn note(&self, part: &Part, failure: Failure) -> Option<FailureKind> {
         let (kind, diagnostic) = match failure {
-            Failure::Stopped => return None,
+            Failure::Stopped(_) => return None,
             Failure::Aborted(reason) => {
                 self.aborted.borrow_mut().get_or_insert_with(|| reason.clone());
                 (self.abort)(reason);
@@ -303,6 +306,20 @@ impl Crew {
             self.failures_more.set(self.failures_more.get() + 1);
         }
         Some(kind)
+    }
+
+    /// Books an iteration that was cut, so long after its start.
+    pub(super) fn interrupt(&self, part: &Part, place: Option<String>, age_ns: u64) {
+        part.book(|books| books.interrupted += 1);
+        let age = Duration::from_nanos(age_ns);
+        let scenario = part.scenario.name.clone();
+        let new = Interrupted { scenario, place, count: 1, oldest: age, sum: age };
+        Interrupted::note(&mut self.interrupted.borrow_mut(), new);
+    }
+
+    /// The iterations that were cut.
+    pub(super) fn interrupted(&self) -> Vec<Interrupted> {
+        self.interrupted.borrow().clone()
     }
 
     /// Reports a bug of ours.

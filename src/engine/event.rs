@@ -3,14 +3,18 @@
 //! Plain data: whoever shows, writes or judges it stands in a room below. An observer that is slow
 //! delays nobody but the control thread, which has a second for each tick.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::diagnostic::Diagnostic;
+use crate::http::{Connections, Examples};
 use crate::metrics::Snapshot;
 use crate::plan::Judgement;
 use crate::script::LogLine;
 
+use super::second::Second;
 use super::vitals::Vitals;
+use super::warm_up::WarmUp;
 
 /// Iterations by what became of them: scheduled = started + dropped, started = ok + failed +
 /// interrupted (+ those still running, until the end).
@@ -65,6 +69,8 @@ pub struct Tick<'a> {
     pub is_paused: bool,
     /// What this second recorded.
     pub delta: &'a Snapshot,
+    /// Whether it belongs to the warm-up, which no total holds.
+    pub is_warm_up: bool,
     /// What the run has recorded so far.
     pub total: &'a Snapshot,
     /// Virtual users that are active.
@@ -143,7 +149,7 @@ pub enum End {
 /// What came of a run.
 #[derive(Debug, Clone)]
 pub struct Outcome {
-    /// Everything recorded.
+    /// Everything recorded, but for the warm-up.
     pub total: Snapshot,
     /// From the start of the load to its end; without setup and teardown.
     pub elapsed: Duration,
@@ -171,6 +177,54 @@ pub struct Outcome {
     pub seed: u64,
     /// What the generator measured of itself.
     pub vitals: Vitals,
+    /// What is left out of all figures, where the plan has a warm-up.
+    pub warm_up: Option<WarmUp>,
+    /// The load's whole seconds, a line each.
+    pub seconds: Vec<Second>,
+    /// Iterations that the stop or a deadline cut, by scenario and place; most first.
+    pub interrupted: Vec<Interrupted>,
+    /// Of each kind of failed request the first one, most frequent first.
+    pub examples: Examples,
+    /// The connections that were opened, `setup`'s and `teardown`'s included.
+    pub connections: Connections,
+}
+
+/// Iterations that were cut at one place of the script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interrupted {
+    /// Their scenario.
+    pub scenario: String,
+    /// Where they were: `flow.rhai:12:5`; nothing where nobody knows.
+    pub place: Option<String>,
+    /// How many.
+    pub count: u64,
+    /// How long the oldest had run when it ended.
+    pub oldest: Duration,
+    /// How long they had run, all together.
+    pub sum: Duration,
+}
+
+/// Different places of cut iterations that are kept; the rest stands under no place.
+pub const INTERRUPTED_MAX: usize = 50;
+
+impl Interrupted {
+    /// Adds to a list; past [`INTERRUPTED_MAX`] the place is forgotten.
+    pub(super) fn note(list: &mut Vec<Interrupted>, mut new: Interrupted) {
+        let same = |known: &Interrupted, new: &Interrupted| {
+            known.scenario == new.scenario && known.place == new.place
+        };
+        if list.len() >= INTERRUPTED_MAX && !list.iter().any(|known| same(known, &new)) {
+            new.place = None;
+        }
+        match list.iter_mut().find(|known| same(known, &new)) {
+            Some(known) => {
+                known.count += new.count;
+                known.oldest = known.oldest.max(new.oldest);
+                known.sum = known.sum.saturating_add(new.sum);
+            }
+            None => list.push(new),
+        }
+    }
 }
 
 /// Different failures that are kept: what a reader looks at; the rest is counted.
@@ -195,7 +249,25 @@ impl Outcome {
             log_lost: 0,
             seed: 0,
             vitals: Vitals::default(),
+            warm_up: None,
+            seconds: Vec::new(),
+            interrupted: Vec::new(),
+            examples: Examples::default(),
+            connections: Connections::default(),
         }
+    }
+
+    /// How much of the load the figures are of: all of it but the warm-up.
+    pub fn measured(&self) -> Duration {
+        self.elapsed.saturating_sub(self.warm_up.as_ref().map_or(Duration::ZERO, |warm_up| warm_up.elapsed))
+    }
+
+    /// Everything recorded, the warm-up included: what the books are held against.
+    pub fn recorded(&self) -> Cow<'_, Snapshot> {
+        let Some(warm_up) = &self.warm_up else { return Cow::Borrowed(&self.total) };
+        let mut whole = warm_up.recorded.clone();
+        whole.append(self.total.clone());
+        Cow::Owned(whole)
     }
 
     /// All scenarios' iterations.

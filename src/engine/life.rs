@@ -50,8 +50,8 @@ pub(super) struct Life {
     pub(super) deadline: Rc<dyn Alarm>,
     deadline_ns: Cell<u64>,
     state: Cell<State>,
-    /// True from the begin of an iteration until it is booked.
-    pub(super) in_iteration: Cell<bool>,
+    /// When the iteration began that is not booked yet.
+    pub(super) iteration_ns: Cell<Option<u64>>,
     /// How often its fiber was resumed.
     pub(super) resumed: Cell<u64>,
 }
@@ -66,7 +66,7 @@ impl Life {
             deadline,
             deadline_ns: Cell::new(u64::MAX),
             state: Cell::new(State::Playing),
-            in_iteration: Cell::new(false),
+            iteration_ns: Cell::new(None),
             resumed: Cell::new(0),
         }
     }

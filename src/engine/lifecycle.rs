@@ -59,7 +59,7 @@ impl Hook<'_> {
                 Ok(serde_json::Value::Null)
             }
             Ok(value) => self.as_json(&value),
-            Err(Failure::Stopped) => Err(Ended::Stopped),
+            Err(Failure::Stopped(_)) => Err(Ended::Stopped),
             Err(Failure::Aborted(reason)) => Err(Ended::Aborted(reason)),
             Err(Failure::Threw(diagnostic)) => Err(bug(diagnostic)),
             Err(Failure::Asserted(mut diagnostic) | Failure::Failed(mut diagnostic)) => {

@@ -6,6 +6,7 @@
 
 mod act;
 mod aggregator;
+mod calendar;
 mod closed;
 mod control;
 mod crew;
@@ -26,11 +27,13 @@ mod part;
 mod play;
 mod pulse;
 mod run;
+mod second;
 mod steering;
 mod succession;
 mod timer;
 mod timetable;
 mod vitals;
+mod warm_up;
 mod worker;
 
 use std::sync::Arc;
@@ -40,13 +43,22 @@ pub use control::{
 };
 pub use error::EngineError;
 pub use event::{
-    Books, End, FAILURES_MAX, FailureKind, Observer, Outcome, ScenarioOutcome, ScriptFailure, Tick,
+    Books, End, FAILURES_MAX, FailureKind, INTERRUPTED_MAX, Interrupted, Observer, Outcome, ScenarioOutcome,
+    ScriptFailure, Tick,
 };
 pub use gate::Pass;
 pub use generator::{Accusation, RULES, Rule, Weight, accuse};
 pub use run::{run, run_together};
+pub use second::Second;
 pub use timer::{Epoch, Timer};
 pub use vitals::{Gap, HostUse, Seconds, Slow, ThreadUse, Vitals};
+pub use warm_up::WarmUp;
+
+// What the room `http` tells of failures passes through this one.
+pub use crate::http::{Content, Example, Examples, Excerpt, Kind};
+
+// Rooms below read an outcome, and import no client.
+pub use crate::http::{Connections, Negotiated, Peer};
 
 use crate::diagnostic::Source;
 use crate::plan::Plan;

@@ -167,6 +167,7 @@ impl Part {
     pub(super) fn record(&self, stage: &Stage, span: Span) {
         let us = |from: u64, to: u64| to.saturating_sub(from).saturating_add(500) / 1_000;
         stage.recorder().with(|recorder| {
+            recorder.at(span.end_ns);
             recorder.add(self.series.iterations, 1.0);
             recorder.trend_us(self.series.duration, us(span.start_ns, span.end_ns));
             recorder.trend_us(self.series.response_time, us(span.due_ns, span.end_ns));

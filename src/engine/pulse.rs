@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::metrics::{SeriesId, TagSet};
+use crate::metrics::{Recorder, SeriesId, Snapshot, TagSet};
 use crate::script::Stage;
 
 use super::timer::thread_cpu_ns;
@@ -41,6 +41,8 @@ pub(super) struct Pulse {
     /// At the last look that gave a second's gauges.
     last: Cell<Reading>,
     gaps: RefCell<Vec<Gap>>,
+    /// Apart from the worker's: a second whose end is seen late is gone from there, and the gauges are of it.
+    gauges: RefCell<Recorder>,
     cpu: SeriesId,
     wait: SeriesId,
     lag: SeriesId,
@@ -60,14 +62,16 @@ impl Pulse {
     pub(super) fn start(stage: &Rc<Stage>, start_ns: u64) -> Rc<Self> {
         let thread = Thread::current();
         let first = thread.read(stage.clock().now_ns());
-        let [cpu, wait, lag] = ["generator_cpu", "generator_wait", "generator_loop_lag"].map(|name| {
-            stage.recorder().with(|recorder| {
-                let (metric, _) = recorder.metric(name).expect("a built-in metric");
-                recorder.series(metric, &TagSet::default())
-            })
-        });
+        let series = |recorder: &mut Recorder, name| {
+            let (metric, _) = recorder.metric(name).expect("a built-in metric");
+            recorder.series(metric, &TagSet::default())
+        };
+        let lag = stage.recorder().with(|recorder| series(recorder, "generator_loop_lag"));
+        let mut gauges = Recorder::new(&[]);
+        let [cpu, wait] = ["generator_cpu", "generator_wait"].map(|name| series(&mut gauges, name));
         let (stage, last, gaps) = (Rc::clone(stage), Cell::new(first), RefCell::default());
-        Rc::new(Self { stage, start_ns, thread, first, last, gaps, cpu, wait, lag })
+        let gauges = RefCell::new(gauges);
+        Rc::new(Self { stage, start_ns, thread, first, last, gaps, gauges, cpu, wait, lag })
     }
 
     /// Probes the loop for as long as it is polled.
@@ -83,6 +87,7 @@ impl Pulse {
             self.look_for_gap(before, due_ns, now);
             let held_back = now.at_ns.saturating_sub(due_ns) / PROBE_NS;
             self.stage.recorder().with(|recorder| {
+                recorder.at(now.at_ns);
                 for probe in 0..=held_back.min(PROBES_MAX) {
                     recorder.trend_us(self.lag, (now.at_ns - due_ns - probe * PROBE_NS) / 1_000);
                 }
@@ -107,8 +112,9 @@ impl Pulse {
         }
     }
 
-    /// Sets the gauges of the second that ends. A fraction of one at the end says nothing.
-    pub(super) fn set_gauges(&self) {
+    /// Adds the gauges of the second that ended to what was recorded in it. A fraction of one at the end says
+    /// nothing.
+    pub(super) fn add_gauges(&self, delta: &mut Snapshot) {
         let now = self.thread.read(self.stage.clock().now_ns());
         let last = self.last.get();
         let elapsed_ns = now.at_ns.saturating_sub(last.at_ns);
@@ -117,12 +123,12 @@ impl Pulse {
         }
         self.last.set(now);
         let (cpu_ns, wait_ns) = now.since(last);
-        self.stage.recorder().with(|recorder| {
-            recorder.set(self.cpu, cpu_ns as f64 / elapsed_ns as f64);
-            if let Some(wait_ns) = wait_ns {
-                recorder.set(self.wait, wait_ns as f64 / elapsed_ns as f64);
-            }
-        });
+        let mut gauges = self.gauges.borrow_mut();
+        gauges.set(self.cpu, cpu_ns as f64 / elapsed_ns as f64);
+        if let Some(wait_ns) = wait_ns {
+            gauges.set(self.wait, wait_ns as f64 / elapsed_ns as f64);
+        }
+        delta.join(gauges.take(delta.tick));
     }
 
     /// What it came to, over the whole load.

@@ -27,6 +27,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::watch;
 
 use crate::diagnostic::{Code, Diagnostic};
+use crate::http::{Connections, Examples};
 use crate::metrics::Snapshot;
 
 use super::aggregator::Aggregator;
@@ -160,6 +161,7 @@ impl Workers {
         };
         self.tell_all(|| Command::Start { start_ns, data: data.clone(), opening }).await;
         self.control.tell(steering.status(0, start_ns));
+        sums.calendar = Some(steering.calendar());
         let mut host = Host::start(self.epoch);
         let end = self.watch(&mut steering, &mut sums, &mut host, observer).await;
         observer.load_ends();
@@ -182,7 +184,8 @@ impl Workers {
         }
         let mut outcome = sums.finish(self.outcome(end));
         if were_all_heard {
-            outcome.imbalances = imbalances(&outcome.scenarios, &outcome.total);
+            outcome.imbalances =
+                imbalances(&outcome.scenarios, &outcome.recorded(), &job.plan.dropped_metrics());
         }
         Ok(outcome)
     }
@@ -325,6 +328,11 @@ impl Workers {
             log_lost: 0,
             seed: self.seed,
             vitals: Vitals { host: std::mem::take(&mut self.host), ..Vitals::default() },
+            warm_up: None,
+            seconds: Vec::new(),
+            interrupted: Vec::new(),
+            examples: Examples::default(),
+            connections: Connections::default(),
         }
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::plan::{Demand, Plan};
 
+use super::calendar::Calendar;
 use super::control::{Progress, ScenarioStatus, State, Status, Steer, Wanted};
 use super::message::{Change, Command};
 use super::pace::Pace;
@@ -82,7 +83,19 @@ impl Steering {
     /// are.
     pub(super) fn over(&mut self, worker: usize, part: usize, change: u64, now_ns: u64) -> Option<Command> {
         let begin = self.succession.over(worker, part, change);
+        if self.succession.is_over(part) {
+            self.timetables[part].end(now_ns);
+        }
         self.change(begin.into_iter().map(|part| Change::Begin { part }).collect(), now_ns)
+    }
+
+    /// The seconds of this load, as it is steered.
+    pub(super) fn calendar(&self) -> Calendar {
+        Calendar {
+            start_ns: self.start_ns,
+            pace: Rc::clone(&self.pace),
+            timetables: self.timetables.iter().map(Rc::clone).collect(),
+        }
     }
 
     /// Whether every scenario is over.

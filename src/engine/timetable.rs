@@ -25,6 +25,8 @@ pub(super) struct Timetable {
     start_ns: Cell<Option<u64>>,
     /// From the word that it may start to its start.
     delay: Duration,
+    /// When its last user ended, at a real instant; none while it has users, or waits for its turn.
+    over_ns: Cell<Option<u64>>,
     pace: Rc<RefCell<Pace>>,
 }
 
@@ -37,6 +39,7 @@ impl Timetable {
             is_steered: Cell::new(false),
             start_ns: Cell::new(None),
             delay: scenario.start_time,
+            over_ns: Cell::new(None),
             pace: Rc::clone(pace),
         })
     }
@@ -55,6 +58,18 @@ impl Timetable {
     /// When it is over, but for its graceful stop.
     pub(super) fn end_ns(&self) -> Option<u64> {
         Some(self.start_ns.get()?.saturating_add(nanoseconds(self.planned.duration())))
+    }
+
+    /// Its last user has ended, at a real instant.
+    pub(super) fn end(&self, at_ns: u64) {
+        if self.over_ns.get().is_none() {
+            self.over_ns.set(Some(at_ns));
+        }
+    }
+
+    /// Whether its last user had ended by a real instant.
+    pub(super) fn is_over_by(&self, real_ns: u64) -> bool {
+        self.over_ns.get().is_some_and(|over_ns| over_ns <= real_ns)
     }
 
     /// Another load from now on.

@@ -167,7 +167,9 @@ impl Worker {
             ));
         }
         stage.set_wall_start_ns(self.epoch.wall_ns(0));
-        stage.set_recorder(Recorder::new(&self.job.plan.metrics));
+        let plan = &self.job.plan;
+        let recorder = Recorder::new(&plan.metrics).without(plan.dropped_metrics()).keeping(plan.overflow());
+        stage.set_recorder(recorder);
         let options = &self.job.plan.options;
         let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         stage.set_timeouts(Timeouts {
@@ -175,6 +177,7 @@ impl Worker {
             connect_ns: ns(options.connect_timeout),
         });
         stage.set_throws(options.throws);
+        stage.set_folds_ids(options.fold_ids);
         stage
             .network()
             .configure(&options.http)
@@ -199,6 +202,8 @@ impl Worker {
     async fn play(&mut self, crew: &Rc<Crew>, timer: &Rc<Timer>, log_lost: &Rc<Cell<u64>>) -> Done {
         let (stage, start_ns) = (&crew.stage, crew.start_ns);
         expect_drops(stage);
+        let first_tick = self.tick(start_ns, 1);
+        stage.recorder().with(|recorder| recorder.begin_seconds(first_tick, start_ns + SECOND_NS));
         let alarm = timer.alarm();
         alarm.set(start_ns);
         poll_fn(|context| alarm.poll_due(context)).await;
@@ -229,8 +234,9 @@ impl Worker {
                 (number, at_ns, change) = changes.next() => driver::apply(crew, number, at_ns, change),
                 () = crew.over.notified() => {}
                 () = poll_fn(|context| alarm.poll_due(context)) => {
-                    pulse.set_gauges();
-                    let delta = stage.recorder().with(|recorder| recorder.take(self.tick(start_ns, number)));
+                    stage.record_connections();
+                    let mut delta = stage.recorder().with(Recorder::take_second);
+                    pulse.add_gauges(&mut delta);
                     let (books, vus) = (crew.books(), crew.size());
                     crew.take_most();
                     self.report(Report::Tick { number, delta, books, vus }).await;
@@ -249,11 +255,13 @@ impl Worker {
         let end_ns = if crew.is_over() { crew.ended_ns.get() } else { timer.now_ns() };
         let elapsed = Duration::from_nanos(end_ns.saturating_sub(start_ns));
         beat.abort();
-        pulse.set_gauges();
+        stage.record_connections();
+        let mut delta = stage.recorder().with(|recorder| recorder.take(self.tick(start_ns, number)));
+        pulse.add_gauges(&mut delta);
         let (used, gaps) = pulse.finish();
         let (failures, failures_more) = crew.failures();
         Done {
-            delta: stage.recorder().with(|recorder| recorder.take(self.tick(start_ns, number))),
+            delta,
             elapsed,
             vus_rest: crew.take_most(),
             scenarios: crew.scenarios(),
@@ -266,6 +274,9 @@ impl Worker {
             aborted: crew.aborted(),
             used,
             gaps,
+            interrupted: crew.interrupted(),
+            examples: stage.take_examples(),
+            connections: stage.network().take_connections(),
         }
     }
 
@@ -296,8 +307,10 @@ impl Worker {
     /// What was recorded outside the load.
     fn take(&self, stage: &Stage, timer: &Timer) -> Recorded {
         let tick = self.epoch.unix_seconds(timer.now_ns());
+        stage.record_connections();
         let delta = stage.recorder().with(|recorder| recorder.take(tick));
-        Recorded { delta, requests_cut: stage.take_requests_cut() }
+        let (examples, connections) = (stage.take_examples(), stage.network().take_connections());
+        Recorded { delta, requests_cut: stage.take_requests_cut(), examples, connections }
     }
 
     /// A tick's number since the Unix epoch, so that snapshots of machines meet.

@@ -1,5 +1,6 @@
 //! What can be wrong with a plan. The caller knows the position in the script and attaches it.
 
+use super::metric_choice::MetricsError;
 use super::target::TargetError;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::units::{UnitError, format_count, format_duration};
@@ -80,6 +81,14 @@ pub enum PlanError {
         got: String,
         /// The limits: "from 1 to 1,000,000".
         allowed: String,
+    },
+    /// A warm-up that leaves nothing to measure.
+    #[error("`warm_up` is {}, but the load lasts {} at most", format_duration(*warm_up), format_duration(*duration))]
+    WarmUpTooLong {
+        /// The warm-up.
+        warm_up: Duration,
+        /// The load's length.
+        duration: Duration,
     },
     /// A text that is no stage.
     #[error("`{text}` is no stage")]
@@ -283,6 +292,9 @@ pub enum PlanError {
         /// The scenario's name.
         scenario: String,
     },
+    /// The option `metrics`.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
     /// A target that is wrong in itself.
     #[error(transparent)]
     Target(#[from] TargetError),
@@ -321,6 +333,9 @@ impl PlanError {
             | PlanError::TooManyScenarios { .. }
             | PlanError::NestedWeights
             | PlanError::ThinkThroughput { .. } => return None,
+            PlanError::WarmUpTooLong { .. } => {
+                "let the load last longer, or measure all of it: `--warm-up 0s`".to_string()
+            }
             PlanError::Unit { source, .. } => source.advice(),
             PlanError::Stage { .. } => {
                 "write `#{ duration: \"30s\", target: 50 }`, or \"30s:50\" for short".to_string()
@@ -402,6 +417,7 @@ impl PlanError {
             PlanError::VusAlone { .. } | PlanError::VusOfArrivals { .. } => {
                 "give `--duration` or `--stage` too, which replaces the script's load".to_string()
             }
+            PlanError::Metrics(error) => error.hint(),
             PlanError::Target(error) => return error.hint(),
         };
         Some(hint)
@@ -421,6 +437,7 @@ impl PlanError {
             PlanError::QueueWithoutQueueing => Some("queue_max"),
             PlanError::FewerUsersThanAllocated { .. } => Some("max_vus"),
             PlanError::ThinkWithArrivals { .. } => Some("think"),
+            PlanError::WarmUpTooLong { .. } => Some("warm_up"),
             PlanError::Stage { text } => Some(text),
             PlanError::Name { name, .. }
             | PlanError::UnknownExecutor { name, .. }
@@ -428,6 +445,7 @@ impl PlanError {
             | PlanError::UnknownStartAfter { name, .. } => Some(name),
             PlanError::StartAfterCircle { .. } => Some("start_after"),
             PlanError::Weight { flow, .. } => Some(flow),
+            PlanError::Metrics(error) => Some(error.word()),
             PlanError::Target(error) => error.word(),
             _ => None,
         }

@@ -50,6 +50,7 @@ pub const ALIASES: &[(&str, &str)] = &[
     ("teardownTimeout", "teardown_timeout"),
     ("connectTimeout", "connect_timeout"),
     ("minIterationDuration", "min_iteration_duration"),
+    ("warmUp", "warm_up"),
     ("throw", "throws"),
     ("abortOnFail", "abort_on_fail"),
     ("delayAbortEval", "delay_abort_eval"),
@@ -69,10 +70,12 @@ pub const ALIASES: &[(&str, &str)] = &[
     ("discardResponseBodies", "discard_response_bodies"),
     ("noCookiesReset", "no_cookies_reset"),
     ("httpDebug", "http_debug"),
+    ("foldIds", "fold_ids"),
     ("noSetup", "no_setup"),
     ("noTeardown", "no_teardown"),
     ("noThresholds", "no_targets"),
     ("no_thresholds", "no_targets"),
+    ("allowFew", "allow_few"),
 ];
 
 /// Our spelling of an option's name.

@@ -4,8 +4,8 @@
 //! `iterations`, `stages`. See [`Shortcut`].
 
 use super::http::{HTTP_OPTIONS, HttpOptions};
-use super::options::{ITERATIONS_MAX, VUS_MAX};
-use super::{OptionSpec, Options, PlanError, Reader, Shortcut, Value, canonical};
+use super::options::{ITERATIONS_MAX, VUS_MAX, out_of_range};
+use super::{MetricChoice, OptionSpec, Options, PlanError, Reader, Shortcut, Value, canonical};
 use crate::units::{duration_text, format_duration, format_rate};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +43,15 @@ pub struct RunOptions {
     pub tags: BTreeMap<String, String>,
     /// What concerns HTTP.
     pub http: HttpOptions,
+    /// Which metrics are recorded.
+    #[serde(default)]
+    pub metrics: MetricChoice,
+    /// Whether ids in the paths of URLs are left out of the tags `name` and `url`.
+    #[serde(default)]
+    pub fold_ids: bool,
+    /// How much of the load's beginning is left out of all figures and targets: whole seconds.
+    #[serde(with = "duration_text")]
+    pub warm_up: Duration,
 }
 
 /// What a configuration file says below the script: it holds where the script says nothing.
@@ -105,6 +114,12 @@ pub const RUN_OPTIONS: &[OptionSpec] = &[
         about: "what an iteration is filled up to that ends sooner",
     },
     OptionSpec {
+        name: "warm_up",
+        takes: "a duration of whole seconds",
+        default: Some("0s"),
+        about: "how much of the load's beginning is left out of all figures and targets",
+    },
+    OptionSpec {
         name: "linger",
         takes: "true or false",
         default: Some("false"),
@@ -121,6 +136,18 @@ pub const RUN_OPTIONS: &[OptionSpec] = &[
         takes: "a map of texts",
         default: Some("#{}"),
         about: "tags on each sample of a user; a scenario's own win",
+    },
+    OptionSpec {
+        name: "metrics",
+        takes: "a map `#{ keep, drop }` of metrics' names",
+        default: Some("all"),
+        about: "which metrics are recorded; what targets and the run itself are judged by always is",
+    },
+    OptionSpec {
+        name: "fold_ids",
+        takes: "true or false",
+        default: Some("false"),
+        about: "whether ids in paths are folded in the tags `name` and `url`: `/users/17` is `/users/{id}`",
     },
     OptionSpec {
         name: "vus",
@@ -175,6 +202,9 @@ impl RunOptions {
             seed: reader.is_given("seed").then(|| reader.count("seed", 0..=seed_max)).transpose()?,
             tags: reader.texts("tags")?,
             http: HttpOptions::default().with(&reader)?,
+            metrics: MetricChoice::read(&reader)?,
+            fold_ids: reader.flag("fold_ids")?,
+            warm_up: warm_up(reader.duration("warm_up")?)?,
         };
         let shortcut = Shortcut {
             vus: count("vus", VUS_MAX)?,
@@ -197,6 +227,11 @@ impl RunOptions {
             is_on("throws", self.throws),
             least.map(|least| ("min_iteration_duration", format_duration(least))),
             is_on("linger", self.linger),
+            is_on("fold_ids", self.fold_ids),
+            Some(self.metrics.describe())
+                .filter(|choice| !choice.is_empty())
+                .map(|choice| ("metrics", choice)),
+            Some(self.warm_up).filter(|warm_up| !warm_up.is_zero()).map(|t| ("warm_up", format_duration(t))),
         ]
         .into_iter()
         .flatten()
@@ -235,6 +270,14 @@ impl RunOptions {
         let is_load = |name: &&str| *name == "vus" || LOAD.contains(name);
         options.keys().map(|written| canonical(written)).filter(is_load).collect()
     }
+}
+
+/// A warm-up is counted in the seconds of the run.
+pub(super) fn warm_up(length: Duration) -> Result<Duration, PlanError> {
+    if length.subsec_nanos() != 0 {
+        return Err(out_of_range("warm_up", format_duration(length), "whole seconds, such as 10s"));
+    }
+    Ok(length)
 }
 
 /// Options that say what the load is, beside the users.

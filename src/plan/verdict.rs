@@ -1,5 +1,5 @@
 //! Judges a target on what was recorded. Nothing passes without evidence: no samples is a verdict of its
-//! own, an "at least" is never below a limit, and what isn't a number never passes.
+//! own, a percentile of too few samples another, an "at least" is never below a limit, and what isn't a number never passes.
 //!
 //! A windowed target (`… over 30s`) must hold in every full window of the run: a [`Window`] watches them
 //! and keeps the worst. A run too short for one is judged as a whole, and its text says so.
@@ -12,10 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use super::target::{Aggregate, Operator, Quantity, Target};
 use crate::diagnostic::suggest;
-use crate::metrics::{self, Selector, Snapshot, TagSet, Value};
+use crate::metrics::{self, Kind, Selector, Snapshot, TagSet, Trend, Value};
+use crate::stats::samples_needed;
 use crate::units::{
-    format_count, format_duration, format_latency_us, format_percent, format_rate, format_significant,
-    format_size,
+    format_count, format_duration, format_latency_us, format_percent, format_range, format_rate,
+    format_significant, format_size,
 };
 
 /// How many existing values of a tag are listed when none is near.
@@ -31,6 +32,22 @@ pub enum Verdict {
     Failed,
     /// Nothing was recorded that it could be judged on: a failure.
     NoSamples,
+    /// It is on a percentile that has fewer samples than it needs, and the target doesn't allow that: a failure, whatever
+    /// the value is.
+    TooFew,
+}
+
+/// Between which values a percentile lies with a chance of 95 %, in the unit of the target's quantity.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Bounds {
+    /// It is at least this.
+    pub low: f64,
+    /// It is at most this.
+    pub high: f64,
+    /// Nothing is known above `high`: it falls among requests that got no answer.
+    pub high_at_least: bool,
+    /// For people: `184–191ms`, `12.1ms – > 30.0s`; `…, around the limit` where another run may be judged otherwise.
+    pub text: String,
 }
 
 /// A target's verdict, with what it rests on.
@@ -53,6 +70,10 @@ pub struct Judgement {
     pub samples: u64,
     /// Selectors near to one that matched nothing.
     pub near: Vec<String>,
+    /// Of a percentile with enough samples.
+    pub interval: Option<Bounds>,
+    /// How many samples its percentile needs, where it has fewer.
+    pub needed: Option<u64>,
 }
 
 /// A number computed of samples.
@@ -61,10 +82,12 @@ struct Observed {
     value: f64,
     /// The true number is this or more.
     at_least: bool,
+    /// It is a percentile that needs so many samples, and has fewer.
+    needed: Option<u64>,
 }
 
 /// Judges a target on the run's total after `elapsed`; a windowed one on `window` instead, which is
-/// [`Window::worst`] at the end of a run and [`Window::value`] during it.
+/// [`Window::worst`] at the end of a run and [`Window::current`] during it.
 pub fn judge(target: &Target, total: &Snapshot, elapsed: Duration, window: Option<&Value>) -> Judgement {
     let over = target.expression.over;
     let selected = if window.is_none() { total.select(&target.selector) } else { None };
@@ -81,12 +104,13 @@ pub fn judge(target: &Target, total: &Snapshot, elapsed: Duration, window: Optio
         beside: None,
         samples,
         near,
+        interval: None,
+        needed: None,
     };
     let Some(observed) = observed else {
         let (text, near) = nothing_found(&target.selector, total);
         return judgement(Verdict::NoSamples, None, text, near);
     };
-    let verdict = if holds(target, observed) { Verdict::Passed } else { Verdict::Failed };
     let text = observed_text(target, observed);
     let text = match over.map(format_duration) {
         Some(over) if window.is_some() => format!("{text} over {over}"),
@@ -94,7 +118,42 @@ pub fn judge(target: &Target, total: &Snapshot, elapsed: Duration, window: Optio
         None => text,
     };
     let beside = if window.is_none() { beside(target, total) } else { None };
-    Judgement { beside, ..judgement(verdict, Some(observed.value), text, Vec::new()) }
+    Judgement {
+        beside,
+        interval: value.and_then(|value| bounds(target, value)),
+        needed: observed.needed,
+        ..judgement(verdict(target, observed), Some(observed.value), text, Vec::new())
+    }
+}
+
+/// What becomes of a target with that number.
+fn verdict(target: &Target, observed: Observed) -> Verdict {
+    match observed.needed {
+        Some(_) if !target.allow_few => Verdict::TooFew,
+        _ if holds(target, observed) => Verdict::Passed,
+        _ => Verdict::Failed,
+    }
+}
+
+/// The interval of a target's percentile.
+fn bounds(target: &Target, value: &Value) -> Option<Bounds> {
+    let (Value::Trend(trend), q) = (value, target.expression.aggregate.quantile()?) else { return None };
+    let interval = trend.interval(q)?;
+    let [low, high] = [interval.low, interval.high].map(|end| end.value());
+    let high_at_least = interval.high.at_least;
+    let [low_text, high_text] = [low, high].map(|end| format_quantity(target.quantity, end));
+    let mut text = format_range(&low_text, &high_text, high_at_least);
+    let limit = target.expression.limit;
+    if low <= limit && (limit <= high || high_at_least) {
+        text.push_str(", around the limit");
+    }
+    Some(Bounds { low, high, high_at_least, text })
+}
+
+/// How many samples a percentile of a trend needs, where it has fewer.
+fn lacks(aggregate: Aggregate, trend: &Trend) -> Option<u64> {
+    let needed = samples_needed(aggregate.quantile()?);
+    (trend.count() < needed).then_some(needed)
 }
 
 /// What the target's aggregate is of the metric that stands beside its own; nothing of a count, which is the same.
@@ -122,7 +181,7 @@ fn samples(value: &Value) -> u64 {
 
 /// The aggregate of a value; nothing when there are no samples or it would be no number.
 fn observe(aggregate: Aggregate, value: &Value, seconds: f64) -> Option<Observed> {
-    let exact = |value: f64| Some(Observed { value, at_least: false });
+    let exact = |value: f64| Some(Observed { value, at_least: false, needed: None });
     let observed = match (aggregate, value) {
         (Aggregate::Count, Value::Counter(sum)) => exact(*sum),
         (Aggregate::PerSecond, Value::Counter(sum)) => exact(sum / seconds),
@@ -137,16 +196,19 @@ fn observe(aggregate: Aggregate, value: &Value, seconds: f64) -> Option<Observed
             let quantile = match aggregate {
                 Aggregate::Average => {
                     let mean_us = trend.mean_us()?;
-                    return Some(Observed { value: mean_us / 1_000.0, at_least: trend.censored() > 0 });
+                    let at_least = trend.censored() > 0;
+                    return Some(Observed { value: mean_us / 1_000.0, at_least, needed: None });
                 }
                 Aggregate::Count if trend.count() > 0 => return exact(trend.count() as f64),
                 Aggregate::Min => trend.min(),
                 Aggregate::Max => trend.max(),
-                Aggregate::Median => trend.quantile(0.5),
-                Aggregate::Percentile(percent) => trend.quantile(percent / 100.0),
-                _ => None,
+                _ => aggregate.quantile().and_then(|q| trend.quantile(q)),
             };
-            quantile.map(|quantile| Observed { value: quantile.value(), at_least: quantile.at_least })
+            quantile.map(|quantile| Observed {
+                value: quantile.value(),
+                at_least: quantile.at_least,
+                needed: lacks(aggregate, trend),
+            })
         }
         _ => None, // another kind under the metric's name
     };
@@ -253,17 +315,64 @@ fn nothing_found(selector: &Selector, total: &Snapshot) -> (String, Vec<String>)
     (text, near.collect())
 }
 
-/// The last seconds of one windowed target: push every second's delta, and only whole seconds.
+/// How a second stands to the load that a target looks at: its scenario's, or that of any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// The load was on for the whole second.
+    On,
+    /// It had not begun, was over, or began or ended within the second.
+    Off,
+    /// The run stood for a part of it.
+    Paused,
+}
+
+/// What a fraction of a second means to a windowed target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Measure {
+    /// A share, a time or a level: a fraction is as good as a whole second, and silence says nothing.
+    Share,
+    /// An amount that must stay below a limit: a fraction has less of it, so what fails with one fails.
+    Ceiling,
+    /// An amount that must reach a limit, or meet it: a fraction would fail it without reason.
+    Floor,
+}
+
+impl Measure {
+    fn of(target: &Target) -> Self {
+        let is_amount =
+            matches!(target.expression.aggregate, Aggregate::Count | Aggregate::PerSecond | Aggregate::Fails);
+        match target.expression.operator {
+            _ if !is_amount => Self::Share,
+            Operator::Less | Operator::LessOrEqual => Self::Ceiling,
+            Operator::Equal if target.expression.limit <= 0.0 => Self::Ceiling, // none is no more than none
+            Operator::Greater | Operator::GreaterOrEqual | Operator::Equal | Operator::NotEqual => {
+                Self::Floor
+            }
+        }
+    }
+}
+
+/// The last seconds of one windowed target: push every whole second's delta.
 ///
-/// The clock starts with the first second that has samples, and that second, being a fraction, is left
-/// out. A window counts once it is full and its newest second has samples: so silence within a window
-/// counts as nothing, but the time before and after a target's scenario isn't held against it.
+/// | measure | its clock starts | left out | counts in a full window |
+/// |---|---|---|---|
+/// | share | with the first second that has samples | silence while the run stands | when the newest second has samples |
+/// | ceiling | with the load | silence while the run stands | when the newest second has samples |
+/// | floor | behind the first second that has samples, which may be a fraction | seconds that are not [`Standing::On`] | when the newest second has samples; of a whole metric or scenario always |
+///
+/// So silence within a window counts as nothing, the time before and after a target's load isn't held against it,
+/// and a service that falls silent under load fails what asks for a rate.
 #[derive(Debug, Clone)]
 pub struct Window {
     target: Target,
+    measure: Measure,
+    /// Whether it looks at all of a metric, or of a scenario: then it is silent only when the service is.
+    is_whole: bool,
     seconds: usize,
     started: bool,
     ring: VecDeque<Option<Value>>,
+    /// The window that ends with the newest second, if it counts.
+    current: Option<Value>,
     worst: Option<(Observed, Value)>,
 }
 
@@ -271,22 +380,44 @@ impl Window {
     /// A window for a target; none for one that is judged on the whole run.
     pub fn new(target: &Target) -> Option<Self> {
         let seconds = usize::try_from(target.expression.over?.as_secs()).ok()?.max(1);
-        Some(Self { target: target.clone(), seconds, started: false, ring: VecDeque::new(), worst: None })
+        Some(Self {
+            measure: Measure::of(target),
+            is_whole: target.selector.matchers.iter().all(|matcher| matcher.tag == "scenario"),
+            target: target.clone(),
+            seconds,
+            started: false,
+            ring: VecDeque::new(),
+            current: None,
+            worst: None,
+        })
+    }
+
+    /// Takes a second of the warm-up: all that it shows is that the load has begun.
+    pub fn warm_up(&mut self, delta: &Snapshot) {
+        self.started |= self.measure == Measure::Floor && delta.select(&self.target.selector).is_some();
     }
 
     /// Takes the next second, workers joined; an empty one too.
-    pub fn push(&mut self, delta: &Snapshot) {
+    pub fn push(&mut self, delta: &Snapshot, standing: Standing) {
+        self.current = None;
         let value = delta.select(&self.target.selector);
         let heard = value.is_some();
-        if !self.started {
-            self.started = heard;
+        let had_started = self.started;
+        self.started |= heard;
+        let is_left_out = match self.measure {
+            Measure::Share => !self.started || (!heard && standing == Standing::Paused),
+            Measure::Ceiling => !heard && standing == Standing::Paused,
+            Measure::Floor => !had_started || standing != Standing::On,
+        };
+        if is_left_out {
             return;
         }
         if self.ring.len() == self.seconds {
             self.ring.pop_front();
         }
         self.ring.push_back(value);
-        if !heard {
+        let silence_counts = self.measure == Measure::Floor && self.is_whole;
+        if !heard && !silence_counts {
             return;
         }
         let Some(value) = self.value() else { return };
@@ -294,17 +425,27 @@ impl Window {
             return;
         };
         if self.worst.as_ref().is_none_or(|(worst, _)| self.is_worse(observed, *worst)) {
-            self.worst = Some((observed, value));
+            self.worst = Some((observed, value.clone()));
         }
+        self.current = Some(value);
     }
 
-    /// The last seconds as one value; none before the window is full, or when nothing was heard in it.
-    pub fn value(&self) -> Option<Value> {
+    /// The window that ends with the newest second; none where that doesn't count.
+    pub fn current(&self) -> Option<&Value> {
+        self.current.as_ref()
+    }
+
+    /// The last seconds as one value; none before the window is full, or when nothing was heard in it that silence
+    /// can't stand for.
+    fn value(&self) -> Option<Value> {
         if self.ring.len() < self.seconds {
             return None;
         }
         let mut heard = self.ring.iter().flatten();
-        let mut all = heard.next()?.clone();
+        let Some(first) = heard.next() else {
+            return (self.target.kind == Kind::Counter).then_some(Value::Counter(0.0));
+        };
+        let mut all = first.clone();
         for later in heard {
             all.append(later).ok()?; // a metric has one kind in a run
         }
@@ -316,11 +457,16 @@ impl Window {
         self.worst.as_ref().map(|(_, value)| value)
     }
 
-    /// Failing is worse than holding; then what lies further on the wrong side, "at least" furthest.
+    /// Failing is worse than having too few samples (a stall leaves few), and that is worse than holding; then what lies
+    /// further on the wrong side, "at least" furthest.
     fn is_worse(&self, new: Observed, old: Observed) -> bool {
-        let (new_holds, old_holds) = (holds(&self.target, new), holds(&self.target, old));
-        if new_holds != old_holds {
-            return old_holds;
+        let weight = |observed| match verdict(&self.target, observed) {
+            Verdict::Passed => 0,
+            Verdict::TooFew | Verdict::NoSamples => 1,
+            Verdict::Failed => 2,
+        };
+        if weight(new) != weight(old) {
+            return weight(new) > weight(old);
         }
         let distance = |observed: Observed| (observed.value - self.target.expression.limit).abs();
         match self.target.expression.operator {

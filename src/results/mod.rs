@@ -4,17 +4,29 @@
 //! added up, what stands out, the verdict. Reports only lay it out. Beside runs lies what the machine is good for: its [`Calibration`].
 
 mod calibration;
+mod crowd;
 mod finding;
+mod method;
+mod provenance;
+mod steadiness;
 mod summary;
 mod verdict;
+mod warm_up;
 
 pub use calibration::{
     Advice, CALIBRATION_FILE, CALIBRATION_SCHEMA, Calibration, CalibrationError, Fingerprint, Floor, Spread,
     TopRate, advise,
 };
 pub use finding::{Finding, Severity};
-pub use summary::{Answer, Check, Endpoint, MetricTotal, ScenarioLine, Summary};
+pub use method::{Health, Method, Model};
+pub use provenance::{Commit, Provenance, ScriptVersion};
+pub use steadiness::{Steadiness, Stretch, Unknown};
+pub use summary::{Answer, Check, Durations, Endpoint, MetricTotal, ScenarioLine, Summary};
 pub use verdict::{Reason, Verdict};
+pub use warm_up::{WarmUpLine, WarmUpPart};
 
 // Reports stand on this room alone: what the engine tells passes through it.
-pub use crate::engine::{Accusation, Books, End, FailureKind, ScriptFailure, Weight};
+pub use crate::engine::{
+    Accusation, Books, Connections, Content, End, Example, Examples, Excerpt, FailureKind, Interrupted, Kind,
+    Negotiated, Peer, ScriptFailure, Weight,
+};

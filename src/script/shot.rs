@@ -69,7 +69,7 @@ impl Shot {
         let exchanged = exchange(stage, vu, &request, &self.handling, |_| self.labels);
         if vu.is_ending() {
             vu.take_ending();
-            return Err(Failure::Stopped);
+            return Err(Failure::Stopped(None));
         }
         Ok(exchanged.is_ok_and(|exchanged| exchanged.is_expected))
     }

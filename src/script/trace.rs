@@ -56,6 +56,11 @@ impl Context {
         }
     }
 
+    /// A place of this file: `flow.rhai:12:5`.
+    pub(super) fn named(&self, place: Position) -> String {
+        format!("{}:{place}", self.source.name)
+    }
+
     /// The context of the file that has one of these words at a place: of calls it is known where in a file
     /// they stand, but not in which.
     pub(super) fn of_call(&self, place: Option<Position>, words: &[&str]) -> &Self {

@@ -60,6 +60,8 @@ pub struct Hit {
     pub timeout: Option<Duration>,
     /// How long a connection may take to come up, if not as long as in a script.
     pub connect_timeout: Option<Duration>,
+    /// How much of the load's beginning is left out, if anything.
+    pub warm_up: Option<Duration>,
     /// Options of HTTP, as a script would give them.
     pub http: Options,
 }
@@ -117,7 +119,9 @@ impl Hit {
         };
         let (mut options, load) = self.load.options(&mut notes)?;
         options.insert("flow".to_owned(), Value::Flow(Flow::Request(request)));
-        let defaults = RunOptions::default();
+        let warm_up = self.warm_up.map(|length| ("warm_up".to_owned(), time(length)));
+        let given: Options = warm_up.into_iter().collect();
+        let (defaults, _) = RunOptions::from_options(&given).map_err(|error| refuse(&error))?;
         let mut plan = Plan {
             base_url: Some(base_url),
             options: RunOptions {
@@ -328,7 +332,8 @@ fn check(request: &Request, method: &Method) -> Result<(), Diagnostic> {
 
 fn refuse(error: &PlanError) -> Diagnostic {
     /// A plan's options, by the flags that give them.
-    const FLAGS: [(&str, &str); 7] = [
+    const FLAGS: [(&str, &str); 8] = [
+        ("`warm_up`", "`--warm-up`"),
         ("`vus`", "`-c`"),
         ("`max_vus`", "`-c`"),
         ("`iterations`", "`-n`"),

@@ -49,7 +49,7 @@ fn a_panic_on_a_fiber_is_a_bug_with_our_version_and_the_books_balance() {
         let life =
             crew.hire(part, user, (timer.alarm(), Hold { until_ns: u64::MAX - 1, cut_ns: u64::MAX - 1 }));
         part.book(|books| (books.scheduled, books.started) = (1, 1));
-        life.in_iteration.set(true);
+        life.iteration_ns.set(Some(0));
         let fiber = Fiber::new(&crew.arena().unwrap(), crew.stage.current(), || panic!("boom")).unwrap();
         guard(&crew, part, &life, Turn::new(&crew.stage, &life.vu, fiber)).await;
         let bugs = crew.bugs();
@@ -70,7 +70,7 @@ fn a_fiber_that_does_not_end_is_leaked_and_its_iteration_interrupted() {
         let user = User { number: 1, life: 0 };
         let life = crew.hire(part, user, (timer.alarm(), Hold { until_ns: 0, cut_ns: 0 }));
         part.book(|books| (books.scheduled, books.started) = (1, 1));
-        life.in_iteration.set(true);
+        life.iteration_ns.set(Some(0));
         let current = Rc::clone(crew.stage.current());
         // It waits for good, and doesn't look whether it was told to end.
         let deaf = move || current.wait(std::future::pending::<()>(), || false).unwrap();

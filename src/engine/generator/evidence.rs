@@ -62,10 +62,13 @@ impl Evidence {
         let mut arrivals = Vec::new();
         let mut dropped = 0;
         for (scenario, became) in plan.scenarios.iter().zip(&outcome.scenarios) {
+            let mut books = became.books;
+            if let Some(warm_up) = &outcome.warm_up {
+                leave_out(&mut books, &warm_up.recorded, &scenario.name);
+            }
             if matches!(scenario.demand, Demand::Users(_)) {
-                dropped += became.books.dropped;
+                dropped += books.dropped;
             } else {
-                let mut books = became.books;
                 if scenario.rps.or(plan.options.rps).is_some() {
                     // They waited for a slot of the cap until they were cut: that is no load.
                     books.started -= books.interrupted;
@@ -168,6 +171,19 @@ fn counts_by<K: PartialEq>(total: &Snapshot, metric: &str, key: impl Fn(&TagSet)
     counts.retain(|(_, count)| *count > 0);
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count)); // stable: equal ones by name
     counts
+}
+
+/// Takes out of a scenario's books what ended or was dropped in the warm-up: what a cold service held back is in none
+/// of the figures.
+fn leave_out(books: &mut Books, warm_up: &Snapshot, scenario: &str) {
+    let of = |metric: &str| {
+        let counts = counts(warm_up, metric, "scenario");
+        counts.iter().find(|(name, _)| name == scenario).map_or(0, |(_, count)| *count)
+    };
+    let (ended, dropped) = (of("iterations"), of("dropped_iterations"));
+    books.started = books.started.saturating_sub(ended);
+    books.dropped = books.dropped.saturating_sub(dropped);
+    books.scheduled = books.scheduled.saturating_sub(ended + dropped);
 }
 
 /// Whether a host of the plan is this machine, by its name or address.

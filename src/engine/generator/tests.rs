@@ -234,3 +234,42 @@ fn the_evidence_is_read_from_what_was_recorded() {
     let faults = Faults::of(&recorder.take(1));
     assert_eq!((faults.ports, faults.descriptors, faults.memory, faults.resolver), (1, 2, 3, 4));
 }
+
+#[test]
+fn what_a_cold_service_dropped_in_the_warm_up_does_not_count_against_the_load() {
+    use super::super::event::{Outcome, ScenarioOutcome};
+    use super::super::warm_up::WarmUp;
+    use crate::metrics::{Recorder, TagSet};
+    use crate::plan::{Options, Scenario, Value};
+    let options: Options = [
+        ("executor", Value::Text("constant-arrival-rate".into())),
+        ("rate", Value::Int(100)),
+        ("duration", Value::Text("10s".into())),
+        ("flow", Value::Text("f".into())),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    let plan =
+        Plan { scenarios: vec![Scenario::from_options("api", &options, None).unwrap()], ..Plan::default() };
+    let recorded = |ended: f64, dropped: f64| {
+        let mut recorder = Recorder::new(&[]);
+        for (metric, count) in [("iterations", ended), ("dropped_iterations", dropped)] {
+            let (metric, _) = recorder.metric(metric).unwrap();
+            let series = recorder.series(metric, &TagSet::from_pairs([("scenario", "api")]));
+            recorder.add(series, count);
+        }
+        recorder.take(1)
+    };
+    let books = Books { scheduled: 1_000, started: 900, ok: 900, dropped: 100, ..Books::default() };
+    let outcome = |warm_up| Outcome {
+        total: recorded(800.0, 0.0),
+        scenarios: vec![ScenarioOutcome { name: "api".into(), books, threw: 0 }],
+        warm_up,
+        ..Outcome::uneventful()
+    };
+    let evidence = |warm_up| Evidence::of(&plan, &outcome(warm_up)).arrivals[0].1;
+    assert_eq!((evidence(None).scheduled, evidence(None).started), (1_000, 900));
+    let warm_up = WarmUp { recorded: recorded(100.0, 100.0), is_over: true, ..WarmUp::default() };
+    let left = evidence(Some(warm_up));
+    assert_eq!((left.scheduled, left.started, left.dropped), (800, 800, 0));
+}

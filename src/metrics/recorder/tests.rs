@@ -1,7 +1,9 @@
 //! The recorder: what a request emits, what take hands over, and the cap.
 
+mod cap;
+
 use super::*;
-use crate::metrics::{OTHER, Phases, Selector, Unit};
+use crate::metrics::{OTHER, Phases, Selector, Trend, Unit, Value};
 
 fn key(recorder: &mut Recorder, name: &str) -> RequestKey {
     RequestKey {
@@ -205,4 +207,40 @@ fn past_the_cap_requests_go_to_other_with_exact_totals() {
         assert_eq!(snapshot.warnings.len(), usize::from(round == 0)); // warned of once
     }
     assert!(recorder.bundles.len() < names);
+}
+
+#[test]
+fn a_sample_falls_in_its_own_second_however_late_somebody_comes_for_it() {
+    const SECOND: u64 = 1_000_000_000;
+    let mut recorder = Recorder::new(&[]);
+    let (metric, _) = recorder.metric("iterations").unwrap();
+    let series = recorder.series(metric, &TagSet::default());
+    let sum = |snapshot: &Snapshot| match snapshot.get("iterations", &TagSet::default()) {
+        Some(Value::Counter(sum)) => *sum,
+        _ => 0.0,
+    };
+    recorder.add(series, 100.0); // before the load: it belongs to the first second
+    recorder.begin_seconds(7, 5 * SECOND);
+    let add = |recorder: &mut Recorder, at_ns: u64, value: f64| {
+        recorder.at(at_ns);
+        recorder.add(series, value);
+    };
+    add(&mut recorder, 5 * SECOND - 1, 1.0);
+    // Nobody came at the end of the first second, nor of the next two.
+    add(&mut recorder, 5 * SECOND, 2.0);
+    add(&mut recorder, 7 * SECOND + 1, 3.0);
+    let taken: Vec<(u64, f64)> =
+        (0..3).map(|_| recorder.take_second()).map(|second| (second.tick, sum(&second))).collect();
+    assert_eq!(taken, [(7, 101.0), (8, 2.0), (9, 0.0)]);
+    // On time: the second under way is handed over, and the next begins.
+    add(&mut recorder, 8 * SECOND - 1, 4.0);
+    let second = recorder.take_second();
+    assert_eq!((second.tick, sum(&second)), (10, 7.0));
+    // The rest is all that is left, seconds that nobody came for among it; from then on no second ends.
+    add(&mut recorder, 8 * SECOND, 5.0);
+    add(&mut recorder, 10 * SECOND, 6.0);
+    let rest = recorder.take(13);
+    assert_eq!((rest.tick, sum(&rest)), (13, 11.0));
+    add(&mut recorder, 99 * SECOND, 8.0);
+    assert!((sum(&recorder.take(20)) - 8.0).abs() < 0.5);
 }

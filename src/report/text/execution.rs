@@ -15,11 +15,14 @@ impl Page<'_> {
         let books = summary.books();
         let mut rows = Vec::new();
         if !summary.scenarios.is_empty() {
-            // The books, not the metric of that name: they also know what the stop cut.
-            let completed = books.ok + books.failed;
+            // The books, not the metric of that name: they also know what the stop cut. They know of no warm-up.
+            let completed = match &summary.warm_up {
+                Some(warm_up) => warm_up.after.iterations,
+                None => books.ok + books.failed,
+            };
             let rate = summary.per_second(completed as f64).map(format_rate);
             let mut cells: Vec<String> = std::iter::once(format_count(completed)).chain(rate).collect();
-            if books.failed + books.interrupted + books.dropped > 0 {
+            if books.failed + books.interrupted + books.dropped > 0 && summary.warm_up.is_none() {
                 cells.push(outcome(books).join("  "));
             }
             rows.push(Row { name: "iterations", kind: None, cells });
@@ -31,8 +34,13 @@ impl Page<'_> {
             }
         }
         let mut lines = self.lay_out(rows);
-        if summary.scenarios.len() > 1 {
+        if summary.scenarios.len() > 1 || summary.warm_up.is_some() {
             lines.push(String::new());
+            let title = match summary.warm_up {
+                Some(_) => "    by scenario, the warm-up included",
+                None => "    by scenario",
+            };
+            lines.push(title.to_owned());
             lines.extend(scenario_lines(&summary.scenarios));
         }
         lines
@@ -47,10 +55,10 @@ fn outcome(books: Books) -> Vec<String> {
     all.map(|(count, what)| format!("{} {what}", format_count(count))).collect()
 }
 
-fn scenario_lines(scenarios: &[ScenarioLine]) -> Vec<String> {
+fn scenario_lines(scenarios: &[ScenarioLine]) -> impl Iterator<Item = String> {
     let name = widest(scenarios.iter().map(|line| &*line.name), CELL_COLUMNS_MAX);
     let demand = widest(scenarios.iter().map(|line| &*line.demand), DEMAND_COLUMNS_MAX);
-    let line = |line: &ScenarioLine| {
+    let line = move |line: &ScenarioLine| {
         let threw = match line.threw {
             0 => String::new(),
             threw => format!("  ({} threw)", format_count(threw)),
@@ -58,6 +66,5 @@ fn scenario_lines(scenarios: &[ScenarioLine]) -> Vec<String> {
         let outcome = outcome(line.books).join("  ");
         format!("    {}  {}  {outcome}{threw}", left(&line.name, name), left(&line.demand, demand))
     };
-    let lines = scenarios.iter().map(line);
-    std::iter::once("    by scenario".to_owned()).chain(lines).collect()
+    scenarios.iter().map(line)
 }

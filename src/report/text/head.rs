@@ -26,7 +26,9 @@ impl Page<'_> {
                 Duration::ZERO => String::new(),
                 paused => format!(", {} of it paused", duration(paused)),
             };
-            format!("took {}{paused}", duration(summary.elapsed))
+            let warm_up = summary.warm_up.as_ref().map(|warm_up| duration(warm_up.elapsed));
+            let left_out = warm_up.map(|length| format!(", {length} of it warm-up")).unwrap_or_default();
+            format!("took {}{paused}{left_out}", duration(summary.elapsed))
         };
         self.lines.push(format!("  {scenarios} · {took} · seed {}", summary.seed));
     }

@@ -132,7 +132,7 @@ fn a_script_that_swallows_every_error_still_stops() {
         let play = flow(script);
         let vu = play.vu(1);
         let failure = play.call_until(&vu, "flow", 50).unwrap_err();
-        let right = matches!(failure, Failure::Stopped | Failure::Failed(_));
+        let right = matches!(failure, Failure::Stopped(_) | Failure::Failed(_));
         assert!(right, "{script}: {failure:?}");
     }
 }
@@ -142,14 +142,14 @@ fn one_script_in_a_loop_lets_the_others_run() {
     // Without a wait of its own the fiber still gives way, or the poll below would never return.
     let play = flow("loop { }");
     let vu = play.vu(1);
-    assert!(matches!(play.call_until(&vu, "flow", 2), Err(Failure::Stopped)));
+    assert!(matches!(play.call_until(&vu, "flow", 2), Err(Failure::Stopped(_))));
 }
 
 #[test]
 fn a_stopped_user_can_be_called_again() {
     let play = Play::new("fn flow() { loop { sleep(1); } }\nfn on_stop() { 5 }");
     let vu = play.vu(1);
-    assert!(matches!(play.call_until(&vu, "flow", 5), Err(Failure::Stopped)));
+    assert!(matches!(play.call_until(&vu, "flow", 5), Err(Failure::Stopped(_))));
     assert_eq!(play.call_as(&vu, "on_stop").unwrap().as_int(), Ok(5));
 }
 

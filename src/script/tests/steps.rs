@@ -33,7 +33,7 @@ fn seen(script: &str, in_steps: bool) -> Seen {
         Err(Failure::Asserted(told)) => format!("asserted {}", shown(&told)),
         Err(Failure::Failed(told)) => format!("failed {}", shown(&told)),
         Err(Failure::Aborted(reason)) => format!("aborted {reason}"),
-        Err(Failure::Stopped) => "stopped".to_owned(),
+        Err(Failure::Stopped(_)) => "stopped".to_owned(),
     };
     let recorded = format!("{:?}", play.snapshot());
     let log = play.log.borrow().clone();
