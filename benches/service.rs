@@ -229,6 +229,13 @@ fn serve(stream: &TcpStream, shared: &Shared) {
         let number = shared.numbers.fetch_add(1, Ordering::SeqCst);
         let act =
             (shared.conduct)(&Asked { path: &path, number, elapsed: from.saturating_duration_since(begin) });
+        if act == Act::Never {
+            // Known at once: who reads the log needn't wait until the client has gone.
+            lock(&shared.log).push(Seen { path, from, to: None, act });
+            // A byte more would be a request that nobody answers either.
+            let _ = { stream }.read(&mut [0; 4096]);
+            break;
+        }
         let to = carry_out(stream, from, act);
         lock(&shared.log).push(Seen { path, from, to, act });
         if to.is_none() {
@@ -271,11 +278,7 @@ fn carry_out(mut stream: &TcpStream, from: Instant, act: Act) -> Option<Instant>
             let to = Instant::now();
             return stream.write_all(answer.as_bytes()).is_ok().then_some(to);
         }
-        Act::Never => {
-            // The client's end of it: a byte more would be a request that nobody answers either.
-            let _ = stream.read(&mut [0; 4096]);
-            return None;
-        }
+        Act::Never => return None,
         Act::SlowHead { over } => (String::new(), head(200) + BODY, over),
         Act::SlowBody { over } => (head(200), BODY.to_owned(), over),
     };

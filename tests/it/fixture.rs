@@ -3,6 +3,7 @@
 //! Whatever a test starts is killed by its pid when the test's value goes out of scope; a process
 //! that hangs fails its test with everything it had printed. Nothing here knows the library.
 #![allow(dead_code, reason = "a fixture offers more than the tests of one issue use")]
+#![expect(clippy::print_stdout, reason = "what a test played apart has printed, its own test prints")]
 
 use std::fmt::Write as _;
 use std::io::Read;
@@ -372,6 +373,30 @@ pub(crate) fn conclusive(mut play: impl FnMut() -> Finished) -> Finished {
         finished = play();
     }
     finished
+}
+
+/// Plays an ignored test of this program in a process of its own, by another program's words: what is measured to
+/// fractions of a millisecond, where other tests and their neighbours want the cores too. It goes before them, if
+/// the machine permits (`sched(7)`: first in, first out, of the lowest priority; the kernel keeps 5 % for the others).
+pub(crate) fn play_apart(test: &str, words: &[&str]) {
+    const FIRST: [&str; 3] = ["chrt", "--fifo", "1"];
+    let permitted = Command::new(FIRST[0]).args(&FIRST[1..]).arg("true").stderr(Stdio::null()).status();
+    let first: &[&str] = if permitted.is_ok_and(|status| status.success()) { &FIRST } else { &[] };
+    let program = std::env::current_exe().expect("this program's path");
+    let mut words = words.iter().chain(first);
+    let mut call = match words.next() {
+        Some(word) => {
+            let mut call = Command::new(word);
+            call.args(words).arg(program);
+            call
+        }
+        None => Command::new(program),
+    };
+    let output =
+        call.args(["--exact", test, "--ignored", "--nocapture"]).output().expect("a program that starts");
+    let printed = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    println!("{printed}");
+    assert!(output.status.success() && printed.contains("1 passed"), "{test}\n{printed}");
 }
 
 /// Every `*.rhai` of a folder of the repository, sorted by name.

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::fixture::{Finished, folder, runner, wait_until};
+use crate::fixture::{Finished, folder, play_apart, runner, wait_until};
 use crate::pathology::percentile;
 use crate::service::{Act, BODY, Service};
 
@@ -364,16 +364,8 @@ fn full_needs_tcpdump_packets_agree_with_each_request() {
     } else {
         &["--net", "--user", "--map-current-user", "--keep-caps"]
     };
-    let output = Command::new("unshare")
-        .args(how)
-        .args(["sh", "-c", "ip link set lo up && exec \"$@\"", "sh"])
-        .arg(program)
-        .args(["--exact", "packets::inside", "--ignored", "--nocapture"])
-        .output()
-        .expect("unshare, of util-linux");
-    let printed = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    println!("{printed}");
-    assert!(output.status.success() && printed.contains("1 passed"), "{printed}");
+    let net = ["sh", "-c", "ip link set lo up && exec \"$@\"", "sh"];
+    play_apart("packets::inside", &[&["unshare"], how, &net].concat());
 }
 
 #[test]

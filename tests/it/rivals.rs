@@ -5,6 +5,7 @@
 use std::ffi::OsStr;
 use std::time::Duration;
 
+use crate::fixture::play_apart;
 use crate::pathology::{Pathology, Truth, percentile};
 use crate::rival::{Figure, Load, Report, Rival};
 use crate::service::{Act, Service};
@@ -45,6 +46,12 @@ fn seconds(figure: Figure) -> f64 {
 
 #[test]
 fn full_needs_wrk_and_h2load_the_median_of_a_service_that_sleeps_is_theirs() {
+    play_apart("rivals::median", &[]);
+}
+
+#[test]
+#[ignore = "a part of `full_needs_wrk_and_h2load_the_median_of_a_service_that_sleeps_is_theirs`, which runs it in a process of its own"]
+fn median() {
     let service = Service::start(|_| Act::ok(Duration::from_millis(5)));
     let url = service.url();
     let load =
@@ -76,6 +83,12 @@ fn expect_true(report: Report, truth: Truth) {
 
 #[test]
 fn full_needs_wrk_one_request_in_ten_is_never_answered_and_wrk_has_no_word_for_it() {
+    play_apart("rivals::black_hole", &[]);
+}
+
+#[test]
+#[ignore = "a part of `full_needs_wrk_one_request_in_ten_is_never_answered_and_wrk_has_no_word_for_it`, which runs it in a process of its own"]
+fn black_hole() {
     let (ours, truth) = suffer(Pathology::BlackHole, Rival::Run);
     expect_true(ours, truth);
     assert!((truth.failed - 0.1).abs() < 0.001, "{truth:?}");
@@ -86,6 +99,12 @@ fn full_needs_wrk_one_request_in_ten_is_never_answered_and_wrk_has_no_word_for_i
 
 #[test]
 fn full_needs_h2load_nobody_listens_for_most_of_the_time_and_h2load_tells_of_no_failure() {
+    play_apart("rivals::outage", &[]);
+}
+
+#[test]
+#[ignore = "a part of `full_needs_h2load_nobody_listens_for_most_of_the_time_and_h2load_tells_of_no_failure`, which runs it in a process of its own"]
+fn outage() {
     let (ours, truth) = suffer(Pathology::Refused, Rival::Run);
     expect_true(ours, truth);
     let (h2load, _) = suffer(Pathology::Refused, Rival::H2load);
