@@ -6,12 +6,12 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 
 # What tests whose name holds `needs_` drive, as Debian packages.
-TEST_SERVERS := iproute2 nginx-core tinyproxy-bin
+TEST_SERVERS := curl iproute2 nghttp2-client nginx-core tcpdump tinyproxy-bin wrk
 
 FUZZ_RUNS ?= 500000
 FUZZ_HTTP_RUNS ?= 10000000
 
-.PHONY: help quick test install-test-servers fmt clippy docs audit main-job fuzz fuzz-http bench bench-http bench-scale bench-load bench-memory bench-script bench-honesty prove-load prove-profile soak mutants clean
+.PHONY: help quick test install-test-servers fmt clippy docs audit main-job fuzz fuzz-http bench bench-http bench-scale bench-load bench-memory bench-script bench-honesty prove-load prove-histograms prove-names prove-truth prove-rivals prove-profile soak mutants clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -85,6 +85,20 @@ bench-honesty: ## does the generator accuse itself beside a busy loop, and only 
 
 prove-load: ## a stall of the service against arithmetic, in its full minute: three runs of 60 s, within 2 %
 	PROOF=full cargo test --locked --test it -- stall:: --nocapture --test-threads 1
+
+prove-histograms: ## a million random histograms: order, merged parts, what is stored; COUNT (1000000)
+	COUNT=$${COUNT:-1000000} cargo test --locked --lib -- random_histograms --nocapture
+
+prove-names: ## memory of a million different URLs, names, tags, checks, groups beside that of one URL: COUNT (1000000)
+	COUNT=$${COUNT:-1000000} cargo test --locked --test it -- names::full_ --nocapture --test-threads 1
+
+prove-truth: install-test-servers ## what is reported against a service's own log, against packets, and beside wrk and h2load: half a minute
+	cargo test --locked --test it -- truth::full packets::full full_needs_wrk full_needs_h2load --nocapture --test-threads 1
+
+prove-rivals: ## what each tool reports of services that are ill, against their own logs: BENCH_SECONDS (8), BENCH_LOCUST=PROGRAM, BENCH_OHA=PROGRAM, BENCH_MARKDOWN=1 (docs/honesty.md)
+	@tests/install.sh wrk nghttp2-client
+	@[[ -n "$${BENCH_OHA:-}" ]] || command -v oha >/dev/null || cargo install --locked oha
+	cargo bench --locked --bench rivals
 
 prove-profile: ## the profiler at full speed: BENCH_ROUNDS (50) runs of BENCH_SECONDS (2), none may crash, 99 % of samples reach the root
 	cargo bench --locked --bench profile

@@ -244,6 +244,21 @@ pub fn format_rate(per_second: f64) -> String {
     format!("{}/s", format_significant(per_second))
 }
 
+/// Joins two printed numbers of one quantity: `184–191ms`, `990µs–1.02ms`; with nothing known above the upper one
+/// `12.1ms – > 30.0s`, or `> 30.0s` where both are the same.
+pub fn format_range(low: &str, high: &str, high_is_least: bool) -> String {
+    if high_is_least {
+        return if low == high { format!("> {high}") } else { format!("{low} – > {high}") };
+    }
+    let (number, unit) = low.split_at(unit_of(low));
+    if unit == &high[unit_of(high)..] { format!("{number}–{high}") } else { format!("{low}–{high}") }
+}
+
+/// Where the unit begins in a printed number.
+fn unit_of(text: &str) -> usize {
+    text.find(|c: char| !c.is_ascii_digit() && !".,-".contains(c)).unwrap_or(text.len())
+}
+
 /// Prints an amount that need not be whole, such as a planned rate: whole ones, and all from a thousand on, as a count
 /// with the thousands apart, others with three significant digits.
 pub fn format_amount(amount: f64) -> String {

@@ -82,8 +82,13 @@ fn table(plan: &Plan) -> String {
             .targets
             .iter()
             .map(|target| {
-                let abort = if target.abort_on_fail { "ends the run when it fails" } else { "" };
-                [target.key.clone(), target.text.clone(), abort.to_owned()]
+                let options = [
+                    (target.abort_on_fail, "ends the run when it fails"),
+                    (target.allow_few, "few samples will do"),
+                ];
+                let told: Vec<&str> =
+                    options.into_iter().filter_map(|(is_on, about)| is_on.then_some(about)).collect();
+                [target.key.clone(), target.text.clone(), told.join(", ")]
             })
             .collect();
         lines.extend(columns(&["target", "must hold", ""], &rows));

@@ -18,7 +18,7 @@ use super::signals::Halt;
 use super::terminal::{self, Terminal};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::engine::Control;
-use crate::report::{Ending, REPORTS, Style, tally};
+use crate::report::{Ending, REPORTS, Report, Style, tally};
 use crate::results::{Reason, Summary, Verdict};
 use crate::session::{self, Config, Part, Played, Profiling, Settings};
 use crate::units::format_count;
@@ -44,6 +44,9 @@ pub(super) struct Arguments {
     workers: WorkersArgument,
     #[command(flatten)]
     results: ResultsArguments,
+    /// Print the targets and the verdict alone
+    #[arg(long, conflicts_with = "no_targets")]
+    targets_only: bool,
     /// Start the load without looking whether the hosts are there
     #[arg(long)]
     no_preflight: bool,
@@ -103,6 +106,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
     let mut plays = Plays {
         is_several,
         quiet,
+        report: REPORTS[usize::from(arguments.targets_only)],
         preflight: !(arguments.no_preflight || config.is_on("no_preflight")),
         config: config.is_there().then_some(config.name.as_str()),
         workers: arguments.workers.divided(config.workers, at_once),
@@ -176,6 +180,8 @@ struct Plays<'a> {
     /// More scripts than one in all.
     is_several: bool,
     quiet: bool,
+    /// How summaries are laid out: the first report is the one for people.
+    report: &'static Report,
     preflight: bool,
     /// The configuration file, where there is one.
     config: Option<&'a str>,
@@ -248,7 +254,7 @@ impl Plays<'_> {
         }
     }
 
-    /// Prints a summary; the first report is the one for people.
+    /// Prints a summary.
     fn sum_up(&mut self, summary: &Summary) -> Ending {
         print_failures(self.terminal, summary);
         let ending = match summary.verdict() {
@@ -267,7 +273,7 @@ impl Plays<'_> {
             }
         };
         let between = if self.endings.is_empty() { "" } else { "\n" };
-        self.print(&format!("{between}{}", (REPORTS[0].render)(summary, &style())));
+        self.print(&format!("{between}{}", (self.report.render)(summary, &style())));
         ending
     }
 

@@ -108,6 +108,7 @@ impl clap::FromArgMatches for LoadArguments {
 /// The load, instead of the script's: k6's shortcuts.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Load")]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 struct LoadFlags {
     /// Virtual users
     #[arg(short = 'u', long, env = "RUNNER_VUS", value_name = "N", value_parser = count)]
@@ -155,6 +156,18 @@ struct LoadFlags {
     /// Judge nothing: targets are left out (k6's --no-thresholds)
     #[arg(long, alias = "no-thresholds")]
     no_targets: bool,
+    /// Judge percentiles on fewer samples than they need too: targets' option `allow_few`, for all of them
+    #[arg(long, env = "RUNNER_ALLOW_FEW", value_parser = BoolishValueParser::new())]
+    allow_few: bool,
+    /// Judge by the targets of this script, not by those of the script that is played
+    #[arg(long, env = "RUNNER_TARGETS", value_name = "FILE", conflicts_with = "no_targets")]
+    targets: Option<PathBuf>,
+    /// Fold ids in paths, so that `/users/17` is counted as `/users/{id}`
+    #[arg(
+        long, env = "RUNNER_FOLD_IDS", value_name = "BOOL", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true", value_parser = BoolishValueParser::new()
+    )]
+    fold_ids: Option<bool>,
     /// The header `user-agent`
     #[arg(long, env = "RUNNER_USER_AGENT", value_name = "TEXT")]
     user_agent: Option<String>,
@@ -345,6 +358,9 @@ impl OutsideArguments {
             no_setup: load.no_setup || config.is_on("no_setup"),
             no_teardown: load.no_teardown || config.is_on("no_teardown"),
             no_targets: load.no_targets || config.is_on("no_targets"),
+            allow_few: load.allow_few || config.is_on("allow_few"),
+            targets: load.targets.as_deref().map(read).transpose()?,
+            fold_ids: load.fold_ids,
         })
     }
 }

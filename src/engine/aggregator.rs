@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::diagnostic::Diagnostic;
+use crate::http::{Connections, Examples};
 use crate::metrics::{Recorder, Snapshot, TagSet};
 use crate::plan::{Judgement, Plan, Standing, Target, Verdict, Window, judge};
 
@@ -58,6 +59,9 @@ pub(super) struct Aggregator<'a> {
     /// The load that was wanted in the last second, and the number of its stretch.
     wanted: (Option<Wanted>, u64),
     interrupted: Vec<Interrupted>,
+    /// Examples of what failed.
+    examples: Examples,
+    connections: Connections,
 }
 
 /// How far a worker is.
@@ -117,6 +121,8 @@ impl<'a> Aggregator<'a> {
             seconds: Vec::new(),
             wanted: (None, 0),
             interrupted: Vec::new(),
+            examples: Examples::default(),
+            connections: Connections::default(),
         }
     }
 
@@ -149,7 +155,9 @@ impl<'a> Aggregator<'a> {
         self.leaked += done.leaked;
         self.failures_more += done.failures_more;
         self.vitals.workers.push(done.used);
+        self.examples.merge(done.examples);
         vitals::merge(&mut self.vitals.gaps, done.gaps);
+        self.connections.merge(done.connections);
         for (bug, count) in done.bugs {
             match self.bugs.iter_mut().find(|(known, _)| *known == bug) {
                 Some((_, known)) => *known += count,
@@ -353,6 +361,8 @@ impl<'a> Aggregator<'a> {
     pub(super) fn append(&mut self, recorded: Recorded, observer: &mut dyn Observer) {
         let delta = recorded.delta;
         self.requests_cut += recorded.requests_cut;
+        self.examples.merge(recorded.examples);
+        self.connections.merge(recorded.connections);
         if delta.is_empty() {
             return;
         }
@@ -382,6 +392,7 @@ impl<'a> Aggregator<'a> {
         });
         self.interrupted
             .sort_by(|a, b| (b.count, &a.scenario, &a.place).cmp(&(a.count, &b.scenario, &b.place)));
+        self.examples.sort();
         let scenarios = if self.scenarios.is_empty() {
             let none =
                 |name: &str| ScenarioOutcome { name: name.to_owned(), books: Books::default(), threw: 0 };
@@ -403,6 +414,8 @@ impl<'a> Aggregator<'a> {
             warm_up: self.warm_up,
             seconds: self.seconds,
             interrupted: self.interrupted,
+            examples: self.examples,
+            connections: self.connections,
             ..outcome
         }
     }

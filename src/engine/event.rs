@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::diagnostic::Diagnostic;
+use crate::http::{Connections, Examples};
 use crate::metrics::Snapshot;
 use crate::plan::Judgement;
 use crate::script::LogLine;
@@ -182,6 +183,10 @@ pub struct Outcome {
     pub seconds: Vec<Second>,
     /// Iterations that the stop or a deadline cut, by scenario and place; most first.
     pub interrupted: Vec<Interrupted>,
+    /// Of each kind of failed request the first one, most frequent first.
+    pub examples: Examples,
+    /// The connections that were opened, `setup`'s and `teardown`'s included.
+    pub connections: Connections,
 }
 
 /// Iterations that were cut at one place of the script.
@@ -247,6 +252,8 @@ impl Outcome {
             warm_up: None,
             seconds: Vec::new(),
             interrupted: Vec::new(),
+            examples: Examples::default(),
+            connections: Connections::default(),
         }
     }
 

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::diagnostic::Diagnostic;
+use crate::http::{Connections, Examples};
 use crate::metrics::Snapshot;
 use crate::script::LogLine;
 
@@ -92,6 +93,9 @@ pub(super) struct Recorded {
     pub(super) delta: Snapshot,
     /// Requests under way when it was cut.
     pub(super) requests_cut: u64,
+    /// Examples of what failed.
+    pub(super) examples: Examples,
+    pub(super) connections: Connections,
 }
 
 /// How a hook of the whole run ended otherwise than by returning.
@@ -131,4 +135,8 @@ pub(super) struct Done {
     pub(super) gaps: Vec<Gap>,
     /// Iterations that were cut.
     pub(super) interrupted: Vec<Interrupted>,
+    /// Examples of what failed.
+    pub(super) examples: Examples,
+    /// Those that it opened, `setup`'s included.
+    pub(super) connections: Connections,
 }

@@ -54,6 +54,12 @@ pub use timer::{Epoch, Timer};
 pub use vitals::{Gap, HostUse, Seconds, Slow, ThreadUse, Vitals};
 pub use warm_up::WarmUp;
 
+// What the room `http` tells of failures passes through this one.
+pub use crate::http::{Content, Example, Examples, Excerpt, Kind};
+
+// Rooms below read an outcome, and import no client.
+pub use crate::http::{Connections, Negotiated, Peer};
+
 use crate::diagnostic::Source;
 use crate::plan::Plan;
 use crate::script::Outside;

@@ -27,6 +27,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::watch;
 
 use crate::diagnostic::{Code, Diagnostic};
+use crate::http::{Connections, Examples};
 use crate::metrics::Snapshot;
 
 use super::aggregator::Aggregator;
@@ -183,7 +184,8 @@ impl Workers {
         }
         let mut outcome = sums.finish(self.outcome(end));
         if were_all_heard {
-            outcome.imbalances = imbalances(&outcome.scenarios, &outcome.recorded());
+            outcome.imbalances =
+                imbalances(&outcome.scenarios, &outcome.recorded(), &job.plan.dropped_metrics());
         }
         Ok(outcome)
     }
@@ -329,6 +331,8 @@ impl Workers {
             warm_up: None,
             seconds: Vec::new(),
             interrupted: Vec::new(),
+            examples: Examples::default(),
+            connections: Connections::default(),
         }
     }
 

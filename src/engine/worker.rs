@@ -167,7 +167,9 @@ impl Worker {
             ));
         }
         stage.set_wall_start_ns(self.epoch.wall_ns(0));
-        stage.set_recorder(Recorder::new(&self.job.plan.metrics));
+        let plan = &self.job.plan;
+        let recorder = Recorder::new(&plan.metrics).without(plan.dropped_metrics()).keeping(plan.overflow());
+        stage.set_recorder(recorder);
         let options = &self.job.plan.options;
         let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         stage.set_timeouts(Timeouts {
@@ -175,6 +177,7 @@ impl Worker {
             connect_ns: ns(options.connect_timeout),
         });
         stage.set_throws(options.throws);
+        stage.set_folds_ids(options.fold_ids);
         stage
             .network()
             .configure(&options.http)
@@ -231,6 +234,7 @@ impl Worker {
                 (number, at_ns, change) = changes.next() => driver::apply(crew, number, at_ns, change),
                 () = crew.over.notified() => {}
                 () = poll_fn(|context| alarm.poll_due(context)) => {
+                    stage.record_connections();
                     let mut delta = stage.recorder().with(Recorder::take_second);
                     pulse.add_gauges(&mut delta);
                     let (books, vus) = (crew.books(), crew.size());
@@ -251,6 +255,7 @@ impl Worker {
         let end_ns = if crew.is_over() { crew.ended_ns.get() } else { timer.now_ns() };
         let elapsed = Duration::from_nanos(end_ns.saturating_sub(start_ns));
         beat.abort();
+        stage.record_connections();
         let mut delta = stage.recorder().with(|recorder| recorder.take(self.tick(start_ns, number)));
         pulse.add_gauges(&mut delta);
         let (used, gaps) = pulse.finish();
@@ -270,6 +275,8 @@ impl Worker {
             used,
             gaps,
             interrupted: crew.interrupted(),
+            examples: stage.take_examples(),
+            connections: stage.network().take_connections(),
         }
     }
 
@@ -300,8 +307,10 @@ impl Worker {
     /// What was recorded outside the load.
     fn take(&self, stage: &Stage, timer: &Timer) -> Recorded {
         let tick = self.epoch.unix_seconds(timer.now_ns());
+        stage.record_connections();
         let delta = stage.recorder().with(|recorder| recorder.take(tick));
-        Recorded { delta, requests_cut: stage.take_requests_cut() }
+        let (examples, connections) = (stage.take_examples(), stage.network().take_connections());
+        Recorded { delta, requests_cut: stage.take_requests_cut(), examples, connections }
     }
 
     /// A tick's number since the Unix epoch, so that snapshots of machines meet.

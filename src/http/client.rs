@@ -15,6 +15,7 @@ use rustc_hash::FxHashSet;
 
 use super::clock::{Alarm, Clock};
 use super::connect::dial;
+use super::connections::{Account, Connections};
 use super::connector::Connector;
 use super::error::{Failure, Phase};
 use super::exchange::Exchange;
@@ -40,6 +41,7 @@ pub struct Shared {
     /// Origins with which TLS did not agree on HTTP/2.
     plain: RefCell<FxHashSet<Rc<str>>>,
     pub(super) outbox: Option<Outbox>,
+    pub(super) connections: Account,
     /// What answers every request in place of a network.
     null: Option<Arc<[u8]>>,
 }
@@ -63,7 +65,7 @@ impl Shared {
 
     fn make(outbox: Option<Outbox>, null: Option<Arc<[u8]>>) -> Rc<Self> {
         let (network, scratch, plain) = (OnceCell::new(), Scratch::new(), RefCell::default());
-        Rc::new(Self { network, scratch, plain, outbox, null })
+        Rc::new(Self { network, scratch, plain, outbox, connections: Account::default(), null })
     }
 
     /// Whether TLS with the origin once agreed on HTTP/1.1.
@@ -93,6 +95,17 @@ impl Shared {
     /// The network as the run's options have it.
     pub fn network(&self) -> &Network {
         self.network.get_or_init(Network::default)
+    }
+
+    /// Connections opened, and requests that needed none, since the last call or the last
+    /// [`take_connections`](Self::take_connections).
+    pub fn count_connections(&self) -> (u64, u64) {
+        self.connections.count()
+    }
+
+    /// All connections since the last call.
+    pub fn take_connections(&self) -> Connections {
+        self.connections.take()
     }
 
     /// Writes the requests of all clients; never ends. To be spawned once beside them.
@@ -168,6 +181,9 @@ impl Client {
                 let end_ns = self.attempt(request, shape, &*alarm, &mut exchange).await;
                 alarm.clear();
                 self.alarm.set(Some(alarm));
+                if exchange.reused {
+                    self.shared.connections.reuse();
+                }
                 end_ns
             }
             Err(failure) => exchange.refuse(failure, self.clock.now_ns()),

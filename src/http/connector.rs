@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::client::{Shared, timeout};
 use super::clock::{Alarm, Clock};
 use super::connect::{dial_unix, more_telling};
+use super::connections::PeerRef;
 use super::error::{Failure, Phase};
 use super::exchange::Exchange;
 use super::opening::Opens;
@@ -118,7 +119,10 @@ impl Connector<'_> {
         let origin = Rc::clone(endpoint.origin());
         let proxy = way.proxy.filter(|_| !way.is_tunnel).map(Rc::clone);
         // In plain there is nothing to agree by; over TLS it is what ALPN came to.
-        let speaks_http2 = match stream.negotiated() {
+        let tls = stream.negotiated();
+        let is_proxied = way.proxy.is_some();
+        self.shared.connections.open(PeerRef { origin: &origin, address: remote, is_proxied, tls });
+        let speaks_http2 = match tls {
             Some(agreed) => agreed.is_http2,
             None => self.shared.network().options().version == HttpVersion::Http2,
         };

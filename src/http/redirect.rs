@@ -102,6 +102,11 @@ pub fn is_of_body(name: &str) -> bool {
 /// Whether a header belongs to the place that the script asked, by its name: it names that place, or holds what a
 /// stranger must not see.
 pub fn stays_behind(name: &str) -> bool {
+    name.eq_ignore_ascii_case("host") || tells_of_secret(name)
+}
+
+/// Whether what has this name, a header or a field, holds a secret by all that is known.
+pub(super) fn tells_of_secret(name: &str) -> bool {
     /// A word of the name that tells of a secret.
     const WORDS: [&str; 19] = [
         "apikey",
@@ -130,8 +135,7 @@ pub fn stays_behind(name: &str) -> bool {
     const KEYS: [&str; 7] = ["access", "api", "app", "auth", "private", "subscription", "functions"];
     let name = name.to_ascii_lowercase();
     let words: Vec<&str> = name.split(['-', '_', '.']).collect();
-    name == "host"
-        || words.iter().any(|word| WORDS.contains(word) || ENDS.iter().any(|end| word.ends_with(end)))
+    words.iter().any(|word| WORDS.contains(word) || ENDS.iter().any(|end| word.ends_with(end)))
         || words.windows(2).any(|pair| pair[1] == "key" && KEYS.contains(&pair[0]))
 }
 

@@ -54,6 +54,13 @@ pub const BUILTINS: &[Builtin] = &[
         "http_req_retries",
         "requests sent a second time, since the service had closed the open connection",
     ),
+    metric(Counter, Plain, "http_conns_opened", "connections opened, for web sockets and streams too"),
+    metric(
+        Counter,
+        Plain,
+        "http_conns_reused",
+        "requests that went over a connection which had served one before",
+    ),
     metric(Counter, Bytes, "data_sent", "bytes written to the network"),
     metric(Counter, Bytes, "data_received", "bytes read from the network"),
     metric(Counter, Plain, "cache_requests", "answers whose cache status is known, by `verdict`"),

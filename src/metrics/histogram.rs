@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::pile::{Malformed, Pile, Runs};
+use crate::stats;
 
 /// The largest stored value: 10¹² of a custom metric, 31 years in microseconds. It bounds a histogram
 /// to some 340 KB; what is larger is clamped and counted.
@@ -29,6 +30,15 @@ impl Quantile {
     pub fn value(&self) -> f64 {
         self.value_us as f64 / SCALE
     }
+}
+
+/// Between which values a quantile of what was sampled lies, with a chance of 95 %.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Interval {
+    /// It is at least this.
+    pub low: Quantile,
+    /// It is at most this; with [`Quantile::at_least`] nothing is known above it.
+    pub high: Quantile,
 }
 
 /// A distribution of stored integers; see the file's head for their unit.
@@ -201,6 +211,15 @@ impl Trend {
         self.at_rank(rank as u64)
     }
 
+    /// The 95 % interval of the quantile `q`, from order statistics ([`stats::ranks`]), its ends moved out to the edges of
+    /// their buckets; none when the samples are too few ([`stats::samples_needed`]), and none of the extremes.
+    ///
+    /// Where so many samples are in one bucket that the interval lies within it, the interval is that bucket.
+    pub fn interval(&self, q: f64) -> Option<Interval> {
+        let ranks = stats::ranks(self.count(), q)?;
+        Some(Interval { low: self.bounds_at_rank(ranks.low)?.0, high: self.bounds_at_rank(ranks.high)?.1 })
+    }
+
     /// How many measured samples are at most so large, by the resolution that quantiles have; censored ones, which
     /// may be larger than their bound, are left out.
     pub fn at_most(&self, us: u64) -> u64 {
@@ -221,6 +240,18 @@ impl Trend {
 
     /// The sample of a rank from 1: zeros, then measured ones, then censored ones by their bound.
     fn at_rank(&self, rank: u64) -> Option<Quantile> {
+        self.find(rank, Pile::at_rank)
+    }
+
+    /// Between which values the sample of a rank certainly lies.
+    fn bounds_at_rank(&self, rank: u64) -> Option<(Quantile, Quantile)> {
+        let low = self.find(rank, |pile, rank| pile.bounds_at_rank(rank).0)?;
+        let high = self.find(rank, |pile, rank| pile.bounds_at_rank(rank).1)?;
+        Some((low, high))
+    }
+
+    /// What `look` says of the sample of a rank from 1.
+    fn find(&self, rank: u64, look: impl Fn(&Pile, u64) -> u64) -> Option<Quantile> {
         let count = self.count();
         if count == 0 {
             return None;
@@ -231,14 +262,14 @@ impl Trend {
             return Some(Quantile { value_us: 0, at_least: false });
         }
         if rank <= answered {
-            let value_us = self.measured.at_rank(rank - self.zeros);
+            let value_us = look(&self.measured, rank - self.zeros);
             return Some(Quantile { value_us, at_least: false });
         }
         let censored = self.censored.as_ref().expect("ranks past the answered ones are censored");
         // The k-th smallest true value is at least the k-th smallest bound, and at least all measured ones.
         let bound = match (rank - answered).checked_sub(censored.zeros) {
             None | Some(0) => 0,
-            Some(rank) => censored.bounds.at_rank(rank),
+            Some(rank) => look(&censored.bounds, rank),
         };
         Some(Quantile { value_us: bound.max(self.measured.max().unwrap_or(0)), at_least: true })
     }

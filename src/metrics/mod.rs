@@ -8,6 +8,7 @@ mod builtin;
 mod error;
 mod histogram;
 mod kind;
+mod overflow;
 mod pile;
 mod recorder;
 mod request;
@@ -21,8 +22,9 @@ mod wire;
 
 pub use builtin::{BUILTINS, Builtin, TIMES, beside, builtin, is_service_time};
 pub use error::{KindMismatch, SelectorError};
-pub use histogram::{Quantile, STORED_MAX, Trend};
+pub use histogram::{Interval, Quantile, STORED_MAX, Trend};
 pub use kind::{Join, Kind, Metric, Unit};
+pub use overflow::{OVERFLOW_MAX, Overflow};
 pub use recorder::{MetricId, Recorder, SERIES_MAX, SeriesId};
 pub use request::{Phases, RequestKey, RequestSample};
 pub use selector::{Matcher, Selector};

@@ -142,6 +142,18 @@ impl Pile {
         value.clamp(self.min, self.max)
     }
 
+    /// Between which values that of the given rank certainly lies: itself in a list and at both ends, else its bucket.
+    pub(super) fn bounds_at_rank(&self, rank: u64) -> (u64, u64) {
+        let value = self.at_rank(rank);
+        let bounds = match &self.body {
+            Body::Buckets(buckets) if (2..self.count).contains(&rank) => {
+                (buckets.lowest_equivalent(value), buckets.highest_equivalent(value))
+            }
+            _ => (value, value),
+        };
+        (bounds.0.max(self.min), bounds.1.min(self.max))
+    }
+
     /// How many values are at most `limit`; those of a bucket count as its middle, as in [`Pile::at_rank`].
     pub(super) fn at_most(&self, limit: u64) -> u64 {
         match &self.body {

@@ -1,8 +1,11 @@
 //! One worker's recorder: series are interned once, then a sample is an indexed add. Single-threaded,
 //! no locks; it holds one delta, which [`Recorder::take`] hands over.
 //!
-//! Invariant: a series' slot has its metric's kind. Past [`SERIES_MAX`] series, samples go to the
-//! metric's `__other__` series: totals stay exact, and the snapshot carries one warning.
+//! Invariant: a series' slot has its metric's kind. Past [`SERIES_MAX`] series, samples go to the metric's `__other__`
+//! series, told apart by what targets ask for ([`Overflow`]): totals and targets stay exact, the snapshot carries one
+//! warning, and what is new costs no memory any more.
+
+mod slot;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,9 +16,9 @@ use super::request::{Bundle, CacheSeries};
 use super::seconds::Seconds;
 use super::symbol::Symbols;
 use super::{
-    BUILTINS, Kind, Metric, RequestKey, RequestSample, Series, Snapshot, Symbol, TagSet, Trend, Value,
-    Warning,
+    BUILTINS, Kind, Metric, Overflow, RequestKey, RequestSample, Series, Snapshot, Symbol, TagSet, Warning,
 };
+use slot::Slot;
 
 /// How many series there may be, in a recorder and again in a merged snapshot: what a report can show and
 /// a journal can hold, at up to some 100 KB each. (`__other__` series come on top, one a metric.)
@@ -36,44 +39,11 @@ impl MetricId {
 }
 
 impl SeriesId {
+    /// The series of a metric that isn't recorded: it has no slot.
+    const DROPPED: Self = Self(u32::MAX);
+
     fn index(self) -> usize {
         self.0 as usize
-    }
-}
-
-/// A series' delta since the last take; `None` and empty ones were not touched.
-#[derive(Debug)]
-enum Slot {
-    Counter(Option<f64>),
-    Gauge(Option<[f64; 3]>),
-    Rate { hits: u64, total: u64 },
-    Trend(Trend),
-}
-
-impl Slot {
-    fn empty(kind: Kind) -> Self {
-        match kind {
-            Kind::Counter => Self::Counter(None),
-            Kind::Gauge => Self::Gauge(None),
-            Kind::Rate => Self::Rate { hits: 0, total: 0 },
-            Kind::Trend => Self::Trend(Trend::new()),
-        }
-    }
-
-    /// Swaps the content out; nothing when there is none.
-    fn take(&mut self) -> Option<Value> {
-        match self {
-            Self::Counter(sum) => sum.take().map(Value::Counter),
-            Self::Gauge(values) => values.take().map(|[last, min, max]| Value::Gauge { last, min, max }),
-            Self::Rate { total: 0, .. } => None,
-            Self::Rate { hits, total } => {
-                let value = Value::Rate { hits: *hits, total: *total };
-                (*hits, *total) = (0, 0);
-                Some(value)
-            }
-            Self::Trend(trend) if trend.is_empty() => None,
-            Self::Trend(trend) => Some(Value::Trend(Box::new(std::mem::take(trend)))),
-        }
     }
 }
 
@@ -92,8 +62,14 @@ pub struct Recorder {
     order: Vec<u32>,
     symbols: Symbols,
     bundles: FxHashMap<RequestKey, Bundle>,
-    /// Where requests go whose key came after the cap.
-    overflow: Option<Bundle>,
+    /// What series past the cap keep of their tags.
+    overflow: Arc<Overflow>,
+    /// Where requests go whose key came after the cap, by what targets ask for of it.
+    overflows: FxHashMap<RequestKey, Bundle>,
+    /// What is left of a script's tags then.
+    reduced: FxHashMap<Symbol, Symbol>,
+    /// Metrics that are not recorded.
+    dropped: Vec<bool>,
     /// Samples refused, by metric.
     refused: Vec<u64>,
     capped: Option<Warning>,
@@ -120,6 +96,7 @@ impl Recorder {
         }
         Self {
             refused: vec![0; all.len()],
+            dropped: vec![false; all.len()],
             metrics: all,
             metric_index,
             series: Vec::new(),
@@ -129,7 +106,9 @@ impl Recorder {
             order: Vec::new(),
             symbols: Symbols::new(),
             bundles: FxHashMap::default(),
-            overflow: None,
+            overflow: Arc::default(),
+            overflows: FxHashMap::default(),
+            reduced: FxHashMap::default(),
             capped: None,
             cap_reported: false,
             seconds: Seconds::uncounted(),
@@ -174,33 +153,88 @@ impl Recorder {
         }
     }
 
+    /// Records nothing of these metrics; at the start alone.
+    #[must_use]
+    pub fn without<'a>(mut self, metrics: impl IntoIterator<Item = &'a str>) -> Self {
+        for name in metrics {
+            if let Some((metric, _)) = self.metric(name) {
+                self.dropped[metric.index()] = true;
+            }
+        }
+        self
+    }
+
+    /// Tells series past the cap apart by what targets ask for; at the start alone.
+    #[must_use]
+    pub fn keeping(mut self, overflow: Overflow) -> Self {
+        for text in overflow.texts() {
+            self.symbols.intern(text);
+        }
+        self.overflow = Arc::new(overflow);
+        self
+    }
+
+    /// Whether nothing is recorded of the metric.
+    pub fn is_dropped(&self, metric: MetricId) -> bool {
+        self.dropped[metric.index()]
+    }
+
     /// The metric of that name, with its kind.
     pub fn metric(&self, name: &str) -> Option<(MetricId, Kind)> {
         let &id = self.metric_index.get(name)?;
         Some((id, self.metrics[id.index()].kind))
     }
 
-    /// The text's symbol, for a [`RequestKey`]; nothing is allocated when it is known.
+    /// The text's symbol, for a [`RequestKey`]; nothing is allocated when it is known, nor when there is no room
+    /// for a series of it any more: then it is that of `__other__`.
     pub fn intern(&mut self, text: &str) -> Symbol {
-        self.symbols.intern(text)
+        match self.symbols.known(text) {
+            Some(known) => known,
+            None if self.is_full() => self.symbols.other(),
+            None => self.symbols.intern(text),
+        }
     }
 
-    /// The tag set's symbol, for [`RequestKey::extra`].
+    /// The text of a symbol of this recorder.
+    pub fn text(&self, symbol: Symbol) -> Arc<str> {
+        self.symbols.text(symbol)
+    }
+
+    /// The tag set's symbol, for [`RequestKey::extra`]; past the cap that of what targets ask for of it.
     pub fn intern_tags(&mut self, tags: &TagSet) -> Symbol {
-        self.symbols.intern_tags(tags)
+        match self.symbols.known_tags(tags) {
+            Some(known) => known,
+            None if self.is_full() || !self.symbols.takes_tags() => self.reduced_tags(tags),
+            None => self.symbols.add_tags(tags),
+        }
+    }
+
+    fn reduced_tags(&mut self, tags: &TagSet) -> Symbol {
+        let reduced = self.overflow.reduce(tags);
+        match self.symbols.known_tags(&reduced) {
+            Some(known) => known,
+            None => self.symbols.add_tags(&reduced),
+        }
     }
 
     /// The series of a metric and tags, made when it is new; past the cap the metric's `__other__`.
     pub fn series(&mut self, metric: MetricId, tags: &TagSet) -> SeriesId {
+        if self.dropped[metric.index()] {
+            return SeriesId::DROPPED;
+        }
         let key = (metric, tags.clone());
         if let Some(&known) = self.series_index.get(&key) {
             return known;
         }
-        let is_other = tags.is_other();
-        if self.is_full() && !is_other {
-            self.capped = Some(Warning::SeriesCap);
-            return self.series(metric, &TagSet::other());
+        let name = &self.metrics[metric.index()].name;
+        if self.is_full() {
+            let collapsed = self.overflow.collapse(name, tags);
+            if collapsed != *tags {
+                self.capped = Some(Warning::SeriesCap);
+                return self.series(metric, &collapsed);
+            }
         }
+        let is_other = self.overflow.is_collapsed(name, tags);
         let id = SeriesId(u32::try_from(self.series.len()).expect("capped far below u32::MAX"));
         self.others += usize::from(is_other);
         self.slots.push(Slot::empty(self.metrics[metric.index()].kind));
@@ -224,59 +258,65 @@ impl Recorder {
     /// Adds to a counter. A touched counter is in the next snapshot even if what was added is 0. What
     /// isn't finite is refused and counted.
     pub fn add(&mut self, series: SeriesId, value: f64) {
-        match &mut self.slots[series.index()] {
-            Slot::Counter(sum) if value.is_finite() => *sum = Some(sum.unwrap_or(0.0) + value),
-            _ => self.refuse(series),
+        match self.slots.get_mut(series.index()) {
+            Some(Slot::Counter(sum)) if value.is_finite() => *sum = Some(sum.unwrap_or(0.0) + value),
+            Some(_) => self.refuse(series),
+            None => {} // a metric that isn't recorded
         }
     }
 
     /// Sets a gauge. One that the workers share (`vus`) must be set by each worker in every second:
     /// snapshots hold only what was touched, and a sum misses what isn't there.
     pub fn set(&mut self, series: SeriesId, value: f64) {
-        match &mut self.slots[series.index()] {
-            Slot::Gauge(values) if value.is_finite() => {
+        match self.slots.get_mut(series.index()) {
+            Some(Slot::Gauge(values)) if value.is_finite() => {
                 let [_, min, max] = values.unwrap_or([value; 3]);
                 *values = Some([value, min.min(value), max.max(value)]);
             }
-            _ => self.refuse(series),
+            Some(_) => self.refuse(series),
+            None => {} // a metric that isn't recorded
         }
     }
 
     /// Adds to a rate: `hits` true ones of `total` samples; more hits than samples are clamped and counted.
     pub fn rate(&mut self, series: SeriesId, hits: u64, total: u64) {
-        match &mut self.slots[series.index()] {
-            Slot::Rate { hits: all_hits, total: all } => {
+        match self.slots.get_mut(series.index()) {
+            Some(Slot::Rate { hits: all_hits, total: all }) => {
                 *all_hits = all_hits.saturating_add(hits.min(total));
                 *all = all.saturating_add(total);
                 if hits > total {
                     self.refuse(series);
                 }
             }
-            _ => self.refuse(series),
+            Some(_) => self.refuse(series),
+            None => {} // a metric that isn't recorded
         }
     }
 
     /// Adds a time to a trend.
     pub fn trend_us(&mut self, series: SeriesId, us: u64) {
-        match &mut self.slots[series.index()] {
-            Slot::Trend(trend) => trend.record_us(us),
-            _ => self.refuse(series),
+        match self.slots.get_mut(series.index()) {
+            Some(Slot::Trend(trend)) => trend.record_us(us),
+            Some(_) => self.refuse(series),
+            None => {} // a metric that isn't recorded
         }
     }
 
     /// Adds a time that is only known to be at least so long.
     pub fn trend_at_least_us(&mut self, series: SeriesId, us: u64) {
-        match &mut self.slots[series.index()] {
-            Slot::Trend(trend) => trend.record_at_least_us(us),
-            _ => self.refuse(series),
+        match self.slots.get_mut(series.index()) {
+            Some(Slot::Trend(trend)) => trend.record_at_least_us(us),
+            Some(_) => self.refuse(series),
+            None => {} // a metric that isn't recorded
         }
     }
 
     /// Adds to a trend what users give: milliseconds, or a custom metric's own number.
     pub fn trend(&mut self, series: SeriesId, value: f64) {
-        match &mut self.slots[series.index()] {
-            Slot::Trend(trend) => trend.record(value),
-            _ => self.refuse(series),
+        match self.slots.get_mut(series.index()) {
+            Some(Slot::Trend(trend)) => trend.record(value),
+            Some(_) => self.refuse(series),
+            None => {} // a metric that isn't recorded
         }
     }
 
@@ -332,16 +372,41 @@ impl Recorder {
         if self.is_full() {
             // Not kept under its key: keys past the cap must cost no memory.
             self.capped = Some(Warning::SeriesCap);
-            if let Some(overflow) = self.overflow {
-                return overflow;
+            let key = self.reduced_key(key);
+            if let Some(known) = self.overflows.get(&key) {
+                return *known;
             }
-            let overflow = self.bundle(&TagSet::other());
-            self.overflow = Some(overflow);
+            let overflow = self.bundle(&self.request_tags(&key));
+            self.overflows.insert(key, overflow);
             return overflow;
         }
         let bundle = self.bundle(&self.request_tags(key));
         self.bundles.insert(*key, bundle);
         bundle
+    }
+
+    /// What targets ask for of a key: of all that came after the cap there are few.
+    fn reduced_key(&mut self, key: &RequestKey) -> RequestKey {
+        let known = self.reduced.get(&key.extra).copied();
+        let extra = known.unwrap_or_else(|| {
+            let extra = self.reduced_tags(&self.symbols.tags(key.extra));
+            self.reduced.insert(key.extra, extra);
+            extra
+        });
+        let overflow = &self.overflow;
+        let named = |tag: &str, symbol: Symbol| overflow.names(tag, &self.symbols.text(symbol));
+        let kept = |tag: &str, symbol: Symbol| if named(tag, symbol) { symbol } else { Symbol::NONE };
+        RequestKey {
+            scenario: kept("scenario", key.scenario),
+            group: kept("group", key.group),
+            name: if named("name", key.name) { key.name } else { self.symbols.other() },
+            url: kept("url", key.url),
+            method: kept("method", key.method),
+            proto: kept("proto", key.proto),
+            tls_version: kept("tls_version", key.tls_version),
+            extra,
+            ..*key // few values each
+        }
     }
 
     fn bundle(&mut self, tags: &TagSet) -> Bundle {
@@ -350,13 +415,14 @@ impl Recorder {
 
     #[cold]
     fn open_cache(&mut self, key: &RequestKey) -> CacheSeries {
-        let tags = if self.bundles.contains_key(key) { self.request_tags(key) } else { TagSet::other() };
+        let key = if self.bundles.contains_key(key) { *key } else { self.reduced_key(key) };
+        let tags = self.request_tags(&key);
         let cache = CacheSeries {
             hits: self.builtin_series("cache_requests", &tags.with("verdict", "hit")),
             misses: self.builtin_series("cache_requests", &tags.with("verdict", "miss")),
             rate: self.builtin_series("cache_hit_rate", &tags),
         };
-        let bundle = self.bundles.get_mut(key).or(self.overflow.as_mut());
+        let bundle = self.bundles.get_mut(&key).or_else(|| self.overflows.get_mut(&key));
         bundle.expect("the request opened its bundle").cache = Some(cache);
         cache
     }
@@ -415,7 +481,7 @@ impl Recorder {
             self.cap_reported = true;
             warnings.insert(capped);
         }
-        Snapshot::from_sorted(tick, series, warnings)
+        Snapshot::from_sorted(tick, series, warnings).with_overflow(&self.overflow)
     }
 
     /// `clamped_values` counts what trends clamped and what was refused, by metric.

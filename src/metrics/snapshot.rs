@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::builtin::join_of;
 use super::wire::Raw;
-use super::{KindMismatch, SERIES_MAX, Selector, TagSet, Value};
+use super::{KindMismatch, Overflow, SERIES_MAX, Selector, TagSet, Value};
 
 /// One series of a snapshot.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,7 +58,7 @@ impl fmt::Display for Warning {
 }
 
 /// Series sorted by metric and tags, each once.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(try_from = "Raw")]
 pub struct Snapshot {
     /// The second since the epoch that it belongs to, or the last of them.
@@ -66,6 +66,15 @@ pub struct Snapshot {
     /// What a reader of the numbers must know.
     pub warnings: BTreeSet<Warning>,
     series: Vec<Series>,
+    /// What series past the cap keep of their tags; a stored one doesn't tell.
+    overflow: Option<Arc<Overflow>>,
+}
+
+/// What was recorded is compared, not what would become of more.
+impl PartialEq for Snapshot {
+    fn eq(&self, other: &Self) -> bool {
+        (self.tick, &self.warnings, &self.series) == (other.tick, &other.warnings, &other.series)
+    }
 }
 
 impl Snapshot {
@@ -77,7 +86,12 @@ impl Snapshot {
     /// From series that are sorted and distinct already.
     pub(super) fn from_sorted(tick: u64, series: Vec<Series>, warnings: BTreeSet<Warning>) -> Self {
         debug_assert!(series.is_sorted_by(|a, b| a.key() < b.key()));
-        Self { tick, warnings, series }
+        Self { tick, warnings, series, overflow: None }
+    }
+
+    /// Tells series past the cap apart by what targets ask for.
+    pub(super) fn with_overflow(self, overflow: &Arc<Overflow>) -> Self {
+        Self { overflow: Some(Arc::clone(overflow)), ..self }
     }
 
     /// Adds the same second's snapshot of another worker: commutative and associative. Gauges add or
@@ -94,6 +108,7 @@ impl Snapshot {
     fn combine(&mut self, other: Self, merge: impl Fn(&mut Value, &Value, &str) -> Result<(), KindMismatch>) {
         self.tick = self.tick.max(other.tick);
         self.warnings.extend(other.warnings);
+        let overflow_of = self.overflow.get_or_insert_with(|| other.overflow.unwrap_or_default()).clone();
         let mut room = SERIES_MAX.saturating_sub(self.own_series());
         let (mut fresh, mut overflow) = (Vec::new(), Vec::new());
         let mut from = 0; // both are sorted: what is sought next lies behind what was found last
@@ -105,7 +120,7 @@ impl Snapshot {
                 }
                 Err(at) => {
                     from += at;
-                    if theirs.tags.is_other() {
+                    if overflow_of.is_collapsed(&theirs.metric, &theirs.tags) {
                         fresh.push(theirs);
                     } else if room > 0 {
                         room -= 1;
@@ -122,7 +137,7 @@ impl Snapshot {
         }
         for mut theirs in overflow {
             self.warnings.insert(Warning::SeriesCap);
-            theirs.tags = TagSet::other();
+            theirs.tags = overflow_of.collapse(&theirs.metric, &theirs.tags);
             match self.series.binary_search_by(|mine| mine.key().cmp(&theirs.key())) {
                 Ok(at) => self.merge_at(at, &theirs, &merge),
                 Err(at) => self.series.insert(at, theirs),
@@ -143,7 +158,11 @@ impl Snapshot {
 
     /// How many series count towards the cap.
     pub(super) fn own_series(&self) -> usize {
-        self.series.iter().filter(|series| !series.tags.is_other()).count()
+        let is_collapsed = |series: &Series| {
+            let overflow = self.overflow.as_deref();
+            overflow.unwrap_or(&Overflow::default()).is_collapsed(&series.metric, &series.tags)
+        };
+        self.series.iter().filter(|series| !is_collapsed(series)).count()
     }
 
     /// All series that match, joined as one value; none when nothing matches.

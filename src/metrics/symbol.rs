@@ -8,8 +8,8 @@ use rustc_hash::FxHashMap;
 use super::TagSet;
 use super::tags::OTHER;
 
-/// How many texts (and how many tag sets) a recorder interns. Ten times the cap on series: names beyond
-/// that could not have series of their own anyway, and a URL made of random numbers must not eat the memory.
+/// How many texts (and how many tag sets) a recorder interns, if it has room for series of them until then: ten times
+/// the cap on series. Once there is none, nothing new is interned, since it could not have a series of its own.
 pub const SYMBOLS_MAX: usize = 100_000;
 
 /// An interned text or tag set of one [`super::Recorder`]; the default is the empty one.
@@ -43,18 +43,28 @@ impl Symbols {
             tag_index: FxHashMap::default(),
         };
         symbols.intern("");
-        symbols.intern_tags(&TagSet::default());
+        symbols.intern(OTHER);
+        symbols.add_tags(&TagSet::default());
         symbols
+    }
+
+    /// The text's number, if it has one.
+    pub(super) fn known(&self, text: &str) -> Option<Symbol> {
+        self.text_index.get(text).copied()
+    }
+
+    /// The tag set's number, if it has one.
+    pub(super) fn known_tags(&self, tags: &TagSet) -> Option<Symbol> {
+        self.tag_index.get(tags).copied()
     }
 
     /// The text's number; past the cap that of `__other__`.
     pub(super) fn intern(&mut self, text: &str) -> Symbol {
-        if let Some(&known) = self.text_index.get(text) {
+        if let Some(known) = self.known(text) {
             return known;
         }
-        // One place stays free for `__other__` itself.
-        if self.texts.len() >= SYMBOLS_MAX - 1 && text != OTHER {
-            return self.intern(OTHER);
+        if self.texts.len() >= SYMBOLS_MAX {
+            return self.other();
         }
         let text: Arc<str> = Arc::from(text);
         let symbol = Symbol(u32::try_from(self.texts.len()).expect("capped far below u32::MAX"));
@@ -63,18 +73,28 @@ impl Symbols {
         symbol
     }
 
-    /// The tag set's number; past the cap that of `{name:__other__}`.
-    pub(super) fn intern_tags(&mut self, tags: &TagSet) -> Symbol {
-        if let Some(&known) = self.tag_index.get(tags) {
-            return known;
-        }
-        if self.tag_sets.len() >= SYMBOLS_MAX - 1 && !tags.is_other() {
-            return self.intern_tags(&TagSet::other());
-        }
+    /// The number of `__other__`.
+    pub(super) fn other(&self) -> Symbol {
+        self.known(OTHER).expect("interned at the start")
+    }
+
+    /// Whether there is room for another tag set.
+    pub(super) fn takes_tags(&self) -> bool {
+        self.tag_sets.len() < SYMBOLS_MAX
+    }
+
+    /// The number of a tag set that is new: the caller minds the cap.
+    pub(super) fn add_tags(&mut self, tags: &TagSet) -> Symbol {
         let symbol = Symbol(u32::try_from(self.tag_sets.len()).expect("capped far below u32::MAX"));
         self.tag_sets.push(tags.clone());
         self.tag_index.insert(tags.clone(), symbol);
         symbol
+    }
+
+    /// How many texts and how many tag sets.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> [usize; 2] {
+        [self.texts.len(), self.tag_sets.len()]
     }
 
     /// The text of a symbol; a symbol of another recorder reads as `__other__`.
@@ -107,6 +127,7 @@ mod tests {
         let mut symbols = Symbols::new();
         let all: Vec<Symbol> = (0..SYMBOLS_MAX + 10).map(|n| symbols.intern(&n.to_string())).collect();
         assert_eq!(&*symbols.text(all[SYMBOLS_MAX + 1]), OTHER);
+        assert_eq!(all[SYMBOLS_MAX + 1], symbols.other());
         assert_eq!(all[SYMBOLS_MAX + 1], all[SYMBOLS_MAX + 9]);
         assert_eq!(&*symbols.text(symbols.text_index["7"]), "7");
         assert_eq!(symbols.texts.len(), SYMBOLS_MAX);

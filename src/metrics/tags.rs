@@ -36,11 +36,6 @@ impl TagSet {
         Self::from_pairs([("name", OTHER)])
     }
 
-    /// Whether this is the overflow series' set.
-    pub fn is_other(&self) -> bool {
-        matches!(self.pairs(), [(key, value)] if &**key == "name" && &**value == OTHER)
-    }
-
     /// The value of a tag.
     pub fn get(&self, key: &str) -> Option<&str> {
         let at = self.pairs().binary_search_by(|(known, _)| (**known).cmp(key)).ok()?;
@@ -130,11 +125,5 @@ mod tests {
         let bytes = postcard::to_stdvec(&vec![("b", "1"), ("a", "1"), ("b", "2")]).unwrap();
         let tags: TagSet = postcard::from_bytes(&bytes).unwrap();
         assert_eq!(tags, TagSet::from_pairs([("a", "1"), ("b", "2")]));
-    }
-
-    #[test]
-    fn the_overflow_set_knows_itself() {
-        assert!(TagSet::other().is_other());
-        assert!(!TagSet::other().with("method", "GET").is_other());
     }
 }

@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::histogram::RawTrend;
 use super::pile;
-use super::{BUILTINS, SERIES_MAX, Series, Snapshot, TagSet, Value, Warning};
+use super::{BUILTINS, OVERFLOW_MAX, SERIES_MAX, Series, Snapshot, TagSet, Value, Warning};
 
-/// How many series a snapshot may bring: the cap, and an `__other__` for each metric, of which nobody
-/// declares more than this.
-const WIRE_SERIES_MAX: usize = SERIES_MAX + BUILTINS.len() + 1_000;
+/// How many series a snapshot may bring: the cap, what targets tell apart past it, and some that are few for each
+/// metric (`__other__`, those without tags, `clamped_values`), of which nobody declares more than 1,000. The rest is
+/// for statuses and errors, of which each request's counters have one.
+const WIRE_SERIES_MAX: usize = SERIES_MAX + OVERFLOW_MAX + 3 * (BUILTINS.len() + 1_000) + 6_000;
 
 /// A snapshot with its texts and tag sets pulled out; numbers are indexes.
 #[derive(Serialize)]

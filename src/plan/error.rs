@@ -1,5 +1,6 @@
 //! What can be wrong with a plan. The caller knows the position in the script and attaches it.
 
+use super::metric_choice::MetricsError;
 use super::target::TargetError;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::units::{UnitError, format_count, format_duration};
@@ -291,6 +292,9 @@ pub enum PlanError {
         /// The scenario's name.
         scenario: String,
     },
+    /// The option `metrics`.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
     /// A target that is wrong in itself.
     #[error(transparent)]
     Target(#[from] TargetError),
@@ -413,6 +417,7 @@ impl PlanError {
             PlanError::VusAlone { .. } | PlanError::VusOfArrivals { .. } => {
                 "give `--duration` or `--stage` too, which replaces the script's load".to_string()
             }
+            PlanError::Metrics(error) => error.hint(),
             PlanError::Target(error) => return error.hint(),
         };
         Some(hint)
@@ -440,6 +445,7 @@ impl PlanError {
             | PlanError::UnknownStartAfter { name, .. } => Some(name),
             PlanError::StartAfterCircle { .. } => Some("start_after"),
             PlanError::Weight { flow, .. } => Some(flow),
+            PlanError::Metrics(error) => Some(error.word()),
             PlanError::Target(error) => error.word(),
             _ => None,
         }

@@ -12,6 +12,7 @@ pub mod executor;
 mod flow;
 mod http;
 mod ids;
+mod metric_choice;
 pub mod options;
 mod order;
 mod overrides;
@@ -39,6 +40,7 @@ pub use http::{
     Insecure, ProxyChoice, Tls, TlsVersion,
 };
 pub use ids::Ids;
+pub use metric_choice::{MetricChoice, MetricsError};
 pub use options::{OptionSpec, Options, Reader, VUS_MAX, Value, canonical, parse_cap};
 pub use overrides::{DEFAULT_FLOW, DEFAULT_SCENARIO, Overrides, Shortcut};
 pub use param::{
@@ -54,9 +56,9 @@ pub use slots::Slots;
 pub use stripe::Stripe;
 pub use target::{Aggregate, Expression, Operator, Quantity, Target, TargetError, TargetOptions, WINDOW_MAX};
 pub use think::Think;
-pub use verdict::{Judgement, Standing, Verdict, Window, judge};
+pub use verdict::{Bounds, Judgement, Standing, Verdict, Window, judge};
 
-use crate::metrics::Metric;
+use crate::metrics::{Metric, Overflow};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -122,6 +124,11 @@ impl Plan {
             there.map(|(.., rate)| rate).sum::<f64>()
         };
         spans.iter().map(|(start, ..)| at(*start)).reduce(f64::max)
+    }
+
+    /// What series past the cap are told apart by: what the targets ask for.
+    pub fn overflow(&self) -> Overflow {
+        Overflow::of(self.targets.iter().map(|target| &target.selector))
     }
 
     /// When the last scenario is over at the latest, without graceful stops.

@@ -70,10 +70,12 @@ pub const ALIASES: &[(&str, &str)] = &[
     ("discardResponseBodies", "discard_response_bodies"),
     ("noCookiesReset", "no_cookies_reset"),
     ("httpDebug", "http_debug"),
+    ("foldIds", "fold_ids"),
     ("noSetup", "no_setup"),
     ("noTeardown", "no_teardown"),
     ("noThresholds", "no_targets"),
     ("no_thresholds", "no_targets"),
+    ("allowFew", "allow_few"),
 ];
 
 /// Our spelling of an option's name.

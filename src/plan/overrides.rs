@@ -7,10 +7,11 @@
 use super::executor;
 use super::run_options::warm_up;
 use super::{Bound, Curve, Demand, Options, Plan, PlanError, RunOptions, Scenario, Stage, Value};
-use crate::diagnostic::suggest;
+use crate::diagnostic::{Source, suggest};
 use crate::units::{format_count, format_duration};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The name of the scenario that a shortcut makes.
@@ -134,6 +135,7 @@ impl Plan {
 
 /// What flags and environment change.
 #[derive(Debug, Clone, PartialEq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct Overrides {
     /// `--vus`.
     pub vus: Option<u64>,
@@ -171,6 +173,12 @@ pub struct Overrides {
     pub no_teardown: bool,
     /// `--no-targets`.
     pub no_targets: bool,
+    /// `--allow-few`: every target's `allow_few`.
+    pub allow_few: bool,
+    /// `--targets`: the script whose targets hold in place of the own ones; whoever completes the plan reads it.
+    pub targets: Option<Arc<Source>>,
+    /// `--fold-ids`.
+    pub fold_ids: Option<bool>,
 }
 
 impl Overrides {
@@ -195,6 +203,9 @@ impl Overrides {
         if self.no_targets {
             plan.targets.clear();
         }
+        if self.allow_few {
+            plan.targets.iter_mut().for_each(|target| target.allow_few = true);
+        }
         Ok(notes)
     }
 
@@ -207,6 +218,7 @@ impl Overrides {
         }
         options.throws = self.throws.unwrap_or(options.throws);
         options.linger = self.linger.unwrap_or(options.linger);
+        options.fold_ids = self.fold_ids.unwrap_or(options.fold_ids);
         options.min_iteration_duration =
             self.min_iteration_duration.unwrap_or(options.min_iteration_duration);
         options.seed = self.seed.or(options.seed);

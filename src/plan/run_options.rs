@@ -5,7 +5,7 @@
 
 use super::http::{HTTP_OPTIONS, HttpOptions};
 use super::options::{ITERATIONS_MAX, VUS_MAX, out_of_range};
-use super::{OptionSpec, Options, PlanError, Reader, Shortcut, Value, canonical};
+use super::{MetricChoice, OptionSpec, Options, PlanError, Reader, Shortcut, Value, canonical};
 use crate::units::{duration_text, format_duration, format_rate};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +43,12 @@ pub struct RunOptions {
     pub tags: BTreeMap<String, String>,
     /// What concerns HTTP.
     pub http: HttpOptions,
+    /// Which metrics are recorded.
+    #[serde(default)]
+    pub metrics: MetricChoice,
+    /// Whether ids in the paths of URLs are left out of the tags `name` and `url`.
+    #[serde(default)]
+    pub fold_ids: bool,
     /// How much of the load's beginning is left out of all figures and targets: whole seconds.
     #[serde(with = "duration_text")]
     pub warm_up: Duration,
@@ -132,6 +138,18 @@ pub const RUN_OPTIONS: &[OptionSpec] = &[
         about: "tags on each sample of a user; a scenario's own win",
     },
     OptionSpec {
+        name: "metrics",
+        takes: "a map `#{ keep, drop }` of metrics' names",
+        default: Some("all"),
+        about: "which metrics are recorded; what targets and the run itself are judged by always is",
+    },
+    OptionSpec {
+        name: "fold_ids",
+        takes: "true or false",
+        default: Some("false"),
+        about: "whether ids in paths are folded in the tags `name` and `url`: `/users/17` is `/users/{id}`",
+    },
+    OptionSpec {
         name: "vus",
         takes: "an integer",
         default: Some("1"),
@@ -184,6 +202,8 @@ impl RunOptions {
             seed: reader.is_given("seed").then(|| reader.count("seed", 0..=seed_max)).transpose()?,
             tags: reader.texts("tags")?,
             http: HttpOptions::default().with(&reader)?,
+            metrics: MetricChoice::read(&reader)?,
+            fold_ids: reader.flag("fold_ids")?,
             warm_up: warm_up(reader.duration("warm_up")?)?,
         };
         let shortcut = Shortcut {
@@ -207,6 +227,10 @@ impl RunOptions {
             is_on("throws", self.throws),
             least.map(|least| ("min_iteration_duration", format_duration(least))),
             is_on("linger", self.linger),
+            is_on("fold_ids", self.fold_ids),
+            Some(self.metrics.describe())
+                .filter(|choice| !choice.is_empty())
+                .map(|choice| ("metrics", choice)),
             Some(self.warm_up).filter(|warm_up| !warm_up.is_zero()).map(|t| ("warm_up", format_duration(t))),
         ]
         .into_iter()

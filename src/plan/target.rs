@@ -75,6 +75,15 @@ const SYNONYMS: &[(&str, &str)] = &[
 ];
 
 impl Aggregate {
+    /// Which quantile it is, 0 to 1; none of what is no quantile.
+    pub fn quantile(self) -> Option<f64> {
+        match self {
+            Self::Median => Some(0.5),
+            Self::Percentile(percent) => Some(percent / 100.0),
+            _ => None,
+        }
+    }
+
     /// What its number is, for a metric of that kind and unit.
     pub fn quantity(self, kind: Kind, unit: Unit) -> Quantity {
         match (self, kind, unit) {
@@ -185,6 +194,8 @@ pub struct TargetOptions {
     pub abort_on_fail: bool,
     /// But not before this much of the run is over.
     pub delay_abort_eval: Duration,
+    /// Judge a percentile on fewer samples than it needs too.
+    pub allow_few: bool,
 }
 
 /// A target: which series, and what must hold for them.
@@ -208,6 +219,9 @@ pub struct Target {
     pub delay_abort_eval: Duration,
     /// Where it was written.
     pub position: Option<Position>,
+    /// Judge a percentile on fewer samples than it needs too.
+    #[serde(default)]
+    pub allow_few: bool,
 }
 
 impl Target {
@@ -252,6 +266,7 @@ impl Target {
             abort_on_fail: options.abort_on_fail,
             delay_abort_eval: options.delay_abort_eval,
             position,
+            allow_few: options.allow_few,
         })
     }
 }

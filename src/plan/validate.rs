@@ -1,7 +1,9 @@
 //! Checks that need the whole plan. What one option can tell is checked where it is read.
 
 use super::options::VUS_MAX;
-use super::{Plan, PlanError, Scenario};
+use super::{Plan, PlanError, Scenario, Target, TargetError};
+use crate::diagnostic::suggest;
+use crate::metrics::{Matcher, OVERFLOW_MAX};
 use crate::units::format_count;
 
 /// The most scenarios of a plan: each has its own series and its own line in the summary.
@@ -21,11 +23,32 @@ impl Plan {
         Ok(())
     }
 
+    /// Whether a target's scenario is there. A plan without scenarios has its targets for another one.
+    pub fn check_scenario_of(&self, target: &Target) -> Result<(), PlanError> {
+        let is_there = |name: &str| self.scenarios.iter().any(|scenario| scenario.name == name);
+        // One that is left out may be there or not: targets are shared by scripts.
+        let is_asked_for = |matcher: &&Matcher| matcher.tag == "scenario" && !matcher.negated;
+        let mut named = target.selector.matchers.iter().filter(is_asked_for);
+        let Some(missing) = named.find(|matcher| !is_there(&matcher.value)) else { return Ok(()) };
+        if self.scenarios.is_empty() {
+            return Ok(());
+        }
+        let names = || self.scenarios.iter().map(|scenario| scenario.name.as_str());
+        let near = suggest(&missing.value, names()).into_iter().map(String::from).collect();
+        let (key, name) = (target.key.clone(), missing.value.clone());
+        Err(TargetError::UnknownScenario { key, name, near, known: names().map(String::from).collect() }
+            .into())
+    }
+
     /// Whether the plan as a whole can run. A plan without scenarios can, if it has no targets either: it
     /// runs `setup` and `teardown` only.
     pub fn validate(&self) -> Result<(), PlanError> {
         if self.scenarios.is_empty() && !self.targets.is_empty() {
             return Err(PlanError::TargetsWithoutScenario);
+        }
+        let count = self.overflow().combinations();
+        if count > OVERFLOW_MAX {
+            return Err(TargetError::TooManyCombinations { count, count_max: OVERFLOW_MAX }.into());
         }
         let vus = self.vus_max();
         if vus > VUS_MAX {

@@ -1,5 +1,5 @@
 //! Judges a target on what was recorded. Nothing passes without evidence: no samples is a verdict of its
-//! own, an "at least" is never below a limit, and what isn't a number never passes.
+//! own, a percentile of too few samples another, an "at least" is never below a limit, and what isn't a number never passes.
 //!
 //! A windowed target (`… over 30s`) must hold in every full window of the run: a [`Window`] watches them
 //! and keeps the worst. A run too short for one is judged as a whole, and its text says so.
@@ -12,10 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use super::target::{Aggregate, Operator, Quantity, Target};
 use crate::diagnostic::suggest;
-use crate::metrics::{self, Kind, Selector, Snapshot, TagSet, Value};
+use crate::metrics::{self, Kind, Selector, Snapshot, TagSet, Trend, Value};
+use crate::stats::samples_needed;
 use crate::units::{
-    format_count, format_duration, format_latency_us, format_percent, format_rate, format_significant,
-    format_size,
+    format_count, format_duration, format_latency_us, format_percent, format_range, format_rate,
+    format_significant, format_size,
 };
 
 /// How many existing values of a tag are listed when none is near.
@@ -31,6 +32,22 @@ pub enum Verdict {
     Failed,
     /// Nothing was recorded that it could be judged on: a failure.
     NoSamples,
+    /// It is on a percentile that has fewer samples than it needs, and the target doesn't allow that: a failure, whatever
+    /// the value is.
+    TooFew,
+}
+
+/// Between which values a percentile lies with a chance of 95 %, in the unit of the target's quantity.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Bounds {
+    /// It is at least this.
+    pub low: f64,
+    /// It is at most this.
+    pub high: f64,
+    /// Nothing is known above `high`: it falls among requests that got no answer.
+    pub high_at_least: bool,
+    /// For people: `184–191ms`, `12.1ms – > 30.0s`; `…, around the limit` where another run may be judged otherwise.
+    pub text: String,
 }
 
 /// A target's verdict, with what it rests on.
@@ -53,6 +70,10 @@ pub struct Judgement {
     pub samples: u64,
     /// Selectors near to one that matched nothing.
     pub near: Vec<String>,
+    /// Of a percentile with enough samples.
+    pub interval: Option<Bounds>,
+    /// How many samples its percentile needs, where it has fewer.
+    pub needed: Option<u64>,
 }
 
 /// A number computed of samples.
@@ -61,6 +82,8 @@ struct Observed {
     value: f64,
     /// The true number is this or more.
     at_least: bool,
+    /// It is a percentile that needs so many samples, and has fewer.
+    needed: Option<u64>,
 }
 
 /// Judges a target on the run's total after `elapsed`; a windowed one on `window` instead, which is
@@ -81,12 +104,13 @@ pub fn judge(target: &Target, total: &Snapshot, elapsed: Duration, window: Optio
         beside: None,
         samples,
         near,
+        interval: None,
+        needed: None,
     };
     let Some(observed) = observed else {
         let (text, near) = nothing_found(&target.selector, total);
         return judgement(Verdict::NoSamples, None, text, near);
     };
-    let verdict = if holds(target, observed) { Verdict::Passed } else { Verdict::Failed };
     let text = observed_text(target, observed);
     let text = match over.map(format_duration) {
         Some(over) if window.is_some() => format!("{text} over {over}"),
@@ -94,7 +118,42 @@ pub fn judge(target: &Target, total: &Snapshot, elapsed: Duration, window: Optio
         None => text,
     };
     let beside = if window.is_none() { beside(target, total) } else { None };
-    Judgement { beside, ..judgement(verdict, Some(observed.value), text, Vec::new()) }
+    Judgement {
+        beside,
+        interval: value.and_then(|value| bounds(target, value)),
+        needed: observed.needed,
+        ..judgement(verdict(target, observed), Some(observed.value), text, Vec::new())
+    }
+}
+
+/// What becomes of a target with that number.
+fn verdict(target: &Target, observed: Observed) -> Verdict {
+    match observed.needed {
+        Some(_) if !target.allow_few => Verdict::TooFew,
+        _ if holds(target, observed) => Verdict::Passed,
+        _ => Verdict::Failed,
+    }
+}
+
+/// The interval of a target's percentile.
+fn bounds(target: &Target, value: &Value) -> Option<Bounds> {
+    let (Value::Trend(trend), q) = (value, target.expression.aggregate.quantile()?) else { return None };
+    let interval = trend.interval(q)?;
+    let [low, high] = [interval.low, interval.high].map(|end| end.value());
+    let high_at_least = interval.high.at_least;
+    let [low_text, high_text] = [low, high].map(|end| format_quantity(target.quantity, end));
+    let mut text = format_range(&low_text, &high_text, high_at_least);
+    let limit = target.expression.limit;
+    if low <= limit && (limit <= high || high_at_least) {
+        text.push_str(", around the limit");
+    }
+    Some(Bounds { low, high, high_at_least, text })
+}
+
+/// How many samples a percentile of a trend needs, where it has fewer.
+fn lacks(aggregate: Aggregate, trend: &Trend) -> Option<u64> {
+    let needed = samples_needed(aggregate.quantile()?);
+    (trend.count() < needed).then_some(needed)
 }
 
 /// What the target's aggregate is of the metric that stands beside its own; nothing of a count, which is the same.
@@ -122,7 +181,7 @@ fn samples(value: &Value) -> u64 {
 
 /// The aggregate of a value; nothing when there are no samples or it would be no number.
 fn observe(aggregate: Aggregate, value: &Value, seconds: f64) -> Option<Observed> {
-    let exact = |value: f64| Some(Observed { value, at_least: false });
+    let exact = |value: f64| Some(Observed { value, at_least: false, needed: None });
     let observed = match (aggregate, value) {
         (Aggregate::Count, Value::Counter(sum)) => exact(*sum),
         (Aggregate::PerSecond, Value::Counter(sum)) => exact(sum / seconds),
@@ -137,16 +196,19 @@ fn observe(aggregate: Aggregate, value: &Value, seconds: f64) -> Option<Observed
             let quantile = match aggregate {
                 Aggregate::Average => {
                     let mean_us = trend.mean_us()?;
-                    return Some(Observed { value: mean_us / 1_000.0, at_least: trend.censored() > 0 });
+                    let at_least = trend.censored() > 0;
+                    return Some(Observed { value: mean_us / 1_000.0, at_least, needed: None });
                 }
                 Aggregate::Count if trend.count() > 0 => return exact(trend.count() as f64),
                 Aggregate::Min => trend.min(),
                 Aggregate::Max => trend.max(),
-                Aggregate::Median => trend.quantile(0.5),
-                Aggregate::Percentile(percent) => trend.quantile(percent / 100.0),
-                _ => None,
+                _ => aggregate.quantile().and_then(|q| trend.quantile(q)),
             };
-            quantile.map(|quantile| Observed { value: quantile.value(), at_least: quantile.at_least })
+            quantile.map(|quantile| Observed {
+                value: quantile.value(),
+                at_least: quantile.at_least,
+                needed: lacks(aggregate, trend),
+            })
         }
         _ => None, // another kind under the metric's name
     };
@@ -395,11 +457,16 @@ impl Window {
         self.worst.as_ref().map(|(_, value)| value)
     }
 
-    /// Failing is worse than holding; then what lies further on the wrong side, "at least" furthest.
+    /// Failing is worse than having too few samples (a stall leaves few), and that is worse than holding; then what lies
+    /// further on the wrong side, "at least" furthest.
     fn is_worse(&self, new: Observed, old: Observed) -> bool {
-        let (new_holds, old_holds) = (holds(&self.target, new), holds(&self.target, old));
-        if new_holds != old_holds {
-            return old_holds;
+        let weight = |observed| match verdict(&self.target, observed) {
+            Verdict::Passed => 0,
+            Verdict::TooFew | Verdict::NoSamples => 1,
+            Verdict::Failed => 2,
+        };
+        if weight(new) != weight(old) {
+            return weight(new) > weight(old);
         }
         let distance = |observed: Observed| (observed.value - self.target.expression.limit).abs();
         match self.target.expression.operator {

@@ -8,16 +8,14 @@ use std::time::Duration;
 
 use crate::metrics::{Quantile, Trend, Unit, Value};
 use crate::results::Summary;
+use crate::stats::samples_needed;
 use crate::units::{
-    format_count, format_duration, format_latency_us, format_percent, format_rate, format_significant,
-    format_size,
+    format_count, format_duration, format_latency_us, format_percent, format_range, format_rate,
+    format_significant, format_size,
 };
 
 /// The percentiles of a trend's line.
 const PERCENTILES: [f64; 3] = [90.0, 95.0, 99.0];
-
-/// So many samples must lie above a percentile, or it is a matter of luck.
-const ABOVE_MIN: f64 = 10.0;
 
 /// The signs that were used.
 #[derive(Debug, Default)]
@@ -28,6 +26,8 @@ pub(super) struct Signs {
     pub(super) too_few: BTreeMap<String, u64>,
     /// A figure is only a lower bound.
     pub(super) at_least: bool,
+    /// An interval was shown.
+    pub(super) interval: bool,
 }
 
 impl Signs {
@@ -48,17 +48,12 @@ impl Signs {
             let precision = "percentiles by nearest rank, HDR within ±0.05 %, whole µs below 1 ms";
             notes.push(precision.to_owned());
         }
+        if self.interval {
+            let interval = "95 %: the true percentile lies there in 95 of 100 such runs, if requests don't depend on each other";
+            notes.push(interval.to_owned());
+        }
         notes
     }
-}
-
-/// The samples that a percentile needs: n·(1−p) must be 10.
-fn samples_needed(percent: f64) -> u64 {
-    // The least bits of 100 − 99.9 must not ask for one sample more.
-    let needed = (ABOVE_MIN * 100.0 / (100.0 - percent) - 1e-6).ceil();
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small whole number")]
-    let needed = needed as u64;
-    needed
 }
 
 /// A value's figures, as cells; of a trend always the same seven, so that lines align.
@@ -90,7 +85,8 @@ pub(super) fn percent(hits: u64, total: u64) -> String {
     format_percent(hits as f64 / total as f64)
 }
 
-fn trend_figures(trend: &Trend, unit: Unit, signs: &mut Signs) -> Vec<String> {
+/// Average, minimum, median, percentiles and maximum of a trend.
+pub(super) fn trend_figures(trend: &Trend, unit: Unit, signs: &mut Signs) -> Vec<String> {
     if trend.count() == 0 {
         return vec!["no samples".to_owned()];
     }
@@ -119,7 +115,7 @@ pub(super) fn median(trend: &Trend, unit: Unit, signs: &mut Signs) -> String {
 
 /// A percentile, or `–` when it has too few samples.
 pub(super) fn percentile(trend: &Trend, percent: f64, unit: Unit, signs: &mut Signs) -> String {
-    let needed = samples_needed(percent);
+    let needed = samples_needed(percent / 100.0);
     if trend.count() > 0 && trend.count() < needed {
         signs.too_few.insert(percent.to_string(), needed);
         return "–".to_owned();
@@ -133,26 +129,57 @@ pub(super) fn tail(trend: &Trend, signs: &mut Signs) -> [String; 5] {
     [median(trend, Unit::Time, signs), p95, p99, p999, quantile(trend.max(), Unit::Time, signs)]
 }
 
+/// The 95 % interval of a percentile: `12.1–12.6ms`; none where the samples are too few.
+pub(super) fn interval(trend: &Trend, percent: f64, unit: Unit, signs: &mut Signs) -> Option<String> {
+    let interval = trend.interval(percent / 100.0)?;
+    signs.interval = true;
+    let [low, high] = [interval.low, interval.high].map(|end| plain(end, unit));
+    Some(format_range(&low, &high, interval.high.at_least))
+}
+
+/// The intervals of [`tail`]'s figures, in their units; none of the maximum. None at all where no percentile has one.
+pub(super) fn tail_intervals(trend: &Trend, figures: &[String; 5], signs: &mut Signs) -> Option<[String; 5]> {
+    let percents = [50.0, 95.0, 99.0, 99.9];
+    let mut cells: [String; 5] = Default::default();
+    for ((cell, figure), percent) in cells.iter_mut().zip(figures).zip(percents) {
+        let Some(interval) = interval(trend, percent, Unit::Time, signs) else { continue };
+        // The unit stands above it.
+        let unit = figure.trim_start_matches(|c: char| !c.is_alphabetic() && c != 'µ');
+        let number = interval.strip_suffix(unit).filter(|rest| !rest.contains(char::is_alphabetic));
+        *cell = number.map_or_else(|| interval.clone(), str::to_owned);
+    }
+    cells.iter().any(|cell| !cell.is_empty()).then_some(cells)
+}
+
 /// A quantile; `–` without samples, `> 30.0s` when it is a lower bound. Below a millisecond it is whole
 /// microseconds, and shows no digit more than it has.
 pub(super) fn quantile(quantile: Option<Quantile>, unit: Unit, signs: &mut Signs) -> String {
-    match quantile {
-        None => "–".to_owned(),
-        Some(Quantile { value_us: us @ 1..1_000, at_least: false }) if unit == Unit::Time => {
-            signs.trend = true;
-            format_duration(Duration::from_micros(us))
-        }
-        Some(Quantile { value_us, at_least }) => bounded(value_us as f64, at_least, unit, signs),
+    let Some(quantile) = quantile else { return "–".to_owned() };
+    signed(plain(quantile, unit), quantile.at_least, signs)
+}
+
+/// A quantile's number, whether it is a lower bound or not.
+fn plain(quantile: Quantile, unit: Unit) -> String {
+    match quantile.value_us {
+        us @ 1..1_000 if unit == Unit::Time => format_duration(Duration::from_micros(us)),
+        stored => scaled(stored as f64, unit),
     }
 }
 
 fn bounded(stored: f64, at_least: bool, unit: Unit, signs: &mut Signs) -> String {
-    signs.trend = true;
-    signs.at_least |= at_least;
-    let shown = match unit {
+    signed(scaled(stored, unit), at_least, signs)
+}
+
+fn scaled(stored: f64, unit: Unit) -> String {
+    match unit {
         Unit::Time => format_latency_us(stored),
         Unit::None | Unit::Bytes => number(stored / 1_000.0, unit),
-    };
+    }
+}
+
+fn signed(shown: String, at_least: bool, signs: &mut Signs) -> String {
+    signs.trend = true;
+    signs.at_least |= at_least;
     if at_least { format!("> {shown}") } else { shown }
 }
 
@@ -186,13 +213,40 @@ mod tests {
 
     #[test]
     fn a_percentile_needs_ten_samples_above_it() {
-        assert_eq!([90.0, 95.0, 99.0, 99.9].map(samples_needed), [100, 200, 1_000, 10_000]);
         let mut signs = Signs::default();
         assert_eq!(percentile(&trend(1..=99), 90.0, Unit::Time, &mut signs), "–");
         assert_eq!(signs.too_few, BTreeMap::from([("90".to_owned(), 100)]));
         let mut signs = Signs::default();
         assert_eq!(percentile(&trend(1..=100), 90.0, Unit::Time, &mut signs), "90µs");
         assert_eq!(signs.too_few, BTreeMap::new());
+    }
+
+    #[test]
+    fn an_interval_stands_in_the_unit_of_its_figure() {
+        let mut signs = Signs::default();
+        let spread = trend((1..=1_000).map(|n| n * 100));
+        assert_eq!(interval(&spread, 50.0, Unit::Time, &mut signs).as_deref(), Some("46.9–53.1ms"));
+        let figures = tail(&spread, &mut signs);
+        let cells = tail_intervals(&spread, &figures, &mut signs).unwrap();
+        assert_eq!(figures, ["50.0ms", "95.0ms", "99.0ms", "–", "100ms"]);
+        assert_eq!(cells, ["46.9–53.1", "93.7–96.4", "98.4–99.6", "", ""]);
+        assert!(signs.interval && signs.footnotes().iter().any(|note| note.starts_with("95 %")));
+        let around = trend((1..=1_000).map(|n| 500 + n));
+        let figures = tail(&around, &mut signs);
+        assert_eq!(tail_intervals(&around, &figures, &mut signs).unwrap()[0], "969µs–1.03ms", "{figures:?}");
+    }
+
+    #[test]
+    fn an_interval_that_reaches_into_unanswered_requests_has_no_upper_end() {
+        let mut signs = Signs::default();
+        let mut mixed = trend((1..=950).map(|n| n * 20));
+        (0..50).for_each(|_| mixed.record_at_least_us(30_000_000));
+        let shown = |percent| interval(&mixed, percent, Unit::Time, &mut Signs::default());
+        assert_eq!(shown(95.0).as_deref(), Some("18.7ms – > 30.0s"));
+        assert_eq!(shown(99.0).as_deref(), Some("> 30.0s"));
+        assert_eq!(percentile(&mixed, 95.0, Unit::Time, &mut signs), "19.0ms");
+        assert_eq!(interval(&trend(1..=199), 95.0, Unit::Time, &mut signs), None);
+        assert!(!signs.interval);
     }
 
     #[test]

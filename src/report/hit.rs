@@ -9,14 +9,16 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value as Json, json};
 
 use crate::metrics::{Quantile, Trend, Unit, Value};
-use crate::results::{Answer, Reason, Summary, Verdict};
+use crate::results::{Answer, Model, Reason, Summary, Verdict};
 use crate::units::{
     format_amount, format_count, format_latencies_us, format_latency_us, format_percent, format_size,
 };
 
 use super::Style;
+use super::example;
 use super::figure::{self, Signs};
 use super::headline::{self, duration};
+use super::method;
 use super::paint::{clean, columns, left, right};
 use super::steady;
 
@@ -80,6 +82,8 @@ impl Hit<'_> {
         page.details();
         page.answers();
         page.steadiness();
+        page.examples();
+        page.method();
         for lines in [page.signs.footnotes(), headline::findings(summary, style)] {
             if !lines.is_empty() {
                 page.line("");
@@ -135,6 +139,8 @@ impl Hit<'_> {
             "bytes_sent": self.counter("data_sent"),
             "response_time": times(&self.trend("http_req_response_time")),
             "service_time": times(&self.trend("http_req_duration")),
+            "service_time_ok": times(&summary.durations.ok),
+            "service_time_failed": times(&summary.durations.failed),
             "lateness": times(&self.trend("iteration_lateness")),
             "dns_lookup": times(&self.trend("http_req_dns").above_zero()),
             "dialup": times(&self.trend("http_req_connecting").above_zero()),
@@ -142,8 +148,11 @@ impl Hit<'_> {
             "histogram": histogram,
             "statuses": statuses,
             "errors": errors,
+            "method": method::json(summary),
             "findings": summary.findings.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "warnings": summary.warnings,
+            "examples": summary.examples.list.iter().map(example::json).collect::<Vec<_>>(),
+            "failures_without_example": summary.examples.more,
         })
     }
 
@@ -204,7 +213,8 @@ impl Hit<'_> {
     }
 }
 
-/// A distribution's figures; percentiles that fall among requests without an answer are `null`.
+/// A distribution's figures; percentiles that fall among requests without an answer are `null`. `too_few` names those that
+/// have too few samples behind them, `intervals` has the others' 95 % intervals: `[low, high]`, `null` for no upper end.
 fn times(trend: &Trend) -> Json {
     let known = |quantile: Option<Quantile>| {
         quantile.filter(|quantile| !quantile.at_least).map(|quantile| quantile.value_us)
@@ -216,11 +226,20 @@ fn times(trend: &Trend) -> Json {
     figures.insert("without_answer".to_owned(), json!(trend.censored()));
     figures.insert("min_us".to_owned(), json!(known(trend.min())));
     figures.insert("mean_us".to_owned(), json!(mean_us.filter(|_| trend.censored() == 0)));
+    let (mut intervals, mut too_few) = (Map::new(), Vec::new());
     for percent in PERCENTILES {
         let name = format!("p{percent}_us").replace('.', "_");
-        figures.insert(name, json!(known(trend.quantile(percent / 100.0))));
+        figures.insert(name.clone(), json!(known(trend.quantile(percent / 100.0))));
+        match trend.interval(percent / 100.0) {
+            Some(interval) => {
+                intervals.insert(name, json!([interval.low.value_us, known(Some(interval.high))]));
+            }
+            None => too_few.push(name),
+        }
     }
     figures.insert("max_us".to_owned(), json!(known(trend.max())));
+    figures.insert("intervals".to_owned(), Json::Object(intervals));
+    figures.insert("too_few".to_owned(), json!(too_few));
     Json::Object(figures)
 }
 
@@ -311,6 +330,12 @@ impl Page<'_> {
                 _ => figure::percentile(&trend, percent, Unit::Time, &mut self.signs),
             })
         });
+        let trend = self.hit.trend("http_req_response_time");
+        let intervals = PERCENTILES.map(|percent| {
+            let interval = figure::interval(&trend, percent, Unit::Time, &mut self.signs);
+            interval.map(|interval| format!("  (95 %: {interval})")).unwrap_or_default()
+        });
+        let interval_width = intervals.iter().map(|text| columns(text)).max().unwrap_or(0);
         self.heading("Response time distribution:");
         let width = response.iter().map(|text| columns(text)).max().unwrap_or(0);
         let service_width = service.iter().map(|text| columns(text)).max().unwrap_or(0);
@@ -321,8 +346,9 @@ impl Page<'_> {
             } else {
                 String::new()
             };
-            let line = format!("  {percent:>5.2}% in {}{beside}", right(&response[at], width));
-            self.line(&line);
+            let interval = left(&intervals[at], interval_width);
+            let line = format!("  {percent:>5.2}% in {}{interval}{beside}", right(&response[at], width));
+            self.line(line.trim_end());
         }
         let note = if self.hit.is_open() {
             "from when each request was due: that it waited for a connection counts"
@@ -339,10 +365,14 @@ impl Page<'_> {
             return;
         }
         self.heading("Details (average, fastest, slowest):");
+        // Apart only where there are both: a fast failure would pass for a fast answer.
+        let durations = hit.summary.durations.apart().cloned().unwrap_or_default();
         for (label, trend, noun) in [
             ("DNS lookup:", hit.trend("http_req_dns").above_zero(), "look-up"),
             ("Dialup:", hit.trend("http_req_connecting").above_zero(), "connection"),
             ("First byte:", hit.trend("http_req_waiting"), "answer"),
+            ("Ok answers:", durations.ok, "answer"),
+            ("Failed ones:", durations.failed, "answer"),
         ] {
             let number = trend.count();
             if number == 0 {
@@ -364,6 +394,13 @@ impl Page<'_> {
             self.heading("Steady state:");
         }
         for line in lines {
+            self.line(&line);
+        }
+    }
+
+    fn method(&mut self) {
+        self.heading("Method:");
+        for line in method::lines(self.hit.summary, self.style, 2) {
             self.line(&line);
         }
     }
@@ -394,10 +431,22 @@ impl Page<'_> {
     }
 }
 
+impl Page<'_> {
+    fn examples(&mut self) {
+        let lines = example::lines(&self.hit.summary.examples, self.style);
+        if !lines.is_empty() {
+            self.heading("Failure examples:");
+        }
+        for line in lines {
+            self.line(&line);
+        }
+    }
+}
+
 impl Hit<'_> {
     /// Whether requests are due at a rate.
     fn is_open(&self) -> bool {
-        self.summary.scenarios.iter().any(|line| line.executor.ends_with("arrival-rate"))
+        self.summary.scenarios.iter().any(|line| line.model == Model::Open)
     }
 }
 

@@ -3,10 +3,12 @@
 //! A report only lays out: what there is to say was worked out in [`crate::results`]. What a script or a
 //! service named is cleaned before it is printed, so that it can't steer a terminal.
 
+mod example;
 mod figure;
 mod headline;
 mod hit;
 mod interrupted;
+mod method;
 mod paint;
 mod profile;
 mod steady;
@@ -30,7 +32,7 @@ pub struct Report {
 }
 
 /// All reports, in the order of the reference.
-pub const REPORTS: &[&Report] = &[&text::REPORT];
+pub const REPORTS: &[&Report] = &[&text::REPORT, &text::TARGETS];
 
 /// How a report may look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -85,6 +85,21 @@ pub(super) fn cut(text: &str, width: usize) -> String {
     kept + "…"
 }
 
+/// Breaks a text at its blanks, so that no line is wider unless a single word is.
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if columns(line) + 1 + columns(word) <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// The widest of some texts, but at most `most`: one long name must not push everything to the right.
 pub(super) fn widest<'a>(texts: impl IntoIterator<Item = &'a str>, most: usize) -> usize {
     texts.into_iter().map(columns).filter(|columns| *columns <= most).max().unwrap_or(0)
@@ -111,6 +126,13 @@ mod tests {
         assert_eq!(cut("price", 5), "price");
         assert_eq!(cut("prices", 5), "pric…");
         assert_eq!(cut("値値値", 4), "値…");
+    }
+
+    #[test]
+    fn a_text_is_broken_at_its_blanks_alone() {
+        assert_eq!(wrap("one two  three", 7), ["one two", "three"]);
+        assert_eq!(wrap("a considerably b", 4), ["a", "considerably", "b"]);
+        assert_eq!(wrap("", 4), [""; 0]);
     }
 
     #[test]

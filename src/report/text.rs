@@ -1,18 +1,22 @@
 //! The summary on the terminal, in k6's order: what failed, targets, checks, custom metrics, HTTP,
-//! streams, execution, network; then what stands out, and the verdict as the last line.
+//! streams, execution, network, how it was measured; then what stands out, and the verdict as the last line.
 //!
 //! Metric lines are read by programs too: `name.....: figure  figure`, one line each, however narrow the
 //! terminal. Marks say all that colours say.
 
 mod checks;
 mod endpoints;
+mod examples;
 mod execution;
 mod failures;
 mod head;
+mod method;
 mod targets;
 mod times;
 
-use crate::metrics::{Kind, Value, builtin};
+pub(super) use targets::TARGETS;
+
+use crate::metrics::{Kind, Unit, Value, builtin};
 use crate::results::{MetricTotal, Summary};
 
 use super::figure::{self, Signs};
@@ -32,6 +36,9 @@ const DOTS_MIN: usize = 3;
 
 /// A text longer than this doesn't set its column's width.
 const CELL_COLUMNS_MAX: usize = 48;
+
+/// Metrics that are not recorded and named; the rest is counted.
+const DROPPED_MAX: usize = 5;
 
 /// A section: its title, and its lines; one without lines is left out.
 type Section = (&'static str, fn(&mut Page<'_>) -> Vec<String>);
@@ -53,6 +60,8 @@ const SECTIONS: &[Section] = &[
     ("INTERRUPTED", |page| interrupted::lines(page.summary)),
     ("STEADY STATE", |page| steady::lines(page.summary, page.style, &mut page.signs)),
     ("NETWORK", |page| page.metrics(Kin::Network)),
+    ("FAILURE EXAMPLES", |page| page.examples()),
+    ("METHOD", |page| page.method()),
 ];
 
 /// Which metrics are shown together.
@@ -80,14 +89,7 @@ fn kin(metric: &str) -> Kin {
 }
 
 fn render(summary: &Summary, style: &Style) -> String {
-    let name_columns = summary.metrics.iter().map(|total| columns(&total.metric.name) + DOTS_MIN);
-    let mut page = Page {
-        summary,
-        style: *style,
-        name_columns: name_columns.fold(NAME_COLUMNS_MIN, usize::max),
-        signs: Signs::default(),
-        lines: Vec::new(),
-    };
+    let mut page = Page::new(summary, *style);
     page.head();
     for (title, lines) in SECTIONS {
         let lines = lines(&mut page);
@@ -116,7 +118,13 @@ struct Page<'a> {
     lines: Vec<String>,
 }
 
-impl Page<'_> {
+impl<'a> Page<'a> {
+    fn new(summary: &'a Summary, style: Style) -> Self {
+        let name_columns = summary.metrics.iter().map(|total| columns(&total.metric.name) + DOTS_MIN);
+        let name_columns = name_columns.fold(NAME_COLUMNS_MIN, usize::max);
+        Self { summary, style, name_columns, signs: Signs::default(), lines: Vec::new() }
+    }
+
     fn section(&mut self, title: &str, lines: Vec<String>) {
         if !lines.is_empty() {
             self.lines.extend([String::new(), format!("  {}", self.style.heading(title))]);
@@ -136,15 +144,31 @@ impl Page<'_> {
         }
         let mut rows: Vec<Row> = totals.into_iter().map(|total| self.row(total)).collect();
         let has = |rows: &[Row], name| rows.iter().any(|row| row.name == name);
-        if of == Kin::Http && has(&rows, "http_reqs") && !has(&rows, "http_req_duration") {
+        let is_dropped = summary.dropped.iter().any(|name| name == "http_req_duration");
+        if of == Kin::Http && has(&rows, "http_reqs") && !has(&rows, "http_req_duration") && !is_dropped {
             // Nobody answered. A line that is missing could be overlooked.
             let cells = vec!["no samples".to_owned()];
             rows.insert(rows.len().min(2), Row { name: "http_req_duration", kind: None, cells });
         }
+        if of == Kin::Http
+            && let Some(durations) = summary.durations.apart()
+            && let Some(at) = rows.iter().position(|row| row.name == "http_req_duration")
+        {
+            // As in k6, and the failed ones too: which of both is the fast one is for all to see.
+            let both = [
+                ("  { expected_response:true }", &durations.ok),
+                ("  { expected_response:false }", &durations.failed),
+            ];
+            for (below, (name, trend)) in both.into_iter().enumerate() {
+                let cells = figure::trend_figures(trend, Unit::Time, &mut self.signs);
+                let kind = (trend.count() > 0).then_some(Kind::Trend);
+                rows.insert(at + 1 + below, Row { name, kind, cells });
+            }
+        }
         self.lay_out(rows)
     }
 
-    fn row<'a>(&mut self, total: &'a MetricTotal) -> Row<'a> {
+    fn row<'t>(&mut self, total: &'t MetricTotal) -> Row<'t> {
         let cells = match &total.value {
             Some(value) => figure::figures(value, total.metric.unit, self.summary, &mut self.signs),
             None => vec!["no samples".to_owned()],
@@ -160,7 +184,8 @@ impl Page<'_> {
             alike.filter_map(|row| row.cells.get(at)).map(|cell| columns(cell)).max().unwrap_or(0)
         };
         let line = |row: &Row<'_>| {
-            let name = clean(row.name);
+            let indent = " ".repeat(row.name.len() - row.name.trim_start().len());
+            let name = format!("{indent}{}", clean(row.name));
             let dots = ".".repeat(self.name_columns.saturating_sub(columns(&name)));
             let cells = row.cells.iter().enumerate();
             let width = |at| row.kind.map_or(0, |kind| width(kind, at));
@@ -171,7 +196,8 @@ impl Page<'_> {
     }
 
     fn footnotes(&mut self) {
-        let notes = self.signs.footnotes();
+        let notes: Vec<String> =
+            dropped(&self.summary.dropped).into_iter().chain(self.signs.footnotes()).collect();
         if !notes.is_empty() {
             self.lines.push(String::new());
             self.lines.extend(notes.iter().map(|note| format!("  {}", self.style.faint(note))));
@@ -185,6 +211,14 @@ impl Page<'_> {
             self.lines.extend(lines);
         }
     }
+}
+
+/// Which metrics are missing because somebody wants it so.
+fn dropped(names: &[String]) -> Option<String> {
+    let (shown, rest) = names.split_at(names.len().min(DROPPED_MAX));
+    let shown: Vec<String> = shown.iter().map(|name| clean(name)).collect();
+    let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+    (!names.is_empty()).then(|| format!("not recorded, as `metrics` says: {}{more}", shown.join(", ")))
 }
 
 /// A built-in trend in which nothing ever happened: no TLS, no name to resolve, no lateness; and what the

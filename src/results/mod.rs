@@ -4,7 +4,10 @@
 //! added up, what stands out, the verdict. Reports only lay it out. Beside runs lies what the machine is good for: its [`Calibration`].
 
 mod calibration;
+mod crowd;
 mod finding;
+mod method;
+mod provenance;
 mod steadiness;
 mod summary;
 mod verdict;
@@ -15,10 +18,15 @@ pub use calibration::{
     TopRate, advise,
 };
 pub use finding::{Finding, Severity};
+pub use method::{Health, Method, Model};
+pub use provenance::{Commit, Provenance, ScriptVersion};
 pub use steadiness::{Steadiness, Stretch, Unknown};
-pub use summary::{Answer, Check, Endpoint, MetricTotal, ScenarioLine, Summary};
+pub use summary::{Answer, Check, Durations, Endpoint, MetricTotal, ScenarioLine, Summary};
 pub use verdict::{Reason, Verdict};
 pub use warm_up::{WarmUpLine, WarmUpPart};
 
 // Reports stand on this room alone: what the engine tells passes through it.
-pub use crate::engine::{Accusation, Books, End, FailureKind, Interrupted, ScriptFailure, Weight};
+pub use crate::engine::{
+    Accusation, Books, Connections, Content, End, Example, Examples, Excerpt, FailureKind, Interrupted, Kind,
+    Negotiated, Peer, ScriptFailure, Weight,
+};

@@ -9,11 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnostic::{Diagnostic, Mask};
-use crate::engine::{Books, End, Interrupted, Outcome, ScriptFailure};
-use crate::metrics::{BUILTINS, Metric, OTHER, Selector, Series, Snapshot, Trend, Unit, Value, builtin};
+use crate::engine::{Books, End, Examples, Interrupted, Outcome, ScriptFailure};
+use crate::metrics::{
+    BUILTINS, Metric, OTHER, Selector, Series, Snapshot, Trend, Unit, Value, Warning, builtin,
+};
 use crate::plan::{Judgement, Plan, Scenario, Verdict as TargetVerdict, without_login};
 
-use super::{Finding, Steadiness, WarmUpLine, finding};
+use super::crowd::Crowd;
+use super::{Finding, Method, Model, Steadiness, WarmUpLine, finding};
 
 /// A run, as reports read it.
 #[derive(Debug, Clone)]
@@ -57,12 +60,36 @@ pub struct Summary {
     pub log_lost: u64,
     /// The seed of the random numbers.
     pub seed: u64,
+    /// `http_req_duration` of answers that were expected, and of those that weren't.
+    pub durations: Durations,
+    /// Metrics that were not recorded, since the option `metrics` leaves them out.
+    pub dropped: Vec<String>,
     /// What is left out of all figures, where the plan has a warm-up.
     pub warm_up: Option<WarmUpLine>,
     /// When response times came to a level, or why nobody can say; nothing without requests.
     pub steadiness: Option<Steadiness>,
     /// Iterations that were cut, by scenario and place, most first.
     pub interrupted: Vec<Interrupted>,
+    /// Of each kind of failed request the first one, most frequent first.
+    pub examples: Examples,
+    /// How it was measured.
+    pub method: Method,
+}
+
+/// Times of answers, by whether they were expected: a fast error is no fast answer.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Durations {
+    /// Tag `expected_response:true`.
+    pub ok: Trend,
+    /// Tag `expected_response:false`.
+    pub failed: Trend,
+}
+
+impl Durations {
+    /// Both, where there are answers that failed; else the ok ones are all, and need no line of their own.
+    pub fn apart(&self) -> Option<&Self> {
+        (self.failed.count() > 0).then_some(self)
+    }
 }
 
 /// What a scenario asked for, and what became of it.
@@ -78,6 +105,8 @@ pub struct ScenarioLine {
     pub books: Books,
     /// How many of the failed ones threw.
     pub threw: u64,
+    /// Whether its load waits for answers.
+    pub model: Model,
 }
 
 /// A check of one group, all scenarios together.
@@ -159,17 +188,22 @@ impl Summary {
                 .insecure
                 .warning()
                 .into_iter()
-                .chain(outcome.total.warnings.iter().map(ToString::to_string))
+                .chain(outcome.total.warnings.iter().map(|warning| told(warning, plan, &outcome.total)))
                 .collect(),
             findings: Vec::new(),
             requests_cut: outcome.requests_cut,
             log_lost: outcome.log_lost,
             seed: outcome.seed,
+            durations: durations(&outcome.total),
+            dropped: plan.dropped_metrics().into_iter().map(str::to_owned).collect(),
             warm_up: WarmUpLine::of(outcome),
             steadiness: Steadiness::of(outcome),
             interrupted: outcome.interrupted.clone(),
+            examples: outcome.examples.clone(),
+            method: Method::default(),
         };
         summary.findings = finding::find(&summary, plan, outcome);
+        summary.method = Method::of(outcome, &summary.findings);
         summary
     }
 
@@ -184,7 +218,7 @@ impl Summary {
     pub fn apply(&mut self, mask: &Mask) {
         let hide = |text: &mut String| mask.apply(text);
         hide(&mut self.script_name);
-        self.base_url.iter_mut().chain(&mut self.warnings).for_each(hide);
+        self.base_url.iter_mut().chain(&mut self.warnings).chain(&mut self.dropped).for_each(hide);
         for scenario in &mut self.scenarios {
             hide(&mut scenario.name);
         }
@@ -215,6 +249,10 @@ impl Summary {
         }
         self.errors.iter_mut().for_each(|error| error.apply(mask));
         self.findings.iter_mut().for_each(|finding| finding.apply(mask));
+        for example in &mut self.examples.list {
+            example.hide(&mut |text| mask.apply(text));
+        }
+        self.method.connections.peers.iter_mut().for_each(|peer| mask.apply(&mut peer.origin));
         match &mut self.end {
             End::Aborted(text) | End::TargetFailed(text) => hide(text),
             End::Finished | End::Interrupted | End::NoLoad => {}
@@ -251,6 +289,12 @@ impl Summary {
     }
 }
 
+/// A warning in words; of too many series, with what there was too much of.
+fn told(warning: &Warning, plan: &Plan, total: &Snapshot) -> String {
+    let crowd = (*warning == Warning::SeriesCap).then(|| Crowd::of(total, plan.options.fold_ids)).flatten();
+    crowd.map_or_else(|| warning.to_string(), |crowd| crowd.to_string())
+}
+
 fn scenarios(plan: &Plan, outcome: &Outcome) -> Vec<ScenarioLine> {
     let line = |scenario: &Scenario| {
         let became = outcome.scenarios.iter().find(|became| became.name == scenario.name);
@@ -260,6 +304,7 @@ fn scenarios(plan: &Plan, outcome: &Outcome) -> Vec<ScenarioLine> {
             demand: scenario.describe(),
             books: became.map_or_else(Books::default, |became| became.books),
             threw: became.map_or(0, |became| became.threw),
+            model: Model::of(&scenario.demand),
         }
     };
     plan.scenarios.iter().map(line).collect()
@@ -293,9 +338,11 @@ fn metrics(plan: &Plan, total: &Snapshot) -> Vec<MetricTotal> {
             metrics.push(MetricTotal { metric, value: Some(value) });
         }
     }
+    let dropped = plan.dropped_metrics();
     for metric in &plan.metrics {
         let is_builtin = BUILTINS.iter().any(|builtin| builtin.name == &*metric.name);
-        if !is_builtin && !metrics.iter().any(|known| known.metric.name == metric.name) {
+        let is_dropped = dropped.contains(&*metric.name);
+        if !is_builtin && !is_dropped && !metrics.iter().any(|known| known.metric.name == metric.name) {
             let value = recorded(&metric.name);
             metrics.push(MetricTotal { metric: metric.clone(), value });
         }
@@ -352,6 +399,20 @@ fn endpoints(total: &Snapshot) -> Vec<Endpoint> {
     let mut endpoints: Vec<Endpoint> = sums.into_iter().map(endpoint).collect();
     endpoints.sort_by_key(|endpoint| std::cmp::Reverse(endpoint.requests));
     endpoints
+}
+
+fn durations(total: &Snapshot) -> Durations {
+    let mut durations = Durations::default();
+    for series in total.of("http_req_duration") {
+        if let Value::Trend(trend) = &series.value {
+            match series.tags.get("expected_response") {
+                Some("true") => durations.ok.merge(trend),
+                Some("false") => durations.failed.merge(trend),
+                _ => {} // past the cap of series tags are lost
+            }
+        }
+    }
+    durations
 }
 
 fn answers(total: &Snapshot) -> Vec<Answer> {

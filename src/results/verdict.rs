@@ -7,6 +7,7 @@ use std::fmt;
 
 use crate::diagnostic::Code;
 use crate::engine::{Accusation, End, Weight};
+use crate::plan::{Judgement, Verdict as TargetVerdict};
 use crate::units::format_count;
 
 use super::{Finding, Summary};
@@ -66,6 +67,8 @@ pub enum Reason {
     Targets {
         /// How many of them.
         failed: usize,
+        /// How many of those rest on too few samples.
+        too_few: usize,
         /// How many there are.
         of: usize,
     },
@@ -108,9 +111,14 @@ impl fmt::Display for Reason {
             Self::NoneOk { scenario, count } => {
                 write!(f, "no iteration of scenario `{scenario}` was ok, {} failed", format_count(*count))
             }
-            Self::Targets { failed, of } => {
+            Self::Targets { failed, too_few, of } if failed == too_few => {
+                let verb = if *failed == 1 { "rests" } else { "rest" };
+                write!(f, "{failed} of {} {verb} on too few samples", targets(*of))
+            }
+            Self::Targets { failed, too_few, of } => {
                 let verb = if *failed == 1 { "doesn't" } else { "don't" };
-                write!(f, "{failed} of {} {verb} hold", targets(*of))
+                write!(f, "{failed} of {} {verb} hold", targets(*of))?;
+                if *too_few > 0 { write!(f, ", {too_few} of them on too few samples") } else { Ok(()) }
             }
             Self::TargetEnded(target) => {
                 write!(f, "`{target}` failed and ended the run, though it holds over the whole")
@@ -158,7 +166,9 @@ impl Summary {
         }
         let failed = self.failed_targets().count();
         if failed > 0 {
-            reasons.push(Reason::Targets { failed, of: self.judgements.len() });
+            let is_few = |judgement: &&Judgement| judgement.verdict == TargetVerdict::TooFew;
+            let too_few = self.failed_targets().filter(is_few).count();
+            reasons.push(Reason::Targets { failed, too_few, of: self.judgements.len() });
         } else if let End::TargetFailed(target) = &self.end {
             reasons.push(Reason::TargetEnded(target.clone()));
         }
@@ -182,7 +192,6 @@ mod tests {
     use super::*;
     use crate::diagnostic::Diagnostic;
     use crate::engine::Books;
-    use crate::plan::{Judgement, Verdict as TargetVerdict};
     use crate::results::ScenarioLine;
 
     fn summary(ok: u64, failed: u64, threw: u64) -> Summary {
@@ -194,6 +203,7 @@ mod tests {
             demand: String::new(),
             books,
             threw,
+            model: crate::results::Model::Closed,
         };
         Summary { scenarios: vec![line], ..Summary::uneventful() }
     }
@@ -208,6 +218,8 @@ mod tests {
             beside: None,
             samples: 0,
             near: Vec::new(),
+            interval: None,
+            needed: None,
         });
         summary
     }
@@ -237,8 +249,28 @@ mod tests {
     #[test]
     fn no_samples_is_a_failure() {
         let summary = judged(judged(summary(1, 0, 0), TargetVerdict::NoSamples), TargetVerdict::Passed);
-        assert_eq!(summary.verdict(), Verdict::Failed(vec![Reason::Targets { failed: 1, of: 2 }]));
+        assert_eq!(
+            summary.verdict(),
+            Verdict::Failed(vec![Reason::Targets { failed: 1, too_few: 0, of: 2 }])
+        );
         assert_eq!(summary.failed_targets().count(), 1);
+    }
+
+    #[test]
+    fn a_target_on_too_few_samples_fails_and_the_reason_says_so() {
+        use TargetVerdict::{Failed, Passed, TooFew};
+        let told = |verdicts: &[TargetVerdict]| {
+            let summary = verdicts.iter().fold(summary(1, 0, 0), |all, verdict| judged(all, *verdict));
+            let Verdict::Failed(reasons) = summary.verdict() else { panic!("{verdicts:?}") };
+            assert_eq!(codes(&summary), [Code::Target]);
+            reasons[0].to_string()
+        };
+        assert_eq!(told(&[TooFew, Passed]), "1 of 2 targets rests on too few samples");
+        assert_eq!(told(&[TooFew, TooFew]), "2 of 2 targets rest on too few samples");
+        assert_eq!(
+            told(&[TooFew, Failed, Passed]),
+            "2 of 3 targets don't hold, 1 of them on too few samples"
+        );
     }
 
     #[test]

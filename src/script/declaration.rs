@@ -10,6 +10,7 @@ use rhai::{Dynamic, FnPtr, Map};
 
 use super::error::HostError;
 use super::frozen::{FrozenList, FrozenMap};
+use super::stage::Stage;
 use super::value::{DEPTH_MAX, is_deeper_than, type_name};
 use crate::diagnostic::Position;
 use crate::http::{Endpoint, UrlError};
@@ -41,6 +42,7 @@ pub(super) struct Declaration {
     closures: BTreeMap<(String, u32), FnPtr>,
     targets: Vec<DeclaredTarget>,
     options: Option<Options>,
+    options_position: Option<Position>,
     metrics: Vec<Metric>,
     params: Vec<Param>,
 }
@@ -67,6 +69,12 @@ pub(super) const TARGET_OPTIONS: &[OptionSpec] = &[
         default: Some("0s"),
         about: "but not before this much of the run is over",
     },
+    OptionSpec {
+        name: "allow_few",
+        takes: "true or false",
+        default: Some("false"),
+        about: "judge a percentile on fewer samples than it needs",
+    },
 ];
 
 impl Declaration {
@@ -82,14 +90,14 @@ impl Declaration {
     }
 
     /// `options(#{ … })`.
-    pub(super) fn options(&mut self, map: Map) -> Result<(), HostError> {
+    pub(super) fn options(&mut self, map: Map, position: Option<Position>) -> Result<(), HostError> {
         if self.options.is_some() {
             return Err(plan_fault("`options` is declared twice").hint("put all of them into one map"));
         }
         let options = to_options(map, &mut Vec::new())?;
         // Read here for the place of what is wrong; the plan reads them once more, above the defaults.
         RunOptions::from_options(&options).map_err(|error| HostError::plan(&error))?;
-        self.options = Some(options);
+        (self.options, self.options_position) = (Some(options), position);
         Ok(())
     }
 
@@ -158,6 +166,7 @@ impl Declaration {
             Ok(TargetOptions {
                 abort_on_fail: reader.flag("abort_on_fail")?,
                 delay_abort_eval: reader.duration("delay_abort_eval")?,
+                allow_few: reader.flag("allow_few")?,
             })
         };
         let options = read().map_err(|error| HostError::plan(&error))?;
@@ -232,6 +241,10 @@ impl Declaration {
             options,
             ..Plan::default()
         };
+        plan.options
+            .metrics
+            .check(&plan.metrics)
+            .map_err(|error| (HostError::plan(&error), self.options_position))?;
         for declared in std::mem::take(&mut self.targets) {
             let DeclaredTarget { key, expression, options, position } = declared;
             let target = Target::parse(&key, &expression, &options, &plan.metrics, position);
@@ -247,7 +260,17 @@ impl Declaration {
         }
         plan.check_order().map_err(|(error, scenario)| (HostError::plan(&error), scenario.position))?;
         plan.add_default_scenario(&shortcut, has_flow).map_err(refuse)?;
+        for target in &plan.targets {
+            plan.check_scenario_of(target).map_err(|error| (HostError::plan(&error), target.position))?;
+        }
         Ok(plan)
+    }
+}
+
+impl Stage {
+    /// Tells the top level of metrics that another script declares; for a file that holds that script's targets.
+    pub fn know_metrics(&self, metrics: &[Metric]) {
+        self.declaration.borrow_mut().metrics.extend_from_slice(metrics);
     }
 }
 

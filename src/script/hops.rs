@@ -17,8 +17,9 @@ use std::rc::Rc;
 use super::browser::CookieJar;
 use super::expected::Expected;
 use super::request::{Exchanged, Labels, client, send_beside, settle};
+use super::route::Route;
 use super::stage::Stage;
-use super::vu::{Route, Vu, mix};
+use super::vu::{Vu, mix};
 use crate::http::{
     Asked, Challenge, Endpoint, Exchange, Failure, Login, Method, Opened, Opens, Piece, Redirect,
     RedirectError, Request, SetCookie, Upload, is_elsewhere, is_of_body, stays_behind,
@@ -398,12 +399,7 @@ impl<'a> Hops<'a> {
         if let Some(route) = self.vu.cast.route(url) {
             return Ok(route);
         }
-        let endpoint = Endpoint::parse(None, url)?;
-        let [name, tag] = self
-            .stage
-            .recorder()
-            .with(|recorder| [endpoint.name(), endpoint.tag()].map(|text| recorder.intern(text)));
-        let route = Route { endpoint: Rc::new(endpoint), name, url: tag };
+        let route = Route::unlabelled(Endpoint::parse(None, url)?);
         // Those with a query are new each time, and would take the room of the script's own.
         if !url.contains('?') {
             self.vu.cast.keep_route(url.into(), route.clone());
@@ -453,7 +449,7 @@ impl<'a> Hops<'a> {
     fn labels(&self, first: Labels) -> Labels {
         let Some(route) = &self.route else { return first };
         let is_named = first.url == Symbol::NONE;
-        let (name, url) = if is_named { (first.name, first.url) } else { (route.name, route.url) };
+        let [name, url] = if is_named { [first.name, first.url] } else { route.labels(self.stage) };
         let method = if self.is_get { self.stage.words().methods[0] } else { first.method };
         Labels { name, url, method, ..first }
     }

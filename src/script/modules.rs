@@ -43,6 +43,12 @@ impl ModuleFiles {
         texts.keys().map(PathBuf::from).collect()
     }
 
+    /// The files that were read, by name: paths from the script's folder.
+    pub fn sources(&self) -> Vec<(String, Arc<Source>)> {
+        let texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        texts.iter().map(|(name, source)| (name.clone(), Arc::clone(source))).collect()
+    }
+
     /// The text of a module by its name, as [`module_name`] gives it.
     pub(super) fn source(&self, folder: &Path, name: &str) -> Result<Arc<Source>, HostError> {
         if let Some(text) = name.strip_prefix(STD).and_then(stdlib::text) {

@@ -28,7 +28,7 @@ use super::steps::{Play, Steps, Stillness};
 use super::vu::{Cast, Ending, Phase, Vu};
 use crate::diagnostic::{Code, Diagnostic, Position, Source, suggest};
 use crate::http::{Alarm, Clock};
-use crate::plan::{Flow, Hooks, Plan, RunDefaults, Scenario};
+use crate::plan::{Flow, Hooks, Plan, PlanError, RunDefaults, Scenario, Target};
 
 /// A function of the script that the engine calls.
 #[derive(Debug, Clone)]
@@ -206,7 +206,7 @@ impl Program {
         defaults: &RunDefaults,
     ) -> Result<Plan, Diagnostic> {
         let mut plan = declaration.plan(has_flow, defaults).map_err(|(error, place)| {
-            let context = self.context.of_call(place, &["scenario", "target"]);
+            let context = self.context.of_call(place, &["scenario", "target", "options"]);
             context.host_error(&error, place, Code::Plan)
         })?;
         let has = |name: &str| self.context.own.contains_key(name);
@@ -424,8 +424,14 @@ impl Program {
         Some(stage.profiler()?.time(&Names { context: &self.context, closures: closures.collect() }))
     }
 
+    /// A diagnostic at a target, for what only the plan that it is for can tell.
+    pub fn target_error(&self, error: &PlanError, target: &Target) -> Diagnostic {
+        let context = self.context.of_call(target.position, &["target"]);
+        context.host_error(&HostError::plan(error), target.position, Code::Plan)
+    }
+
     /// A diagnostic at a scenario, for what only the whole plan can tell.
-    pub fn plan_error(&self, error: &crate::plan::PlanError) -> Diagnostic {
+    pub fn plan_error(&self, error: &PlanError) -> Diagnostic {
         self.context.host_error(&HostError::plan(error), None, Code::Plan)
     }
 }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use rhai::EvalAltResult;
 
+use super::examples::note_request;
 use super::hops::{self, Handling, JarChoice};
 use super::host::pause;
 use super::stage::Stage;
@@ -173,7 +174,10 @@ pub(super) fn settle(
     labels: impl FnOnce(&mut Recorder) -> Labels,
 ) -> Exchanged {
     let is_expected = verdict.unwrap_or_else(|| is_expected(stage, vu, exchange.status(), handling));
-    record(stage, vu, &exchange, is_expected, labels);
+    let name = record(stage, vu, &exchange, is_expected, labels);
+    if !is_expected {
+        note_request(stage, vu, name, request, &exchange);
+    }
     show(stage, vu, request, &exchange);
     Exchanged { exchange, is_expected, url: None }
 }
@@ -217,13 +221,14 @@ fn take_slot(stage: &Stage, course: &Course, slots: &Slots) -> Option<u64> {
     Some(due_ns.saturating_add(course.run_start_ns)).filter(|due_ns| *due_ns > now_ns)
 }
 
+/// Gives the tag `name` under which it is recorded.
 fn record(
     stage: &Stage,
     vu: &Vu,
     exchange: &Exchange,
     is_expected: bool,
     labels: impl FnOnce(&mut Recorder) -> Labels,
-) {
+) -> Symbol {
     let words = stage.words();
     let response = exchange.result.as_ref().ok();
     let timings = &exchange.timings;
@@ -263,7 +268,8 @@ fn record(
         if exchange.retried {
             count_retry(recorder, &key);
         }
-    });
+        key.name
+    })
 }
 
 /// A second attempt is never made in silence.

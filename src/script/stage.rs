@@ -19,6 +19,7 @@ use super::data::Shelf;
 use super::declaration::Declaration;
 use super::engine::CALL_LEVELS_MAX;
 use super::error::HostError;
+use super::examples::Gallery;
 use super::expected::Expected;
 use super::log::{Level, LogLine};
 use super::lookups::LEVELS;
@@ -118,10 +119,12 @@ pub struct Stage {
     words: OnceCell<Words>,
     timeouts: Cell<Timeouts>,
     throws: Cell<bool>,
+    folds_ids: Cell<bool>,
     /// Statuses that don't count as failed, if the top level says so.
     pub(super) expected: RefCell<Option<Expected>>,
     series: RefCell<FxHashMap<SeriesKey, SeriesId>>,
     requests_cut: Cell<u64>,
+    pub(super) examples: RefCell<Gallery>,
     /// Only while a profile is taken.
     profiler: Option<Rc<Profiler>>,
     /// The wall clock at the clock's zero, in nanoseconds since 1970.
@@ -163,9 +166,11 @@ impl Stage {
                 connect_ns: http::CONNECT_TIMEOUT_NS,
             }),
             throws: Cell::new(false),
+            folds_ids: Cell::new(false),
             expected: RefCell::new(None),
             series: RefCell::default(),
             requests_cut: Cell::new(0),
+            examples: RefCell::default(),
             profiler,
             wall_start_ns: Cell::new(0),
             declaration: RefCell::default(),
@@ -204,6 +209,15 @@ impl Stage {
 
     pub(super) fn throws(&self) -> bool {
         self.throws.get()
+    }
+
+    /// Whether ids in paths are no part of the tags `name` and `url`.
+    pub fn set_folds_ids(&self, folds_ids: bool) {
+        self.folds_ids.set(folds_ids);
+    }
+
+    pub(super) fn folds_ids(&self) -> bool {
+        self.folds_ids.get()
     }
 
     /// Which fiber runs.

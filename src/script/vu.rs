@@ -15,9 +15,10 @@ use rhai::{Dynamic, ImmutableString};
 use rustc_hash::FxHashMap;
 
 use super::browser::Browser;
+use super::route::Route;
 use super::state::State;
 use crate::diagnostic::Position;
-use crate::http::{Alarm, Client, Endpoint};
+use crate::http::{Alarm, Client};
 use crate::metrics::{Recorder, Symbol, TagSet};
 use crate::plan::{Demand, Ids, Slots};
 
@@ -60,17 +61,6 @@ pub enum Limit {
     Stack,
     /// A value nested too deeply.
     Nesting,
-}
-
-/// A URL that a flow calls, ready to be called again.
-#[derive(Debug, Clone)]
-pub struct Route {
-    /// The parsed URL.
-    pub endpoint: Rc<Endpoint>,
-    /// The symbol of its default `name` tag.
-    pub name: Symbol,
-    /// The symbol of its `url` tag.
-    pub url: Symbol,
 }
 
 /// Where a scenario's schedule stands. A run can be paused and steered, so this is the engine's to say.

@@ -61,6 +61,7 @@ const OWN_OPTIONS: &[OptionSpec] = &[
     switch("no_setup", "leave `setup()` out"),
     switch("no_teardown", "leave `teardown(data)` out"),
     switch("no_targets", "judge nothing"),
+    switch("allow_few", "judge percentiles on fewer samples than they need"),
 ];
 
 const fn switch(name: &'static str, about: &'static str) -> OptionSpec {

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::config::near;
+use super::targets::targets_of;
 use crate::diagnostic::{Code, Diagnostic, Source, suggest};
 use crate::fiber::Current;
 use crate::http::{Endpoint, Network};
@@ -113,9 +114,10 @@ pub fn declare(
     overrides: &Overrides,
     log: impl Fn(LogLine) + 'static,
 ) -> Result<Declared, Box<Diagnostic>> {
-    let stage = Stage::new(Rc::new(Current::default()), Rc::new(StillClock), outside.clone(), log);
+    let log = Rc::new(log);
+    let stage = Stage::new(Rc::new(Current::default()), Rc::new(StillClock), outside.clone(), shared(&log));
     let (program, declared) = Program::load(source, &stage)?;
-    complete(source, outside, &program, declared, overrides)
+    complete((source, outside), &program, declared, overrides, shared(&log))
 }
 
 /// The same without an end at the first error: the plan, if there is one, and all that is to be said.
@@ -125,9 +127,11 @@ pub fn check(
     overrides: &Overrides,
     log: impl Fn(LogLine) + 'static,
 ) -> (Option<Declared>, Vec<Diagnostic>) {
-    let stage = Stage::new(Rc::new(Current::default()), Rc::new(StillClock), outside.clone(), log);
+    let log = Rc::new(log);
+    let stage = Stage::new(Rc::new(Current::default()), Rc::new(StillClock), outside.clone(), shared(&log));
     let Checked { sound, diagnostics } = Program::check(source, &stage);
-    let declared = sound.map(|(program, plan)| complete(source, outside, &program, plan, overrides));
+    let declared =
+        sound.map(|(program, plan)| complete((source, outside), &program, plan, overrides, shared(&log)));
     match declared.transpose() {
         Ok(declared) => (declared, diagnostics),
         // What the lints say of it matters once it can be run.
@@ -135,22 +139,36 @@ pub fn check(
     }
 }
 
+/// The same log for another script.
+fn shared<L: Fn(LogLine) + 'static>(log: &Rc<L>) -> impl Fn(LogLine) + 'static + use<L> {
+    let log = Rc::clone(log);
+    move |line| log(line)
+}
+
 /// Applies flags to what was declared, and looks at the whole.
 fn complete(
-    source: &Source,
-    outside: &Outside,
+    (source, outside): (&Source, &Outside),
     program: &Program,
     declared: Plan,
     overrides: &Overrides,
+    log: impl Fn(LogLine) + 'static,
 ) -> Result<Declared, Box<Diagnostic>> {
-    check_secrets(outside)?;
-    let mut notes = check_params(outside, &declared.params)?;
     let mut plan = declared.clone();
+    let mut notes = Vec::new();
+    if let Some(file) = &overrides.targets {
+        plan.targets = targets_of(file, &plan, outside, log)?;
+        if !declared.targets.is_empty() {
+            notes.push(format!("`--targets {}` replaces the script's own targets", file.name));
+        }
+    }
+    check_secrets(outside)?;
+    notes.extend(check_params(outside, &declared.params)?);
     let refuse = |error| Box::new(program.plan_error(&error));
     notes.extend(overrides.apply(&mut plan).map_err(refuse)?);
     plan.validate().map_err(refuse)?;
     program.check_flows(&plan)?;
     notes.extend(check_network(&plan)?);
+    notes.extend(plan.kept_metrics());
     if plan.scenarios.is_empty() && !plan.hooks.setup && !plan.hooks.teardown {
         return Err(Box::new(
             Diagnostic::new(

@@ -9,8 +9,10 @@ mod error;
 mod hit;
 mod preflight;
 mod profile;
+mod provenance;
 mod run;
 mod syntax;
+mod targets;
 
 pub use calibrate::{CALIBRATION_ROUNDS, CalibrateSettings, calibrate};
 pub use config::{CONFIG_FILES, Config, is_variable};

@@ -17,6 +17,7 @@ use super::declare::Declared;
 use super::error::SessionError;
 use super::preflight::preflight;
 use super::profile::{Profiled, Profiling};
+use super::provenance::Origin;
 
 /// How a plan is played.
 #[derive(Debug)]
@@ -72,6 +73,7 @@ pub fn run(mut parts: Vec<Part<'_>>, begin: impl FnOnce(&[&Plan])) -> Result<Pla
     let plans: Vec<Plan> = parts.iter().map(|part| part.declared.plan.clone()).collect();
     let masks: Vec<_> = parts.iter().map(|part| part.settings.outside.secrets.mask().clone()).collect();
     let names: Vec<String> = parts.iter().map(|part| part.settings.name.clone()).collect();
+    let origins: Vec<Origin> = parts.iter().map(|part| Origin::of(&part.settings)).collect();
     let mut outcomes = play(parts, &names);
     let stays = plans.iter().any(|plan| plan.options.linger);
     // The runs were played: that their service then failed is no reason to lose the summaries.
@@ -82,6 +84,7 @@ pub fn run(mut parts: Vec<Part<'_>>, begin: impl FnOnce(&[&Plan])) -> Result<Pla
     }
     let sum_up = |(index, outcome): (usize, Result<Outcome, EngineError>)| {
         let mut summary = Summary::new(&names[index], &plans[index], &outcome?);
+        summary.method.provenance = Some(origins[index].provenance());
         summary.apply(&masks[index]);
         Ok(summary)
     };

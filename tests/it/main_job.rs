@@ -83,10 +83,11 @@ fn a_target_that_cannot_hold_ends_with_99_and_is_shown() {
         Reply::ok("late")
     });
     let script =
-        shared(2, 20, "target(\"http_req_duration\", \"p(95) < 1ms\");\nfn play() { http::get(\"/\"); }");
+        shared(4, 200, "target(\"http_req_duration\", \"p(95) < 1ms\");\nfn play() { http::get(\"/\"); }");
     let finished = play(&script, &server, &[]).expect_code(99);
     assert!(finished.stdout.contains('✗') && finished.stdout.contains("p(95)"), "{}", finished.printed());
-    assert_eq!(server.count(), 20);
+    assert!(finished.stdout.contains("1 of 1 target doesn't hold"), "{}", finished.printed());
+    assert_eq!(server.count(), 200);
 }
 
 #[test]

@@ -18,8 +18,8 @@ const ROWS: &[Row] = &[
     ("diagnostic", &[]),
     ("stats", &[]),
     ("fiber", &[]),
-    ("metrics", &[]),
-    ("plan", &["units", "diagnostic", "metrics"]),
+    ("metrics", &["stats"]),
+    ("plan", &["units", "diagnostic", "stats", "metrics"]),
     ("http", &["units", "metrics", "plan"]),
     ("profile", &[]),
     ("monitor", &[]),
@@ -27,7 +27,7 @@ const ROWS: &[Row] = &[
     ("script", &["units", "diagnostic", "fiber", "metrics", "plan", "http", "profile"]),
     ("engine", &["units", "diagnostic", "fiber", "metrics", "plan", "http", "profile", "script"]),
     ("results", &["units", "diagnostic", "stats", "metrics", "plan", "engine"]),
-    ("report", &["units", "diagnostic", "metrics", "plan", "profile", "results"]),
+    ("report", &["units", "diagnostic", "stats", "metrics", "plan", "profile", "results"]),
     (
         "session",
         &[

@@ -242,6 +242,22 @@ fn needs_nginx_each_wrong_certificate_is_told_with_what_to_do() {
 }
 
 #[test]
+fn needs_nginx_the_summary_tells_version_cipher_and_protocol() {
+    let nginx = Nginx::start();
+    let urls = ["tls12", "second"].map(|name| nginx.url(name));
+    let finished = nginx.prepare("", &calling(&urls), &[]).run().expect_code(0);
+    let words = finished.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    let at = |url: &str| format!("{url} at 127.0.0.1:{}", url.rsplit(':').next().unwrap_or_default());
+    for told in [
+        format!("{}, TLS 1.2, TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, 1 connection", at(&urls[0])),
+        format!("{}, TLS 1.3, TLS_AES_256_GCM_SHA384, 1 connection", at(&urls[1])),
+        "connections 2 opened, 0 requests reused one, 1 answer by HTTP/1.1, 1 by HTTP/2.0".to_owned(),
+    ] {
+        assert!(words.contains(&told), "{told}\n{}", finished.printed());
+    }
+}
+
+#[test]
 fn needs_nginx_verification_is_off_where_the_run_says_so_and_the_summary_tells() {
     let nginx = Nginx::start();
     let urls = ["expired", "selfsigned", "wronghost", "unknown"].map(|name| nginx.url(name));
@@ -382,9 +398,52 @@ fn needs_nginx_a_users_first_batch_shares_a_connection_where_the_server_chooses_
             nginx.url(server)
         );
         let before = nginx.log().len();
-        nginx.prepare(", batch_per_host: 0", &script, &[]).run().expect_code(0);
+        let finished = nginx.prepare(", batch_per_host: 0", &script, &[]).run().expect_code(0);
         let log = nginx.log();
         let seen: BTreeSet<&String> = log[before..].iter().filter_map(|line| line.last()).collect();
         assert_eq!((log.len() - before, seen.len()), (54, connections), "{server}");
+        assert_eq!(finished.figure("http_conns_opened").to_string(), connections.to_string(), "{server}");
+    }
+}
+
+#[test]
+fn needs_nginx_needs_curl_a_failures_line_goes_over_tls_as_it_did() {
+    let nginx = Nginx::start();
+    let insecure = ", insecure_skip_tls_verify: true";
+    let certificate = format!(
+        ", tls_auth: [#{{ cert: \"{}\", key: \"{}\" }}]",
+        nginx.path("user.pem"),
+        nginx.path("user.key")
+    );
+    for (server, options, said) in [
+        ("good", "", "--http1.1 "),
+        ("expired", insecure, " -k "),
+        ("tls12", ", tls_version: #{ max: \"tls1.2\" }", " --tls-max 1.2 "),
+        ("good", ", tls_version: \"tls1.3\"", " --tlsv1.3 "),
+        ("mutual", certificate.as_str(), " --cert "),
+        ("second", "", "--http2 "),
+    ] {
+        let before = nginx.log().len();
+        let flow = format!(
+            "scenario(\"one\", #{{ executor: \"per-vu-iterations\", iterations: 1, flow: \"flow\" }});
+            fn flow() {{ http::post(\"{}/take\", #{{ body: \"it's\", expected_statuses: [299] }}); }}",
+            nginx.url(server)
+        );
+        let finished = nginx.prepare(options, &flow, &["--no-preflight"]).run();
+        let line = finished.stdout.lines().find_map(|line| line.trim_start().strip_prefix("$ "));
+        let line = line.unwrap_or_else(|| panic!("no line\n{}", finished.printed()));
+        assert!(line.contains(said), "{server}: {line}");
+        let again = Command::new("sh").args(["-c", line]).output().expect("a shell");
+        let answer = String::from_utf8_lossy(&again.stdout).into_owned();
+        assert!(answer.contains(" 201") && answer.ends_with("taken"), "{line}\n{answer}");
+        assert_eq!(answer.starts_with("HTTP/2 "), server == "second", "{answer}");
+        wait_until("both in the log", SOON, || nginx.log().len() == before + 2);
+        // Method, path, status, and what both took; over HTTP/2 each packs its head in its own way.
+        let seen = |index: usize| {
+            let words = nginx.log()[before + index].clone();
+            let bytes = if server == "second" { String::new() } else { words[3].clone() };
+            [words[0].clone(), words[1].clone(), words[2].clone(), bytes, words[5].clone(), words[7].clone()]
+        };
+        assert_eq!(seen(0), seen(1), "{line}");
     }
 }

@@ -445,7 +445,7 @@ fn full_the_stream_of_prices_meets_its_targets_on_the_demo() {
     let script = root().join("scripts/stream.rhai");
     let play = || {
         let script = script.clone().into_os_string();
-        runner(["run".into(), "-e".into(), "DURATION=5s".into(), script]).run()
+        runner(["run".into(), "-e".into(), "DURATION=5s".into(), "--allow-few".into(), script]).run()
     };
     let finished = crate::fixture::conclusive(play).expect_code(0);
     assert!(

@@ -59,6 +59,8 @@ fn done(iterations: u32, ok: u64, elapsed_ms: u64) -> Done {
         used: vitals::ThreadUse::default(),
         gaps: Vec::new(),
         interrupted: Vec::new(),
+        examples: Examples::default(),
+        connections: Connections::default(),
     }
 }
 
@@ -68,7 +70,8 @@ fn outcome() -> Outcome {
 
 /// A plan with one target on the counter `iterations`, which ends the run.
 fn watched(expression: &str, delay: u64) -> Plan {
-    let options = TargetOptions { abort_on_fail: true, delay_abort_eval: Duration::from_secs(delay) };
+    let options =
+        TargetOptions { abort_on_fail: true, delay_abort_eval: Duration::from_secs(delay), allow_few: false };
     let target = Target::parse("iterations", expression, &options, &[], None).unwrap();
     Plan { targets: vec![target], ..Plan::default() }
 }
@@ -108,9 +111,9 @@ fn a_worker_that_is_done_before_the_slowest_closes_nothing_twice() {
     let rest = Duration::from_millis(3200);
     assert_eq!(seen.ticks[3..], [(4, rest, 5.0, 0, 39)]);
     assert!(!sums.is_playing());
-    sums.append(Recorded { delta: delta(5, 2), requests_cut: 0 }, &mut seen);
+    sums.append(Recorded { delta: delta(5, 2), ..Recorded::default() }, &mut seen);
     assert_eq!(seen.ticks[4..], [(5, rest, 2.0, 0, 39)]);
-    sums.append(Recorded { delta: Snapshot::new(6), requests_cut: 0 }, &mut seen);
+    sums.append(Recorded { delta: Snapshot::new(6), ..Recorded::default() }, &mut seen);
     assert_eq!(seen.ticks.len(), 5, "nothing recorded is no second");
     let outcome = sums.finish(outcome());
     assert_eq!((outcome.total.clone(), outcome.elapsed), (seen.sum, rest));
@@ -156,6 +159,28 @@ fn a_target_ends_the_run_once_its_delay_is_over() {
     assert_eq!(sums.tick(0, 1, delta(1, 9), (books(9), 1), &mut seen), None);
     let key = sums.tick(0, 2, delta(2, 0), (books(9), 1), &mut seen);
     assert_eq!(key.as_deref(), Some("iterations count < 5"));
+}
+
+#[test]
+fn a_percentile_ends_the_run_once_it_has_its_samples_and_not_before() {
+    let slow = |tick: u64, count: usize| {
+        let mut recorder = Recorder::new(&[]);
+        let (metric, _) = recorder.metric("iteration_duration").unwrap();
+        let series = recorder.series(metric, &TagSet::default());
+        (0..count).for_each(|_| recorder.trend_us(series, 50_000));
+        recorder.take(tick)
+    };
+    let ends_in = |allow_few| {
+        let options = TargetOptions { abort_on_fail: true, allow_few, ..TargetOptions::default() };
+        let target = Target::parse("iteration_duration", "p(95) < 10ms", &options, &[], None).unwrap();
+        let plan = Plan { targets: vec![target], ..Plan::default() };
+        let mut sums = Aggregator::new(&plan, 1);
+        (1..=5).find(|number| {
+            let state = (books(0), 1);
+            sums.tick(0, *number, slow(*number, 70), state, &mut Recording::default()).is_some()
+        })
+    };
+    assert_eq!((ends_in(false), ends_in(true)), (Some(3), Some(1)), "70 a second, and p(95) needs 200");
 }
 
 #[test]

@@ -472,6 +472,13 @@ fn a_proxy_gets_the_whole_url_and_who_asks() {
                 .unwrap();
         let exchange = client.send(&prepared.request()).await;
         assert!(exchange.result.unwrap().text().starts_with("GET http://api.invalid/post HTTP/1.1\r\n"));
+        // The other end of its connections is the proxy, for each host of its own.
+        let taken = client.shared.take_connections();
+        let peer = |peer: &Peer| (peer.origin.clone(), peer.address, peer.is_proxied, peer.opened);
+        let of = |origin: &str| (origin.to_owned(), Some(address), true, 1);
+        let peers: Vec<_> = taken.peers.iter().map(peer).collect();
+        assert_eq!(peers, [of("http://api.invalid"), of("http://api.invalid:8080")]);
+        assert_eq!((taken.opened, taken.reused), (2, 2));
     });
 }
 

@@ -23,5 +23,6 @@ mod tests;
 pub(super) use connect::secure;
 pub(super) use context::Context;
 pub use error::TlsError;
+pub(super) use pattern::any_matches;
 pub use session::Negotiated;
 pub(super) use stream::TlsStream;

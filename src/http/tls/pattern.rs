@@ -12,7 +12,7 @@ pub(super) fn matches(pattern: &str, host: &str) -> bool {
 }
 
 /// Whether one of several patterns means it.
-pub(super) fn any_matches(patterns: &[String], host: &str) -> bool {
+pub(in super::super) fn any_matches(patterns: &[String], host: &str) -> bool {
     patterns.iter().any(|pattern| matches(pattern, host))
 }
 

@@ -1,5 +1,8 @@
 //! Trends: nearest rank, order, censoring, and that splits merged equal the whole.
 
+mod coverage;
+mod random;
+
 use proptest::prelude::*;
 
 use super::*;

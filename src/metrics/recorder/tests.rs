@@ -1,7 +1,9 @@
 //! The recorder: what a request emits, what take hands over, and the cap.
 
+mod cap;
+
 use super::*;
-use crate::metrics::{OTHER, Phases, Selector, Unit};
+use crate::metrics::{OTHER, Phases, Selector, Trend, Unit, Value};
 
 fn key(recorder: &mut Recorder, name: &str) -> RequestKey {
     RequestKey {

@@ -25,6 +25,32 @@ pub enum TargetError {
         /// Names near it.
         near: Vec<String>,
     },
+    /// No metric of the script that is played has that name.
+    #[error("the script that is played has no metric `{name}`")]
+    ForeignMetric {
+        /// The name.
+        name: String,
+    },
+    /// A scenario that isn't there.
+    #[error("the target `{key}` is on a scenario that the script doesn't have: `{name}`")]
+    UnknownScenario {
+        /// The target's selector.
+        key: String,
+        /// The scenario's name in it.
+        name: String,
+        /// Names like it, best first.
+        near: Vec<String>,
+        /// All that there are.
+        known: Vec<String>,
+    },
+    /// More than a run can keep apart.
+    #[error("the targets tell apart {count} combinations of tags, more than {count_max}")]
+    TooManyCombinations {
+        /// How many.
+        count: usize,
+        /// How many may be.
+        count_max: usize,
+    },
     /// The metric's kind doesn't have that aggregate.
     #[error("`{aggregate}` is no aggregate of `{metric}`, which is a {kind}")]
     UnknownAggregate {
@@ -100,7 +126,9 @@ impl TargetError {
     /// The word of the script that is wrong, where there is one to point at.
     pub fn word(&self) -> Option<&str> {
         match self {
-            TargetError::UnknownMetric { name, .. } => Some(name),
+            TargetError::UnknownMetric { name, .. }
+            | TargetError::ForeignMetric { name }
+            | TargetError::UnknownScenario { name, .. } => Some(name),
             TargetError::UnknownAggregate { aggregate, .. } => Some(aggregate),
             TargetError::Percentile { text } => Some(text),
             _ => None,
@@ -114,7 +142,17 @@ impl TargetError {
             Self::UnknownMetric { near, .. } if near.is_empty() => {
                 "declare it before its target: counter, gauge, rate or trend".to_owned()
             }
-            Self::UnknownMetric { near, .. } => did_you_mean(near),
+            Self::UnknownScenario { near, known, .. } if near.is_empty() => {
+                format!("it has `{}`", known.join("`, `"))
+            }
+            Self::UnknownMetric { near, .. } | Self::UnknownScenario { near, .. } => did_you_mean(near),
+            Self::TooManyCombinations { .. } => {
+                "the values that targets name multiply, tag by tag: name fewer tags in one target".to_owned()
+            }
+            Self::ForeignMetric { .. } => {
+                "a metric that the file with the targets declares sees no samples: declare it where it is fed"
+                    .to_owned()
+            }
             Self::UnknownAggregate { kind, near, .. } => {
                 let known = format!("a {kind} has {}", known_aggregates(*kind));
                 if near.is_empty() { known } else { format!("{}; {known}", did_you_mean(near)) }

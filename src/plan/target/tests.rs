@@ -107,11 +107,12 @@ fn a_window_is_whole_seconds() {
 
 #[test]
 fn the_options_and_what_was_written_are_kept() {
-    let options = TargetOptions { abort_on_fail: true, delay_abort_eval: Duration::from_secs(5) };
+    let options =
+        TargetOptions { abort_on_fail: true, delay_abort_eval: Duration::from_secs(5), allow_few: true };
     let position = Some(Position { line: 3, column: 4 });
     let target = Target::parse(" checks{name:ok} ", " rate > 99% ", &options, &[], position).unwrap();
     assert_eq!((target.key.as_str(), target.text.as_str()), ("checks{name:ok}", "rate > 99%"));
-    assert!(target.abort_on_fail);
+    assert!(target.abort_on_fail && target.allow_few);
     assert_eq!((target.delay_abort_eval, target.position), (Duration::from_secs(5), position));
     let bytes = postcard::to_stdvec(&target).unwrap();
     assert_eq!(postcard::from_bytes::<Target>(&bytes).unwrap(), target);

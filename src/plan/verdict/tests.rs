@@ -73,16 +73,16 @@ fn is(judgement: &Judgement, verdict: Verdict, text: &str) {
     assert_eq!((judgement.verdict, judgement.observed_text.as_str()), (verdict, text), "{judgement:?}");
 }
 
-use Verdict::{Failed, NoSamples, Passed};
+use Verdict::{Failed, NoSamples, Passed, TooFew};
 
 #[test]
 fn each_kind_is_judged_by_its_aggregates() {
-    let times = || Run::new().times("price", (1..=100).map(|n| n * 1_000));
+    let times = || Run::new().times("price", (2..=201).map(|n| n / 2 * 1_000));
     is(&times().judge("http_req_response_time", "p(95)<95.5ms"), Passed, "p(95)=95.0ms");
     is(&times().judge("http_req_response_time", "p(95)<90ms"), Failed, "p(95)=95.0ms");
     is(&times().judge("http_req_response_time", "avg<=50.5ms"), Passed, "avg=50.5ms");
     is(&times().judge("http_req_response_time", "max==100ms"), Passed, "max=100ms");
-    is(&times().judge("http_req_response_time", "count>=100"), Passed, "count=100");
+    is(&times().judge("http_req_response_time", "count>=100"), Passed, "count=200");
     let checks = || Run::new().rate("checks", "ok", 9_993, 10_000);
     is(&checks().judge("checks", "rate>=99.93%"), Passed, "rate=99.93%");
     is(&checks().judge("checks", "rate>99.93%"), Failed, "rate=99.93%");
@@ -177,7 +177,7 @@ fn a_trend_that_only_refused_values_has_no_samples() {
 
 #[test]
 fn a_percentile_among_requests_without_answer_is_never_below() {
-    let run = || Run::new().times("a", [5_000; 90]).at_least("a", 30_000_000, 10);
+    let run = || Run::new().times("a", [5_000; 180]).at_least("a", 30_000_000, 20);
     is(&run().judge("http_req_response_time", "p(95)<1m"), Failed, "p(95)>30.0s");
     is(&run().judge("http_req_response_time", "p(95)<=1m"), Failed, "p(95)>30.0s");
     is(&run().judge("http_req_response_time", "p(95)>1s"), Passed, "p(95)>30.0s");
@@ -189,8 +189,59 @@ fn a_percentile_among_requests_without_answer_is_never_below() {
 }
 
 #[test]
+fn a_percentile_of_too_few_samples_fails_whatever_it_is() {
+    let few = || Run::new().times("a", [5_000; 199]);
+    let judgement = few().judge("http_req_response_time", "p(95)<1h");
+    is(&judgement, TooFew, "p(95)=5.00ms");
+    assert_eq!((judgement.samples, judgement.needed, judgement.interval), (199, Some(200), None));
+    is(&few().judge("http_req_response_time", "p(95)<1ms"), TooFew, "p(95)=5.00ms");
+    is(&few().judge("http_req_response_time", "p(5)<1h"), TooFew, "p(5)=5.00ms");
+    let enough = Run::new().times("a", [5_000; 200]).judge("http_req_response_time", "p(95)<1h");
+    is(&enough, Passed, "p(95)=5.00ms");
+    assert_eq!(enough.needed, None);
+    is(&Run::new().times("a", [5; 19]).judge("http_req_response_time", "med<1h"), TooFew, "med=5.00µs");
+    is(&Run::new().times("a", [5; 20]).judge("http_req_response_time", "med<1h"), Passed, "med=5.00µs");
+    // What was seen claims nothing of what wasn't.
+    for text in ["max<1h", "min<1h", "avg<1h", "p(100)<1h", "p(0)<1h", "count<200"] {
+        assert_eq!(few().judge("http_req_response_time", text).verdict, Passed, "{text}");
+    }
+}
+
+#[test]
+fn few_samples_are_judged_where_the_target_allows_it() {
+    let judge = |text: &str| {
+        let options = TargetOptions { allow_few: true, ..TargetOptions::default() };
+        let target = Target::parse("http_req_response_time", text, &options, &customs(), None).unwrap();
+        judge(&target, &Run::new().times("a", [5_000; 3]).take(), Duration::from_secs(10), None)
+    };
+    let judgement = judge("p(95) < 10ms");
+    is(&judgement, Passed, "p(95)=5.00ms");
+    assert_eq!((judgement.needed, judgement.interval), (Some(200), None), "it still says so");
+    is(&judge("p(95) < 1ms"), Failed, "p(95)=5.00ms");
+}
+
+#[test]
+fn a_percentile_has_its_interval() {
+    let run = || Run::new().times("a", (1..=950).map(|n| n * 20));
+    let interval = |run: Run, text: &str| run.judge("http_req_response_time", text).interval;
+    let bounds = interval(run(), "med < 1s").unwrap();
+    assert!(bounds.low < 9.5 && bounds.high > 9.5 && !bounds.high_at_least, "{bounds:?}");
+    assert_eq!(bounds.text, "8.90–10.1ms");
+    assert_eq!(interval(run(), "p(99) < 1s"), None, "too few");
+    assert_eq!((interval(run(), "avg < 1s"), interval(run(), "max < 1s")), (None, None));
+    let bounds = interval(run().at_least("a", 30_000_000, 50), "p(95) < 1s").unwrap();
+    assert_eq!((bounds.text.as_str(), bounds.high_at_least), ("18.7ms – > 30.0s, around the limit", true));
+    let text = |text: &str| interval(run(), text).unwrap().text;
+    assert_eq!(text("med < 10ms"), "8.90–10.1ms, around the limit");
+    assert_eq!(text("med > 10ms"), "8.90–10.1ms, around the limit", "failed, but hardly");
+    assert_eq!([text("med < 8ms"), text("med < 11ms")], ["8.90–10.1ms", "8.90–10.1ms"]);
+    let json = serde_json::to_value(&bounds).unwrap();
+    assert_eq!((&json["low"], &json["high"]), (&serde_json::json!(18.736), &serde_json::json!(30_000.0)));
+}
+
+#[test]
 fn an_outage_of_refused_connections_is_not_fast() {
-    let run = Run::new().times("a", [5_000; 90]).at_least("a", 300, 10); // refused within 0.3 ms
+    let run = Run::new().times("a", [5_000; 180]).at_least("a", 300, 20); // refused within 0.3 ms
     is(&run.judge("http_req_response_time", "p(95)<200ms"), Failed, "p(95)>5.00ms");
 }
 
@@ -273,6 +324,37 @@ fn silence_within_a_window_counts_as_nothing() {
     }
     let judgement = judge(&target, &Snapshot::new(0), Duration::from_secs(9), window.worst());
     is(&judgement, Failed, "rate=25.0/s over 4s");
+}
+
+/// Times of each second, in milliseconds, and how many.
+fn windowed_times(text: &str, seconds: &[(u64, usize)]) -> Judgement {
+    let target = target("http_req_response_time", text);
+    let (mut window, mut total, mut run) = (Window::new(&target).unwrap(), Snapshot::new(0), Run::new());
+    for &(ms, count) in seconds {
+        run = run.times("a", std::iter::repeat_n(ms * 1_000, count));
+        let delta = run.take();
+        window.push(&delta, On);
+        total.append(delta);
+    }
+    judge(&target, &total, Duration::from_secs(seconds.len() as u64), window.worst())
+}
+
+#[test]
+fn a_windows_own_samples_decide_whether_they_are_enough() {
+    let text = "p(95)<20ms over 2s";
+    let few = windowed_times(text, &[(10, 90); 20]);
+    is(&few, TooFew, "p(95)=10.0ms over 2s");
+    assert_eq!((few.samples, few.needed), (180, Some(200)), "1,800 in the run, 180 in a window");
+    is(&windowed_times(text, &[(10, 100); 20]), Passed, "p(95)=10.0ms over 2s");
+    // A stall leaves few samples: the window counts, however fast those were.
+    let mut stalled = vec![(10, 100); 20];
+    stalled[10..12].fill((1, 3));
+    let judgement = windowed_times(text, &stalled);
+    is(&judgement, TooFew, "p(95)=10.0ms over 2s");
+    assert!(judgement.samples < 200, "{judgement:?}");
+    // One that certainly fails says more than one that can't be judged.
+    stalled[15..17].fill((30, 100));
+    is(&windowed_times(text, &stalled), Failed, "p(95)=30.0ms over 2s");
 }
 
 #[test]

@@ -2,10 +2,31 @@
 
 use crate::metrics::Value;
 use crate::plan::{Judgement, Verdict as TargetVerdict};
+use crate::results::Summary;
 use crate::units::format_count;
 
+use super::super::headline;
 use super::super::paint::{clean, left, widest};
+use super::super::{Report, Style};
 use super::{CELL_COLUMNS_MAX, Page};
+
+/// What had to hold, and nothing else: for whoever reads many runs.
+pub(in super::super) const TARGETS: Report =
+    Report { name: "targets", about: "the targets and the verdict alone, for the terminal", render };
+
+fn render(summary: &Summary, style: &Style) -> String {
+    let mut page = Page::new(summary, *style);
+    if let Some(warning) = headline::warning(summary, *style) {
+        page.lines.extend([warning, String::new()]);
+    }
+    let targets = page.targets();
+    if !targets.is_empty() {
+        page.lines.extend(targets);
+        page.lines.push(String::new());
+    }
+    page.lines.push(headline::headline(summary, *style));
+    page.lines.join("\n") + "\n"
+}
 
 impl Page<'_> {
     pub(super) fn targets(&self) -> Vec<String> {
@@ -20,8 +41,9 @@ impl Page<'_> {
             let target =
                 format!("{}  {}", left(&clean(&judgement.key), key), left(&clean(&judgement.text), text));
             let found = clean(&judgement.observed_text);
+            let interval = judgement.interval.as_ref().map(|bounds| format!("95 %: {}", bounds.text));
             let facts: Vec<String> =
-                self.samples(judgement).into_iter().chain(judgement.beside.clone()).collect();
+                [interval, self.samples(judgement), judgement.beside.clone()].into_iter().flatten().collect();
             lines.push(if facts.is_empty() {
                 format!("  {mark} {target}  {found}")
             } else {
@@ -33,6 +55,10 @@ impl Page<'_> {
                 lines.push(format!("      {} did you mean {}?", self.style.hint(), near.join(" or ")));
             }
         }
+        if judgements.iter().any(|judgement| judgement.verdict == TargetVerdict::TooFew) {
+            let advice = "more load, or a smaller percentile; `#{ allow_few: true }` at the target judges it all the same";
+            lines.push(format!("      {} {advice}", self.style.hint()));
+        }
         lines
     }
 
@@ -41,8 +67,14 @@ impl Page<'_> {
         let metric = judgement.key.split('{').next().unwrap_or_default().trim();
         let value = self.summary.metric(metric)?.value.as_ref()?;
         let counts = matches!(value, Value::Rate { .. } | Value::Trend(_));
+        if !counts || judgement.observed.is_none() {
+            return None;
+        }
         let noun = if judgement.samples == 1 { "sample" } else { "samples" };
-        (counts && judgement.observed.is_some())
-            .then(|| format!("{} {noun}", format_count(judgement.samples)))
+        let samples = format_count(judgement.samples);
+        Some(match judgement.needed {
+            Some(needed) => format!("too few: {samples} {noun}, it needs {}", format_count(needed)),
+            None => format!("{samples} {noun}"),
+        })
     }
 }

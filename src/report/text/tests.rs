@@ -10,6 +10,7 @@ use crate::engine::{End, Outcome, ScenarioOutcome, ScriptFailure};
 use crate::metrics::{Kind, Metric, Phases, Recorder, RequestKey, RequestSample, TagSet, Unit};
 use crate::plan::{Options, Plan, Scenario, Target, TargetOptions, Value as OptionValue, judge};
 use crate::results::{Books, FailureKind};
+use crate::results::{Content, Example, Examples, Excerpt, Kind as Failed};
 
 const PLAIN: Style = Style { colour: false, width: 100 };
 
@@ -68,6 +69,7 @@ impl Run {
             name: self.recorder.intern(name),
             status,
             error_code: if status == 0 { 1050 } else { 0 },
+            expected: (200..400).contains(&status),
             ..RequestKey::default()
         };
         self.recorder.request(
@@ -251,6 +253,50 @@ fn colours_add_and_never_replace() {
     stripped.push_str(rest);
     assert_ne!(coloured, stripped);
     assert_eq!(stripped, render(&summary, &PLAIN));
+}
+
+/// The section of failure examples.
+fn examples(list: Vec<Example>, more: u64) -> String {
+    let mut run = passing();
+    run.outcome.examples = Examples { list, more };
+    let text = run.text();
+    let (_, section) = text.split_once("FAILURE EXAMPLES\n").expect("the section");
+    section.split("\n\n").next().unwrap().to_owned()
+}
+
+fn failed(status: u16, name: &str, count: u64) -> Example {
+    Example::sample(Failed::Request { status, error_code: 1_000 + status }, name, count)
+}
+
+#[test]
+fn examples_of_failures() {
+    let mut refused = failed(0, "/refused", 40);
+    refused.kind = Failed::Request { status: 0, error_code: 1212 };
+    refused.answer.error = Some("connection refused by 10.0.0.1:80".to_owned());
+    (refused.answer.status, refused.answer.protocol, refused.answer.reused) = (0, "", false);
+    refused.answer.head.clear();
+    refused.answer.body = Excerpt { content: Content::Nothing, total_bytes: 0 };
+    let mut check = Example::sample(Failed::Check("has a \u{1b}[31mprice".to_owned()), "buy", 12);
+    check.answer.body = Excerpt {
+        content: Content::Text { text: "line\n".repeat(40) + "cut…", is_whole: false },
+        total_bytes: 1_234_567,
+    };
+    refused.request.head.push_str("Cookie: sid=***\n");
+    refused.request.body = Excerpt { content: Content::Withheld, total_bytes: 5_000 };
+    check.request.body = Excerpt { content: Content::File("rows.csv".to_owned()), total_bytes: 90_000 };
+    let more = (0..9).map(|n| failed(404, &format!("/x/{n}"), 9 - n));
+    let list = [failed(503, "/orders", 1_203), refused, check].into_iter().chain(more).collect();
+    insta::assert_snapshot!(examples(list, 7));
+}
+
+#[test]
+fn few_examples_say_nothing_of_more() {
+    let section = examples(vec![failed(503, "/orders", 1)], 0);
+    assert!(
+        section.starts_with("  ✗ 1 × status 503, POST /orders  (first after 2.10s, scenario shop,"),
+        "{section}"
+    );
+    assert!(section.lines().last().unwrap().starts_with("      $ curl "), "{section}");
 }
 
 fn last_line(run: Run) -> String {

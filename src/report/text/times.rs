@@ -27,15 +27,23 @@ impl Page<'_> {
             return Vec::new();
         }
         let mut table = vec![["med", "p(95)", "p(99)", "p(99.9)", "max"].map(str::to_owned)];
-        table.extend(rows.iter().map(|(.., trend)| figure::tail(trend, &mut self.signs)));
+        let mut names = vec![String::new()];
+        for (noun, side, trend) in rows {
+            let figures = figure::tail(trend, &mut self.signs);
+            let intervals = figure::tail_intervals(trend, &figures, &mut self.signs);
+            names.push(format!("{}{side}", left(&noun, 11)));
+            table.push(figures);
+            if let Some(intervals) = intervals {
+                names.push(right("95 %", 19));
+                table.push(intervals);
+            }
+        }
         let widths: [usize; 5] =
             std::array::from_fn(|at| table.iter().map(|cells| columns(&cells[at])).max().unwrap_or(0));
-        let names = std::iter::once(String::new())
-            .chain(rows.iter().map(|(noun, side, _)| format!("{}{side}", left(noun, 11))));
         let line = |(name, cells): (String, &[String; 5])| {
             let cells = cells.iter().zip(widths).map(|(cell, width)| format!("  {}", right(cell, width)));
-            format!("    {}{}", left(&name, 19), cells.collect::<String>())
+            format!("    {}{}", left(&name, 19), cells.collect::<String>()).trim_end().to_owned()
         };
-        names.zip(&table).map(line).collect()
+        names.into_iter().zip(&table).map(line).collect()
     }
 }

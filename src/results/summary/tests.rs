@@ -5,7 +5,7 @@ use crate::diagnostic::Code;
 use crate::engine::ScenarioOutcome;
 use crate::metrics::{Kind, Phases, Recorder, RequestKey, RequestSample, TagSet};
 use crate::plan::{Options, Value as OptionValue};
-use crate::results::{Accusation, Severity, Weight};
+use crate::results::{Accusation, Example, Kind as Failed, Severity, Weight};
 
 fn plan() -> Plan {
     let options: Options = [
@@ -233,4 +233,21 @@ fn a_secret_in_the_name_of_a_metric_is_hidden_where_the_summary_is_kept() {
     for name in ["sold_***", "iterations"] {
         assert_eq!(summary.metric(name).unwrap().value, Some(Value::Counter(3.0)), "{name}");
     }
+}
+
+#[test]
+fn a_secret_in_an_example_is_hidden_where_the_summary_is_kept() {
+    let mut outcome = outcome(&mut recorder());
+    let mut example = Example::sample(Failed::Check("is hunter2Tango".into()), "/hunter2Tango", 1);
+    // In base64, between other words.
+    example.request.head.push_str("X-Who: aHVudGVyMlRhbmdv\n");
+    example.answer.error = Some("no hunter2Tango".into());
+    outcome.examples = Examples { list: vec![example], more: 0 };
+    let mut summary = Summary::new("s.rhai", &plan(), &outcome);
+    let mask = Mask::default();
+    mask.hide("hunter2Tango");
+    summary.apply(&mask);
+    let shown = format!("{:?} {}", summary.examples, summary.examples.list[0].curl());
+    assert!(!shown.contains("hunter2Tango") && !shown.contains("aHVudGVy"), "{shown}");
+    assert!(shown.contains("X-Who: ***"), "{shown}");
 }

@@ -41,7 +41,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
 struct Item {
     method: (Method, Option<usize>),
     url: ImmutableString,
-    call: Call,
+    call: Rc<Call>,
 }
 
 fn batch(stage: &Stage, requests: &Dynamic) -> Outcome<Dynamic> {
@@ -77,7 +77,7 @@ fn named(stage: &Stage, requests: &Map) -> Outcome<Dynamic> {
 
 fn read(item: &Dynamic) -> Outcome<Item> {
     if let Ok(url) = item.as_immutable_string_ref() {
-        return Ok(Item { method: (Method::Get, Some(0)), url: url.clone(), call: Call::default() });
+        return Ok(Item { method: (Method::Get, Some(0)), url: url.clone(), call: Rc::default() });
     }
     let mut options = match (item.read_lock::<FrozenMap>(), item.as_map_ref()) {
         (Some(map), _) => map.to_map(),
@@ -106,7 +106,7 @@ fn read(item: &Dynamic) -> Outcome<Item> {
             .word("params")
             .into());
     }
-    Ok(Item { method, url, call: Call::read(BATCH, &options)? })
+    Ok(Item { method, url, call: Call::read(BATCH, &options)?.into() })
 }
 
 /// An item that is no request; k6's `[method, url, body, params]`, perhaps.

@@ -13,6 +13,7 @@ use super::super::value::type_name;
 use super::super::vu::Vu;
 use super::call_back;
 use super::metric::{key, to_tags};
+use super::response::Reply;
 use crate::metrics::{SeriesId, Symbol, TagSet};
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
@@ -109,6 +110,9 @@ fn check(
             }
         };
         record(stage, &vu, name, holds, tags);
+        if !holds && let Some(reply) = value.read_lock::<Reply>() {
+            reply.note_check(stage, &vu, name);
+        }
         all &= holds;
     }
     Ok(all)

@@ -32,10 +32,15 @@ fn calls(registry: &mut Registry<'_>) {
     );
     registry.declares("base_url(\"demo\");");
     let stage = Rc::clone(&registry.stage);
-    registry.define("options(options)", "options of the whole run", move |options: Map| -> Outcome<()> {
-        stage.declaring("options")?;
-        Ok(stage.declaration.borrow_mut().options(options)?)
-    });
+    registry.define(
+        "options(options)",
+        "options of the whole run",
+        move |context: NativeCallContext<'_>, options: Map| -> Outcome<()> {
+            stage.declaring("options")?;
+            let place = position(context.call_position());
+            Ok(stage.declaration.borrow_mut().options(options, place)?)
+        },
+    );
     registry.declares("options(#{ vus: 5, duration: \"30s\", timeout: \"10s\" });");
     let stage = Rc::clone(&registry.stage);
     registry.define(
@@ -67,7 +72,7 @@ fn calls(registry: &mut Registry<'_>) {
     let stage = Rc::clone(&registry.stage);
     registry.define(
         "target(selector, expression, options)",
-        "the same with `abort_on_fail` and `delay_abort_eval`",
+        "the same with `abort_on_fail`, `delay_abort_eval` and `allow_few`",
         move |context: NativeCallContext<'_>,
               key: ImmutableString,
               expression: ImmutableString,

@@ -62,7 +62,7 @@ pub(super) fn register(registry: &mut Registry<'_>) {
     for (index, (plain, with_options, about, method)) in METHODS.clone().into_iter().enumerate() {
         let [example, example_with_options] = EXAMPLES[index];
         let name = plain.split('(').next().unwrap_or(plain);
-        let (stage, verb, nothing) = (Rc::clone(&registry.stage), method.clone(), Call::default());
+        let (stage, verb, nothing) = (Rc::clone(&registry.stage), method.clone(), Rc::default());
         registry.define(plain, about, move |url: ImmutableString| {
             call(&stage, name, Some(index), &verb, url, &nothing)
         });
@@ -73,13 +73,13 @@ pub(super) fn register(registry: &mut Registry<'_>) {
             with_options,
             "the same with `json`, `form` or `body`, and `headers`, `query`, `name`, `tags`, `timeout`",
             move |url: ImmutableString, options: Map| {
-                call(&stage, name, Some(index), &verb, url, &Call::read(name, &options)?)
+                call(&stage, name, Some(index), &verb, url, &Call::read(name, &options)?.into())
             },
         );
         registry.waits().example(example_with_options);
         let (stage, verb) = (Rc::clone(&registry.stage), verb_of_constant);
         registry.overload(name, move |url: ImmutableString, options: FrozenMap| {
-            call(&stage, name, Some(index), &verb, url, &Call::read(name, &options.to_map())?)
+            call(&stage, name, Some(index), &verb, url, &Call::read(name, &options.to_map())?.into())
         });
         registry.mistake(name, move |url: Dynamic, other: Dynamic| -> Outcome<Reply> {
             let is_text = url.is_string();
@@ -113,12 +113,12 @@ pub(super) fn register(registry: &mut Registry<'_>) {
 
 /// A GET on behalf of another function.
 pub(super) fn get(stage: &Stage, function: &str, url: ImmutableString, options: &Map) -> Outcome<Reply> {
-    call(stage, function, Some(0), &Method::Get, url, &Call::read(function, options)?)
+    call(stage, function, Some(0), &Method::Get, url, &Call::read(function, options)?.into())
 }
 
 fn request(stage: &Stage, method: &str, url: ImmutableString, options: &Map) -> Outcome<Reply> {
     let (method, index) = method_of(method)?;
-    call(stage, "http::request", index, &method, url, &Call::read("http::request", options)?)
+    call(stage, "http::request", index, &method, url, &Call::read("http::request", options)?.into())
 }
 
 /// A method by its name, and where it stands among [`METHODS`].
@@ -157,7 +157,7 @@ impl Verb {
         self,
         stage: &Stage,
         url: ImmutableString,
-        options: &Call,
+        options: &Rc<Call>,
     ) -> Outcome<Reply> {
         call(stage, self.function, Some(self.index), &METHODS[self.index].3, url, options)
     }
@@ -169,7 +169,7 @@ fn call(
     method_index: Option<usize>,
     method: &Method,
     url: ImmutableString,
-    call: &Call,
+    call: &Rc<Call>,
 ) -> Outcome<Reply> {
     let vu = stage.acting(function)?;
     let outgoing = Outgoing::new((stage, &vu), function, (method, method_index), url, call)?;

@@ -5,6 +5,7 @@ use std::cell::Cell;
 
 use rhai::{Dynamic, EvalAltResult, FnPtr, Map, NativeCallContext};
 
+use super::super::route::{name_of, url_of};
 use super::super::stage::{SeriesKey, Stage};
 use super::super::vu::Vu;
 use super::call_back;
@@ -95,14 +96,19 @@ fn put(stage: &Stage, vu: &Vu, metric: &str, tags: Symbol, put: impl FnOnce(&mut
 }
 
 /// What samples are tagged by, beside the user's tags: `status`, and `name` and `url` as requests; the call's own win.
-pub(super) fn tags(outgoing: &Outgoing<'_>, status: u16, url: impl FnOnce(&str) -> String) -> TagSet {
+pub(super) fn tags(
+    stage: &Stage,
+    outgoing: &Outgoing<'_>,
+    status: u16,
+    url: impl FnOnce(&str) -> String,
+) -> TagSet {
     let endpoint = &outgoing.route.endpoint;
     let mut tags = vec![("status".to_owned(), status.to_string())];
     if let Some(name) = &outgoing.call.name {
         tags.push(("name".to_owned(), name.to_string()));
     } else {
-        tags.push(("name".to_owned(), endpoint.name().to_string()));
-        tags.push(("url".to_owned(), url(endpoint.tag())));
+        tags.push(("name".to_owned(), name_of(stage, endpoint).into_owned()));
+        tags.push(("url".to_owned(), url(&url_of(stage, endpoint))));
     }
     TagSet::from_pairs(tags).and(&outgoing.call.tags)
 }

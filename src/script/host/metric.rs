@@ -192,6 +192,9 @@ fn record(
     stage.recorder().with(|recorder| {
         let (id, _) =
             recorder.metric(&metric.name).expect("declared at the top level, here as on the control thread");
+        if recorder.is_dropped(id) {
+            return;
+        }
         let key = key(recorder, id, &vu, Symbol::NONE, tags);
         let series = stage.series(recorder, key);
         put(recorder, series);

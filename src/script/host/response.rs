@@ -7,11 +7,14 @@ use rhai::{Dynamic, EvalAltResult, ImmutableString, Map};
 
 use super::super::error::HostError;
 use super::super::registry::Registry;
+use super::super::stage::Stage;
 use super::super::value::from_json;
+use super::super::vu::Vu;
 use super::call::ResponseType;
 use super::cookies::of_response;
 use super::html::Page;
 use super::json_path::JsonPath;
+use super::outgoing::Sent;
 use crate::http::{CacheStatus, Exchange, Response, Timings};
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
@@ -25,6 +28,8 @@ struct Inner {
     exchange: Exchange,
     url: Rc<str>,
     kind: ResponseType,
+    /// What it came for, where a check may tell it.
+    sent: Option<Sent>,
     /// The body as a page, once somebody asked.
     page: OnceCell<Rc<Page>>,
     /// The body as JSON, once somebody asked; what is wrong with it otherwise.
@@ -32,8 +37,15 @@ struct Inner {
 }
 
 impl Reply {
-    pub(super) fn new(exchange: Exchange, url: Rc<str>, kind: ResponseType) -> Self {
-        Self(Rc::new(Inner { exchange, url, kind, page: OnceCell::new(), json: OnceCell::new() }))
+    pub(super) fn new(exchange: Exchange, url: Rc<str>, kind: ResponseType, sent: Option<Sent>) -> Self {
+        Self(Rc::new(Inner { exchange, url, kind, sent, page: OnceCell::new(), json: OnceCell::new() }))
+    }
+
+    /// Takes note of a check of it that did not hold.
+    pub(in super::super) fn note_check(&self, stage: &Stage, vu: &Vu, check: &str) {
+        if let Some(sent) = &self.0.sent {
+            sent.note_check(stage, vu, check, &self.0.exchange);
+        }
     }
 
     /// Whether there was a body to read.
@@ -152,7 +164,7 @@ pub(in super::super) fn sample(body: &str) -> Dynamic {
         remote: None,
         not_followed: None,
     };
-    Dynamic::from(Reply::new(exchange, "http://127.0.0.1/".into(), ResponseType::Text))
+    Dynamic::from(Reply::new(exchange, "http://127.0.0.1/".into(), ResponseType::Text, None))
 }
 
 /// The first characters of a body, for an error message.

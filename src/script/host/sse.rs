@@ -115,7 +115,7 @@ fn each(
     let vu = stage.acting(EACH)?;
     let bounds = Bounds::take(EACH, &mut options, "events")?;
     let (method, index) = method(options.remove("method"))?;
-    let call = Call::read(EACH, &options)?;
+    let call = Rc::new(Call::read(EACH, &options)?);
     let outgoing = Outgoing::new((stage, &vu), EACH, (&method, index), url, &call)?;
     let request = outgoing.request(stage);
     let is_given = |name: &str| request.headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
@@ -128,7 +128,7 @@ fn each(
     let exchanged = settle(stage, &vu, &request, exchange, None, &call.handling, |recorder| {
         outgoing.labels(stage, &vu, recorder)
     });
-    let tags = tags(&outgoing, exchanged.exchange.status(), str::to_owned);
+    let tags = tags(stage, &outgoing, exchanged.exchange.status(), str::to_owned);
     let live = Live::new((stage, &vu), &NAMES, tags, start_ns);
     live.add(stage, &vu, "sse_streams", 1.0);
     let Some(opened) = opened else {

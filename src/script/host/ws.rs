@@ -5,6 +5,7 @@ use std::rc::Rc;
 use rhai::{Dynamic, EvalAltResult, FnPtr, ImmutableString, Map, NativeCallContext};
 
 use super::super::error::HostError;
+use super::super::examples::note_request;
 use super::super::frozen::FrozenList;
 use super::super::registry::Registry;
 use super::super::request::{Exchanged, open, show};
@@ -88,7 +89,7 @@ fn connect(
             .word(wrong)
             .into());
     }
-    let call = Call::read(CONNECT, &options)?;
+    let call = Rc::new(Call::read(CONNECT, &options)?);
     let outgoing = Outgoing::new((stage, &vu), CONNECT, (&Method::Get, None), as_http(url), &call)?;
     let request = outgoing.request(stage);
     let headers: Vec<(&str, &str)> = request.headers.iter().copied().chain(handshake.headers()).collect();
@@ -106,9 +107,13 @@ fn connect(
         Some(Err(error)) => exchange.result = Err(error.into()),
         None => {}
     }
+    if opened.is_none() || exchange.result.is_err() {
+        let labels = stage.recorder().with(|recorder| outgoing.labels(stage, &vu, recorder));
+        note_request(stage, &vu, labels.name, &request, &exchange);
+    }
     show(stage, &vu, &request, &exchange);
     let ws_url = as_ws(outgoing.route.endpoint.url());
-    let mut tags = tags(&outgoing, exchange.status(), as_ws);
+    let mut tags = tags(stage, &outgoing, exchange.status(), as_ws);
     if !protocol.is_empty() {
         tags = TagSet::from_pairs([("subproto".to_owned(), protocol.clone())]).and(&tags);
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::survey::{Call, Shape, Survey};
 use super::{Finding, Lint, Subject, did_you_mean};
+use crate::http::fold_ids;
 use crate::metrics::{Matcher, builtin};
 use crate::plan::Target;
 
@@ -33,10 +34,10 @@ fn look(subject: &Subject<'_>) -> Vec<Finding> {
         let Ok(ast) = subject.engine.compile(&module.source.text) else { return Vec::new() };
         whole.absorb(Survey::of(&ast, &module.source));
     }
-    targets.filter_map(|target| judge(subject, &whole, target)).collect()
+    targets.filter_map(|target| judge(subject.plan.options.fold_ids, &whole, target)).collect()
 }
 
-fn judge(subject: &Subject<'_>, survey: &Survey, target: &Target) -> Option<Finding> {
+fn judge(folds_ids: bool, survey: &Survey, target: &Target) -> Option<Finding> {
     let metric = target.selector.metric.as_str();
     let finding = |why: String, hint: String| {
         Some(Finding::new(
@@ -70,7 +71,7 @@ fn judge(subject: &Subject<'_>, survey: &Survey, target: &Target) -> Option<Find
         return finding((*why).to_owned(), "take the target out, or add what it is to judge".to_owned());
     }
     (target.selector.matchers.iter()).filter(|matcher| !matcher.negated).find_map(|matcher| {
-        let known = values(subject, survey, matcher, metric)?;
+        let known = values(folds_ids, survey, matcher, metric)?;
         if known.contains(&matcher.value) {
             return None;
         }
@@ -86,17 +87,9 @@ fn judge(subject: &Subject<'_>, survey: &Survey, target: &Target) -> Option<Find
 }
 
 /// The values that a tag can have in this script; nothing where that can't be known.
-fn values(
-    subject: &Subject<'_>,
-    survey: &Survey,
-    matcher: &Matcher,
-    metric: &str,
-) -> Option<BTreeSet<String>> {
+fn values(folds_ids: bool, survey: &Survey, matcher: &Matcher, metric: &str) -> Option<BTreeSet<String>> {
     match matcher.tag.as_str() {
-        "scenario" if !metric.starts_with("generator_") && !metric.starts_with("vus") => {
-            Some(subject.plan.scenarios.iter().map(|scenario| scenario.name.clone()).collect())
-        }
-        "name" if metric.starts_with("http_req") => request_names(survey),
+        "name" if metric.starts_with("http_req") => request_names(folds_ids, survey),
         "check" if metric == "checks" => check_names(survey),
         "group" if metric.starts_with("http_req") || matches!(metric, "checks" | "group_duration") => {
             let names: Option<Vec<&String>> = survey.calls_of("group").map(|call| text(call, 0)).collect();
@@ -119,21 +112,21 @@ fn text(call: &Call, index: usize) -> Option<&String> {
 }
 
 /// The tag `name` of every request; nothing if one of them can't be told.
-fn request_names(survey: &Survey) -> Option<BTreeSet<String>> {
+fn request_names(folds_ids: bool, survey: &Survey) -> Option<BTreeSet<String>> {
     let requests = survey.calls.iter().filter(|call| !call.is_method && call.name.starts_with("http::"));
-    requests.map(request_name).collect()
+    requests.map(|call| request_name(folds_ids, call)).collect()
 }
 
-fn request_name(call: &Call) -> Option<String> {
+fn request_name(folds_ids: bool, call: &Call) -> Option<String> {
     let url = usize::from(call.name == "http::request");
     if call.name == "http::batch" {
         return None;
     }
     match call.arguments.get(url + 1) {
-        None => path(call, url),
+        None => path(folds_ids, call, url),
         Some(Shape::Map(options)) => match (options.get("name"), options.get("tags")) {
             (Some(Shape::Text(name)), None) => Some(name.clone()),
-            (None, None) => path(call, url),
+            (None, None) => path(folds_ids, call, url),
             _ => None,
         },
         Some(_) => None,
@@ -141,14 +134,14 @@ fn request_name(call: &Call) -> Option<String> {
 }
 
 /// The path of a fixed URL, which is the name where no other is given.
-fn path(call: &Call, index: usize) -> Option<String> {
+fn path(folds_ids: bool, call: &Call, index: usize) -> Option<String> {
     let url = text(call, index)?;
     let url = url.split(['?', '#']).next().unwrap_or(url);
     let path = match url.split_once("://") {
         Some((_, rest)) => rest.find('/').map_or("/", |at| &rest[at..]),
         None => url,
     };
-    Some(path.to_owned())
+    Some(if folds_ids { fold_ids(path).into_owned() } else { path.to_owned() })
 }
 
 /// The names of all checks; nothing if one of them can't be told.

@@ -66,7 +66,11 @@ impl Check {
             held |= u32::from(named.condition.holds(&reply)?) << index;
         }
         for (index, named) in self.conditions.iter().enumerate() {
-            named.series.record(play.stage, play.vu, &named.name, held >> index & 1 == 1);
+            let holds = held >> index & 1 == 1;
+            named.series.record(play.stage, play.vu, &named.name, holds);
+            if !holds {
+                reply.note_check(play.stage, play.vu, &named.name);
+            }
         }
         Some(())
     }

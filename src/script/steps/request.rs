@@ -28,7 +28,7 @@ pub(super) struct Request {
 /// The second argument.
 #[derive(Debug)]
 enum Given {
-    Nothing(Box<RequestOptions>),
+    Nothing(Rc<RequestOptions>),
     /// It never changes: read at its first use.
     Constant {
         value: Dynamic,
@@ -62,7 +62,7 @@ impl Request {
             return None;
         }
         let options = match options {
-            None => Given::Nothing(Box::default()),
+            None => Given::Nothing(Rc::default()),
             Some(options) => match options.get_literal_value(None) {
                 Some(value) => Given::Constant { value, read: RefCell::default() },
                 None => Given::Computed(options.clone()),
@@ -114,7 +114,7 @@ impl Request {
                 self.verb.options(&value).map(|options| options.map(Rc::new))
             }
         };
-        Ok(options.map(|options| self.verb.send(play.stage, url, &*options?)))
+        Ok(options.map(|options| self.verb.send(play.stage, url, &options?)))
     }
 }
 

@@ -99,7 +99,6 @@ fn a_target_that_will_see_no_sample_is_found() {
         ("group_duration", "group(\"a\", || 1);", false),
         ("iterations", "", false),
         ("iterations{scenario:default}", "", false),
-        ("iterations{scenario:other}", "", true),
         ("iterations{scenario!:other}", "", false),
         ("uptime", "", true),
         ("http_reqs{name:prise}", get, false),
@@ -122,6 +121,13 @@ fn a_target_that_will_see_no_sample_is_found() {
         let expected: &[&str] = if is_wrong { &["1:1 target_without_metric"] } else { &[] };
         assert_eq!(found(&script), expected, "{script}");
     }
+    // The name that a target sees is the folded one.
+    let folded = |name: &str| {
+        let target = format!("target(\"http_reqs{{name:\\\"{name}\\\"}}\", \"count > 0\");");
+        found(&format!("options(#{{ fold_ids: true }});\n{target}\nfn flow() {{ http::get(\"/users/7\"); }}"))
+    };
+    assert_eq!(folded("/users/{id}"), Vec::<String>::new());
+    assert_eq!(folded("/users/7"), ["2:1 target_without_metric"]);
     let custom = "const A = counter(\"a\");\ntarget(\"a\", \"count < 5\");\n";
     assert_eq!(found(&format!("{custom}fn flow() {{ }}")), ["2:1 target_without_metric"]);
     assert_eq!(found(&format!("{custom}fn flow() {{ let a = global::A; a.add(1); }}")), Vec::<String>::new());
@@ -301,6 +307,8 @@ fn the_properties_of_a_response_are_those_registered() {
 fn names_without_number_and_long_sleeps_are_found() {
     assert_eq!(in_flow("let id = 5; http::get(`/items/${id}`);"), ["2:19 many_names"]);
     nothing("let id = 5; http::get(`/items/${id}`, #{ name: \"item\" }); http::get(`/items?id=${id}`);");
+    let folded = "options(#{ fold_ids: true });\nfn flow() { let id = 5; http::get(`/items/${id}`); }";
+    assert_eq!(found(folded), Vec::<String>::new());
     nothing("let host = \"http://a\"; http::get(`${host}/items`);");
     assert_eq!(in_flow("sleep(500);"), ["2:1 long_sleep"]);
     nothing("sleep(5); sleep(0.5); sleep(\"500s\");");

@@ -141,6 +141,21 @@ fn targets_declare_what_they_say() {
     assert_eq!(targets("targets::web()").len(), 4);
     assert_eq!(targets("targets::web(#{ med: (), checks: \"99%\", cache: \"80%\" })").len(), 5);
     assert_eq!(targets("targets::errors(\"5%\"); targets::checks(\"99%\"); targets::cache(\"1%\"); targets::stop_when_down()").len(), 4);
+    let few = |call: &str| {
+        let (_, plan) =
+            load(&format!("import \"std/targets\" as targets;\n{call};\nfn flow() {{ }}")).unwrap();
+        plan.targets.iter().map(|target| target.allow_few).collect::<Vec<bool>>()
+    };
+    assert_eq!(few("targets::latency(\"http_req_duration\", #{ p95: \"1s\", allow_few: true })"), [true]);
+    assert_eq!(
+        few("targets::web(#{ allow_few: true })"),
+        [true, true, true, false],
+        "a rate has no percentile"
+    );
+    assert_eq!(few("targets::web()"), [false; 4]);
+    let error =
+        refusal("import \"std/targets\" as targets;\ntargets::latency(\"http_reqs\", #{ allow_few: true });");
+    assert!(error.message.contains("was given no limit"), "{}", shown(&error));
     let error = refusal("import \"std/targets\" as targets;\ntargets::web(#{ p59: \"1s\" });");
     assert!(error.message.contains("no option `p59`"), "{}", shown(&error));
 }

@@ -38,6 +38,7 @@ fn every_option_of_a_run_is_a_key() {
         "true or false" => "true",
         takes if takes.starts_with("a number a second") => "\"600/m\"",
         "a map of texts" => "{ a = \"b\" }",
+        takes if takes.starts_with("a map `#{ keep") => "{ drop = [\"http_req_*\"], keep = \"http_*\" }",
         _ => "[\"30s:50\", { duration = \"10s\", target = 0 }]",
     };
     for spec in RUN_OPTIONS {
