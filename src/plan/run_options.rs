@@ -115,9 +115,9 @@ pub const RUN_OPTIONS: &[OptionSpec] = &[
     },
     OptionSpec {
         name: "warm_up",
-        takes: "a duration of whole seconds",
+        takes: "a duration",
         default: Some("0s"),
-        about: "how much of the load's beginning is left out of all figures and targets",
+        about: "how much of the load's beginning, in whole seconds, is left out of all figures and targets",
     },
     OptionSpec {
         name: "linger",
