@@ -120,8 +120,9 @@ fn with_source(mut error: clap::Error, words: &[OsString]) -> clap::Error {
     let variable = flags
         .filter(|argument| Some(argument.to_string()) == flag)
         .find_map(|argument| argument.get_env()?.to_str());
+    // Behind the program's own path, which may hold any value by chance.
     let is_written =
-        value.is_some_and(|value| words.iter().any(|word| word.to_string_lossy().contains(&value)));
+        value.is_some_and(|value| words.iter().skip(1).any(|word| word.to_string_lossy().contains(&value)));
     if let Some(variable) = variable.filter(|variable| !is_written && std::env::var_os(variable).is_some()) {
         let tip = format!("the value comes from the environment variable `{variable}`");
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));

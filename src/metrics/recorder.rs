@@ -5,6 +5,7 @@
 //! series, told apart by what targets ask for ([`Overflow`]): totals and targets stay exact, the snapshot carries one
 //! warning, and what is new costs no memory any more.
 
+mod bundles;
 mod slot;
 
 use std::collections::BTreeSet;
@@ -12,12 +13,10 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::request::{Bundle, CacheSeries};
+use super::request::Bundle;
 use super::seconds::Seconds;
 use super::symbol::Symbols;
-use super::{
-    BUILTINS, Kind, Metric, Overflow, RequestKey, RequestSample, Series, Snapshot, Symbol, TagSet, Warning,
-};
+use super::{BUILTINS, Kind, Metric, Overflow, RequestKey, Series, Snapshot, Symbol, TagSet, Warning};
 use slot::Slot;
 
 /// How many series there may be, in a recorder and again in a merged snapshot: what a report can show and
@@ -327,128 +326,9 @@ impl Recorder {
         self.refused[self.series[series.index()].0.index()] += 1;
     }
 
-    /// Records a request: one look-up, then indexed adds.
-    pub fn request(&mut self, key: &RequestKey, sample: &RequestSample) {
-        let bundle = match self.bundles.get(key) {
-            Some(bundle) => *bundle,
-            None => self.open_bundle(key),
-        };
-        let [reqs, failed, sent, received, response_time, phases @ ..] = bundle.series;
-        self.add(reqs, 1.0);
-        self.rate(failed, u64::from(sample.failed || !sample.responded), 1);
-        self.add(sent, sample.bytes_sent as f64);
-        self.add(received, sample.bytes_received as f64);
-        if sample.responded {
-            self.trend_us(response_time, to_us(sample.response_time_ns));
-            let spent = &sample.phases;
-            let times = [
-                spent.duration_ns(),
-                spent.blocked_ns,
-                spent.dns_ns,
-                spent.connecting_ns,
-                spent.tls_ns,
-                spent.sending_ns,
-                spent.waiting_ns,
-                spent.receiving_ns,
-            ];
-            for (series, ns) in phases.into_iter().zip(times) {
-                self.trend_us(series, to_us(ns));
-            }
-        } else {
-            self.trend_at_least_us(response_time, to_us(sample.response_time_ns));
-        }
-        if let Some(hit) = sample.cache {
-            let cache = match bundle.cache {
-                Some(cache) => cache,
-                None => self.open_cache(key),
-            };
-            self.add(if hit { cache.hits } else { cache.misses }, 1.0);
-            self.rate(cache.rate, u64::from(hit), 1);
-        }
-    }
-
-    #[cold]
-    fn open_bundle(&mut self, key: &RequestKey) -> Bundle {
-        if self.is_full() {
-            // Not kept under its key: keys past the cap must cost no memory.
-            self.capped = Some(Warning::SeriesCap);
-            let key = self.reduced_key(key);
-            if let Some(known) = self.overflows.get(&key) {
-                return *known;
-            }
-            let overflow = self.bundle(&self.request_tags(&key));
-            self.overflows.insert(key, overflow);
-            return overflow;
-        }
-        let bundle = self.bundle(&self.request_tags(key));
-        self.bundles.insert(*key, bundle);
-        bundle
-    }
-
-    /// What targets ask for of a key: of all that came after the cap there are few.
-    fn reduced_key(&mut self, key: &RequestKey) -> RequestKey {
-        let known = self.reduced.get(&key.extra).copied();
-        let extra = known.unwrap_or_else(|| {
-            let extra = self.reduced_tags(&self.symbols.tags(key.extra));
-            self.reduced.insert(key.extra, extra);
-            extra
-        });
-        let overflow = &self.overflow;
-        let named = |tag: &str, symbol: Symbol| overflow.names(tag, &self.symbols.text(symbol));
-        let kept = |tag: &str, symbol: Symbol| if named(tag, symbol) { symbol } else { Symbol::NONE };
-        RequestKey {
-            scenario: kept("scenario", key.scenario),
-            group: kept("group", key.group),
-            name: if named("name", key.name) { key.name } else { self.symbols.other() },
-            url: kept("url", key.url),
-            method: kept("method", key.method),
-            proto: kept("proto", key.proto),
-            tls_version: kept("tls_version", key.tls_version),
-            extra,
-            ..*key // few values each
-        }
-    }
-
-    fn bundle(&mut self, tags: &TagSet) -> Bundle {
-        Bundle { series: Bundle::METRICS.map(|name| self.builtin_series(name, tags)), cache: None }
-    }
-
-    #[cold]
-    fn open_cache(&mut self, key: &RequestKey) -> CacheSeries {
-        let key = if self.bundles.contains_key(key) { *key } else { self.reduced_key(key) };
-        let tags = self.request_tags(&key);
-        let cache = CacheSeries {
-            hits: self.builtin_series("cache_requests", &tags.with("verdict", "hit")),
-            misses: self.builtin_series("cache_requests", &tags.with("verdict", "miss")),
-            rate: self.builtin_series("cache_hit_rate", &tags),
-        };
-        let bundle = self.bundles.get_mut(&key).or_else(|| self.overflows.get_mut(&key));
-        bundle.expect("the request opened its bundle").cache = Some(cache);
-        cache
-    }
-
     fn builtin_series(&mut self, name: &str, tags: &TagSet) -> SeriesId {
         let (metric, _) = self.metric(name).expect("a built-in metric");
         self.series(metric, tags)
-    }
-
-    fn request_tags(&self, key: &RequestKey) -> TagSet {
-        let text = |symbol| self.symbols.text(symbol);
-        let code = if key.error_code == 0 { String::new() } else { key.error_code.to_string() };
-        let own: [(Arc<str>, Arc<str>); 10] = [
-            ("scenario".into(), text(key.scenario)),
-            ("group".into(), text(key.group)),
-            ("name".into(), text(key.name)),
-            ("url".into(), text(key.url)),
-            ("method".into(), text(key.method)),
-            ("proto".into(), text(key.proto)),
-            ("tls_version".into(), text(key.tls_version)),
-            ("status".into(), key.status.to_string().into()),
-            ("error_code".into(), code.into()),
-            ("expected_response".into(), if key.expected { "true" } else { "false" }.into()),
-        ];
-        let extra = self.symbols.tags(key.extra);
-        TagSet::from_pairs(own.into_iter().chain(extra.pairs().iter().cloned()))
     }
 
     /// Hands over what was recorded since the last take, and counts no seconds any more: touched series only.
@@ -513,11 +393,6 @@ impl Recorder {
             self.order.sort_by(|a, b| key(a).cmp(&key(b)));
         }
     }
-}
-
-/// Rounded to the nearest microsecond.
-fn to_us(ns: u64) -> u64 {
-    ns.saturating_add(500) / 1_000
 }
 
 #[cfg(test)]

@@ -108,7 +108,10 @@ impl Snapshot {
     fn combine(&mut self, other: Self, merge: impl Fn(&mut Value, &Value, &str) -> Result<(), KindMismatch>) {
         self.tick = self.tick.max(other.tick);
         self.warnings.extend(other.warnings);
-        let overflow_of = self.overflow.get_or_insert_with(|| other.overflow.unwrap_or_default()).clone();
+        // One that was made for no targets, such as the host's, knows less than any other.
+        let own = self.overflow.take().filter(|own| **own != Overflow::default());
+        let overflow_of = own.or(other.overflow).unwrap_or_default();
+        self.overflow = Some(Arc::clone(&overflow_of));
         let mut room = SERIES_MAX.saturating_sub(self.own_series());
         let (mut fresh, mut overflow) = (Vec::new(), Vec::new());
         let mut from = 0; // both are sorted: what is sought next lies behind what was found last

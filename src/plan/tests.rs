@@ -206,3 +206,37 @@ fn an_error_becomes_a_diagnostic() {
         (Some(PlanError::NoUsers.message()), PlanError::NoUsers.hint())
     );
 }
+
+fn with_targets(keys: impl IntoIterator<Item = String>) -> Plan {
+    let mut plan = Plan::default();
+    plan.add_scenario(scenario("a", json!({"executor": "constant-vus", "duration": "1s", "flow": "f"})))
+        .unwrap();
+    let target =
+        |key: String| Target::parse(&key, "count > 1", &TargetOptions::default(), &[], None).unwrap();
+    plan.targets = keys.into_iter().map(target).collect();
+    plan
+}
+
+#[test]
+fn targets_tell_a_bounded_number_of_series_apart() {
+    let named = |count: usize| (0..count).map(|n| format!("http_reqs{{name:n{n},status:{n}}}"));
+    assert_eq!(with_targets(named(99)).validate(), Ok(()), "100 names by 100 statuses");
+    insta::assert_snapshot!(shown(&with_targets(named(100)).validate().unwrap_err()), @r"
+    the targets tell apart 10201 combinations of tags, more than 10000
+    hint: the values that targets name multiply, tag by tag: name fewer tags in one target
+    ");
+}
+
+#[test]
+fn a_target_on_a_scenario_that_is_not_there_is_refused_with_names_like_it() {
+    let check = |key: &str| {
+        let plan = with_targets([key.to_string()]);
+        plan.check_scenario_of(&plan.targets[0])
+    };
+    assert_eq!(check("http_reqs{scenario:a}"), Ok(()));
+    assert_eq!(check("http_reqs{scenario!:warmup}"), Ok(()), "left out, if it is there");
+    insta::assert_snapshot!(shown(&check("http_reqs{name:b,scenario:browse}").unwrap_err()), @r"
+    the target `http_reqs{name:b,scenario:browse}` is on a scenario that the script doesn't have: `browse`
+    hint: it has `a`
+    ");
+}

@@ -115,20 +115,31 @@ fn start(scenarios: &[ScenarioLine]) -> String {
 fn books(summary: &Summary) -> Vec<Row> {
     let mut rows = Vec::new();
     let method = &summary.method;
-    if method.requests > 0 || summary.requests_cut > 0 {
+    let left_out = summary.warm_up.as_ref().map(|warm_up| &warm_up.before);
+    let warm_up = left_out.map_or(0, |part| part.requests);
+    if method.requests + warm_up > 0 || summary.requests_cut > 0 {
         let ok = method.requests - method.failed;
         let cut = match summary.requests_cut {
             0 => String::new(),
             cut => format!("; {} more, cut by the stop, in no metric", format_count(cut)),
         };
         let [all, ok, failed] = [method.requests, ok, method.failed].map(format_count);
-        rows.push(("requests", format!("{all} = {ok} ok + {failed} failed{cut}")));
+        let warm_up = match warm_up {
+            0 => String::new(),
+            warm_up => format!("; {} more left out, in the warm-up", format_count(warm_up)),
+        };
+        rows.push(("requests", format!("{all} = {ok} ok + {failed} failed{warm_up}{cut}")));
     }
     let Books { scheduled, ok, failed, interrupted, dropped, .. } = summary.books();
     let [scheduled, ok, failed, interrupted, dropped] =
         [scheduled, ok, failed, interrupted, dropped].map(format_count);
-    let all =
-        format!("{scheduled} = {ok} ok + {failed} failed + {interrupted} interrupted + {dropped} dropped");
+    let warm_up = match left_out.map_or(0, |part| part.iterations) {
+        0 => String::new(),
+        warm_up => format!("; {} of them ended in the warm-up", format_count(warm_up)),
+    };
+    let all = format!(
+        "{scheduled} = {ok} ok + {failed} failed + {interrupted} interrupted + {dropped} dropped{warm_up}"
+    );
     rows.push(("iterations", all));
     rows
 }

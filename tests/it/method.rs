@@ -136,6 +136,22 @@ fn the_model_is_told_for_each_scenario() {
     );
 }
 
+#[test]
+fn with_a_warm_up_the_rows_add_up_to_what_the_server_saw() {
+    let server = Server::plain();
+    let script = r#"
+        base_url(env("URL"));
+        scenario("main", #{ executor: "constant-arrival-rate", rate: 40, duration: "2s", flow: || http::get("/") });
+    "#;
+    let finished = play(&server, script, &["--warm-up", "1s"]);
+    let told = row(&finished, "requests");
+    let number = |text: &str| text.split(' ').next().and_then(|word| word.parse::<usize>().ok());
+    let left_out = told.split("; ").nth(1).and_then(number).expect("what was left out");
+    let counted = number(&told).expect("what counts");
+    assert!(left_out > 0 && counted > 0, "{told}");
+    assert_eq!(left_out + counted, server.count(), "{told}");
+}
+
 // ---------------------------------------------------------------- version, seed, environment
 
 #[test]

@@ -419,15 +419,15 @@ fn needs_nginx_a_file_is_streamed_over_http2_whole() {
 fn needs_nginx_needs_curl_a_failures_line_speaks_http2_without_tls() {
     let nginx = Nginx::start();
     let script = "scenario(\"one\", #{ executor: \"per-vu-iterations\", iterations: 1, flow: \"flow\" });
-        fn flow() { http::post(\"/broken?x=1\", #{ body: \"two\\nlines\" }); }";
+        fn flow() { http::post(\"/take?x=1\", #{ body: \"two\\nlines\", expected_statuses: [299] }); }";
     let finished = nginx.prepare_http2(script).run();
     let line = finished.stdout.lines().find_map(|line| line.trim_start().strip_prefix("$ "));
     let line = line.unwrap_or_else(|| panic!("no line\n{}", finished.printed()));
     assert!(line.contains(" --http2-prior-knowledge "), "{line}");
     let answer = Command::new("sh").args(["-c", line]).output().expect("a shell");
     let answer = String::from_utf8_lossy(&answer.stdout).into_owned();
-    assert!(answer.starts_with("HTTP/2 500") && answer.ends_with("sorry"), "{line}\n{answer}");
+    assert!(answer.starts_with("HTTP/2 201") && answer.ends_with("taken"), "{line}\n{answer}");
     wait_until("both in the log", SOON, || nginx.log(0).len() == 2);
     let seen: Vec<String> = nginx.log(0).into_iter().map(|line| line.what).collect();
-    assert_eq!(seen, ["POST /broken 500", "POST /broken 500"]);
+    assert_eq!(seen, ["POST /take 201", "POST /take 201"]);
 }

@@ -269,7 +269,10 @@ fn a_process_that_lingers_stays_until_a_signal_and_keeps_the_code_of_the_run() {
 fn the_demo_is_there_while_the_process_lingers() {
     let script = "options(#{ linger: true });\nbase_url(\"demo\");\nfn flow() { http::get(\"/health\"); }";
     let running = runner(["run", "a.rhai"]).file("a.rhai", script).start();
-    wait_until("the wait", SOON, || running.stderr().contains("lingering"));
+    // Two pipes: what came over one says nothing of the other.
+    wait_until("the wait", SOON, || {
+        running.stderr().contains("lingering") && running.stdout().contains("passed:")
+    });
     let url = running
         .stdout()
         .split_whitespace()

@@ -26,7 +26,7 @@ const ROWS: &[Row] = &[
     ("demo", &["profile", "monitor"]),
     ("script", &["units", "diagnostic", "fiber", "metrics", "plan", "http", "profile"]),
     ("engine", &["units", "diagnostic", "fiber", "metrics", "plan", "http", "profile", "script"]),
-    ("results", &["units", "diagnostic", "metrics", "plan", "engine"]),
+    ("results", &["units", "diagnostic", "stats", "metrics", "plan", "engine"]),
     ("report", &["units", "diagnostic", "stats", "metrics", "plan", "profile", "results"]),
     (
         "session",

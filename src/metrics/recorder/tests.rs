@@ -3,7 +3,7 @@
 mod cap;
 
 use super::*;
-use crate::metrics::{OTHER, Phases, Selector, Trend, Unit, Value};
+use crate::metrics::{OTHER, Phases, RequestSample, Selector, Trend, Unit, Value};
 
 fn key(recorder: &mut Recorder, name: &str) -> RequestKey {
     RequestKey {

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::plan::TlsVersion;
-use crate::results::{Commit, Connections, Fingerprint, Method, Negotiated, ScriptVersion};
+use crate::results::{
+    Commit, Connections, Fingerprint, Method, Negotiated, ScriptVersion, WarmUpLine, WarmUpPart,
+};
 
 const PLAIN: Style = Style { colour: false, width: 200 };
 
@@ -101,6 +103,18 @@ fn both_models_with_connections_of_every_kind() {
     run.method.provenance = Some(Provenance { script: Some(version), ..provenance() });
     insta::assert_snapshot!(text(&run));
     insta::assert_snapshot!(serde_json::to_string_pretty(&json(&run)).unwrap());
+}
+
+#[test]
+fn what_a_warm_up_leaves_out_is_told_beside_the_books() {
+    let part = |requests| WarmUpPart { requests, failed: 0, times: Trend::new(), iterations: requests / 3 };
+    let length = Duration::from_secs(2);
+    let (before, after) = (part(90), part(1_204));
+    let warm_up = WarmUpLine { length, elapsed: length, is_over: true, before, after };
+    let run = Summary { warm_up: Some(warm_up), ..summary(vec![scenario("a", Model::Closed)]) };
+    let told = |label: &str| rows(&run).into_iter().find(|(known, _)| *known == label).unwrap().1;
+    assert_eq!(told("requests"), "1,204 = 1,180 ok + 24 failed; 90 more left out, in the warm-up");
+    assert!(told("iterations").ends_with(" + 6 dropped; 30 of them ended in the warm-up"));
 }
 
 #[test]

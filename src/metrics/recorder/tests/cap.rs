@@ -1,7 +1,7 @@
 //! The cap in its corners: names, tags, checks and metrics without end, and targets that still see all of theirs.
 
 use super::super::*;
-use crate::metrics::{OTHER, Selector, Unit, Value};
+use crate::metrics::{OTHER, RequestSample, Selector, Unit, Value};
 
 /// Ten times the cap and more; the tests over sockets go to a million.
 const MANY: usize = 120_000;
@@ -253,4 +253,23 @@ fn metrics_that_are_dropped_are_nowhere() {
         100 * (Bundle::METRICS.len() - 2) + 100 * 2,
         "they take no room either"
     );
+}
+
+#[test]
+fn a_snapshot_that_knows_of_no_targets_takes_nothing_from_one_that_does() {
+    let asked = "http_req_failed{name:price}";
+    let filled = |from: usize, overflow: Overflow| {
+        let mut recorder = Recorder::new(&[]).keeping(overflow);
+        (from..from + 760).for_each(|n| send(&mut recorder, &format!("/{n}"), 200, &TagSet::default()));
+        send(&mut recorder, "price", 500, &TagSet::default());
+        recorder.take(1)
+    };
+    for is_first in [true, false] {
+        let mut total = Recorder::new(&[]).take(1);
+        let (with, without) = (filled(0, overflow(&[asked])), filled(5_000, Overflow::default()));
+        let (first, second) = if is_first { (with, without) } else { (without, with) };
+        total.join(first);
+        total.join(second);
+        assert_eq!(select(&total, asked), Some(Value::Rate { hits: 2, total: 2 }));
+    }
 }
