@@ -357,7 +357,6 @@ fn inside() {
 
 #[test]
 fn full_needs_tcpdump_packets_agree_with_each_request() {
-    let program = std::env::current_exe().expect("this program's path");
     // tcpdump takes itself for root's where it is 0, and then changes its groups, which a namespace of users forbids.
     let how: &[&str] = if rustix::process::geteuid().is_root() {
         &["--net"]
