@@ -73,7 +73,7 @@ pub struct Recorder {
     refused: Vec<u64>,
     capped: Option<Warning>,
     cap_reported: bool,
-    seconds: Seconds,
+    pub(super) seconds: Seconds,
 }
 
 impl Recorder {
@@ -111,44 +111,6 @@ impl Recorder {
             capped: None,
             cap_reported: false,
             seconds: Seconds::uncounted(),
-        }
-    }
-
-    /// Counts seconds from here on: the first is `tick` and ends at that time of the worker's clock. What was
-    /// recorded before belongs to it. Until [`Recorder::take`].
-    pub fn begin_seconds(&mut self, tick: u64, end_ns: u64) {
-        (self.seconds.tick, self.seconds.end_ns) = (tick, end_ns);
-    }
-
-    /// What is recorded next happened at `now_ns`: a second that is over by then keeps none of it, however late
-    /// somebody comes for that second.
-    #[inline]
-    pub fn at(&mut self, now_ns: u64) {
-        if now_ns >= self.seconds.end_ns {
-            self.turn(now_ns);
-        }
-    }
-
-    #[cold]
-    fn turn(&mut self, now_ns: u64) {
-        while now_ns >= self.seconds.end_ns {
-            let ended = self.end();
-            self.seconds.ended.push_back(ended);
-        }
-    }
-
-    /// Ends the second under way, and hands over what was recorded in it.
-    fn end(&mut self) -> Snapshot {
-        let ended = self.touched(self.seconds.tick);
-        self.seconds.next();
-        ended
-    }
-
-    /// Hands over the first second that nobody came for yet, which is over.
-    pub fn take_second(&mut self) -> Snapshot {
-        match self.seconds.ended.pop_front() {
-            Some(ended) => ended,
-            None => self.end(),
         }
     }
 
@@ -343,7 +305,7 @@ impl Recorder {
         all
     }
 
-    fn touched(&mut self, tick: u64) -> Snapshot {
+    pub(super) fn touched(&mut self, tick: u64) -> Snapshot {
         self.report_clamped();
         self.sort_series();
         let mut series = Vec::new();

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use super::Snapshot;
+use super::{Recorder, Snapshot};
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -29,5 +29,45 @@ impl Seconds {
     pub(super) fn next(&mut self) {
         self.tick += 1;
         self.end_ns = self.end_ns.saturating_add(SECOND_NS);
+    }
+}
+
+impl Recorder {
+    /// Counts seconds from here on: the first is `tick` and ends at that time of the worker's clock. What was
+    /// recorded before belongs to it. Until [`Recorder::take`].
+    pub fn begin_seconds(&mut self, tick: u64, end_ns: u64) {
+        (self.seconds.tick, self.seconds.end_ns) = (tick, end_ns);
+    }
+
+    /// What is recorded next happened at `now_ns`: a second that is over by then keeps none of it, however late
+    /// somebody comes for that second.
+    #[inline]
+    pub fn at(&mut self, now_ns: u64) {
+        if now_ns >= self.seconds.end_ns {
+            self.turn(now_ns);
+        }
+    }
+
+    #[cold]
+    fn turn(&mut self, now_ns: u64) {
+        while now_ns >= self.seconds.end_ns {
+            let ended = self.end();
+            self.seconds.ended.push_back(ended);
+        }
+    }
+
+    /// Ends the second under way, and hands over what was recorded in it.
+    fn end(&mut self) -> Snapshot {
+        let ended = self.touched(self.seconds.tick);
+        self.seconds.next();
+        ended
+    }
+
+    /// Hands over the first second that nobody came for yet, which is over.
+    pub fn take_second(&mut self) -> Snapshot {
+        match self.seconds.ended.pop_front() {
+            Some(ended) => ended,
+            None => self.end(),
+        }
     }
 }
