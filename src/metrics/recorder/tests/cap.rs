@@ -260,7 +260,7 @@ fn a_snapshot_that_knows_of_no_targets_takes_nothing_from_one_that_does() {
     let asked = "http_req_failed{name:price}";
     let filled = |from: usize, overflow: Overflow| {
         let mut recorder = Recorder::new(&[]).keeping(overflow);
-        (from..from + 760).for_each(|n| send(&mut recorder, &format!("/{n}"), 200, &TagSet::default()));
+        (from..from + 600).for_each(|n| send(&mut recorder, &format!("/{n}"), 200, &TagSet::default()));
         send(&mut recorder, "price", 500, &TagSet::default());
         recorder.take(1)
     };
