@@ -19,7 +19,7 @@ command -v cargo-mutants >/dev/null || cargo install --locked cargo-mutants
 rm -rf "$crate"
 mkdir -p "$crate/src/engine" "$crate/docs"
 cp -r src/units src/units.rs src/diagnostic src/stats src/metrics src/plan "$crate/src/"
-cp src/engine/event.rs src/engine/ledger.rs src/engine/vitals.rs "$crate/src/engine/"
+cp src/engine/books.rs src/engine/ledger.rs "$crate/src/engine/"
 cp docs/network.md "$crate/docs/" # a test of `plan` reads it
 cp Cargo.lock "$crate/"
 
@@ -43,17 +43,10 @@ pub mod diagnostic;
 pub mod stats;
 pub mod metrics;
 pub mod plan;
-/// What `engine/event.rs` names of a room below, as it stands there.
-pub mod script {
-    #[derive(Debug)]
-    pub struct LogLine;
-}
 pub mod engine {
-    mod event;
+    mod books;
     mod ledger;
-    mod vitals;
-    pub use event::*;
-    pub use vitals::*;
+    pub use books::*;
 }
 RUST
 
@@ -61,7 +54,7 @@ files=(
     src/plan/verdict.rs
     src/plan/demand.rs src/plan/curve.rs src/plan/rate_curve.rs src/plan/schedule.rs src/plan/stripe.rs src/plan/slots.rs
     src/metrics/histogram.rs src/metrics/pile.rs
-    src/engine/event.rs src/engine/ledger.rs
+    src/engine/books.rs src/engine/ledger.rs
 )
 for file in src/stats/quantile.rs; do
     if [[ -e $file ]]; then files+=("$file"); fi

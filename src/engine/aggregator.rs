@@ -11,10 +11,9 @@ use crate::http::{Connections, Examples};
 use crate::metrics::{Recorder, Snapshot, TagSet};
 use crate::plan::{Judgement, Plan, Standing, Target, Verdict, Window, judge};
 
+use super::books::{Books, ScenarioOutcome};
 use super::calendar::{Calendar, Wanted};
-use super::event::{
-    Books, FAILURES_MAX, Interrupted, Observer, Outcome, ScenarioOutcome, ScriptFailure, Tick,
-};
+use super::event::{FAILURES_MAX, Interrupted, Observer, Outcome, ScriptFailure, Tick};
 use super::message::{Done, Recorded};
 use super::second::{SECONDS_MAX, Second};
 use super::vitals::{self, Vitals};

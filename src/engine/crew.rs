@@ -17,8 +17,9 @@ use crate::plan::{Plan, Slots, Stripe};
 use crate::script::{Failure, Phase, Program, Stage, Vu};
 
 use super::act::{User, nanoseconds};
+use super::books::{Books, ScenarioOutcome};
 use super::driver::Drive;
-use super::event::{Books, FAILURES_MAX, FailureKind, Interrupted, ScenarioOutcome, ScriptFailure};
+use super::event::{FAILURES_MAX, FailureKind, Interrupted, ScriptFailure};
 use super::life::{Hold, Life};
 use super::pace::Pace;
 use super::part::Part;

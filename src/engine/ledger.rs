@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::metrics::{Selector, Snapshot, Value};
 
-use super::event::{Books, ScenarioOutcome};
+use super::books::{Books, ScenarioOutcome};
 
 /// The equations that don't hold, each in words.
 pub(super) fn imbalances(

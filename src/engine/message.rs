@@ -9,8 +9,9 @@ use crate::metrics::Snapshot;
 use crate::script::LogLine;
 
 use super::EngineError;
+use super::books::{Books, ScenarioOutcome};
 use super::control::Steer;
-use super::event::{Books, Interrupted, ScenarioOutcome, ScriptFailure};
+use super::event::{Interrupted, ScriptFailure};
 use super::vitals::{Gap, ThreadUse};
 
 /// From the control thread to a worker.

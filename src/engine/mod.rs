@@ -6,6 +6,7 @@
 
 mod act;
 mod aggregator;
+mod books;
 mod calendar;
 mod closed;
 mod control;
@@ -38,13 +39,13 @@ mod worker;
 
 use std::sync::Arc;
 
+pub use books::{Books, ScenarioOutcome};
 pub use control::{
     Control, ControlError, FACTOR_MAX, Progress, RATE_MAX, ScenarioStatus, State, Status, Urgency,
 };
 pub use error::EngineError;
 pub use event::{
-    Books, End, FAILURES_MAX, FailureKind, INTERRUPTED_MAX, Interrupted, Observer, Outcome, ScenarioOutcome,
-    ScriptFailure, Tick,
+    End, FAILURES_MAX, FailureKind, INTERRUPTED_MAX, Interrupted, Observer, Outcome, ScriptFailure, Tick,
 };
 pub use gate::Pass;
 pub use generator::{Accusation, RULES, Rule, Weight, accuse};

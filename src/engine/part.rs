@@ -9,8 +9,8 @@ use crate::metrics::{Kind, Recorder, SeriesId, TagSet};
 use crate::plan::{Demand, Ids, Plan, Scenario, Slots};
 use crate::script::{Agenda, Cast, Course, Stage};
 
+use super::books::Books;
 use super::crew::Means;
-use super::event::Books;
 use super::pace::Pace;
 use super::play::Play;
 use super::timetable::Timetable;

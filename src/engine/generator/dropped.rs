@@ -3,7 +3,7 @@
 //! Of closed users these are what a bound (`iterations`) asked for and the time did not allow; of a rate,
 //! less than one in a hundred.
 
-use super::super::event::Books;
+use super::super::books::Books;
 use super::evidence::Evidence;
 use super::not_delivered::reasons;
 use super::{DELIVERED_MIN, Rule, Weight};

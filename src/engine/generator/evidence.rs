@@ -8,7 +8,8 @@ use crate::http::{DESCRIPTORS, Endpoint, MEMORY, PORTS, RESOLVER};
 use crate::metrics::{Selector, Snapshot, TagSet, Trend, Value};
 use crate::plan::{Demand, Plan, Verdict};
 
-use super::super::event::{Books, Outcome};
+use super::super::books::Books;
+use super::super::event::Outcome;
 use super::super::vitals::{Gap, HostUse, Seconds};
 use super::{DELIVERED_MIN, Weight};
 

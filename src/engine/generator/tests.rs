@@ -237,7 +237,8 @@ fn the_evidence_is_read_from_what_was_recorded() {
 
 #[test]
 fn what_a_cold_service_dropped_in_the_warm_up_does_not_count_against_the_load() {
-    use super::super::event::{Outcome, ScenarioOutcome};
+    use super::super::books::ScenarioOutcome;
+    use super::super::event::Outcome;
     use super::super::warm_up::WarmUp;
     use crate::metrics::{Recorder, TagSet};
     use crate::plan::{Options, Scenario, Value};
