@@ -252,10 +252,10 @@ impl<'a> Aggregator<'a> {
             && warm_up.holds(number, self.calendar.as_ref())
         {
             warm_up.elapsed = elapsed;
-            warm_up.recorded.append(delta.clone());
+            warm_up.recorded.append(delta);
             return true;
         }
-        self.total.append(delta.clone());
+        self.total.append(delta);
         false
     }
 
@@ -366,7 +366,7 @@ impl<'a> Aggregator<'a> {
             return;
         }
         self.closed += 1;
-        self.total.append(delta.clone());
+        self.total.append(&delta);
         self.tell(observer, self.elapsed, &delta, (sum(&self.scenarios), 0), false);
     }
 

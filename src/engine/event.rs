@@ -216,7 +216,7 @@ impl Outcome {
     pub fn recorded(&self) -> Cow<'_, Snapshot> {
         let Some(warm_up) = &self.warm_up else { return Cow::Borrowed(&self.total) };
         let mut whole = warm_up.recorded.clone();
-        whole.append(self.total.clone());
+        whole.append(&self.total);
         Cow::Owned(whole)
     }
 

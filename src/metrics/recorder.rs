@@ -300,7 +300,7 @@ impl Recorder {
         let rest = self.touched(tick);
         let Some(mut all) = self.seconds.ended.pop_front() else { return rest };
         for later in self.seconds.ended.drain(..).chain([rest]) {
-            all.append(later);
+            all.append(&later);
         }
         all
     }

@@ -4,6 +4,7 @@
 //! [`Snapshot::join`] takes the same second's snapshot of another worker, [`Snapshot::append`] a later
 //! second's. So join the workers first, then append the second to the total: only gauges mind the order.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -97,25 +98,38 @@ impl Snapshot {
     /// Adds the same second's snapshot of another worker: commutative and associative. Gauges add or
     /// keep the largest, by their metric's [`super::Join`] rule.
     pub fn join(&mut self, other: Self) {
-        self.combine(other, |mine, theirs, metric| mine.join(theirs, join_of(metric)));
+        let Self { tick, warnings, series, overflow } = other;
+        let series = series.into_iter().map(Cow::Owned);
+        self.combine((tick, warnings, overflow), series, |mine, theirs, metric| {
+            mine.join(theirs, join_of(metric))
+        });
     }
 
     /// Adds a later second's snapshot: associative. Gauges take the later value and widen their extremes.
-    pub fn append(&mut self, later: Self) {
-        self.combine(later, |mine, theirs, _| mine.append(theirs));
+    ///
+    /// Borrowed, since who adds a second to a total goes on to show it: only series that are new are copied.
+    pub fn append(&mut self, later: &Self) {
+        let head = (later.tick, later.warnings.clone(), later.overflow.clone());
+        let series = later.series.iter().map(Cow::Borrowed);
+        self.combine(head, series, |mine, theirs, _| mine.append(theirs));
     }
 
-    fn combine(&mut self, other: Self, merge: impl Fn(&mut Value, &Value, &str) -> Result<(), KindMismatch>) {
-        self.tick = self.tick.max(other.tick);
-        self.warnings.extend(other.warnings);
+    fn combine<'a>(
+        &mut self,
+        (tick, warnings, overflow): (u64, BTreeSet<Warning>, Option<Arc<Overflow>>),
+        series: impl Iterator<Item = Cow<'a, Series>>,
+        merge: impl Fn(&mut Value, &Value, &str) -> Result<(), KindMismatch>,
+    ) {
+        self.tick = self.tick.max(tick);
+        self.warnings.extend(warnings);
         // One that was made for no targets, such as the host's, knows less than any other.
         let own = self.overflow.take().filter(|own| **own != Overflow::default());
-        let overflow_of = own.or(other.overflow).unwrap_or_default();
+        let overflow_of = own.or(overflow).unwrap_or_default();
         self.overflow = Some(Arc::clone(&overflow_of));
         let mut room = SERIES_MAX.saturating_sub(self.own_series());
-        let (mut fresh, mut overflow) = (Vec::new(), Vec::new());
+        let (mut fresh, mut beyond) = (Vec::new(), Vec::new());
         let mut from = 0; // both are sorted: what is sought next lies behind what was found last
-        for theirs in other.series {
+        for theirs in series {
             match self.series[from..].binary_search_by(|mine| mine.key().cmp(&theirs.key())) {
                 Ok(at) => {
                     from += at;
@@ -124,12 +138,12 @@ impl Snapshot {
                 Err(at) => {
                     from += at;
                     if overflow_of.is_collapsed(&theirs.metric, &theirs.tags) {
-                        fresh.push(theirs);
+                        fresh.push(theirs.into_owned());
                     } else if room > 0 {
                         room -= 1;
-                        fresh.push(theirs);
+                        fresh.push(theirs.into_owned());
                     } else {
-                        overflow.push(theirs);
+                        beyond.push(theirs.into_owned());
                     }
                 }
             }
@@ -138,7 +152,7 @@ impl Snapshot {
             self.series.append(&mut fresh);
             self.series.sort_by(|a, b| a.key().cmp(&b.key())); // two sorted runs: linear
         }
-        for mut theirs in overflow {
+        for mut theirs in beyond {
             self.warnings.insert(Warning::SeriesCap);
             theirs.tags = overflow_of.collapse(&theirs.metric, &theirs.tags);
             match self.series.binary_search_by(|mine| mine.key().cmp(&theirs.key())) {

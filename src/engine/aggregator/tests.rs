@@ -17,7 +17,7 @@ struct Recording {
 impl Observer for Recording {
     fn tick(&mut self, tick: &Tick<'_>) {
         self.ticks.push((tick.number, tick.elapsed, count(tick.delta), tick.vus, tick.books.ok));
-        self.sum.append(tick.delta.clone());
+        self.sum.append(tick.delta);
     }
 
     fn log(&mut self, _line: &LogLine) {}

@@ -26,7 +26,7 @@ pub(in super::super) struct Recording {
 
 impl Observer for Recording {
     fn tick(&mut self, tick: &crate::engine::Tick<'_>) {
-        self.sum.append(tick.delta.clone());
+        self.sum.append(tick.delta);
         self.numbers.push(tick.number);
         self.elapsed.push(tick.elapsed);
         self.books.push(tick.books);

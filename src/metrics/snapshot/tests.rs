@@ -48,7 +48,7 @@ fn joined(mut a: Snapshot, b: &Snapshot) -> Snapshot {
 }
 
 fn appended(mut a: Snapshot, b: &Snapshot) -> Snapshot {
-    a.append(b.clone());
+    a.append(b);
     a
 }
 
@@ -85,7 +85,7 @@ proptest! {
             for worker in &mut workers {
                 second.join(worker.take(1));
             }
-            total.append(second);
+            total.append(&second);
         }
         prop_assert_eq!(lossless(&total), lossless(&snapshot(&all)));
     }
@@ -97,7 +97,7 @@ proptest! {
             for sample in part {
                 record(&mut recorder, sample);
             }
-            total.append(recorder.take(1));
+            total.append(&recorder.take(1));
         }
         prop_assert_eq!(total, snapshot(&all)); // gauges too
     }
@@ -129,7 +129,7 @@ fn users_of_workers_add_up_and_later_seconds_replace() {
     let mut second = gauge("vus", [3.0, 3.0, 3.0]);
     second.join(gauge("vus", [4.0, 4.0, 4.0]));
     assert_eq!(second, gauge("vus", [7.0, 7.0, 7.0]));
-    second.append(gauge("vus", [2.0, 2.0, 2.0]));
+    second.append(&gauge("vus", [2.0, 2.0, 2.0]));
     assert_eq!(second, gauge("vus", [2.0, 2.0, 7.0]));
 }
 

@@ -267,7 +267,7 @@ fn seconds(target: &Target, seconds: &[(u64, u64)]) -> (Window, Snapshot) {
         run = run.rate("checks", "ok", hits, all);
         let delta = run.take();
         window.push(&delta, On);
-        total.append(delta);
+        total.append(&delta);
     }
     (window, total)
 }
@@ -334,7 +334,7 @@ fn windowed_times(text: &str, seconds: &[(u64, usize)]) -> Judgement {
         run = run.times("a", std::iter::repeat_n(ms * 1_000, count));
         let delta = run.take();
         window.push(&delta, On);
-        total.append(delta);
+        total.append(&delta);
     }
     judge(&target, &total, Duration::from_secs(seconds.len() as u64), window.worst())
 }
@@ -379,7 +379,7 @@ fn requests(key: &str, text: &str, seconds: &[(u32, Standing)]) -> (Judgement, W
         }
         let delta = run.take();
         window.push(&delta, standing);
-        total.append(delta);
+        total.append(&delta);
     }
     (judge(&target, &total, Duration::from_secs(seconds.len() as u64), window.worst()), window)
 }

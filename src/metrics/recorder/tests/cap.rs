@@ -73,11 +73,11 @@ fn names_past_the_cap_cost_nothing_and_totals_stay_exact() {
         send(&mut recorder, &format!("/users/{n}"), 200, &TagSet::default());
         if n == MANY / 10 {
             after_a_tenth = kept(&recorder);
-            total.append(recorder.take(1));
+            total.append(&recorder.take(1));
         }
     }
     assert_eq!(kept(&recorder), after_a_tenth, "nothing grows any more");
-    total.append(recorder.take(2));
+    total.append(&recorder.take(2));
     for metric in
         ["http_reqs", "http_req_failed", "http_req_duration", "http_req_response_time", "cache_hit_rate"]
     {
@@ -222,7 +222,7 @@ fn workers_whose_series_differ_are_merged_without_a_loss_to_targets() {
             }
             second.join(recorder.take(tick));
         }
-        total.append(second);
+        total.append(&second);
     }
     assert_eq!(select(&total, asked), Some(Value::Rate { hits: 800, total: 3_200 }));
     assert_eq!(count(&total, "http_reqs"), 6_400);
