@@ -50,3 +50,34 @@ pub struct ScenarioOutcome {
     /// How many of the failed ones threw, rather than an `assert` or `fail` ended them.
     pub threw: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_started_and_not_ended_runs() {
+        let books = Books { scheduled: 12, started: 10, ok: 4, failed: 2, interrupted: 1, dropped: 2 };
+        assert_eq!(books.running(), 3);
+        let over = Books { ok: 7, ..books };
+        assert_eq!(over.running(), 0);
+        let miscounted = Books { ok: 9, ..books };
+        assert_eq!(miscounted.running(), 0, "never below nothing");
+    }
+
+    #[test]
+    fn books_balance_when_both_equations_hold() {
+        let good = Books { scheduled: 12, started: 10, ok: 7, failed: 2, interrupted: 1, dropped: 2 };
+        assert!(good.balance());
+        assert!(!Books { dropped: 1, ..good }.balance());
+        assert!(!Books { ok: 6, ..good }.balance(), "one still runs");
+    }
+
+    #[test]
+    fn parts_add_up_field_by_field() {
+        let mut sum = Books { scheduled: 1, started: 2, ok: 3, failed: 4, interrupted: 5, dropped: 6 };
+        sum.add(Books { scheduled: 10, started: 20, ok: 30, failed: 40, interrupted: 50, dropped: 60 });
+        let all = Books { scheduled: 11, started: 22, ok: 33, failed: 44, interrupted: 55, dropped: 66 };
+        assert_eq!(sum, all);
+    }
+}
