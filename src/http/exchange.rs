@@ -53,6 +53,12 @@ impl Exchange {
         }
     }
 
+    /// One that brought this response, for tests of other rooms.
+    #[cfg(test)]
+    pub(crate) fn answered(response: Response) -> Self {
+        Self { result: Ok(response), ..Self::begun(0) }
+    }
+
     /// It can't be sent: all its time was spent without a connection. Returns its end.
     pub(super) fn refuse(&mut self, failure: Failure, now_ns: u64) -> u64 {
         self.result = Err(failure);

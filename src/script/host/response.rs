@@ -153,18 +153,12 @@ impl Reply {
 #[cfg(test)]
 pub(in super::super) fn sample(body: &str) -> Dynamic {
     let response = Response::sample("HTTP/1.1 200 OK\r\nX-Kind: sample\r\n\r\n", body.as_bytes());
-    let exchange = Exchange {
-        result: Ok(response),
-        timings: Timings::default(),
-        bytes_sent: 0,
-        bytes_received: 0,
-        reused: false,
-        retried: false,
-        tls: None,
-        remote: None,
-        not_followed: None,
-    };
-    Dynamic::from(Reply::new(exchange, "http://127.0.0.1/".into(), ResponseType::Text, None))
+    Dynamic::from(Reply::new(
+        Exchange::answered(response),
+        "http://127.0.0.1/".into(),
+        ResponseType::Text,
+        None,
+    ))
 }
 
 /// The first characters of a body, for an error message.
