@@ -229,6 +229,23 @@ mod tests {
     }
 
     #[test]
+    fn ranks_are_exact_up_to_a_variance_and_approximate_beyond() {
+        for q in [0.1, 0.9, 0.95, 0.99] {
+            let per_sample = q * (1.0 - q);
+            // Where both ways give the same ranks nobody can tell which one was gone.
+            let tells = |shares: [f64; 2]| {
+                let [from, to] = shares.map(|share| whole(EXACT_VARIANCE_MAX * share / per_sample));
+                let step = usize::try_from((to - from) / 50).unwrap();
+                (from..to).step_by(step).find(|samples| exact(*samples, q) != approximate(*samples, q))
+            };
+            let below = tells([0.96, 1.0]).expect("a size at which both ways differ");
+            assert_eq!(ranks(below, q), Some(exact(below, q)), "{below} {q}");
+            let beyond = tells([1.001, 1.04]).expect("a size at which both ways differ");
+            assert_eq!(ranks(beyond, q), Some(approximate(beyond, q)), "{beyond} {q}");
+        }
+    }
+
+    #[test]
     fn a_billion_samples_are_no_more_work() {
         let found = ranks(1_000_000_000, 0.5).unwrap();
         assert_eq!((found.low, found.high), (499_969_011, 500_030_990));
