@@ -25,5 +25,6 @@ pub mod script;
 pub mod engine;
 pub mod results;
 pub mod report;
+pub mod output;
 pub mod session;
 pub mod cli;

@@ -128,6 +128,8 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
         outside: Outside::default(),
         workers,
         preflight: !arguments.no_preflight,
+        folder: None,
+        outputs: Vec::new(),
     };
     let played = {
         let observer = &mut observers[0];

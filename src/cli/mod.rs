@@ -15,6 +15,7 @@ mod functions;
 mod hit;
 mod http;
 mod inspect;
+mod keep;
 mod new;
 mod profile;
 mod progress;

@@ -10,6 +10,7 @@ use clap::builder::BoolishValueParser;
 
 use super::CliError;
 use super::exit;
+use super::keep::KeepArguments;
 use super::profile::{ProfileArguments, Profiled};
 use super::progress::{Progress, print_header};
 use super::results::ResultsArguments;
@@ -44,6 +45,8 @@ pub(super) struct Arguments {
     workers: WorkersArgument,
     #[command(flatten)]
     results: ResultsArguments,
+    #[command(flatten)]
+    keep: KeepArguments,
     /// Print the targets and the verdict alone
     #[arg(long, conflicts_with = "no_targets")]
     targets_only: bool,
@@ -111,6 +114,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
         config: config.is_there().then_some(config.name.as_str()),
         workers: arguments.workers.divided(config.workers, at_once),
         results: &arguments.results,
+        keep: &arguments.keep,
         terminal,
         endings: Vec::new(),
         codes: Vec::new(),
@@ -188,6 +192,7 @@ struct Plays<'a> {
     /// Of each of the scripts that are played at the same time.
     workers: Vec<usize>,
     results: &'a ResultsArguments,
+    keep: &'a KeepArguments,
     terminal: &'a Terminal,
     /// What became of each script.
     endings: Vec<(String, Ending)>,
@@ -218,7 +223,20 @@ impl Plays<'_> {
             self.print_notes(&source.name, &declared.notes);
             self.results.advise(&declared.plan, *workers, self.quiet, self.terminal);
             let (name, source) = (source.name.clone(), Some(source));
-            let settings = Settings { name, source, outside, workers: *workers, preflight: self.preflight };
+            let kept = self
+                .keep
+                .folder(self.results, outside.seed)
+                .and_then(|folder| Ok((folder, self.keep.outputs()?)));
+            let (folder, outputs) = match kept {
+                Ok(kept) => kept,
+                Err(error) => {
+                    let ending = self.fail(&error);
+                    self.endings.extend(names.into_iter().map(|name| (name, ending)));
+                    return;
+                }
+            };
+            let preflight = self.preflight;
+            let settings = Settings { name, source, outside, workers: *workers, preflight, folder, outputs };
             parts.push(Part { declared, settings, control, observer, profiling: self.profiling });
         }
         let played = session::run(parts, |plans| {

@@ -57,6 +57,27 @@ pub trait Observer {
     fn load_ends(&mut self) {}
 }
 
+/// Several observers, told one after another.
+pub struct Observers<'a>(pub Vec<&'a mut dyn Observer>);
+
+impl Observer for Observers<'_> {
+    fn tick(&mut self, tick: &Tick<'_>) {
+        self.0.iter_mut().for_each(|observer| observer.tick(tick));
+    }
+
+    fn log(&mut self, line: &LogLine) {
+        self.0.iter_mut().for_each(|observer| observer.log(line));
+    }
+
+    fn load_begins(&mut self) {
+        self.0.iter_mut().for_each(|observer| observer.load_begins());
+    }
+
+    fn load_ends(&mut self) {
+        self.0.iter_mut().for_each(|observer| observer.load_ends());
+    }
+}
+
 /// Why an iteration or a part of the life cycle failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FailureKind {

@@ -45,7 +45,8 @@ pub use control::{
 };
 pub use error::EngineError;
 pub use event::{
-    End, FAILURES_MAX, FailureKind, INTERRUPTED_MAX, Interrupted, Observer, Outcome, ScriptFailure, Tick,
+    End, FAILURES_MAX, FailureKind, INTERRUPTED_MAX, Interrupted, Observer, Observers, Outcome,
+    ScriptFailure, Tick,
 };
 pub use gate::Pass;
 pub use generator::{Accusation, RULES, Rule, Weight, accuse};

@@ -11,6 +11,7 @@ mod kind;
 mod overflow;
 mod pile;
 mod recorder;
+mod relabel;
 mod request;
 mod seconds;
 mod selector;

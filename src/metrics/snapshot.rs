@@ -27,7 +27,7 @@ pub struct Series {
 }
 
 impl Series {
-    fn key(&self) -> (&str, &TagSet) {
+    pub(super) fn key(&self) -> (&str, &TagSet) {
         (&self.metric, &self.tags)
     }
 }

@@ -6,9 +6,14 @@
 mod calibration;
 mod crowd;
 mod finding;
+mod folder;
 mod method;
+mod output_line;
+mod played_second;
 mod provenance;
+mod run_id;
 mod steadiness;
+mod store_error;
 mod summary;
 mod verdict;
 mod warm_up;
@@ -18,9 +23,14 @@ pub use calibration::{
     TopRate, advise,
 };
 pub use finding::{Finding, Severity};
+pub use folder::RunFolder;
 pub use method::{Health, Method, Model};
+pub use output_line::OutputLine;
+pub use played_second::PlayedSecond;
 pub use provenance::{Commit, Provenance, ScriptVersion};
+pub use run_id::RunId;
 pub use steadiness::{Steadiness, Stretch, Unknown};
+pub use store_error::StoreError;
 pub use summary::{Answer, Check, Durations, Endpoint, MetricTotal, ScenarioLine, Summary};
 pub use verdict::{Reason, Verdict};
 pub use warm_up::{WarmUpLine, WarmUpPart};

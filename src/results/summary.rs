@@ -16,7 +16,7 @@ use crate::metrics::{
 use crate::plan::{Judgement, Plan, Scenario, Verdict as TargetVerdict, without_login};
 
 use super::crowd::Crowd;
-use super::{Finding, Method, Model, Steadiness, WarmUpLine, finding};
+use super::{Finding, Method, Model, OutputLine, Steadiness, WarmUpLine, finding};
 
 /// A run, as reports read it.
 #[derive(Debug, Clone)]
@@ -74,6 +74,10 @@ pub struct Summary {
     pub examples: Examples,
     /// How it was measured.
     pub method: Method,
+    /// What became of the outputs, in the order they were asked for.
+    pub outputs: Vec<OutputLine>,
+    /// The run's name, where it is kept.
+    pub run_id: Option<String>,
 }
 
 /// Times of answers, by whether they were expected: a fast error is no fast answer.
@@ -201,6 +205,8 @@ impl Summary {
             interrupted: outcome.interrupted.clone(),
             examples: outcome.examples.clone(),
             method: Method::default(),
+            outputs: Vec::new(),
+            run_id: None,
         };
         summary.findings = finding::find(&summary, plan, outcome);
         summary.method = Method::of(outcome, &summary.findings);
@@ -251,6 +257,9 @@ impl Summary {
         self.findings.iter_mut().for_each(|finding| finding.apply(mask));
         for example in &mut self.examples.list {
             example.hide(&mut |text| mask.apply(text));
+        }
+        for output in &mut self.outputs {
+            [&mut output.place].into_iter().chain(&mut output.error).for_each(hide);
         }
         self.method.connections.peers.iter_mut().for_each(|peer| mask.apply(&mut peer.origin));
         match &mut self.end {

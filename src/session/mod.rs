@@ -10,6 +10,7 @@ mod hit;
 mod preflight;
 mod profile;
 mod provenance;
+mod recording;
 mod run;
 mod syntax;
 mod targets;

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use crate::demo::{Demo, DemoOptions};
 use crate::diagnostic::{Code, Diagnostic, Source};
-use crate::engine::{self, Control, EngineError, Job, Observer, Outcome, Pass};
+use crate::engine::{self, Control, EngineError, Job, Observer, Observers, Outcome, Pass};
+use crate::output::Courier;
 use crate::plan::Plan;
 use crate::profile::enlist;
-use crate::results::Summary;
+use crate::results::{RunFolder, Summary};
 use crate::script::{DEMO_URL, Outside};
 
 use super::declare::Declared;
@@ -18,6 +19,7 @@ use super::error::SessionError;
 use super::preflight::preflight;
 use super::profile::{Profiled, Profiling};
 use super::provenance::Origin;
+use super::recording::Recording;
 
 /// How a plan is played.
 #[derive(Debug)]
@@ -32,6 +34,10 @@ pub struct Settings {
     pub workers: usize,
     /// Whether hosts are looked for before the load.
     pub preflight: bool,
+    /// Where it is kept; none where it isn't.
+    pub folder: Option<RunFolder>,
+    /// Where its seconds go while it is played.
+    pub outputs: Vec<Courier>,
 }
 
 /// One of the scripts that are played at the same time.
@@ -74,7 +80,16 @@ pub fn run(mut parts: Vec<Part<'_>>, begin: impl FnOnce(&[&Plan])) -> Result<Pla
     let masks: Vec<_> = parts.iter().map(|part| part.settings.outside.secrets.mask().clone()).collect();
     let names: Vec<String> = parts.iter().map(|part| part.settings.name.clone()).collect();
     let origins: Vec<Origin> = parts.iter().map(|part| Origin::of(&part.settings)).collect();
-    let mut outcomes = play(parts, &names);
+    let mut recordings: Vec<Recording> = parts
+        .iter_mut()
+        .map(|part| {
+            let settings = &mut part.settings;
+            let (folder, outputs) = (settings.folder.take(), std::mem::take(&mut settings.outputs));
+            let mask = settings.outside.secrets.mask().clone();
+            Recording::new(settings.name.clone(), part.declared.plan.clone(), mask, folder, outputs)
+        })
+        .collect();
+    let mut outcomes = play(parts, &mut recordings, &names);
     let stays = plans.iter().any(|plan| plan.options.linger);
     // The runs were played: that their service then failed is no reason to lose the summaries.
     if let Some(Err(error)) = demo.take_if(|_| !stays).map(Demo::stop) {
@@ -88,7 +103,13 @@ pub fn run(mut parts: Vec<Part<'_>>, begin: impl FnOnce(&[&Plan])) -> Result<Pla
         summary.apply(&masks[index]);
         Ok(summary)
     };
-    let summaries = outcomes.into_iter().enumerate().map(sum_up).collect();
+    let mut summaries: Vec<Result<Summary, SessionError>> =
+        outcomes.into_iter().enumerate().map(sum_up).collect();
+    for (summary, recording) in summaries.iter_mut().zip(recordings) {
+        if let Ok(summary) = summary {
+            recording.finish(summary);
+        }
+    }
     Ok(Played { summaries, demo })
 }
 
@@ -97,17 +118,21 @@ fn demo_failed(error: &std::io::Error) -> Diagnostic {
 }
 
 /// Plays each on a control thread of its own; one alone on this one.
-fn play(parts: Vec<Part<'_>>, names: &[String]) -> Vec<Result<Outcome, EngineError>> {
+fn play(
+    parts: Vec<Part<'_>>,
+    recordings: &mut [Recording],
+    names: &[String],
+) -> Vec<Result<Outcome, EngineError>> {
     let passes = Pass::several(names.iter().cloned());
     let is_alone = parts.len() == 1;
-    let mut pairs = parts.into_iter().zip(passes);
+    let mut pairs = parts.into_iter().zip(recordings).zip(passes);
     if is_alone {
-        return pairs.map(|(part, pass)| play_one(part, pass)).collect();
+        return pairs.map(|((part, recording), pass)| play_one(part, recording, pass)).collect();
     }
     std::thread::scope(|scope| {
-        let start = |(index, (part, pass))| {
+        let start = |(index, ((part, recording), pass))| {
             let thread = std::thread::Builder::new().name(format!("script {index}"));
-            thread.spawn_scoped(scope, move || play_one(part, pass))
+            thread.spawn_scoped(scope, move || play_one(part, recording, pass))
         };
         let threads: Vec<_> = pairs.by_ref().enumerate().map(start).collect();
         let end = |thread: std::io::Result<std::thread::ScopedJoinHandle<'_, _>>| match thread {
@@ -118,7 +143,7 @@ fn play(parts: Vec<Part<'_>>, names: &[String]) -> Vec<Result<Outcome, EngineErr
     })
 }
 
-fn play_one(part: Part<'_>, pass: Pass) -> Result<Outcome, EngineError> {
+fn play_one(part: Part<'_>, recording: &mut Recording, pass: Pass) -> Result<Outcome, EngineError> {
     let Part { declared, settings, control, observer, profiling } = part;
     let _seat = enlist();
     let job = Job {
@@ -128,7 +153,8 @@ fn play_one(part: Part<'_>, pass: Pass) -> Result<Outcome, EngineError> {
         outside: settings.outside,
         workers: settings.workers.max(1),
     };
-    engine::run_together(job, control, &mut Profiled { observer, profiling }, pass)
+    let mut profiled = Profiled { observer, profiling };
+    engine::run_together(job, control, &mut Observers(vec![&mut profiled, recording]), pass)
 }
 
 /// Looks for the hosts on a thread of its own: a host that is silent for seconds must not outlast a stop.

@@ -28,6 +28,7 @@ const ROWS: &[Row] = &[
     ("engine", &["units", "diagnostic", "fiber", "metrics", "plan", "http", "profile", "script"]),
     ("results", &["units", "diagnostic", "stats", "metrics", "plan", "engine"]),
     ("report", &["units", "diagnostic", "stats", "metrics", "plan", "profile", "results"]),
+    ("output", &["diagnostic", "plan", "metrics", "results"]),
     (
         "session",
         &[
@@ -42,6 +43,7 @@ const ROWS: &[Row] = &[
             "script",
             "engine",
             "results",
+            "output",
         ],
     ),
     (
@@ -58,6 +60,7 @@ const ROWS: &[Row] = &[
             "engine",
             "results",
             "report",
+            "output",
             "session",
         ],
     ),

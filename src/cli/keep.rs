@@ -1,0 +1,40 @@
+//! What is kept of a run, and where its seconds go.
+
+use clap::builder::BoolishValueParser;
+use jiff::Timestamp;
+
+use super::CliError;
+use super::results::ResultsArguments;
+use crate::output::{self, Courier};
+use crate::results::RunFolder;
+
+/// What is kept, and what is sent on.
+#[derive(Debug, clap::Args)]
+pub(super) struct KeepArguments {
+    /// Send each second to an output while the run goes on; repeatable
+    #[arg(short, long = "out", env = "RUNNER_OUT", value_name = "NAME=WHERE")]
+    out: Vec<String>,
+    /// Keep nothing of the run on disk
+    #[arg(long, env = "RUNNER_NO_SAVE", value_parser = BoolishValueParser::new())]
+    no_save: bool,
+}
+
+impl KeepArguments {
+    /// A folder for a run that is about to begin.
+    pub(super) fn folder(
+        &self,
+        results: &ResultsArguments,
+        random: u64,
+    ) -> Result<Option<RunFolder>, CliError> {
+        if self.no_save {
+            return Ok(None);
+        }
+        let folder = RunFolder::create(&results.results, Timestamp::now(), random);
+        Ok(Some(folder.map_err(|error| error.diagnostic())?))
+    }
+
+    /// The outputs of a run that is about to begin.
+    pub(super) fn outputs(&self) -> Result<Vec<Courier>, CliError> {
+        self.out.iter().map(|text| Ok(output::open(text).map_err(|error| error.diagnostic())?)).collect()
+    }
+}

@@ -1,0 +1,49 @@
+//! Outputs: a run's seconds, sent on while it goes. A file each, and a line in [`OUTPUTS`].
+//!
+//! Each output is a [`Sink`] on a thread of its own behind a bounded queue ([`Courier`]). One that is slow, down or
+//! wrong loses its own seconds, which are counted; it delays neither the load nor the journal, and the exit by
+//! five seconds at most.
+
+mod courier;
+mod error;
+mod json_lines;
+mod place;
+mod sink;
+
+pub use courier::{Courier, DRAIN_MAX, QUEUE_MAX};
+pub use error::{OutputError, SendError};
+pub use place::Place;
+pub use sink::{Played, Sink};
+
+/// A kind of output.
+pub struct Output {
+    /// Its name on the command line, `-o NAME=WHERE`.
+    pub name: &'static str,
+    /// k6's name for it, where that is another.
+    pub alias: Option<&'static str>,
+    /// What WHERE is: `FILE`, `URL`, `ADDRESS`.
+    pub place: &'static str,
+    /// What it is for, in one line.
+    pub about: &'static str,
+    /// Which options WHERE may bring behind its `#`, each with what it means.
+    pub options: &'static [(&'static str, &'static str)],
+    /// Looks whether WHERE can be: a file that can't be made is an error before the load.
+    pub open: fn(&Place) -> Result<Box<dyn Sink>, OutputError>,
+}
+
+/// All outputs, in the order of the reference.
+pub const OUTPUTS: &[&Output] = &[&json_lines::OUTPUT];
+
+/// An output as it is asked for, `NAME=WHERE`.
+pub fn open(text: &str) -> Result<Courier, OutputError> {
+    let (name, place) = text.split_once('=').ok_or_else(|| OutputError::NoPlace(text.to_owned()))?;
+    let output = find(name).ok_or_else(|| OutputError::unknown(name))?;
+    let place = Place::parse(output, place)?;
+    let sink = (output.open)(&place)?;
+    Ok(Courier::start(output.name, place.shown(), sink))
+}
+
+/// By name or alias.
+fn find(name: &str) -> Option<&'static Output> {
+    OUTPUTS.iter().copied().find(|output| output.name == name || output.alias == Some(name))
+}

@@ -1,0 +1,36 @@
+//! What an output has to be able to do.
+
+use super::SendError;
+use crate::plan::Plan;
+use crate::results::{PlayedSecond, Summary};
+
+/// What is known of a run when its load begins.
+#[derive(Debug, Clone)]
+pub struct Played {
+    /// The run's name, where it is kept.
+    pub id: Option<String>,
+    /// The script as the user named it.
+    pub script_name: String,
+    /// When the load began: milliseconds since 1970, UTC.
+    pub start_unix_ms: u64,
+    /// What is played, with real addresses, without secrets.
+    pub plan: Plan,
+}
+
+/// Where seconds go. Runs on a thread of its own and may block: what waits meanwhile is the queue's business.
+/// What a call can't deliver it says, and that second is counted as lost: a sink keeps nothing back from one call to
+/// the next, unless it delivers it in `end`.
+pub trait Sink: Send {
+    /// Called once, when the load begins.
+    fn begin(&mut self, _run: &Played) -> Result<(), SendError> {
+        Ok(())
+    }
+
+    /// Called for each second, in order.
+    fn second(&mut self, second: &PlayedSecond) -> Result<(), SendError>;
+
+    /// Called once, when all is over.
+    fn end(&mut self, _summary: &Summary) -> Result<(), SendError> {
+        Ok(())
+    }
+}
