@@ -1,0 +1,3 @@
+//! Summaries of every shape, to documents and back.
+
+use super::*;
