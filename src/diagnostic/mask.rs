@@ -15,8 +15,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde_json::Value;
 
-use super::{Diagnostic, Source};
 use super::render::is_hostile;
+use super::{Diagnostic, Source};
 
 /// What is shown instead.
 pub(super) const SHOWN: &str = "***";

@@ -3,6 +3,9 @@
 //! Pure: no clock, no file, no rounding. Lists are in the order that a reader wants them in, and never in
 //! that of a hash.
 
+#[cfg(test)]
+mod eventful;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;

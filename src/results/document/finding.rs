@@ -86,22 +86,18 @@ impl From<&Finding> for Found {
     fn from(finding: &Finding) -> Self {
         let detail = match finding {
             Finding::Unbalanced(equation) => Detail::Unbalanced { equation: equation.clone() },
-            Finding::EndpointFailed { name, requests, causes } => Detail::EndpointFailed {
-                name: name.clone(),
-                requests: *requests,
-                causes: Cause::all(causes),
-            },
+            Finding::EndpointFailed { name, requests, causes } => {
+                Detail::EndpointFailed { name: name.clone(), requests: *requests, causes: Cause::all(causes) }
+            }
             Finding::CheckNeverHeld { group, name, count } => {
                 Detail::CheckNeverHeld { group: group.clone(), name: name.clone(), count: *count }
             }
             Finding::NothingFinished { scenario, interrupted } => {
                 Detail::NothingFinished { scenario: scenario.clone(), interrupted: *interrupted }
             }
-            Finding::Accused(Accusation { code, weight, text }) => Detail::Accused {
-                code: (*code).to_owned(),
-                weight: (*weight).into(),
-                text: text.clone(),
-            },
+            Finding::Accused(Accusation { code, weight, text }) => {
+                Detail::Accused { code: (*code).to_owned(), weight: (*weight).into(), text: text.clone() }
+            }
             Finding::RequestsCut(count) => Detail::RequestsCut { count: *count },
             Finding::LogLost(count) => Detail::LogLost { count: *count },
         };

@@ -166,4 +166,3 @@ impl Expected {
         Ok(Durations { ok: self.expected.trend()?, failed: self.unexpected.trend()? })
     }
 }
-

@@ -114,7 +114,10 @@ pub(super) struct Spoken {
 
 impl Spoken {
     pub(super) fn all(protocols: &[(String, u64)]) -> Vec<Self> {
-        protocols.iter().map(|(protocol, answers)| Self { protocol: protocol.clone(), answers: *answers }).collect()
+        protocols
+            .iter()
+            .map(|(protocol, answers)| Self { protocol: protocol.clone(), answers: *answers })
+            .collect()
     }
 
     pub(super) fn pairs(all: Vec<Self>) -> Vec<(String, u64)> {

@@ -117,9 +117,7 @@ impl Course {
             Self::Restless { last_change_us, stretch } => {
                 Steadiness::Restless { last_change: us(last_change_us), stretch: stretch.stretch() }
             }
-            Self::TooShort { seconds, needed } => {
-                Steadiness::Unknown(Unknown::TooShort { seconds, needed })
-            }
+            Self::TooShort { seconds, needed } => Steadiness::Unknown(Unknown::TooShort { seconds, needed }),
             Self::LoadChanges { longest, needed } => {
                 Steadiness::Unknown(Unknown::LoadChanges { longest, needed })
             }
