@@ -51,7 +51,7 @@ impl Recording {
             [&mut line.place].into_iter().chain(&mut line.error).for_each(|text| self.mask.apply(text));
         }
         if let Some(folder) = &self.folder {
-            let text = Document::from(&*summary).to_json() + "\n";
+            let text = Document::from(&*summary).to_json_lines();
             if let Err(error) = folder.write_whole(DOCUMENT_FILE, text.as_bytes()) {
                 let mut diagnostic = error.diagnostic();
                 diagnostic.apply(&self.mask);

@@ -8,6 +8,7 @@ use super::diagnostic::Problem;
 use super::example::Sample;
 use super::finding::Found;
 use super::iteration::{Cut, LeftOut, Played};
+use super::lines::lines;
 use super::machine::Environment;
 use super::measured::{Answered, Checked, Expected, Metric, Named};
 use super::method::{Connected, Delivery, Fitness, Spoken};
@@ -209,6 +210,11 @@ impl Document {
     /// One line of JSON, without a newline.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("strings are keys, and numbers are finite")
+    }
+
+    /// The same in lines, for people too; ends in a newline.
+    pub fn to_json_lines(&self) -> String {
+        lines(&self.to_json())
     }
 
     /// Reads what [`Document::to_json`] of this version or an older one wrote.

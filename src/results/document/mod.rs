@@ -10,6 +10,7 @@ mod example;
 mod finding;
 mod form;
 mod iteration;
+mod lines;
 mod machine;
 mod measured;
 mod method;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::diagnostic::{Code, worst_exit_code};
+use crate::diagnostic::Code;
 use crate::engine::End;
 use crate::plan::{Bounds, Judgement, Verdict as TargetVerdict};
 use crate::results::{Reason, Summary, Verdict};
@@ -82,16 +82,16 @@ struct Because {
 
 impl From<&Summary> for Ruling {
     fn from(summary: &Summary) -> Self {
-        let (outcome, reasons) = match summary.verdict() {
-            Verdict::Passed => (Fate::Passed, Vec::new()),
-            Verdict::Stopped => (Fate::Stopped, vec![Reason::Interrupted]),
-            Verdict::Inconclusive(reasons) => (Fate::Inconclusive, reasons),
-            Verdict::Failed(reasons) => (Fate::Failed, reasons),
+        let verdict = summary.verdict();
+        let outcome = match verdict {
+            Verdict::Passed => Fate::Passed,
+            Verdict::Stopped => Fate::Stopped,
+            Verdict::Inconclusive(_) => Fate::Inconclusive,
+            Verdict::Failed(_) => Fate::Failed,
         };
-        let codes: Vec<Code> = reasons.iter().map(Reason::code).collect();
         let because = |reason: &Reason| Because { code: reason.code(), text: reason.to_string() };
-        let exit_code = worst_exit_code(&codes).unwrap_or(0);
-        Self { outcome, exit_code, reasons: reasons.iter().map(because).collect() }
+        let reasons = verdict.reasons().iter().map(because).collect();
+        Self { outcome, exit_code: verdict.exit_code(), reasons }
     }
 }
 
