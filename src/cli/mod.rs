@@ -19,6 +19,7 @@ mod keep;
 mod new;
 mod profile;
 mod progress;
+mod reports;
 mod results;
 mod run;
 mod script;

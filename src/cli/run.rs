@@ -13,13 +13,14 @@ use super::exit;
 use super::keep::KeepArguments;
 use super::profile::{ProfileArguments, Profiled};
 use super::progress::{Progress, print_header};
+use super::reports::{ReportArguments, Reports};
 use super::results::ResultsArguments;
 use super::script::{LoadArguments, OutsideArguments, Script};
 use super::signals::Halt;
 use super::terminal::{self, Terminal};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::engine::Control;
-use crate::report::{Ending, REPORTS, Report, Style, tally};
+use crate::report::{Ending, Style, tally};
 use crate::results::{Reason, Summary, Verdict};
 use crate::session::{self, Config, Part, Played, Profiling, Settings};
 use crate::units::format_count;
@@ -47,6 +48,8 @@ pub(super) struct Arguments {
     results: ResultsArguments,
     #[command(flatten)]
     keep: KeepArguments,
+    #[command(flatten)]
+    reports: ReportArguments,
     /// Print the targets and the verdict alone
     #[arg(long, conflicts_with = "no_targets")]
     targets_only: bool,
@@ -89,6 +92,7 @@ impl WorkersArgument {
 
 pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliError> {
     let config = arguments.outside.config()?;
+    let reports = arguments.reports.reports(arguments.targets_only, &arguments.scripts)?;
     let scripts = arguments.declare(&config, terminal)?;
     let controls: Vec<Control> = scripts.iter().map(|_| Control::default()).collect();
     // From here on; reading and declaring a script end at once by the system's default.
@@ -109,7 +113,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
     let mut plays = Plays {
         is_several,
         quiet,
-        report: REPORTS[usize::from(arguments.targets_only)],
+        reports: &reports,
         preflight: !(arguments.no_preflight || config.is_on("no_preflight")),
         config: config.is_there().then_some(config.name.as_str()),
         workers: arguments.workers.divided(config.workers, at_once),
@@ -131,11 +135,11 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
         plays.play(group);
     }
     if is_several {
-        plays.print(&(tally(&plays.endings, style()) + "\n"));
+        plays.tell(&(tally(&plays.endings, style()) + "\n"));
     }
     if let Some(profiled) = &profiled {
         match profiled.end(&style(), terminal) {
-            Ok(text) => plays.print(&text),
+            Ok(text) => plays.tell(&text),
             Err(error) => {
                 plays.fail(&error);
             }
@@ -184,8 +188,8 @@ struct Plays<'a> {
     /// More scripts than one in all.
     is_several: bool,
     quiet: bool,
-    /// How summaries are laid out: the first report is the one for people.
-    report: &'static Report,
+    /// How summaries are laid out, and where.
+    reports: &'a Reports,
     preflight: bool,
     /// The configuration file, where there is one.
     config: Option<&'a str>,
@@ -251,7 +255,7 @@ impl Plays<'_> {
             Ok(mut played) => {
                 for (name, summary) in names.into_iter().zip(played.summaries.drain(..)) {
                     let ending = match summary {
-                        Ok(summary) => self.sum_up(&summary),
+                        Ok(summary) => self.sum_up(&summary, &name),
                         Err(error) => self.fail(&error.into()),
                     };
                     self.endings.push((name, ending));
@@ -273,7 +277,7 @@ impl Plays<'_> {
     }
 
     /// Prints a summary.
-    fn sum_up(&mut self, summary: &Summary) -> Ending {
+    fn sum_up(&mut self, summary: &Summary, name: &str) -> Ending {
         print_failures(self.terminal, summary);
         let ending = match summary.verdict() {
             Verdict::Passed => Ending::Passed,
@@ -291,7 +295,11 @@ impl Plays<'_> {
             }
         };
         let between = if self.endings.is_empty() { "" } else { "\n" };
-        self.print(&format!("{between}{}", (self.report.render)(summary, &style())));
+        let reports = self.reports;
+        self.print(&format!("{between}{}", reports.printed(summary)));
+        for error in reports.write(summary, Path::new(name), self.terminal) {
+            self.fail(&error);
+        }
         ending
     }
 
@@ -299,6 +307,15 @@ impl Plays<'_> {
     fn print(&mut self, text: &str) {
         if let Err(error) = self.terminal.print(text) {
             self.fail(&error);
+        }
+    }
+
+    /// Tells people of more than one run, where the output is theirs: what a program reads stands alone.
+    fn tell(&mut self, text: &str) {
+        if self.reports.are_for_people() {
+            self.print(text);
+        } else {
+            self.terminal.say(format_args!("{text}"));
         }
     }
 

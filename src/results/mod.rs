@@ -18,6 +18,7 @@ mod store_error;
 mod summary;
 mod verdict;
 mod warm_up;
+mod whole_file;
 
 pub use calibration::{
     Advice, CALIBRATION_FILE, CALIBRATION_SCHEMA, Calibration, CalibrationError, Fingerprint, Floor, Spread,
@@ -36,6 +37,7 @@ pub use store_error::StoreError;
 pub use summary::{Answer, Check, Durations, Endpoint, MetricTotal, ScenarioLine, Summary};
 pub use verdict::{Reason, Verdict};
 pub use warm_up::{WarmUpLine, WarmUpPart};
+pub use whole_file::{append_file, write_whole_file};
 
 // Reports stand on this room alone: what the engine tells passes through it.
 pub use crate::engine::{

@@ -38,6 +38,7 @@ mod percentiles;
 mod profile;
 mod redact;
 mod redirects;
+mod reports;
 #[path = "../../benches/rival.rs"]
 mod rival;
 mod rivals;
