@@ -158,7 +158,6 @@ impl Pile {
     pub(super) fn at_most(&self, limit: u64) -> u64 {
         match &self.body {
             _ if limit >= self.max => self.count,
-            _ if limit < self.min => 0,
             Body::List(list) => list.iter().filter(|value| **value <= limit).count() as u64,
             Body::Buckets(buckets) => buckets
                 .iter_recorded()
