@@ -273,6 +273,7 @@ fn nanoseconds(duration: Duration) -> u64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "whole numbers and halves, which are exact")]
 mod tests {
     use super::*;
 
