@@ -345,6 +345,15 @@ mod tests {
     }
 
     #[test]
+    fn an_integral_is_whole_but_for_rounding_and_else_stays() {
+        let snapped = [2.999_999_999_9, 3.000_000_000_1, 1e10 + 0.000_5, 0.0].map(snap);
+        assert_eq!(snapped, [3.0, 3.0, 1e10, 0.0]);
+        for fraction in [2.999_999, 0.5, 1e10 + 0.25] {
+            assert_eq!(snap(fraction), fraction);
+        }
+    }
+
+    #[test]
     fn a_ramp_without_stages_lasts_no_time() {
         let none = RateCurve::ramp(5.0, SECOND, &[]);
         assert_eq!((none.arrivals(), none.duration()), (0, Duration::ZERO));
