@@ -348,7 +348,7 @@ mod tests {
     fn an_integral_is_whole_but_for_rounding_and_else_stays() {
         let snapped = [2.999_999_999_9, 3.000_000_000_1, 1e10 + 0.000_5, 0.0].map(snap);
         assert_eq!(snapped, [3.0, 3.0, 1e10, 0.0]);
-        for fraction in [2.999_999, 0.5, 1e10 + 0.25] {
+        for fraction in [2.999_999, 0.5, 1e10 + 0.25, 0.2] {
             assert_eq!(snap(fraction), fraction);
         }
     }
