@@ -57,7 +57,7 @@ pub use vitals::{Gap, HostUse, Seconds, Slow, ThreadUse, Vitals};
 pub use warm_up::WarmUp;
 
 // What the room `http` tells of failures passes through this one.
-pub use crate::http::{Content, Example, Examples, Excerpt, Kind};
+pub use crate::http::{Answer as Reply, Content, Example, Examples, Excerpt, Happened, Kind, Question};
 
 // Rooms below read an outcome, and import no client.
 pub use crate::http::{Connections, Negotiated, Peer};

@@ -4,7 +4,11 @@
 //! reads is always the stored value ÷ 1,000. min ≤ every quantile ≤ max. A request that got no answer
 //! is *censored*: it took at least so long, and ranks above all that were measured.
 
+mod layout;
+
 use serde::{Deserialize, Serialize};
+
+pub use layout::{Bucket, Layout};
 
 use super::pile::{Malformed, Pile, Runs};
 use crate::stats;

@@ -1,10 +1,11 @@
 //! A run as data: what every report reads, and what `cli` gives an exit code.
 //!
 //! [`Summary::new`] takes a plan and what came of it and works out the rest once: checks and endpoints
-//! added up, what stands out, the verdict. Reports only lay it out. Beside runs lies what the machine is good for: its [`Calibration`].
+//! added up, what stands out, the verdict. Reports only lay it out, and a [`Document`] keeps it. Beside runs lies what the machine is good for: its [`Calibration`].
 
 mod calibration;
 mod crowd;
+mod document;
 mod finding;
 mod folder;
 mod method;
@@ -22,6 +23,7 @@ pub use calibration::{
     Advice, CALIBRATION_FILE, CALIBRATION_SCHEMA, Calibration, CalibrationError, Fingerprint, Floor, Spread,
     TopRate, advise,
 };
+pub use document::{DOCUMENT_BYTES_MAX, DOCUMENT_FILE, DOCUMENT_SCHEMA, Document, DocumentError};
 pub use finding::{Finding, Severity};
 pub use folder::RunFolder;
 pub use method::{Health, Method, Model};

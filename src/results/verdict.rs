@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, worst_exit_code};
 use crate::engine::{Accusation, End, Weight};
 use crate::plan::{Judgement, Verdict as TargetVerdict};
 use crate::units::format_count;
@@ -24,6 +24,33 @@ pub enum Verdict {
     Inconclusive(Vec<Reason>),
     /// It failed; what lies outside the service's hands first, then the targets. Never empty.
     Failed(Vec<Reason>),
+}
+
+impl Verdict {
+    /// In a word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Stopped => "stopped",
+            Self::Inconclusive(_) => "inconclusive",
+            Self::Failed(_) => "failed",
+        }
+    }
+
+    /// Why it is no other; none of a run that passed.
+    pub fn reasons(&self) -> &[Reason] {
+        match self {
+            Self::Passed => &[],
+            Self::Stopped => &[Reason::Interrupted],
+            Self::Inconclusive(reasons) | Self::Failed(reasons) => reasons,
+        }
+    }
+
+    /// The exit code of a command that has nothing else to tell.
+    pub fn exit_code(&self) -> u8 {
+        let codes: Vec<Code> = self.reasons().iter().map(Reason::code).collect();
+        worst_exit_code(&codes).unwrap_or(0)
+    }
 }
 
 /// Why a run did not pass.

@@ -9,7 +9,7 @@ use crate::diagnostic::Mask;
 use crate::engine::{Observer, Tick};
 use crate::output::{Courier, DRAIN_MAX, Played};
 use crate::plan::Plan;
-use crate::results::{PlayedSecond, RunFolder, Summary};
+use crate::results::{DOCUMENT_FILE, Document, PlayedSecond, RunFolder, Summary};
 use crate::script::LogLine;
 
 /// An observer that keeps what it sees.
@@ -35,6 +35,8 @@ impl Recording {
 
     /// The run is over: sends the outputs their end, waits for them, and adds to the summary what became of all.
     pub(super) fn finish(self, summary: &mut Summary) {
+        summary.run_id = self.folder.as_ref().map(|folder| folder.id.to_string());
+        summary.start_unix_ms = Some(self.start_unix_ms);
         let deadline = Instant::now() + DRAIN_MAX;
         let mut outputs = self.outputs;
         if !outputs.is_empty() {
@@ -44,7 +46,18 @@ impl Recording {
             }
         }
         summary.outputs = outputs.into_iter().map(|output| output.finish(deadline)).collect();
-        summary.run_id = self.folder.as_ref().map(|folder| folder.id.to_string());
+        // What a server answered was not there when the rest was masked.
+        for line in &mut summary.outputs {
+            [&mut line.place].into_iter().chain(&mut line.error).for_each(|text| self.mask.apply(text));
+        }
+        if let Some(folder) = &self.folder {
+            let text = Document::from(&*summary).to_json_lines();
+            if let Err(error) = folder.write_whole(DOCUMENT_FILE, text.as_bytes()) {
+                let mut diagnostic = error.diagnostic();
+                diagnostic.apply(&self.mask);
+                summary.errors.push(diagnostic);
+            }
+        }
     }
 }
 
