@@ -13,7 +13,7 @@ use super::second::Second;
 use super::vitals::Seconds;
 
 /// What a run has come to.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct SoFar<'a> {
     /// Each scenario's, in the order of declaration.
     pub scenarios: Vec<ScenarioOutcome>,
@@ -54,9 +54,7 @@ pub(super) fn sum<'a>(
 
 /// Of each target the worst window.
 pub(super) fn worst(windows: &[Option<Window>]) -> Vec<Worst<'_>> {
-    let of = |window: &Option<Window>| match window {
-        Some(window) => Worst { revision: window.revision(), value: window.worst() },
-        None => Worst { revision: 0, value: None },
-    };
-    windows.iter().map(of).collect()
+    let windows = windows.iter().map(Option::as_ref);
+    let of = |window: Option<&Window>| window.map_or(0, Window::revision);
+    windows.map(|window| Worst { revision: of(window), value: window.and_then(Window::worst) }).collect()
 }

@@ -7,6 +7,8 @@ mod calibration;
 mod crowd;
 mod finding;
 mod folder;
+mod incomplete;
+mod journal;
 mod method;
 mod output_line;
 mod played_second;
@@ -24,6 +26,13 @@ pub use calibration::{
 };
 pub use finding::{Finding, Severity};
 pub use folder::RunFolder;
+pub use incomplete::Incomplete;
+#[cfg(feature = "trial")]
+pub use journal::trial;
+pub use journal::{
+    Head, JOURNAL_DRAIN_MAX, JOURNAL_FILE, Journal, JournalError, KeptSecond, Survey, TOTAL_EVERY, Tail,
+    Writer,
+};
 pub use method::{Health, Method, Model};
 pub use output_line::OutputLine;
 pub use played_second::PlayedSecond;

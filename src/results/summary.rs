@@ -16,7 +16,7 @@ use crate::metrics::{
 use crate::plan::{Judgement, Plan, Scenario, Verdict as TargetVerdict, without_login};
 
 use super::crowd::Crowd;
-use super::{Finding, Method, Model, OutputLine, Steadiness, WarmUpLine, finding};
+use super::{Finding, Incomplete, Method, Model, OutputLine, Steadiness, WarmUpLine, finding};
 
 /// A run, as reports read it.
 #[derive(Debug, Clone)]
@@ -78,6 +78,8 @@ pub struct Summary {
     pub outputs: Vec<OutputLine>,
     /// The run's name, where it is kept.
     pub run_id: Option<String>,
+    /// Of a run that came to no end: how far it is known.
+    pub incomplete: Option<Incomplete>,
 }
 
 /// Times of answers, by whether they were expected: a fast error is no fast answer.
@@ -207,6 +209,7 @@ impl Summary {
             method: Method::default(),
             outputs: Vec::new(),
             run_id: None,
+            incomplete: None,
         };
         summary.findings = finding::find(&summary, plan, outcome);
         summary.method = Method::of(outcome, &summary.findings);

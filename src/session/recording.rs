@@ -9,7 +9,7 @@ use crate::diagnostic::Mask;
 use crate::engine::{Observer, Tick};
 use crate::output::{Courier, DRAIN_MAX, Played};
 use crate::plan::Plan;
-use crate::results::{PlayedSecond, RunFolder, Summary};
+use crate::results::{Head, JOURNAL_DRAIN_MAX, Journal, PlayedSecond, RunFolder, Summary};
 use crate::script::LogLine;
 
 /// An observer that keeps what it sees.
@@ -17,9 +17,10 @@ pub(super) struct Recording {
     script_name: String,
     plan: Plan,
     mask: Mask,
-    folder: Option<RunFolder>,
+    folder: Option<Arc<RunFolder>>,
     outputs: Vec<Courier>,
     start_unix_ms: u64,
+    journal: Option<Journal>,
 }
 
 impl Recording {
@@ -30,7 +31,25 @@ impl Recording {
         folder: Option<RunFolder>,
         outputs: Vec<Courier>,
     ) -> Self {
-        Self { script_name, plan, mask, folder, outputs, start_unix_ms: now_unix_ms() }
+        let (folder, start_unix_ms) = (folder.map(Arc::new), now_unix_ms());
+        Self { script_name, plan, mask, folder, outputs, start_unix_ms, journal: None }
+    }
+
+    /// Begins the journal, where there is a folder for it. It is told of a run that is killed in its `setup` too.
+    pub(super) fn journalled(mut self, seed: u64, workers: usize) -> Self {
+        let head = |folder: &Arc<RunFolder>| {
+            let head = Head::new(
+                &self.script_name,
+                &self.plan,
+                seed,
+                self.start_unix_ms,
+                workers.max(1),
+                &self.mask,
+            );
+            Journal::start(folder, head)
+        };
+        self.journal = self.folder.as_ref().map(head);
+        self
     }
 
     /// The run is over: sends the outputs their end, waits for them, and adds to the summary what became of all.
@@ -45,6 +64,14 @@ impl Recording {
         }
         summary.outputs = outputs.into_iter().map(|output| output.finish(deadline)).collect();
         summary.run_id = self.folder.as_ref().map(|folder| folder.id.to_string());
+        if let Some(journal) = self.journal {
+            let document = serde_json::json!({});
+            if let Some(error) = journal.end(document, Instant::now() + JOURNAL_DRAIN_MAX) {
+                let mut diagnostic = error.diagnostic();
+                diagnostic.apply(&self.mask);
+                summary.errors.push(diagnostic);
+            }
+        }
     }
 }
 
@@ -55,6 +82,9 @@ impl Observer for Recording {
         }
         let second = Arc::new(PlayedSecond::of(tick, self.start_unix_ms, &self.mask));
         self.outputs.iter_mut().for_each(|output| output.second(&second));
+        if let Some(journal) = &mut self.journal {
+            journal.second(&second, tick, &self.mask);
+        }
     }
 
     fn log(&mut self, _line: &LogLine) {}
