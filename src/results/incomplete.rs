@@ -18,8 +18,19 @@ pub struct Incomplete {
     pub end_unix_ms: Option<u64>,
     /// What is wrong with what is kept, and where.
     pub damage: Option<String>,
-    /// Whether its process is still there.
-    pub is_under_way: bool,
+    /// Why that is all.
+    pub why: NoEnd,
+}
+
+/// Why no end of a run is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoEnd {
+    /// Its process was killed, or its machine failed, or the disk took no more.
+    Died,
+    /// Its process is still there.
+    UnderWay,
+    /// It is there, and can't be read.
+    Unreadable(String),
 }
 
 impl Incomplete {
@@ -36,8 +47,11 @@ impl Incomplete {
 /// Fits behind "incomplete: ".
 impl fmt::Display for Incomplete {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is = if self.is_under_way { "the run is under way" } else { "the run came to no end" };
-        f.write_str(is)?;
+        match &self.why {
+            NoEnd::Died => f.write_str("the run came to no end")?,
+            NoEnd::UnderWay => f.write_str("the run is under way")?,
+            NoEnd::Unreadable(why) => write!(f, "the run's end can't be read ({why})")?,
+        }
         match self.time() {
             Some(time) => {
                 let elapsed = format_latency_us(self.elapsed.as_secs_f64() * 1e6);

@@ -26,12 +26,11 @@ pub use calibration::{
 };
 pub use finding::{Finding, Severity};
 pub use folder::RunFolder;
-pub use incomplete::Incomplete;
+pub use incomplete::{Incomplete, NoEnd};
 #[cfg(feature = "trial")]
 pub use journal::trial;
 pub use journal::{
-    Head, JOURNAL_DRAIN_MAX, JOURNAL_FILE, Journal, JournalError, KeptSecond, Survey, TOTAL_EVERY, Tail,
-    Writer,
+    Head, JOURNAL_DRAIN_MAX, Journal, JournalError, KeptSecond, Survey, TOTAL_EVERY, Tail, Writer,
 };
 pub use method::{Health, Method, Model};
 pub use output_line::OutputLine;

@@ -41,8 +41,6 @@ pub struct Survey {
     pub end: Option<Json>,
     /// How it ends.
     pub tail: Tail,
-    /// Whether the run that writes it is still there.
-    pub is_under_way: bool,
     /// Seconds that are there, the rests of seconds included.
     pub seconds: u64,
     /// Lines of the whole ones, of a day at most.
@@ -72,7 +70,6 @@ impl Survey {
             head,
             end: None,
             tail: Tail::Cut(0),
-            is_under_way: false,
             seconds: 0,
             lines: Vec::new(),
             last: None,

@@ -3,17 +3,48 @@
 use std::io::{Read, Seek};
 use std::time::Duration;
 
+use super::record::State;
 use super::{JournalError, Survey, Tail};
 use crate::engine::{Connections, End, Examples, Outcome, Vitals, WarmUp};
 use crate::plan::{Plan, Target, judge};
 
-use super::super::{Incomplete, Summary};
+use super::super::{Incomplete, NoEnd, Provenance, Summary};
 
 impl Survey {
-    /// The summary of a run that has no end. What is told at a run's end alone is missing.
-    pub fn sum_up(&mut self, input: &mut (impl Read + Seek)) -> Result<Summary, JournalError> {
-        let total = self.total(input)?;
+    /// The summary of the run. Of one without an end it is made of the seconds, says so, and has nothing of what is told at a
+    /// run's end alone; `is_under_way`: its process is still there.
+    pub fn summary(
+        &mut self,
+        input: &mut (impl Read + Seek),
+        is_under_way: bool,
+    ) -> Result<Summary, JournalError> {
+        let why = match (&self.end, is_under_way) {
+            (Some(_), _) => {
+                NoEnd::Unreadable("it has another form than this version of runner knows".to_owned())
+            }
+            (None, true) => NoEnd::UnderWay,
+            (None, false) => NoEnd::Died,
+        };
         let plan = self.head.plan.clone().unwrap_or_default();
+        let outcome = self.outcome(&plan, input)?;
+        let mut summary = Summary::new(&self.head.script_name, &plan, &outcome);
+        summary.incomplete = Some(Incomplete {
+            seconds: self.seconds,
+            elapsed: outcome.elapsed,
+            end_unix_ms: self.last.as_ref().map(|state| state.end_unix_ms),
+            damage: match &self.tail {
+                Tail::Whole | Tail::Cut(_) => None,
+                Tail::Damaged { offset, what } => Some(format!("at byte {offset}: {what}")),
+            },
+            why,
+        });
+        summary.method.provenance = Some(Provenance { machine: self.head.machine.clone(), script: None });
+        Ok(summary)
+    }
+
+    /// What the run came to by its last second.
+    fn outcome(&mut self, plan: &Plan, input: &mut (impl Read + Seek)) -> Result<Outcome, JournalError> {
+        let total = self.total(input)?;
         let (elapsed, paused) = self.last.as_ref().map_or_else(Default::default, |s| (s.elapsed, s.paused));
         let warm_up = self.warm_up.take().map(|(recorded, elapsed)| WarmUp {
             length: plan.options.warm_up,
@@ -27,19 +58,14 @@ impl Survey {
             known.find(|(target, _)| *target as usize == index).map(|(_, value)| value)
         };
         let judged = |(index, target): (usize, &Target)| {
-            judge(
-                target,
-                &total.recorded,
-                measured,
-                worst(index).filter(|_| target.expression.over.is_some()),
-            )
+            let window = worst(index).filter(|_| target.expression.over.is_some());
+            judge(target, &total.recorded, measured, window)
         };
-        let judgements = plan.targets.iter().enumerate().map(judged).collect();
-        let outcome = Outcome {
-            judgements,
-            scenarios: self.last.as_ref().map_or_else(Vec::new, |state| state.scenarios(&plan)),
+        Ok(Outcome {
+            judgements: plan.targets.iter().enumerate().map(judged).collect(),
+            scenarios: self.last.as_ref().map_or_else(Vec::new, |state| state.scenarios(plan)),
             vitals: Vitals {
-                seconds: self.last.as_ref().map_or_else(Default::default, super::record::State::health),
+                seconds: self.last.as_ref().map_or_else(Default::default, State::health),
                 ..Vitals::default()
             },
             total: total.recorded,
@@ -59,22 +85,6 @@ impl Survey {
             interrupted: Vec::new(),
             examples: Examples::default(),
             connections: Connections::default(),
-        };
-        Ok(self.summary(&plan, &outcome))
-    }
-
-    fn summary(&self, plan: &Plan, outcome: &Outcome) -> Summary {
-        let mut summary = Summary::new(&self.head.script_name, plan, outcome);
-        summary.incomplete = Some(Incomplete {
-            seconds: self.seconds,
-            elapsed: outcome.elapsed,
-            end_unix_ms: self.last.as_ref().map(|state| state.end_unix_ms),
-            is_under_way: self.is_under_way,
-            damage: match &self.tail {
-                Tail::Whole | Tail::Cut(_) => None,
-                Tail::Damaged { offset, what } => Some(format!("at byte {offset}: {what}")),
-            },
-        });
-        summary
+        })
     }
 }

@@ -56,7 +56,7 @@ fn read(bytes: &[u8]) {
     let mut seconds = 0;
     survey.each_second(&mut input, |_| seconds += 1).expect("memory doesn't fail");
     assert!(seconds <= survey.seconds);
-    let _ = survey.sum_up(&mut input).expect("memory doesn't fail").verdict();
+    let _ = survey.summary(&mut input, false).expect("memory doesn't fail").verdict();
 }
 
 /// Records of these payloads, behind a good head: length, kind, plain bytes, which are compressed where the kind is.
