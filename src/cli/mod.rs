@@ -19,6 +19,7 @@ mod keep;
 mod new;
 mod profile;
 mod progress;
+mod report;
 mod results;
 mod run;
 mod script;
@@ -68,6 +69,8 @@ enum Command {
     Calibrate(calibrate::Arguments),
     /// Look at this machine as a load generator: what stands in the way, and the command that changes it
     Doctor(doctor::Arguments),
+    /// Tell a run that is kept again; of one that died, what is known up to its last second
+    Report(report::Arguments),
     /// Serve the sample service (or, with `--null`, a bare server for benches) until interrupted
     Demo(demo::Arguments),
 }
@@ -84,6 +87,7 @@ impl Command {
             Self::Explain(arguments) => explain::run(&arguments, terminal),
             Self::Calibrate(arguments) => calibrate::run(&arguments, terminal),
             Self::Doctor(arguments) => doctor::run(&arguments, terminal),
+            Self::Report(arguments) => report::run(&arguments, terminal),
             Self::Demo(arguments) => demo::run(&arguments, terminal),
         }
     }

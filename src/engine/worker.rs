@@ -237,9 +237,9 @@ impl Worker {
                     stage.record_connections();
                     let mut delta = stage.recorder().with(Recorder::take_second);
                     pulse.add_gauges(&mut delta);
-                    let (books, vus) = (crew.books(), crew.size());
+                    let (books, vus, scenarios) = (crew.books(), crew.size(), crew.scenarios());
                     crew.take_most();
-                    self.report(Report::Tick { number, delta, books, vus }).await;
+                    self.report(Report::Tick { number, delta, books, vus, scenarios }).await;
                     number += 1;
                 }
             }

@@ -8,6 +8,8 @@ mod crowd;
 mod document;
 mod finding;
 mod folder;
+mod incomplete;
+mod journal;
 mod method;
 mod output_line;
 mod played_second;
@@ -26,6 +28,12 @@ pub use calibration::{
 pub use document::{DOCUMENT_BYTES_MAX, DOCUMENT_FILE, DOCUMENT_SCHEMA, Document, DocumentError};
 pub use finding::{Finding, Severity};
 pub use folder::RunFolder;
+pub use incomplete::{Incomplete, NoEnd};
+#[cfg(feature = "trial")]
+pub use journal::trial;
+pub use journal::{
+    Head, JOURNAL_DRAIN_MAX, Journal, JournalError, KeptSecond, Survey, TOTAL_EVERY, Tail, Writer,
+};
 pub use method::{Health, Method, Model};
 pub use output_line::OutputLine;
 pub use played_second::PlayedSecond;

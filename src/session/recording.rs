@@ -9,7 +9,9 @@ use crate::diagnostic::Mask;
 use crate::engine::{Observer, Tick};
 use crate::output::{Courier, DRAIN_MAX, Played};
 use crate::plan::Plan;
-use crate::results::{DOCUMENT_FILE, Document, PlayedSecond, RunFolder, Summary};
+use crate::results::{
+    DOCUMENT_FILE, Document, Head, JOURNAL_DRAIN_MAX, Journal, PlayedSecond, RunFolder, StoreError, Summary,
+};
 use crate::script::LogLine;
 
 /// An observer that keeps what it sees.
@@ -17,9 +19,10 @@ pub(super) struct Recording {
     script_name: String,
     plan: Plan,
     mask: Mask,
-    folder: Option<RunFolder>,
+    folder: Option<Arc<RunFolder>>,
     outputs: Vec<Courier>,
     start_unix_ms: u64,
+    journal: Option<Journal>,
 }
 
 impl Recording {
@@ -30,7 +33,25 @@ impl Recording {
         folder: Option<RunFolder>,
         outputs: Vec<Courier>,
     ) -> Self {
-        Self { script_name, plan, mask, folder, outputs, start_unix_ms: now_unix_ms() }
+        let (folder, start_unix_ms) = (folder.map(Arc::new), now_unix_ms());
+        Self { script_name, plan, mask, folder, outputs, start_unix_ms, journal: None }
+    }
+
+    /// Begins the journal, where there is a folder for it. It is told of a run that is killed in its `setup` too.
+    pub(super) fn journalled(mut self, seed: u64, workers: usize) -> Self {
+        let head = |folder: &Arc<RunFolder>| {
+            let head = Head::new(
+                &self.script_name,
+                &self.plan,
+                seed,
+                self.start_unix_ms,
+                workers.max(1),
+                &self.mask,
+            );
+            Journal::start(folder, head)
+        };
+        self.journal = self.folder.as_ref().map(head);
+        self
     }
 
     /// The run is over: sends the outputs their end, waits for them, and adds to the summary what became of all.
@@ -50,13 +71,20 @@ impl Recording {
         for line in &mut summary.outputs {
             [&mut line.place].into_iter().chain(&mut line.error).for_each(|text| self.mask.apply(text));
         }
+        let told = |error: &StoreError| {
+            let mut diagnostic = error.diagnostic();
+            diagnostic.apply(&self.mask);
+            diagnostic
+        };
+        if let Some(journal) = self.journal {
+            let document = Document::from(&*summary).to_value();
+            let error = journal.end(document, Instant::now() + JOURNAL_DRAIN_MAX);
+            summary.errors.extend(error.as_ref().map(told));
+        }
         if let Some(folder) = &self.folder {
             let text = Document::from(&*summary).to_json_lines();
-            if let Err(error) = folder.write_whole(DOCUMENT_FILE, text.as_bytes()) {
-                let mut diagnostic = error.diagnostic();
-                diagnostic.apply(&self.mask);
-                summary.errors.push(diagnostic);
-            }
+            let written = folder.write_whole(DOCUMENT_FILE, text.as_bytes());
+            summary.errors.extend(written.as_ref().err().map(told));
         }
     }
 }
@@ -68,6 +96,9 @@ impl Observer for Recording {
         }
         let second = Arc::new(PlayedSecond::of(tick, self.start_unix_ms, &self.mask));
         self.outputs.iter_mut().for_each(|output| output.second(&second));
+        if let Some(journal) = &mut self.journal {
+            journal.second(&second, tick, &self.mask);
+        }
     }
 
     fn log(&mut self, _line: &LogLine) {}

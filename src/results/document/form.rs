@@ -204,12 +204,18 @@ impl Document {
             outputs: self.outputs.into_iter().map(Delivery::line).collect(),
             run_id: self.run_id,
             start_unix_ms: self.start_unix_us.map(|us| us / 1_000),
+            incomplete: None,
         })
     }
 
     /// One line of JSON, without a newline.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("strings are keys, and numbers are finite")
+    }
+
+    /// As a value.
+    pub fn to_value(&self) -> serde_json::Value {
+        serde_json::to_value(self).expect("strings are keys, and numbers are finite")
     }
 
     /// The same in lines, for people too; ends in a newline.
