@@ -44,6 +44,10 @@ impl Recording {
             }
         }
         summary.outputs = outputs.into_iter().map(|output| output.finish(deadline)).collect();
+        // What a server answers may repeat what it was sent.
+        for output in &mut summary.outputs {
+            [&mut output.place].into_iter().chain(&mut output.error).for_each(|text| self.mask.apply(text));
+        }
         summary.run_id = self.folder.as_ref().map(|folder| folder.id.to_string());
     }
 }

@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(bounds.of(&trend, &family("seconds", 1e-6)).buckets, [(0.1, 1), (0.5, 2)]);
         assert_eq!(bounds.of(&trend, &family("", 1e-3)).buckets.len(), NUMBERS.len());
         for wrong in ["#bounds=1;0.5", "#bounds=a", "#bounds=0", "#bounds=inf", "#bounds=1;;2"] {
-            assert!(super::tests::bounds(wrong).is_err(), "{wrong}");
+            assert!(tests::bounds(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -30,12 +30,12 @@ pub(super) fn text(
             let mut metric = Metric::from_label(labels.clone());
             match value {
                 Exposed::Counter(sum) => {
-                    let mut counter = Counter::new();
+                    let mut counter = Counter::default();
                     counter.set_value(sum);
                     metric.set_counter(counter);
                 }
                 Exposed::Gauge(level) => {
-                    let mut gauge = Gauge::new();
+                    let mut gauge = Gauge::default();
                     gauge.set_value(level);
                     metric.set_gauge(gauge);
                 }
@@ -47,7 +47,7 @@ pub(super) fn text(
     let families: Vec<MetricFamily> = families
         .into_iter()
         .map(|(name, (family, metrics))| {
-            let mut exposed = MetricFamily::new();
+            let mut exposed = MetricFamily::default();
             exposed.set_name(name);
             exposed.set_help(family.help.clone());
             exposed.set_field_type(match family.kind {
@@ -77,12 +77,12 @@ fn values(value: &Value, family: &Family, bounds: &Bounds) -> Vec<Exposed> {
         Value::Trend(trend) => {
             let classic = bounds.of(trend, family);
             let bucket = |(bound, count): (f64, u64)| {
-                let mut bucket = Bucket::new();
+                let mut bucket = Bucket::default();
                 bucket.set_upper_bound(bound);
                 bucket.set_cumulative_count(count);
                 bucket
             };
-            let mut histogram = Histogram::new();
+            let mut histogram = Histogram::default();
             histogram.set_bucket(classic.buckets.into_iter().map(bucket).collect());
             histogram.set_sample_count(classic.count);
             histogram.set_sample_sum(classic.sum);
@@ -92,7 +92,7 @@ fn values(value: &Value, family: &Family, bounds: &Bounds) -> Vec<Exposed> {
 }
 
 fn label((name, value): (String, String)) -> LabelPair {
-    let mut pair = LabelPair::new();
+    let mut pair = LabelPair::default();
     pair.set_name(name);
     pair.set_value(value);
     pair
