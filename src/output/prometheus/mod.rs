@@ -4,6 +4,7 @@
 //! or one write misses the next one brings. What belongs to the warm-up is in no total, as in the summary.
 
 mod classic;
+mod delimited;
 mod exposition;
 mod message;
 mod naming;

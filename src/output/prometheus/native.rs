@@ -5,6 +5,7 @@
 //! that needs no more buckets than allowed. Source: Prometheus's specification of native histograms.
 
 use crate::metrics::Trend;
+use crate::output::{OutputError, Place};
 
 /// The finest schema there is: each bucket 0.27 % wide.
 const SCHEMA_MAX: i32 = 8;
@@ -14,6 +15,16 @@ const SCHEMA_MIN: i32 = -4;
 
 /// Zero is nothing else: what is above is at least a millionth. The bound that Prometheus's own clients have.
 pub(super) const ZERO_THRESHOLD: f64 = 2.938_735_877_055_718_8e-39; // 2⁻¹²⁸
+
+/// Buckets of a histogram unless the option says otherwise: what Prometheus's own clients keep to, and receivers take.
+const BUCKETS_MAX: usize = 160;
+
+/// The option `buckets`.
+pub(super) fn buckets_max(place: &Place) -> Result<usize, OutputError> {
+    let Some(text) = place.option("buckets") else { return Ok(BUCKETS_MAX) };
+    let right = text.parse().ok().filter(|buckets| (8..=10_000).contains(buckets));
+    right.ok_or_else(|| place.wrong("buckets", text, "is no number from 8 to 10000"))
+}
 
 /// A histogram, its buckets rising.
 #[derive(Debug, Clone, PartialEq)]

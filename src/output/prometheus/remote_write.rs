@@ -12,6 +12,7 @@ use crate::units::parse_duration;
 
 use super::classic::Bounds;
 use super::naming::{self, Naming};
+use super::native;
 use super::point::{Shape, points};
 use super::push::{PATIENCE, Pusher, Undelivered, written_values};
 use super::request::{Told, Version, body};
@@ -22,9 +23,6 @@ const SERIES_PER_REQUEST: usize = 2_000;
 
 /// After so long a series is told though it stayed the same: Prometheus looks back five minutes.
 const TELL_AGAIN_MS: u64 = 60_000;
-
-/// Buckets of a native histogram: what Prometheus's own clients keep to, and receivers take.
-const BUCKETS_MAX: usize = 160;
 
 /// `-o remote-write=URL`.
 pub(in crate::output) const OUTPUT: Output = Output {
@@ -65,13 +63,7 @@ fn open(place: &Place) -> Result<Box<dyn Sink>, OutputError> {
         Some(other) => return Err(place.wrong("version", other, "is neither `1` nor `2`")),
     };
     let bounds = Bounds::new(place)?;
-    let buckets_max = match place.option("buckets") {
-        None => BUCKETS_MAX,
-        Some(text) => {
-            let right = text.parse().ok().filter(|buckets| (8..=10_000).contains(buckets));
-            right.ok_or_else(|| place.wrong("buckets", text, "is no number from 8 to 10000"))?
-        }
-    };
+    let buckets_max = native::buckets_max(place)?;
     let shape = match place.option("histograms") {
         None | Some("native") => Shape::Native(buckets_max),
         Some("classic") => Shape::Classic(bounds),

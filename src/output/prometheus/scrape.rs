@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use tokio::sync::watch;
@@ -21,9 +21,10 @@ use crate::results::{PlayedSecond, Summary};
 use crate::units::parse_duration;
 
 use super::classic::Bounds;
-use super::exposition::{self, CONTENT_TYPE};
 use super::naming::{self, Naming};
+use super::native;
 use super::total::Total;
+use super::{delimited, exposition};
 
 /// A scrape that is under way when the endpoint closes may end within.
 const CLOSE_MAX: Duration = Duration::from_millis(500);
@@ -41,7 +42,8 @@ pub(in crate::output) const OUTPUT: Output = Output {
         naming::OPTIONS[0],
         naming::OPTIONS[1],
         naming::OPTIONS[2],
-        ("bounds", "upper bounds of the buckets in seconds, `0.1;0.5;1`"),
+        ("bounds", "upper bounds of classic buckets in seconds, `0.1;0.5;1`"),
+        ("buckets", "at most so many in a native histogram (160)"),
         ("linger", "how long to stay after the run until it was scraped once more, `20s` (not at all)"),
     ],
     open,
@@ -51,6 +53,7 @@ pub(in crate::output) const OUTPUT: Output = Output {
 struct Shown {
     naming: Naming,
     bounds: Bounds,
+    buckets_max: usize,
     total: Total,
     is_over: bool,
     /// Whether it was fetched since it is over.
@@ -89,6 +92,7 @@ fn open(place: &Place) -> Result<Box<dyn Sink>, OutputError> {
     let shown = Shown {
         naming: Naming::new(place)?,
         bounds: Bounds::new(place)?,
+        buckets_max: native::buckets_max(place)?,
         total: Total::default(),
         is_over: false,
         is_fetched: false,
@@ -185,18 +189,23 @@ fn serve(listener: TcpListener, board: Arc<Board>, mut closed: watch::Receiver<(
     let _ = ended;
 }
 
-async fn metrics(State(board): State<Arc<Board>>) -> Response {
-    let shown = &mut *board.shown();
-    match exposition::text(&shown.total, &mut shown.naming, &shown.bounds) {
-        Ok(text) => {
-            if shown.is_over {
-                shown.is_fetched = true;
-                board.fetched.notify_all();
-            }
-            ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response()
+async fn metrics(State(board): State<Arc<Board>>, headers: HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let Shown { naming, bounds, buckets_max, total, is_over, is_fetched } = &mut *board.shown();
+    let response = if delimited::is_wanted(accept) {
+        let bytes = delimited::bytes(total, naming, bounds, *buckets_max);
+        ([(header::CONTENT_TYPE, delimited::CONTENT_TYPE)], bytes).into_response()
+    } else {
+        match exposition::text(total, naming, bounds) {
+            Ok(text) => ([(header::CONTENT_TYPE, exposition::CONTENT_TYPE)], text).into_response(),
+            Err(error) => return (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
         }
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    };
+    if *is_over {
+        *is_fetched = true;
+        board.fetched.notify_all();
     }
+    response
 }
 
 async fn home() -> Html<&'static str> {
