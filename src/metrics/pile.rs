@@ -190,6 +190,17 @@ impl Pile {
         Runs { sum, min, max, steps }.try_into()
     }
 
+    /// Rising values with their counts, each the middle of its bucket as in [`Pile::at_rank`].
+    pub(super) fn middles(&self) -> Vec<(u64, u64)> {
+        let mut runs = self.runs();
+        if let Body::Buckets(buckets) = &self.body {
+            for (value, _) in &mut runs {
+                *value = buckets.median_equivalent(*value).clamp(self.min, self.max);
+            }
+        }
+        runs
+    }
+
     /// Sorted distinct values with their counts; for buckets their lowest value.
     fn runs(&self) -> Vec<(u64, u64)> {
         match &self.body {

@@ -32,6 +32,8 @@ pub struct Courier {
     queue: Option<SyncSender<Parcel>>,
     account: Arc<Account>,
     pushed: (u64, u64),
+    /// How much longer than [`DRAIN_MAX`] its end may take.
+    linger: Duration,
     /// Hears nothing, and is cut when the thread has ended.
     ended: Receiver<()>,
 }
@@ -59,6 +61,7 @@ impl Courier {
         let (alive, ended) = sync_channel(0);
         let account = Arc::new(Account::default());
         let of_thread = Arc::clone(&account);
+        let linger = sink.linger();
         let thread = std::thread::Builder::new().name(format!("output {output}"));
         let started = thread.spawn(move || {
             carry(sink, &parcels, &of_thread);
@@ -67,7 +70,7 @@ impl Courier {
         if let Err(error) = started {
             account.note(&SendError::Io(error));
         }
-        Self { output, place, queue: Some(queue), account, pushed: (0, 0), ended }
+        Self { output, place, queue: Some(queue), account, pushed: (0, 0), linger, ended }
     }
 
     /// The load begins.
@@ -105,6 +108,7 @@ impl Courier {
     /// Waits for the sink until the deadline, and says what became of the seconds.
     pub fn finish(self, deadline: Instant) -> OutputLine {
         drop(self.queue);
+        let deadline = deadline + self.linger;
         let is_through = matches!(
             self.ended.recv_timeout(deadline.saturating_duration_since(Instant::now())),
             Err(std::sync::mpsc::RecvTimeoutError::Disconnected)
@@ -112,7 +116,7 @@ impl Courier {
         let delivered_seconds = self.account.delivered_seconds.load(Ordering::Acquire);
         let delivered_samples = self.account.delivered_samples.load(Ordering::Acquire);
         if !is_through {
-            let text = format!("it was not done {} s after the run", DRAIN_MAX.as_secs());
+            let text = format!("it was not done {} s after the run", (DRAIN_MAX + self.linger).as_secs());
             self.account.note(&SendError::Refused(text));
         }
         let error = self.account.error.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -139,8 +143,13 @@ fn carry(mut sink: Box<dyn Sink>, parcels: &Receiver<Parcel>, account: &Account)
             }),
             Parcel::End(summary) => sink.end(summary),
         };
-        if let Err(error) = became {
-            account.note(&error);
+        match became {
+            Ok(()) => {
+                let caught_up = sink.caught_up();
+                account.delivered_samples.fetch_add(caught_up.samples, Ordering::Release);
+                account.delivered_seconds.fetch_add(caught_up.seconds, Ordering::Release);
+            }
+            Err(error) => account.note(&error),
         }
     }
 }

@@ -8,12 +8,13 @@ mod courier;
 mod error;
 mod json_lines;
 mod place;
+mod prometheus;
 mod sink;
 
 pub use courier::{Courier, DRAIN_MAX, QUEUE_MAX};
 pub use error::{OutputError, SendError};
 pub use place::Place;
-pub use sink::{Played, Sink};
+pub use sink::{CaughtUp, Played, Sink};
 
 /// A kind of output.
 pub struct Output {
@@ -32,7 +33,7 @@ pub struct Output {
 }
 
 /// All outputs, in the order of the reference.
-pub const OUTPUTS: &[&Output] = &[&json_lines::OUTPUT];
+pub const OUTPUTS: &[&Output] = &[&json_lines::OUTPUT, &prometheus::SCRAPE, &prometheus::REMOTE_WRITE];
 
 /// An output as it is asked for, `NAME=WHERE`.
 pub fn open(text: &str) -> Result<Courier, OutputError> {

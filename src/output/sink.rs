@@ -1,5 +1,7 @@
 //! What an output has to be able to do.
 
+use std::time::Duration;
+
 use super::SendError;
 use crate::plan::Plan;
 use crate::results::{PlayedSecond, Summary};
@@ -17,6 +19,15 @@ pub struct Played {
     pub plan: Plan,
 }
 
+/// Seconds that failed at first, and have arrived since.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CaughtUp {
+    /// How many.
+    pub seconds: u64,
+    /// The samples in them.
+    pub samples: u64,
+}
+
 /// Where seconds go. Runs on a thread of its own and may block: what waits meanwhile is the queue's business.
 /// What a call can't deliver it says, and that second is counted as lost: a sink keeps nothing back from one call to
 /// the next, unless it delivers it in `end`.
@@ -32,5 +43,16 @@ pub trait Sink: Send {
     /// Called once, when all is over.
     fn end(&mut self, _summary: &Summary) -> Result<(), SendError> {
         Ok(())
+    }
+
+    /// What an earlier call had to give up and the last one, which succeeded, delivered after all: of sums that go on.
+    /// Asked after each call that succeeded; told once.
+    fn caught_up(&mut self) -> CaughtUp {
+        CaughtUp::default()
+    }
+
+    /// How much longer than for others the exit may wait for this one's end, since the user asked for it.
+    fn linger(&self) -> Duration {
+        Duration::ZERO
     }
 }

@@ -36,6 +36,8 @@ mod packets;
 mod pathology;
 mod percentiles;
 mod profile;
+mod prometheus;
+mod receiver;
 mod redact;
 mod redirects;
 #[path = "../../benches/rival.rs"]
