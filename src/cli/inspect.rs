@@ -104,6 +104,7 @@ fn table(plan: &Plan) -> String {
         (plan.hooks.on_start, "on_start"),
         (plan.hooks.on_stop, "on_stop"),
         (plan.hooks.teardown, "teardown"),
+        (plan.hooks.summary, "summary"),
     ];
     let hooks: Vec<&str> = hooks.into_iter().filter_map(|(has, name)| has.then_some(name)).collect();
     if !hooks.is_empty() {

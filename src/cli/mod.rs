@@ -23,6 +23,7 @@ mod results;
 mod run;
 mod script;
 mod signals;
+mod summary;
 mod terminal;
 
 use std::ffi::OsString;

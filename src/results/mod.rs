@@ -26,7 +26,7 @@ pub use finding::{Finding, Severity};
 pub use folder::RunFolder;
 pub use method::{Health, Method, Model};
 pub use output_line::OutputLine;
-pub use played_second::PlayedSecond;
+pub use played_second::{Labels, PlayedSecond};
 pub use provenance::{Commit, Provenance, ScriptVersion};
 pub use run_id::RunId;
 pub use steadiness::{Steadiness, Stretch, Unknown};

@@ -9,7 +9,7 @@ use crate::diagnostic::Mask;
 use crate::engine::{Observer, Tick};
 use crate::output::{Courier, DRAIN_MAX, Played};
 use crate::plan::Plan;
-use crate::results::{PlayedSecond, RunFolder, Summary};
+use crate::results::{Labels, PlayedSecond, RunFolder, Summary};
 use crate::script::LogLine;
 
 /// An observer that keeps what it sees.
@@ -20,6 +20,8 @@ pub(super) struct Recording {
     folder: Option<RunFolder>,
     outputs: Vec<Courier>,
     start_unix_ms: u64,
+    /// What samples are tagged by on their way to the outputs.
+    labels: Labels,
 }
 
 impl Recording {
@@ -30,7 +32,8 @@ impl Recording {
         folder: Option<RunFolder>,
         outputs: Vec<Courier>,
     ) -> Self {
-        Self { script_name, plan, mask, folder, outputs, start_unix_ms: now_unix_ms() }
+        let labels = Labels::new(&plan.options, &mask);
+        Self { script_name, plan, mask, folder, outputs, start_unix_ms: now_unix_ms(), labels }
     }
 
     /// The run is over: sends the outputs their end, waits for them, and adds to the summary what became of all.
@@ -54,7 +57,11 @@ impl Observer for Recording {
             return;
         }
         let second = Arc::new(PlayedSecond::of(tick, self.start_unix_ms, &self.mask));
-        self.outputs.iter_mut().for_each(|output| output.second(&second));
+        if self.outputs.is_empty() {
+            return;
+        }
+        let sent = second.sent(&self.labels).map_or(second, Arc::new);
+        self.outputs.iter_mut().for_each(|output| output.second(&sent));
     }
 
     fn log(&mut self, _line: &LogLine) {}
