@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
     let config = outside.config()?;
     let Script { declared, .. } = outside.declare(script, &config, &arguments.load, terminal)?;
     for note in &declared.notes {
-        terminal.say(format_args!("note: {note}\n"));
+        terminal.note(format_args!("{note}"));
     }
     let plan = &declared.plan;
     arguments.results.advise(plan, arguments.workers.count(config.workers), false, terminal);

@@ -10,7 +10,6 @@ use clap::parser::ValueSource;
 
 use super::CliError;
 use super::http::HttpArguments;
-use super::progress::print_log;
 use super::summary::SummaryArguments;
 use super::terminal::Terminal;
 use crate::diagnostic::{Code, Diagnostic, Source};
@@ -232,7 +231,7 @@ impl OutsideArguments {
         let source = read(script)?;
         let mut declared = declare(&source, &outside, &overrides, {
             let terminal = terminal.clone();
-            move |line| print_log(&terminal, "", &line)
+            move |line| terminal.hand_on("", &line)
         })?;
         declared.notes.extend(config.check(&declared.declared)?);
         Ok(Script { source, outside, declared })

@@ -8,6 +8,7 @@ mod figure;
 mod headline;
 mod hit;
 mod interrupted;
+mod k6;
 mod method;
 mod paint;
 mod profile;
@@ -15,7 +16,9 @@ mod steady;
 mod tally;
 mod text;
 
+pub use headline::headline;
 pub use hit::Hit;
+pub use k6::k6_export;
 pub use profile::profile;
 pub use tally::{Ending, tally};
 

@@ -17,6 +17,7 @@ mod store_error;
 mod summary;
 mod verdict;
 mod warm_up;
+mod working_file;
 
 pub use calibration::{
     Advice, CALIBRATION_FILE, CALIBRATION_SCHEMA, Calibration, CalibrationError, Fingerprint, Floor, Spread,
@@ -34,6 +35,7 @@ pub use store_error::StoreError;
 pub use summary::{Answer, Check, Durations, Endpoint, MetricTotal, ScenarioLine, Summary};
 pub use verdict::{Reason, Verdict};
 pub use warm_up::{WarmUpLine, WarmUpPart};
+pub use working_file::{NameError, check_name, write_below};
 
 // Reports stand on this room alone: what the engine tells passes through it.
 pub use crate::engine::{

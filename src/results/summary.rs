@@ -13,7 +13,7 @@ use crate::engine::{Books, End, Examples, Interrupted, Outcome, ScriptFailure};
 use crate::metrics::{
     BUILTINS, Metric, OTHER, Selector, Series, Snapshot, Trend, Unit, Value, Warning, builtin,
 };
-use crate::plan::{Judgement, Plan, Scenario, Verdict as TargetVerdict, without_login};
+use crate::plan::{Judgement, Plan, Scenario, SummaryOptions, Verdict as TargetVerdict, without_login};
 
 use super::crowd::Crowd;
 use super::{Finding, Method, Model, OutputLine, Steadiness, WarmUpLine, finding};
@@ -78,6 +78,8 @@ pub struct Summary {
     pub outputs: Vec<OutputLine>,
     /// The run's name, where it is kept.
     pub run_id: Option<String>,
+    /// How reports lay it out, as the plan says.
+    pub layout: SummaryOptions,
 }
 
 /// Times of answers, by whether they were expected: a fast error is no fast answer.
@@ -207,6 +209,7 @@ impl Summary {
             method: Method::default(),
             outputs: Vec::new(),
             run_id: None,
+            layout: plan.options.summary.clone(),
         };
         summary.findings = finding::find(&summary, plan, outcome);
         summary.method = Method::of(outcome, &summary.findings);

@@ -5,7 +5,7 @@ use crate::plan::{Judgement, Verdict as TargetVerdict};
 use crate::results::Summary;
 use crate::units::format_count;
 
-use super::super::headline;
+use super::super::headline::{self, headline};
 use super::super::paint::{clean, left, widest};
 use super::super::{Report, Style};
 use super::{CELL_COLUMNS_MAX, Page};
@@ -24,7 +24,7 @@ fn render(summary: &Summary, style: &Style) -> String {
         page.lines.extend(targets);
         page.lines.push(String::new());
     }
-    page.lines.push(headline::headline(summary, *style));
+    page.lines.push(headline(summary, *style));
     page.lines.join("\n") + "\n"
 }
 
