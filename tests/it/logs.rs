@@ -32,7 +32,8 @@ fn the_scripts_lines_go_to_a_file_of_their_own() {
         let finished = play_in(folder.path(), &["--console-output", "own.log", "-v"]).expect_code(0);
         assert!(!finished.printed().contains("middle"), "{}", finished.printed());
     }
-    let once = "info from the top\ndebug [talk #1] low\ninfo [talk #1] middle\nerror [talk #1] high\nand more\n";
+    let once =
+        "info from the top\ndebug [talk #1] low\ninfo [talk #1] middle\nerror [talk #1] high\nand more\n";
     assert_eq!(read(folder.path(), "own.log"), once.repeat(2), "appended, as in k6");
 }
 
@@ -46,7 +47,9 @@ fn the_log_goes_where_it_is_wanted() {
     assert!(!out.stderr.contains("middle"), "{}", out.stderr);
     play_in(folder.path(), &["--log-output", "file=all.log,level=error"]).expect_code(0);
     assert_eq!(read(folder.path(), "all.log"), "error [talk #1] high\nand more\n");
-    play_in(folder.path(), &["--log-output", "loki=http://127.0.0.1"]).expect_code(2).expect_said("file=PATH");
+    play_in(folder.path(), &["--log-output", "loki=http://127.0.0.1"])
+        .expect_code(2)
+        .expect_said("file=PATH");
 }
 
 #[test]
@@ -55,8 +58,10 @@ fn lines_of_json_say_who_spoke() {
     play_in(folder.path(), &["--log-output", "file=all.log", "--log-format", "json", "-v"]).expect_code(0);
     let text = read(folder.path(), "all.log");
     let lines: Vec<Json> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    let told: Vec<[&str; 3]> =
-        lines.iter().map(|line| ["level", "msg", "source"].map(|key| line[key].as_str().unwrap_or(""))).collect();
+    let told: Vec<[&str; 3]> = lines
+        .iter()
+        .map(|line| ["level", "msg", "source"].map(|key| line[key].as_str().unwrap_or("")))
+        .collect();
     assert_eq!(
         told,
         [

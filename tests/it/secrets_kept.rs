@@ -136,7 +136,14 @@ fn a_secret_that_is_planted_everywhere_in_eight_encodings_is_nowhere() {
     std::fs::write(folder.path().join("leak.rhai"), &script).expect("a writable folder");
     let planted: Vec<String> = plants(TOKEN).into_iter().chain(plants(WORD)).collect();
     let mut args = vec!["run", "-v", "leak.rhai", "--workers", "2", "--http-debug=full"];
-    args.extend(["--log-output", "file=all.log", "--console-output", "own.log", "--summary-export", "k6.json"]);
+    args.extend([
+        "--log-output",
+        "file=all.log",
+        "--console-output",
+        "own.log",
+        "--summary-export",
+        "k6.json",
+    ]);
     let tag = format!("by-flag={WORD}");
     args.extend(["--tag", &tag]);
     args.extend(FILE_OUTPUTS.iter().flat_map(|output| ["-o", output]));
@@ -156,9 +163,15 @@ fn a_secret_that_is_planted_everywhere_in_eight_encodings_is_nowhere() {
         let path = written.iter().find(|path| path.ends_with(name)).unwrap_or_else(|| panic!("no {name}"));
         let bytes = std::fs::read(path).expect("it can be read");
         let is_masked = bytes.windows(3).any(|window| window == b"***");
-        assert!(is_masked || name == "all.log", "{name} shows nothing of it: {}", String::from_utf8_lossy(&bytes));
+        assert!(
+            is_masked || name == "all.log",
+            "{name} shows nothing of it: {}",
+            String::from_utf8_lossy(&bytes)
+        );
     }
-    for path in written.iter().filter(|path| path.parent() != Some(folder.path()) || !path.ends_with("leak.rhai")) {
+    for path in
+        written.iter().filter(|path| path.parent() != Some(folder.path()) || !path.ends_with("leak.rhai"))
+    {
         found.extend(leaks(&path.display().to_string(), &std::fs::read(path).expect("it can be read")));
     }
     assert!(found.is_empty(), "{} leaks:\n{}", found.len(), found.join("\n"));
@@ -172,7 +185,8 @@ fn the_look_sees_a_secret_in_every_encoding_and_within_what_is_packed() {
         for code in &planted {
             assert!(!leaks("x", format!("before {code} behind").as_bytes()).is_empty(), "{code}");
         }
-        let packed = zstd::stream::encode_all(format!("{} {secret}", "x".repeat(500)).as_bytes(), 3).expect("packed");
+        let packed =
+            zstd::stream::encode_all(format!("{} {secret}", "x".repeat(500)).as_bytes(), 3).expect("packed");
         let journal = [b"head\n", packed.as_slice(), b"tail"].concat();
         assert!(!leaks("x", &journal).is_empty(), "packed {secret}");
     }

@@ -62,10 +62,8 @@ fn a_compact_summary_has_the_figures_alone_and_a_disabled_one_nothing() {
 
 #[test]
 fn figures_and_unit_are_those_that_are_asked_for() {
-    let finished = play(
-        SCRIPT,
-        &["--summary-trend-stats", "count,p(99.9),med,max", "--summary-time-unit", "us"],
-    );
+    let finished =
+        play(SCRIPT, &["--summary-trend-stats", "count,p(99.9),med,max", "--summary-time-unit", "us"]);
     let line = finished.stdout.lines().find(|line| line.contains("http_req_duration..")).expect("its line");
     let figures = line.split_once(": ").expect("figures").1;
     assert!(figures.starts_with("count 12  p(99.9) –  med "), "{figures}");
@@ -150,7 +148,9 @@ fn a_file_of_the_summary_follows_no_link_and_one_that_fails_keeps_no_other_back(
     let own = "fn summary() { #{ \"a.txt\": \"x\", \"out/b.txt\": \"x\", \"gone/c.txt\": \"x\", \"z.txt\": \"there\", stdout: \"said\\n\" } }\n";
     let finished = play_in(folder.path(), &format!("{SCRIPT}{own}"), &server(), &[]).expect_code(112);
     assert_eq!(finished.stdout, "said\n");
-    for said in ["a.txt is a link", "out/b.txt is behind a link", "gone/c.txt: No such file", "no link is followed"] {
+    for said in
+        ["a.txt is a link", "out/b.txt is behind a link", "gone/c.txt: No such file", "no link is followed"]
+    {
         assert!(finished.stderr.contains(said), "{said}\n{}", finished.stderr);
     }
     assert_eq!(std::fs::read_to_string(&victim).expect("it is there"), "mine");
@@ -186,8 +186,11 @@ fn tags(path: &Path, metric: &str) -> Vec<serde_json::Map<String, Json>> {
 #[test]
 fn every_sample_that_is_sent_has_the_runs_tags_and_the_system_tags_that_are_asked_for() {
     let folder = folder();
-    let script = format!("{SCRIPT}fn setup() {{ http::get(\"/in-setup\"); }}\ntarget(\"http_reqs{{build:7,name:price}}\", \"count == 12\");\n");
-    let args = ["--tag", "build=7", "--tag", "team=a,b", "--system-tags", "name,status", "-o", "json=out.jsonl"];
+    let script = format!(
+        "{SCRIPT}fn setup() {{ http::get(\"/in-setup\"); }}\ntarget(\"http_reqs{{build:7,name:price}}\", \"count == 12\");\n"
+    );
+    let args =
+        ["--tag", "build=7", "--tag", "team=a,b", "--system-tags", "name,status", "-o", "json=out.jsonl"];
     let finished = play_in(folder.path(), &script, &server(), &args).expect_code(0);
     finished.expect_said("3 of 3 targets hold");
     let path = folder.path().join("out.jsonl");
@@ -197,7 +200,8 @@ fn every_sample_that_is_sent_has_the_runs_tags_and_the_system_tags_that_are_aske
         for tags in &all {
             assert_eq!((&tags["build"], &tags["team"]), (&"7".into(), &"a,b".into()), "{metric}");
         }
-        let mut keys: Vec<String> = all.into_iter().flat_map(|tags| tags.into_iter().map(|(key, _)| key)).collect();
+        let mut keys: Vec<String> =
+            all.into_iter().flat_map(|tags| tags.into_iter().map(|(key, _)| key)).collect();
         keys.sort_unstable();
         keys.dedup();
         keys
