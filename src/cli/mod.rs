@@ -16,7 +16,9 @@ mod hit;
 mod http;
 mod inspect;
 mod keep;
+mod log;
 mod new;
+mod own_summary;
 mod profile;
 mod progress;
 mod report;
@@ -24,6 +26,7 @@ mod results;
 mod run;
 mod script;
 mod signals;
+mod summary;
 mod terminal;
 
 use std::ffi::OsString;

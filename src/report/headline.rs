@@ -12,7 +12,7 @@ use super::paint::clean;
 const REASONS_MAX: usize = 3;
 
 /// `✓ passed: 8 of 8 targets hold`, without a newline. A run that didn't pass never says `passed`.
-pub(super) fn headline(summary: &Summary, style: Style) -> String {
+pub fn headline(summary: &Summary, style: Style) -> String {
     match summary.verdict() {
         Verdict::Passed => format!("{} {}", style.good("✓ passed:"), held(summary, "")),
         Verdict::Stopped => {

@@ -20,6 +20,7 @@ mod store_error;
 mod summary;
 mod verdict;
 mod warm_up;
+mod working_file;
 
 pub use calibration::{
     Advice, CALIBRATION_FILE, CALIBRATION_SCHEMA, Calibration, CalibrationError, Fingerprint, Floor, Spread,
@@ -36,7 +37,7 @@ pub use journal::{
 };
 pub use method::{Health, Method, Model};
 pub use output_line::OutputLine;
-pub use played_second::PlayedSecond;
+pub use played_second::{Labels, PlayedSecond};
 pub use provenance::{Commit, Provenance, ScriptVersion};
 pub use run_id::RunId;
 pub use steadiness::{Steadiness, Stretch, Unknown};
@@ -44,6 +45,7 @@ pub use store_error::StoreError;
 pub use summary::{Answer, Check, Durations, Endpoint, MetricTotal, ScenarioLine, Summary};
 pub use verdict::{Reason, Verdict};
 pub use warm_up::{WarmUpLine, WarmUpPart};
+pub use working_file::{NameError, check_name, write_below};
 
 // Reports stand on this room alone: what the engine tells passes through it.
 pub use crate::engine::{

@@ -16,7 +16,7 @@ use crate::engine::{Books, End, Examples, Interrupted, Outcome, ScriptFailure};
 use crate::metrics::{
     BUILTINS, Metric, OTHER, Selector, Series, Snapshot, Trend, Unit, Value, Warning, builtin,
 };
-use crate::plan::{Judgement, Plan, Scenario, Verdict as TargetVerdict, without_login};
+use crate::plan::{Judgement, Plan, Scenario, SummaryOptions, Verdict as TargetVerdict, without_login};
 
 use super::crowd::Crowd;
 use super::{Finding, Incomplete, Method, Model, OutputLine, Steadiness, WarmUpLine, finding};
@@ -85,6 +85,8 @@ pub struct Summary {
     pub start_unix_ms: Option<u64>,
     /// Of a run that came to no end: how far it is known.
     pub incomplete: Option<Incomplete>,
+    /// How reports lay it out, as the plan says.
+    pub layout: SummaryOptions,
 }
 
 /// Times of answers, by whether they were expected: a fast error is no fast answer.
@@ -216,6 +218,7 @@ impl Summary {
             run_id: None,
             start_unix_ms: None,
             incomplete: None,
+            layout: plan.options.summary.clone(),
         };
         summary.findings = finding::find(&summary, plan, outcome);
         summary.method = Method::of(outcome, &summary.findings);

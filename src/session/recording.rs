@@ -10,7 +10,8 @@ use crate::engine::{Observer, Tick};
 use crate::output::{Courier, DRAIN_MAX, Played};
 use crate::plan::Plan;
 use crate::results::{
-    DOCUMENT_FILE, Document, Head, JOURNAL_DRAIN_MAX, Journal, PlayedSecond, RunFolder, StoreError, Summary,
+    DOCUMENT_FILE, Document, Head, JOURNAL_DRAIN_MAX, Journal, Labels, PlayedSecond, RunFolder, StoreError,
+    Summary,
 };
 use crate::script::LogLine;
 
@@ -23,6 +24,8 @@ pub(super) struct Recording {
     outputs: Vec<Courier>,
     start_unix_ms: u64,
     journal: Option<Journal>,
+    /// What samples are tagged by on their way to the outputs.
+    labels: Labels,
 }
 
 impl Recording {
@@ -34,7 +37,8 @@ impl Recording {
         outputs: Vec<Courier>,
     ) -> Self {
         let (folder, start_unix_ms) = (folder.map(Arc::new), now_unix_ms());
-        Self { script_name, plan, mask, folder, outputs, start_unix_ms, journal: None }
+        let labels = Labels::new(&plan.options, &mask);
+        Self { script_name, plan, mask, folder, outputs, start_unix_ms, journal: None, labels }
     }
 
     /// Begins the journal, where there is a folder for it. It is told of a run that is killed in its `setup` too.
@@ -95,10 +99,14 @@ impl Observer for Recording {
             return;
         }
         let second = Arc::new(PlayedSecond::of(tick, self.start_unix_ms, &self.mask));
-        self.outputs.iter_mut().for_each(|output| output.second(&second));
         if let Some(journal) = &mut self.journal {
             journal.second(&second, tick, &self.mask);
         }
+        if self.outputs.is_empty() {
+            return;
+        }
+        let sent = second.sent(&self.labels).map_or(second, Arc::new);
+        self.outputs.iter_mut().for_each(|output| output.second(&sent));
     }
 
     fn log(&mut self, _line: &LogLine) {}

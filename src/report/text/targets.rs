@@ -3,6 +3,7 @@
 use crate::plan::Verdict as TargetVerdict;
 use crate::results::Summary;
 
+use super::super::headline::{self, headline};
 use super::super::paint::{clean, left, widest};
 use super::super::{Report, Style, evidence, headline};
 use super::{CELL_COLUMNS_MAX, Page};
@@ -27,7 +28,7 @@ fn render(summary: &Summary, style: &Style) -> String {
         page.lines.extend(targets);
         page.lines.push(String::new());
     }
-    page.lines.push(headline::headline(summary, *style));
+    page.lines.push(headline(summary, *style));
     page.lines.join("\n") + "\n"
 }
 

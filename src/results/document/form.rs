@@ -205,6 +205,7 @@ impl Document {
             run_id: self.run_id,
             start_unix_ms: self.start_unix_us.map(|us| us / 1_000),
             incomplete: None,
+            layout: SummaryOptions::default(),
         })
     }
 
