@@ -8,8 +8,11 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Played, SendError, Sink};
+use super::span_courier::{SpanCourier, SpanLine};
+use super::{Played, SendError, Sink, SpanRoute};
+use crate::diagnostic::Mask;
 use crate::results::{OutputLine, PlayedSecond, Summary};
+use crate::script::SpanQueue;
 
 /// Seconds that wait for a slow sink.
 pub const QUEUE_MAX: usize = 120;
@@ -34,6 +37,25 @@ pub struct Courier {
     pushed: (u64, u64),
     /// Hears nothing, and is cut when the thread has ended.
     ended: Receiver<()>,
+    spans: Spans,
+}
+
+/// What becomes of spans.
+enum Spans {
+    Unwanted,
+    /// Wanted, once it is known who plays what.
+    Wanted(SpanRoute),
+    Carried(SpanCourier),
+}
+
+impl std::fmt::Debug for Spans {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Unwanted => "Unwanted",
+            Self::Wanted(_) => "Wanted",
+            Self::Carried(_) => "Carried",
+        })
+    }
 }
 
 /// What the sink's thread tells: seconds, and the samples in them.
@@ -54,7 +76,8 @@ impl Account {
 
 impl Courier {
     /// Starts the sink's thread.
-    pub(super) fn start(output: &'static str, place: String, sink: Box<dyn Sink>) -> Self {
+    pub(super) fn start(output: &'static str, place: String, mut sink: Box<dyn Sink>) -> Self {
+        let spans = sink.spans().map_or(Spans::Unwanted, Spans::Wanted);
         let (queue, parcels) = sync_channel(QUEUE_MAX);
         let (alive, ended) = sync_channel(0);
         let account = Arc::new(Account::default());
@@ -67,7 +90,16 @@ impl Courier {
         if let Err(error) = started {
             account.note(&SendError::Io(error));
         }
-        Self { output, place, queue: Some(queue), account, pushed: (0, 0), ended }
+        Self { output, place, queue: Some(queue), account, pushed: (0, 0), ended, spans }
+    }
+
+    /// Where workers push spans, if it takes any; what `mask` knows is hidden in them. For once, before the run.
+    pub fn spans(&mut self, run: &Played, mask: &Mask) -> Option<SpanQueue> {
+        let Spans::Wanted(route) = std::mem::replace(&mut self.spans, Spans::Unwanted) else { return None };
+        let courier = SpanCourier::start(self.output, route, run, mask.clone());
+        let queue = courier.queue();
+        self.spans = Spans::Carried(courier);
+        Some(queue)
     }
 
     /// The load begins.
@@ -100,6 +132,9 @@ impl Courier {
     pub fn end(&mut self, summary: &Arc<Summary>) {
         self.push(Parcel::End(Arc::clone(summary)));
         self.queue = None;
+        if let Spans::Carried(courier) = &self.spans {
+            courier.end();
+        }
     }
 
     /// Waits for the sink until the deadline, and says what became of the seconds.
@@ -115,6 +150,13 @@ impl Courier {
             let text = format!("it was not done {} s after the run", DRAIN_MAX.as_secs());
             self.account.note(&SendError::Refused(text));
         }
+        let spans = match self.spans {
+            Spans::Carried(courier) => courier.finish(deadline),
+            Spans::Unwanted | Spans::Wanted(_) => SpanLine::default(),
+        };
+        if let Some(error) = spans.error {
+            self.account.note(&SendError::Refused(format!("{} spans lost: {error}", spans.lost)));
+        }
         let error = self.account.error.lock().unwrap_or_else(PoisonError::into_inner).take();
         OutputLine {
             output: self.output.to_owned(),
@@ -124,6 +166,8 @@ impl Courier {
             lost_seconds: self.pushed.0.saturating_sub(delivered_seconds),
             lost_samples: self.pushed.1.saturating_sub(delivered_samples),
             error,
+            delivered_spans: spans.delivered,
+            lost_spans: spans.lost,
         }
     }
 }

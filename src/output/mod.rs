@@ -10,11 +10,13 @@ mod json_lines;
 mod otlp;
 mod place;
 mod sink;
+mod span_courier;
 
 pub use courier::{Courier, DRAIN_MAX, QUEUE_MAX};
 pub use error::{OutputError, SendError};
 pub use place::Place;
 pub use sink::{Played, Sink};
+pub use span_courier::{SpanLoss, SpanRoute, SpanSink};
 
 /// A kind of output.
 pub struct Output {

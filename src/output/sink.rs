@@ -1,6 +1,6 @@
 //! What an output has to be able to do.
 
-use super::SendError;
+use super::{SendError, SpanRoute};
 use crate::plan::Plan;
 use crate::results::{PlayedSecond, Summary};
 
@@ -28,6 +28,11 @@ pub trait Sink: Send {
 
     /// Called for each second, in order.
     fn second(&mut self, second: &PlayedSecond) -> Result<(), SendError>;
+
+    /// Where it wants spans, and how many; asked once, before anything else. None unless the user wants them.
+    fn spans(&mut self) -> Option<SpanRoute> {
+        None
+    }
 
     /// Called once, when all is over.
     fn end(&mut self, _summary: &Summary) -> Result<(), SendError> {

@@ -26,11 +26,15 @@ use super::lookups::LEVELS;
 use super::modules::ModuleFiles;
 use super::profiler::{Profiler, ScriptProfile};
 use super::secrets::Secrets;
+use super::series_key::SeriesKey;
+use super::span::Tracing;
+use super::timeouts::Timeouts;
+use super::tracer::Tracer;
 use super::vu::{Ending, Limit, Phase, Vu};
 use super::words::Words;
 use crate::fiber::{Cancelled, Current, Shared};
 use crate::http::{self, Clock};
-use crate::metrics::{MetricId, Recorder, SeriesId, Symbol};
+use crate::metrics::{Recorder, SeriesId};
 use crate::plan::{GivenParams, HttpOptions, RunDefaults};
 
 /// Operations of the interpreter between two waits. Some two seconds of work: a flow that needs more
@@ -75,27 +79,8 @@ pub struct Outside {
     pub null_response: Option<Arc<[u8]>>,
     /// Where it is kept what scripts spend their time on, if somebody asks.
     pub profile: Option<ScriptProfile>,
-}
-
-/// The key of a series that a script adds to: a check, a group, a custom metric.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct SeriesKey {
-    pub(super) metric: MetricId,
-    /// The name of a check; else none.
-    pub(super) check: Symbol,
-    pub(super) scenario: Symbol,
-    pub(super) group: Symbol,
-    /// Tags of the scenario, or those and the call's.
-    pub(super) tags: Symbol,
-}
-
-/// How long requests may take that say nothing of it themselves.
-#[derive(Debug, Clone, Copy)]
-pub struct Timeouts {
-    /// All in all.
-    pub total_ns: u64,
-    /// Until the connection stands.
-    pub connect_ns: u64,
+    /// Who takes spans, if somebody does.
+    pub tracing: Option<Tracing>,
 }
 
 /// What the host functions of one worker share.
@@ -127,6 +112,7 @@ pub struct Stage {
     pub(super) examples: RefCell<Gallery>,
     /// Only while a profile is taken.
     profiler: Option<Rc<Profiler>>,
+    tracer: Option<Tracer>,
     /// The wall clock at the clock's zero, in nanoseconds since 1970.
     wall_start_ns: Cell<u64>,
     pub(super) declaration: RefCell<Declaration>,
@@ -151,6 +137,7 @@ impl Stage {
             current,
             clock,
             network: http::Shared::with_null(outside.null_response.clone()),
+            tracer: outside.tracing.as_ref().map(Tracer::new),
             outside,
             log: Box::new(log),
             on: RefCell::new(None),
@@ -252,7 +239,12 @@ impl Stage {
 
     /// Nanoseconds since 1970: the wall clock at the start, and the clock since.
     pub(super) fn wall_ns(&self) -> u64 {
-        self.wall_start_ns.get().saturating_add(self.clock.now_ns())
+        self.wall_at_ns(self.clock.now_ns())
+    }
+
+    /// The same of an instant on the clock.
+    pub(super) fn wall_at_ns(&self, at_ns: u64) -> u64 {
+        self.wall_start_ns.get().saturating_add(at_ns)
     }
 
     /// Requests under way when their iteration was cut, since the last call.
@@ -260,8 +252,10 @@ impl Stage {
         self.requests_cut.take()
     }
 
-    pub(super) fn count_cut_requests(&self, count: u64) {
+    /// So many of a user's were.
+    pub(super) fn cut_requests(&self, vu: &Vu, count: u64) {
         self.requests_cut.set(self.requests_cut.get() + count);
+        self.tracer.iter().for_each(|tracer| tracer.cut(self, vu));
     }
 
     /// Runs `work` with `vu` on, on the thread's own stack: the top level.
@@ -321,6 +315,12 @@ impl Stage {
     /// What is told where scripts spend their time, while a profile is taken.
     pub(super) fn profiler(&self) -> Option<&Rc<Profiler>> {
         self.profiler.as_ref()
+    }
+
+    /// What makes spans, where somebody takes them.
+    #[inline]
+    pub fn tracer(&self) -> Option<&Tracer> {
+        self.tracer.as_ref()
     }
 
     /// Waits for `future`, letting the worker's other users run.

@@ -10,7 +10,7 @@ use crate::engine::{Observer, Tick};
 use crate::output::{Courier, DRAIN_MAX, Played};
 use crate::plan::Plan;
 use crate::results::{PlayedSecond, RunFolder, Summary};
-use crate::script::LogLine;
+use crate::script::{LogLine, Tracing};
 
 /// An observer that keeps what it sees.
 pub(super) struct Recording {
@@ -31,6 +31,21 @@ impl Recording {
         outputs: Vec<Courier>,
     ) -> Self {
         Self { script_name, plan, mask, folder, outputs, start_unix_ms: now_unix_ms() }
+    }
+
+    /// Who takes spans, if an output does. For once, before the run.
+    pub(super) fn tracing(&mut self) -> Option<Tracing> {
+        let (run, mask) = (self.played(), &self.mask);
+        Tracing::new(self.outputs.iter_mut().filter_map(|output| output.spans(&run, mask)).collect())
+    }
+
+    fn played(&self) -> Played {
+        Played {
+            id: self.folder.as_ref().map(|folder| folder.id.to_string()),
+            script_name: self.script_name.clone(),
+            start_unix_ms: self.start_unix_ms,
+            plan: self.plan.clone(),
+        }
     }
 
     /// The run is over: sends the outputs their end, waits for them, and adds to the summary what became of all.
@@ -61,12 +76,7 @@ impl Observer for Recording {
 
     fn load_begins(&mut self) {
         self.start_unix_ms = now_unix_ms();
-        let played = Arc::new(Played {
-            id: self.folder.as_ref().map(|folder| folder.id.to_string()),
-            script_name: self.script_name.clone(),
-            start_unix_ms: self.start_unix_ms,
-            plan: self.plan.clone(),
-        });
+        let played = Arc::new(self.played());
         self.outputs.iter_mut().for_each(|output| output.begin(&played));
     }
 }

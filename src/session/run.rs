@@ -86,7 +86,10 @@ pub fn run(mut parts: Vec<Part<'_>>, begin: impl FnOnce(&[&Plan])) -> Result<Pla
             let settings = &mut part.settings;
             let (folder, outputs) = (settings.folder.take(), std::mem::take(&mut settings.outputs));
             let mask = settings.outside.secrets.mask().clone();
-            Recording::new(settings.name.clone(), part.declared.plan.clone(), mask, folder, outputs)
+            let (name, plan) = (settings.name.clone(), part.declared.plan.clone());
+            let mut recording = Recording::new(name, plan, mask, folder, outputs);
+            settings.outside.tracing = recording.tracing();
+            recording
         })
         .collect();
     let mut outcomes = play(parts, &mut recordings, &names);

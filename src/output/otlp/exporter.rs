@@ -6,11 +6,12 @@ use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResp
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use prost::Message;
 
-use super::super::{Output, OutputError, Place, Played, SendError, Sink};
+use super::super::{Output, OutputError, Place, Played, SendError, Sink, SpanRoute};
 use super::attribute::resource;
 use super::metric::{Batch, Span};
 use super::post::{Post, quoted};
 use super::setting::{Setting, Temporality};
+use super::trace::SpanExporter;
 use crate::metrics::{Series, Snapshot, Unit};
 use crate::results::{PlayedSecond, Summary};
 
@@ -33,13 +34,20 @@ pub(in super::super) const OUTPUT: Output = Output {
 
 fn open(place: &Place) -> Result<Box<dyn Sink>, OutputError> {
     let setting = Setting::read(place, |name| std::env::var(name).ok())?;
-    let metrics = Post::new(&setting, &setting.metrics_url).map_err(|error| OutputError::Place {
+    let wrong = |error: SendError| OutputError::Place {
         output: place.output,
         at: place.shown(),
         why: error.to_string(),
-    })?;
+    };
+    let metrics = Post::new(&setting, &setting.metrics_url).map_err(wrong)?;
+    let sink = || SpanExporter::new(&setting).map_err(wrong);
+    let spans = match setting.traces {
+        Some(share) => Some(SpanRoute { share, sink: Box::new(sink()?) }),
+        None => None,
+    };
     Ok(Box::new(Exporter {
         setting,
+        spans,
         metrics,
         resource: Resource::default(),
         units: BTreeMap::new(),
@@ -54,6 +62,8 @@ fn open(place: &Place) -> Result<Box<dyn Sink>, OutputError> {
 struct Exporter {
     setting: Setting,
     metrics: Post,
+    /// Until it is asked for.
+    spans: Option<SpanRoute>,
     resource: Resource,
     /// Of the script's own metrics.
     units: BTreeMap<String, Unit>,
@@ -75,6 +85,10 @@ impl Sink for Exporter {
         self.start_unix_ms = run.start_unix_ms;
         self.end_unix_ms = run.start_unix_ms;
         Ok(())
+    }
+
+    fn spans(&mut self) -> Option<SpanRoute> {
+        self.spans.take()
     }
 
     fn second(&mut self, second: &PlayedSecond) -> Result<(), SendError> {

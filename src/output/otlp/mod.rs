@@ -9,5 +9,6 @@ mod exporter;
 mod metric;
 mod post;
 mod setting;
+mod trace;
 
 pub(super) use exporter::OUTPUT;
