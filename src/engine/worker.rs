@@ -166,9 +166,13 @@ impl Worker {
                     .hint("every worker runs it: what it declares must not depend on chance, time or a changing file"),
             ));
         }
-        stage.set_wall_start_ns(self.epoch.wall_ns(0));
+        let wall_start_ns = self.epoch.wall_ns(0);
+        stage.set_wall_start_ns(wall_start_ns);
         let plan = &self.job.plan;
-        let recorder = Recorder::new(&plan.metrics).without(plan.dropped_metrics()).keeping(plan.overflow());
+        let recorder = Recorder::new(&plan.metrics)
+            .without(plan.dropped_metrics())
+            .keeping(plan.overflow())
+            .telling(&self.job.taps.samples, wall_start_ns);
         stage.set_recorder(recorder);
         let options = &self.job.plan.options;
         let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);

@@ -6,7 +6,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use crate::diagnostic::Mask;
-use crate::engine::{Observer, Tick};
+use crate::engine::{Observer, Taps, Tick};
 use crate::output::{Courier, DRAIN_MAX, Played};
 use crate::plan::Plan;
 use crate::results::{PlayedSecond, RunFolder, Summary};
@@ -31,6 +31,11 @@ impl Recording {
         outputs: Vec<Courier>,
     ) -> Self {
         Self { script_name, plan, mask, folder, outputs, start_unix_ms: now_unix_ms() }
+    }
+
+    /// What the workers tell one by one, for the outputs that want it.
+    pub(super) fn taps(&self) -> Taps {
+        Taps { samples: self.outputs.iter().filter_map(|output| output.samples(&self.mask)).collect() }
     }
 
     /// The run is over: sends the outputs their end, waits for them, and adds to the summary what became of all.
