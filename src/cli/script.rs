@@ -268,7 +268,6 @@ impl OutsideArguments {
             secrets: Secrets::new(terminal.mask().clone(), self.secrets()?, self.allow_run),
             null_response: None,
             profile: None,
-            tracing: None,
         })
     }
 

@@ -6,13 +6,14 @@
 
 mod courier;
 mod error;
+mod hidden;
 mod json_lines;
 mod otlp;
 mod place;
 mod sink;
 mod span_courier;
 
-pub use courier::{Courier, DRAIN_MAX, QUEUE_MAX};
+pub use courier::{BATCHES_MAX, Courier, DRAIN_MAX, QUEUE_MAX};
 pub use error::{OutputError, SendError};
 pub use place::Place;
 pub use sink::{Played, Sink};

@@ -1,6 +1,7 @@
 //! What an output has to be able to do.
 
 use super::{SendError, SpanRoute};
+use crate::metrics::Sample;
 use crate::plan::Plan;
 use crate::results::{PlayedSecond, Summary};
 
@@ -32,6 +33,17 @@ pub trait Sink: Send {
     /// Where it wants spans, and how many; asked once, before anything else. None unless the user wants them.
     fn spans(&mut self) -> Option<SpanRoute> {
         None
+    }
+
+    /// Whether it wants each sample too: asked once, before the load.
+    fn takes_samples(&self) -> bool {
+        false
+    }
+
+    /// Called for samples as the workers hand them over, without what the mask hides: those of a second before that
+    /// second, in no order among workers.
+    fn samples(&mut self, _samples: &[Sample]) -> Result<(), SendError> {
+        Ok(())
     }
 
     /// Called once, when all is over.

@@ -76,7 +76,7 @@ pub use registry::{Function, Kind, Parameter};
 pub use route::Route;
 pub use secrets::{SECRET_VARIABLE, SecretSource, Secrets};
 pub use shot::{Shot, ShotError};
-pub use span::{Ended, RequestOutcome, RequestWork, SPANS_MAX, Span, SpanQueue, Tracing, Work};
+pub use span::{Ended, RequestOutcome, RequestWork, Share, Span, Tracing, Work};
 pub use stage::{OPERATIONS_MAX, Outside, Stage, Turn};
 pub use state::State;
 pub use timeouts::Timeouts;

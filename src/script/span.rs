@@ -1,19 +1,14 @@
 //! Spans: what a tracing backend shows of a run, and their way off the workers.
 //!
-//! Plain data. A worker hands a span to each [`SpanQueue`] that wants its trace, and never waits: a full one loses it.
-//! Pushed = taken + lost, which whoever takes them counts.
+//! Plain data, handed over in batches ([`Tap`]) that nobody waits for.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use crate::diagnostic::Mask;
-use crate::metrics::{Phases, TagSet};
-
-/// Spans that wait for whoever takes them: some 8 MB, and a second's worth at 16,000 requests a second.
-pub const SPANS_MAX: usize = 16_384;
+use crate::metrics::{Outlet, Outlets, Phases, TagSet, Tap};
 
 /// Something that took time.
 #[derive(Debug, Clone, PartialEq)]
@@ -130,63 +125,51 @@ impl Span {
     }
 }
 
-/// A bounded way off the workers, to one who takes spans.
-#[derive(Debug, Clone)]
-pub struct SpanQueue {
-    /// Of 2⁶³: by it a trace is taken or not.
-    below: u64,
-    queue: SyncSender<Span>,
-    pushed: Arc<AtomicU64>,
-}
+/// A share of all traces. Whether a trace is in it follows from its id, as in OpenTelemetry's `TraceIdRatioBased`: who
+/// asks for more gets all that others get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Share(u64);
 
-impl SpanQueue {
-    /// For a share of all traces, from 0 to 1, and where they come out. Whether a trace is taken follows from its id, as
-    /// in OpenTelemetry's `TraceIdRatioBased`: who asks for more gets all that others get.
-    pub fn new(share: f64) -> (Self, Receiver<Span>) {
-        let (queue, spans) = sync_channel(SPANS_MAX);
+impl Share {
+    /// From 0 to 1.
+    pub fn new(share: f64) -> Self {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "within 0..=2⁶³, and the cast saturates"
         )]
         let below = (share.clamp(0.0, 1.0) * (1_u64 << 63) as f64) as u64;
-        (Self { below, queue, pushed: Arc::default() }, spans)
+        Self(below)
     }
 
-    /// How many were handed to it, those lost included.
-    pub fn pushed(&self) -> u64 {
-        self.pushed.load(Ordering::Acquire)
-    }
-
-    fn wants(&self, trace_id: u128) -> bool {
+    /// Whether the trace is in it.
+    pub fn holds(self, trace_id: u128) -> bool {
         #[expect(clippy::cast_possible_truncation, reason = "the lower half, as the specification has it")]
         let lower = trace_id as u64;
-        lower >> 1 < self.below
-    }
-
-    fn push(&self, span: Span) {
-        self.pushed.fetch_add(1, Ordering::Release);
-        // Full, or nobody takes them any more: counted as pushed, and never taken.
-        let _ = self.queue.try_send(span);
+        lower >> 1 < self.0
     }
 }
 
 /// Who takes a run's spans; the same for all workers.
 #[derive(Debug, Clone)]
 pub struct Tracing {
-    queues: Arc<[SpanQueue]>,
+    /// The largest that anybody asks for.
+    share: Share,
+    outlets: Outlets<Span>,
     /// Of this run alone: ids of other runs go to the same backend.
     key: [u64; 2],
     workers: Arc<AtomicU64>,
 }
 
 impl Tracing {
-    /// None where nobody takes any.
-    pub fn new(queues: Vec<SpanQueue>) -> Option<Self> {
+    /// For those who take spans, each with the share that it asks for; none where nobody does. Outlets may be offered
+    /// more than they asked for.
+    pub fn new(takers: Vec<(Share, Arc<dyn Outlet<Span>>)>) -> Option<Self> {
+        let share = takers.iter().map(|(share, _)| *share).max()?;
         // Keyed by the system's randomness.
         let random = || RandomState::new().hash_one(std::process::id());
-        let key = [random(), random()];
-        (!queues.is_empty()).then(|| Self { queues: queues.into(), key, workers: Arc::default() })
+        let outlets = takers.into_iter().map(|(_, outlet)| outlet).collect();
+        Some(Self { share, outlets, key: [random(), random()], workers: Arc::default() })
     }
 
     /// Random numbers for one worker's ids, which no other worker has.
@@ -194,16 +177,14 @@ impl Tracing {
         (self.key, self.workers.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Whether anybody takes spans of the trace.
-    pub(super) fn is_sampled(&self, trace_id: u128) -> bool {
-        self.queues.iter().any(|queue| queue.wants(trace_id))
+    /// Which traces anybody takes.
+    pub(super) fn share(&self) -> Share {
+        self.share
     }
 
-    /// Hands a span to all who want its trace.
-    pub(super) fn push(&self, span: Span) {
-        for queue in self.queues.iter().filter(|queue| queue.wants(span.trace_id)) {
-            queue.push(span.clone());
-        }
+    /// One worker's end.
+    pub(super) fn tap(&self) -> Tap<Span> {
+        Tap::new(&self.outlets).expect("somebody takes spans")
     }
 }
 
@@ -228,23 +209,12 @@ mod tests {
 
     #[test]
     fn who_asks_for_more_gets_what_others_get() {
-        let ((few, _few), (many, _many), (all, _all)) =
-            (SpanQueue::new(0.1), SpanQueue::new(0.5), SpanQueue::new(1.0));
-        let (none, _none) = SpanQueue::new(0.0);
+        let [none, few, many, all] = [0.0, 0.1, 0.5, 1.0].map(Share::new);
         let ids: Vec<u128> = (0..1_000).map(|n: u128| n * (u128::from(u64::MAX) / 1_000)).collect();
-        let taken = |queue: &SpanQueue| ids.iter().filter(|id| queue.wants(**id)).count();
-        assert_eq!([taken(&none), taken(&few), taken(&many), taken(&all)], [0, 100, 500, 1_000]);
-        assert!(ids.iter().all(|id| !few.wants(*id) || many.wants(*id)));
-        assert!(all.wants(u128::MAX) && !none.wants(0));
-    }
-
-    #[test]
-    fn a_full_queue_loses_and_counts() {
-        let (queue, spans) = SpanQueue::new(1.0);
-        let tracing = Tracing::new(vec![queue.clone()]).unwrap();
-        (1..=SPANS_MAX as u128 + 7).for_each(|id| tracing.push(span(id)));
-        assert_eq!(queue.pushed(), SPANS_MAX as u64 + 7);
-        assert_eq!(spans.try_iter().count(), SPANS_MAX);
+        let taken = |share: Share| ids.iter().filter(|id| share.holds(**id)).count();
+        assert_eq!([none, few, many, all].map(taken), [0, 100, 500, 1_000]);
+        assert!(ids.iter().all(|id| !few.holds(*id) || many.holds(*id)));
+        assert!(all.holds(u128::MAX) && !none.holds(0));
         assert!(Tracing::new(Vec::new()).is_none());
     }
 

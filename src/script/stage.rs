@@ -27,7 +27,6 @@ use super::modules::ModuleFiles;
 use super::profiler::{Profiler, ScriptProfile};
 use super::secrets::Secrets;
 use super::series_key::SeriesKey;
-use super::span::Tracing;
 use super::timeouts::Timeouts;
 use super::tracer::Tracer;
 use super::vu::{Ending, Limit, Phase, Vu};
@@ -79,8 +78,6 @@ pub struct Outside {
     pub null_response: Option<Arc<[u8]>>,
     /// Where it is kept what scripts spend their time on, if somebody asks.
     pub profile: Option<ScriptProfile>,
-    /// Who takes spans, if somebody does.
-    pub tracing: Option<Tracing>,
 }
 
 /// What the host functions of one worker share.
@@ -112,7 +109,7 @@ pub struct Stage {
     pub(super) examples: RefCell<Gallery>,
     /// Only while a profile is taken.
     profiler: Option<Rc<Profiler>>,
-    tracer: Option<Tracer>,
+    tracer: OnceCell<Tracer>,
     /// The wall clock at the clock's zero, in nanoseconds since 1970.
     wall_start_ns: Cell<u64>,
     pub(super) declaration: RefCell<Declaration>,
@@ -137,7 +134,7 @@ impl Stage {
             current,
             clock,
             network: http::Shared::with_null(outside.null_response.clone()),
-            tracer: outside.tracing.as_ref().map(Tracer::new),
+            tracer: OnceCell::new(),
             outside,
             log: Box::new(log),
             on: RefCell::new(None),
@@ -255,7 +252,7 @@ impl Stage {
     /// So many of a user's were.
     pub(super) fn cut_requests(&self, vu: &Vu, count: u64) {
         self.requests_cut.set(self.requests_cut.get() + count);
-        self.tracer.iter().for_each(|tracer| tracer.cut(self, vu));
+        self.tracer().into_iter().for_each(|tracer| tracer.cut(self, vu));
     }
 
     /// Runs `work` with `vu` on, on the thread's own stack: the top level.
@@ -320,7 +317,12 @@ impl Stage {
     /// What makes spans, where somebody takes them.
     #[inline]
     pub fn tracer(&self) -> Option<&Tracer> {
-        self.tracer.as_ref()
+        self.tracer.get()
+    }
+
+    /// From now on somebody does. Given once.
+    pub fn trace(&self, tracer: Tracer) {
+        assert!(self.tracer.set(tracer).is_ok(), "a stage gets one tracer");
     }
 
     /// Waits for `future`, letting the worker's other users run.

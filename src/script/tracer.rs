@@ -11,16 +11,18 @@ use std::sync::Arc;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
-use super::span::{Ended, RequestOutcome, RequestWork, Span, Tracing, Work};
+use super::span::{Ended, RequestOutcome, RequestWork, Share, Span, Tracing, Work};
 use super::stage::Stage;
 use super::vu::{Vu, mix};
 use crate::http::{Endpoint, Exchange, Protocol, Request, TRACEPARENT, Traceparent, presentable_url};
-use crate::metrics::Symbol;
+use crate::metrics::{Symbol, Tap};
 
 /// One worker's.
 #[derive(Debug)]
 pub struct Tracer {
-    tracing: Tracing,
+    /// Of the traces, of those that anybody takes.
+    share: Share,
+    tap: RefCell<Tap<Span>>,
     ids: RefCell<Pcg64Mcg>,
 }
 
@@ -43,20 +45,30 @@ struct Open {
 }
 
 impl Tracer {
-    pub(super) fn new(tracing: &Tracing) -> Self {
+    /// One of a run's.
+    pub fn new(tracing: &Tracing) -> Self {
         let (key, worker) = tracing.seed();
         let mut seed = [0; 16];
         for (half, key) in seed.chunks_exact_mut(8).zip(key) {
             half.copy_from_slice(&mix(key, worker).to_le_bytes());
         }
-        Self { tracing: tracing.clone(), ids: RefCell::new(Pcg64Mcg::from_seed(seed)) }
+        Self {
+            share: tracing.share(),
+            tap: RefCell::new(tracing.tap()),
+            ids: RefCell::new(Pcg64Mcg::from_seed(seed)),
+        }
+    }
+
+    /// Hands over what there is.
+    pub fn flush(&self) {
+        self.tap.borrow_mut().flush();
     }
 
     /// A span in a new trace.
     fn begin_trace(&self) -> Traceparent {
         let (high, low) = (self.id(), self.id());
         let trace_id = u128::from(high) << 64 | u128::from(low);
-        Traceparent { trace_id, span_id: self.id(), is_sampled: self.tracing.is_sampled(trace_id) }
+        Traceparent { trace_id, span_id: self.id(), is_sampled: self.share.holds(trace_id) }
     }
 
     /// Never 0, which would be no id.
@@ -177,7 +189,7 @@ impl Tracer {
         (start_ns, end_ns): (u64, u64),
         work: Work,
     ) {
-        self.tracing.push(Span {
+        let span = Span {
             trace_id: own.trace_id,
             span_id: own.span_id,
             parent_id: parent.map(|parent| parent.span_id),
@@ -188,6 +200,7 @@ impl Tracer {
             iteration: vu.scenario_iteration.get(),
             tags: vu.tags(),
             work,
-        });
+        };
+        self.tap.borrow_mut().push(span);
     }
 }

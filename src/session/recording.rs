@@ -6,11 +6,11 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use crate::diagnostic::Mask;
-use crate::engine::{Observer, Tick};
+use crate::engine::{Observer, Taps, Tick, Tracing};
 use crate::output::{Courier, DRAIN_MAX, Played};
 use crate::plan::Plan;
 use crate::results::{PlayedSecond, RunFolder, Summary};
-use crate::script::{LogLine, Tracing};
+use crate::script::LogLine;
 
 /// An observer that keeps what it sees.
 pub(super) struct Recording {
@@ -33,10 +33,12 @@ impl Recording {
         Self { script_name, plan, mask, folder, outputs, start_unix_ms: now_unix_ms() }
     }
 
-    /// Who takes spans, if an output does. For once, before the run.
-    pub(super) fn tracing(&mut self) -> Option<Tracing> {
+    /// What the workers tell one by one, for the outputs that want it. For once, before the run.
+    pub(super) fn taps(&mut self) -> Taps {
         let (run, mask) = (self.played(), &self.mask);
-        Tracing::new(self.outputs.iter_mut().filter_map(|output| output.spans(&run, mask)).collect())
+        let samples = self.outputs.iter().filter_map(|output| output.samples(mask)).collect();
+        let spans = self.outputs.iter_mut().filter_map(|output| output.spans(&run, mask)).collect();
+        Taps { samples, spans: Tracing::new(spans) }
     }
 
     fn played(&self) -> Played {

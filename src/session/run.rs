@@ -86,10 +86,7 @@ pub fn run(mut parts: Vec<Part<'_>>, begin: impl FnOnce(&[&Plan])) -> Result<Pla
             let settings = &mut part.settings;
             let (folder, outputs) = (settings.folder.take(), std::mem::take(&mut settings.outputs));
             let mask = settings.outside.secrets.mask().clone();
-            let (name, plan) = (settings.name.clone(), part.declared.plan.clone());
-            let mut recording = Recording::new(name, plan, mask, folder, outputs);
-            settings.outside.tracing = recording.tracing();
-            recording
+            Recording::new(settings.name.clone(), part.declared.plan.clone(), mask, folder, outputs)
         })
         .collect();
     let mut outcomes = play(parts, &mut recordings, &names);
@@ -155,6 +152,7 @@ fn play_one(part: Part<'_>, recording: &mut Recording, pass: Pass) -> Result<Out
         plan: declared.plan,
         outside: settings.outside,
         workers: settings.workers.max(1),
+        taps: recording.taps(),
     };
     let mut profiled = Profiled { observer, profiling };
     engine::run_together(job, control, &mut Observers(vec![&mut profiled, recording]), pass)

@@ -21,7 +21,7 @@ fn record(trend: &mut Trend, sample: Sample) {
         Sample::Zero => trend.record_zero(),
         Sample::Us(us) => trend.record_us(us),
         Sample::AtLeast(us) => trend.record_at_least_us(us),
-        Sample::Custom(value) => trend.record(value),
+        Sample::Custom(value) => _ = trend.record(value),
     }
 }
 

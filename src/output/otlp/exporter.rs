@@ -14,6 +14,7 @@ use super::setting::{Setting, Temporality};
 use super::trace::SpanExporter;
 use crate::metrics::{Series, Snapshot, Unit};
 use crate::results::{PlayedSecond, Summary};
+use crate::script::Share;
 
 /// `-o otlp=URL`.
 pub(in super::super) const OUTPUT: Output = Output {
@@ -42,7 +43,7 @@ fn open(place: &Place) -> Result<Box<dyn Sink>, OutputError> {
     let metrics = Post::new(&setting, &setting.metrics_url).map_err(wrong)?;
     let sink = || SpanExporter::new(&setting).map_err(wrong);
     let spans = match setting.traces {
-        Some(share) => Some(SpanRoute { share, sink: Box::new(sink()?) }),
+        Some(share) => Some(SpanRoute { share: Share::new(share), sink: Box::new(sink()?) }),
         None => None,
     };
     Ok(Box::new(Exporter {
