@@ -2,6 +2,9 @@
 
 use crate::metrics::{MetricId, Symbol};
 
+/// Series found by key; beyond, they are looked up by their tags each time.
+pub(super) const SERIES_KEPT_MAX: usize = 10_000;
+
 /// The key of a series of a check, a group, a custom metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct SeriesKey {

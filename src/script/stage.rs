@@ -26,7 +26,7 @@ use super::lookups::LEVELS;
 use super::modules::ModuleFiles;
 use super::profiler::{Profiler, ScriptProfile};
 use super::secrets::Secrets;
-use super::series_key::SeriesKey;
+use super::series_key::{SERIES_KEPT_MAX, SeriesKey};
 use super::timeouts::Timeouts;
 use super::tracer::Tracer;
 use super::vu::{Ending, Limit, Phase, Vu};
@@ -49,9 +49,6 @@ const SLICE_NS: u64 = 2_000_000;
 /// Operations after which values are looked at for nesting: below it, fewer levels than the limit of
 /// the native stack can have been added.
 const OPERATIONS_NESTING: u32 = 256;
-
-/// Series found by key; beyond, they are looked up by their tags each time.
-const SERIES_KEPT_MAX: usize = 10_000;
 
 /// What a script takes from outside, the same on every worker.
 #[derive(Debug, Clone, Default)]
