@@ -6,7 +6,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use crate::diagnostic::Mask;
-use crate::engine::{Observer, Tick};
+use crate::engine::{Observer, Taps, Tick, Tracing};
 use crate::output::{Courier, DRAIN_MAX, Played};
 use crate::plan::Plan;
 use crate::results::{
@@ -56,6 +56,23 @@ impl Recording {
         };
         self.journal = self.folder.as_ref().map(head);
         self
+    }
+
+    /// What the workers tell one by one, for the outputs that want it. For once, before the run.
+    pub(super) fn taps(&mut self) -> Taps {
+        let (run, mask) = (self.played(), &self.mask);
+        let samples = self.outputs.iter().filter_map(|output| output.samples(mask)).collect();
+        let spans = self.outputs.iter_mut().filter_map(|output| output.spans(&run, mask)).collect();
+        Taps { samples, spans: Tracing::new(spans) }
+    }
+
+    fn played(&self) -> Played {
+        Played {
+            id: self.folder.as_ref().map(|folder| folder.id.to_string()),
+            script_name: self.script_name.clone(),
+            start_unix_ms: self.start_unix_ms,
+            plan: self.plan.clone(),
+        }
     }
 
     /// The run is over: sends the outputs their end, waits for them, and adds to the summary what became of all.
@@ -113,12 +130,7 @@ impl Observer for Recording {
 
     fn load_begins(&mut self) {
         self.start_unix_ms = now_unix_ms();
-        let played = Arc::new(Played {
-            id: self.folder.as_ref().map(|folder| folder.id.to_string()),
-            script_name: self.script_name.clone(),
-            start_unix_ms: self.start_unix_ms,
-            plan: self.plan.clone(),
-        });
+        let played = Arc::new(self.played());
         self.outputs.iter_mut().for_each(|output| output.begin(&played));
     }
 }

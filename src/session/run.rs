@@ -155,6 +155,7 @@ fn play_one(part: Part<'_>, recording: &mut Recording, pass: Pass) -> Result<Out
         plan: declared.plan,
         outside: settings.outside,
         workers: settings.workers.max(1),
+        taps: recording.taps(),
     };
     let mut profiled = Profiled { observer, profiling };
     engine::run_together(job, control, &mut Observers(vec![&mut profiled, recording]), pass)

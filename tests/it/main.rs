@@ -32,6 +32,7 @@ mod method;
 mod names;
 mod network;
 mod nginx;
+mod otlp;
 mod packets;
 #[path = "../../benches/pathology.rs"]
 mod pathology;

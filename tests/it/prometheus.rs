@@ -103,7 +103,8 @@ impl Prometheus {
     /// When the series that a query finds was told last, and its first value.
     fn last_and_first(&self, query: &str) -> (f64, f64) {
         let found = self.query(&format!("{query}[10m]"), None);
-        let values: Vec<&Json> = found.iter().flat_map(|series| series["values"].as_array()).flatten().collect();
+        let values: Vec<&Json> =
+            found.iter().flat_map(|series| series["values"].as_array()).flatten().collect();
         let last = values.iter().filter_map(|value| value[0].as_f64()).fold(0.0, f64::max);
         (last, number(&values.first().unwrap_or_else(|| panic!("{query}: {found:?}"))[1]))
     }
@@ -152,7 +153,10 @@ fn full_needs_prometheus_it_scrapes_what_was_played() {
     // It scraped once more after the end, and stores what it scraped within a moment.
     let last = |what: &str| format!("sum(last_over_time({what}[10m]))");
     wait_until("the last scrape", SOON, || {
-        prometheus.query(&last("runner_work_seconds_count"), None).first().is_some_and(|sum| number(&sum["value"][1]) == 300.0)
+        prometheus
+            .query(&last("runner_work_seconds_count"), None)
+            .first()
+            .is_some_and(|sum| number(&sum["value"][1]) == 300.0)
     });
     let is = |query: &str, expected: f64| {
         let found = prometheus.number(&last(query), None);
@@ -218,7 +222,10 @@ fn full_needs_prometheus_it_receives_classic_histograms_where_native_ones_are_of
     let prometheus = Prometheus::start(9, &["--web.enable-remote-write-receiver"]);
     let out = |options: &str| format!("remote-write={}#{options}", prometheus.write_url());
     let classic = out("histograms=classic,bounds=0.1;0.2;0.3,prefix=k6,run_id=false,stale=false");
-    runner(["run", "-q", "-o", &classic, "shop.rhai"]).file("shop.rhai", &script(&service)).run().expect_code(0);
+    runner(["run", "-q", "-o", &classic, "shop.rhai"])
+        .file("shop.rhai", &script(&service))
+        .run()
+        .expect_code(0);
     let last = |what: &str| prometheus.number(&format!("sum(last_over_time({what}[10m]))"), None);
     assert!((last("k6_work_seconds_sum") - 45.15).abs() < 1e-9);
     assert!((last("k6_work_seconds_bucket{le=\"0.2\",run_id=\"\"}") - 200.0).abs() < 1e-9);
@@ -231,7 +238,10 @@ fn remote_write_two_is_understood_by_a_receiver_of_its_published_schema() {
     let receiver = Arc::new(Mutex::new(Receiver::default()));
     let receiving = Arc::clone(&receiver);
     let sink = Server::start(move |request| {
-        assert_eq!(request.headers["content-type"], "application/x-protobuf;proto=io.prometheus.write.v2.Request");
+        assert_eq!(
+            request.headers["content-type"],
+            "application/x-protobuf;proto=io.prometheus.write.v2.Request"
+        );
         assert_eq!(request.headers["content-encoding"], "snappy");
         assert_eq!(request.headers["x-prometheus-remote-write-version"], "2.0.0");
         assert!(request.headers["user-agent"].starts_with("runner/"));
@@ -273,7 +283,8 @@ fn a_receiver_that_is_down_takes_no_request_from_the_load_and_delays_the_exit_li
     let mut took = Duration::ZERO;
     let finished = conclusive(|| {
         let service = service();
-        let finished = runner(["run", "-q", "-o", &out, "shop.rhai"]).file("shop.rhai", &script(&service)).run();
+        let finished =
+            runner(["run", "-q", "-o", &out, "shop.rhai"]).file("shop.rhai", &script(&service)).run();
         let finished = finished.expect_counted(service.count());
         assert_eq!(service.count(), 330);
         took = finished.duration;

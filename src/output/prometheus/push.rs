@@ -73,7 +73,8 @@ impl Pusher {
         let mask = Mask::default();
         let mut headers = HeaderMap::new();
         let [user, password, token, more] = VARIABLES.map(&variable);
-        let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let decoded =
+            |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
         let user = user.or_else(|| Some(decoded(url.username())).filter(|user| !user.is_empty()));
         let password = password.or_else(|| url.password().map(decoded));
         // A URL with a host takes both.
@@ -99,14 +100,17 @@ impl Pusher {
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
-        for header in more.iter().flat_map(|more| more.split(',')).filter(|header| !header.trim().is_empty()) {
+        for header in more.iter().flat_map(|more| more.split(',')).filter(|header| !header.trim().is_empty())
+        {
             let (name, mut value) = header
                 .split_once(':')
                 .and_then(|(name, value)| {
                     let name = HeaderName::from_bytes(name.trim().as_bytes()).ok()?;
                     Some((name, HeaderValue::from_str(value.trim()).ok()?))
                 })
-                .ok_or_else(|| wrong(format!("`{}` is no list of headers: `Name: value,Name: value`", VARIABLES[3])))?;
+                .ok_or_else(|| {
+                    wrong(format!("`{}` is no list of headers: `Name: value,Name: value`", VARIABLES[3]))
+                })?;
             if RESERVED.contains(&name.as_str()) {
                 return Err(wrong(format!("`{}` has `{name}`, which says what is sent", VARIABLES[3])));
             }
