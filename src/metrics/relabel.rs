@@ -47,7 +47,7 @@ impl Snapshot {
             None => series.clone(),
             Some((metric, tags)) => Series { metric, tags, value: series.value.clone() },
         });
-        self.joined(all.collect())
+        Cow::Owned(self.joined(all.collect()))
     }
 
     /// The same with other tags; a series keeps its metric and all of its samples.
@@ -72,7 +72,7 @@ impl Snapshot {
                 _ => joined.push(series),
             }
         }
-        Cow::Owned(Self::from_sorted(self.tick, joined, warnings))
+        Self::from_sorted(self.tick, joined, warnings)
     }
 }
 

@@ -5,7 +5,7 @@ use crate::results::Summary;
 
 use super::super::headline::{self, headline};
 use super::super::paint::{clean, left, widest};
-use super::super::{Report, Style, evidence, headline};
+use super::super::{Report, Style, evidence};
 use super::{CELL_COLUMNS_MAX, Page};
 
 /// What had to hold, and nothing else: for whoever reads many runs.

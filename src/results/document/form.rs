@@ -16,6 +16,7 @@ use super::steadiness::Course;
 use super::target::{Ending, Ruling, Target};
 use crate::engine::{Examples, FailureKind, ScriptFailure};
 use crate::metrics::Malformed;
+use crate::plan::SummaryOptions;
 use crate::results::{Method, Summary};
 
 /// The version of the form. It rises when a reader of an older one would misread it; a key more doesn't raise it, and readers
