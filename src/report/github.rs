@@ -232,44 +232,43 @@ struct Annotation<'a> {
     text: String,
 }
 
-/// `::error file=load/shop.rhai,line=3,col=5,title=script::…`, a line each: errors, then warnings. Of what is more than
-/// GitHub shows, the last one says how much.
-fn annotations(summary: &Summary, folder: &str) -> String {
-    let mut all: Vec<Annotation<'_>> = Vec::new();
-    let mut add = |is_error, diagnostic, title, text: &str| {
-        all.push(Annotation { is_error, diagnostic, title, text: clean(text) });
-    };
-    for error in &summary.errors {
-        add(true, Some(error), "run", &error.message);
-    }
-    for failure in &summary.failures {
+fn errors(summary: &Summary) -> Vec<Annotation<'_>> {
+    let error =
+        |diagnostic, title, text: &str| Annotation { is_error: true, diagnostic, title, text: clean(text) };
+    let mut all = Vec::new();
+    all.extend(summary.errors.iter().map(|own| error(Some(own), "run", &own.message)));
+    all.extend(summary.failures.iter().map(|failure| {
         let text = format!("{} × {}", format_count(failure.count), failure.diagnostic.message);
-        add(true, Some(&failure.diagnostic), "script", &text);
-    }
-    for judgement in summary.failed_targets() {
+        error(Some(&failure.diagnostic), "script", &text)
+    }));
+    all.extend(summary.failed_targets().map(|judgement| {
         let facts = evidence::facts(judgement, summary);
         let facts = if facts.is_empty() { String::new() } else { format!(" ({})", facts.join("; ")) };
         let text = format!("{} {}: {}{facts}", judgement.key, judgement.text, judgement.observed_text);
-        add(true, None, "target", &text);
+        error(None, "target", &text)
+    }));
+    if summary.verdict().exit_code() != 0 && all.is_empty() {
+        all.push(error(None, "run", &headline::headline(summary, PLAIN)));
     }
-    let verdict = summary.verdict();
-    if verdict.exit_code() != 0 && all.is_empty() {
-        add(true, None, "run", &headline::headline(summary, PLAIN));
-    }
-    for finding in &summary.findings {
-        add(
-            false,
-            None,
-            if finding.severity() == Severity::Grave { "finding" } else { "note" },
-            &finding.to_string(),
-        );
-    }
-    for warning in &summary.warnings {
-        add(false, None, "note", warning);
-    }
+    all
+}
+
+fn warnings(summary: &Summary) -> Vec<Annotation<'_>> {
+    let warning =
+        |title, text: &str| Annotation { is_error: false, diagnostic: None, title, text: clean(text) };
+    let findings = summary.findings.iter().map(|finding| {
+        let title = if finding.severity() == Severity::Grave { "finding" } else { "note" };
+        warning(title, &finding.to_string())
+    });
+    findings.chain(summary.warnings.iter().map(|text| warning("note", text))).collect()
+}
+
+/// `::error file=load/shop.rhai,line=3,col=5,title=script::…`, a line each: errors, then warnings. Of what is more than
+/// GitHub shows, the last one says how much.
+fn annotations(summary: &Summary, folder: &str) -> String {
+    let all = [errors(summary), warnings(summary)];
     let mut lines = String::new();
-    for is_error in [true, false] {
-        let kind: Vec<&Annotation<'_>> = all.iter().filter(|one| one.is_error == is_error).collect();
+    for (kind, is_error) in all.iter().zip([true, false]) {
         let shown = if kind.len() > ANNOTATIONS_MAX { ANNOTATIONS_MAX - 1 } else { kind.len() };
         kind[..shown].iter().for_each(|one| lines.push_str(&one.line(folder)));
         if kind.len() > shown {

@@ -42,11 +42,11 @@ fn parse(text: &str) -> Element {
             Event::Start(begun) => (begun.into_owned(), false),
             Event::Empty(begun) => (begun.into_owned(), true),
             Event::Text(text) => {
-                open.last_mut().unwrap().text.push_str(&text.decode().unwrap());
+                open.last_mut().unwrap().text.push_str(&text);
                 continue;
             }
             Event::GeneralRef(entity) => {
-                let name = entity.decode().unwrap().into_owned();
+                let name: &str = &entity;
                 let text = quick_xml::escape::unescape(&format!("&{name};")).unwrap().into_owned();
                 open.last_mut().unwrap().text.push_str(&text);
                 continue;
@@ -59,15 +59,16 @@ fn parse(text: &str) -> Element {
             Event::Eof => break,
             _ => continue,
         };
-        let name = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         let pairs = begun.attributes().map(|pair| {
             let pair = pair.unwrap();
-            let value =
-                quick_xml::escape::unescape(std::str::from_utf8(&pair.value).unwrap()).unwrap().into_owned();
-            (name(pair.key.as_ref()), value)
+            let value = quick_xml::escape::unescape(&pair.value).unwrap().into_owned();
+            (pair.key.as_ref().to_owned(), value)
         });
-        let element =
-            Element { name: name(begun.name().as_ref()), attributes: pairs.collect(), ..Element::default() };
+        let element = Element {
+            name: begun.name().as_ref().to_owned(),
+            attributes: pairs.collect(),
+            ..Element::default()
+        };
         if is_empty {
             open.last_mut().unwrap().children.push(element);
         } else {
