@@ -9,7 +9,7 @@ use super::CliError;
 use super::results::ResultsArguments;
 use super::run::style;
 use super::terminal::Terminal;
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, suggest};
 use crate::report::{REPORTS, Report, Style};
 use crate::results::{RunId, Survey};
 
@@ -95,10 +95,8 @@ fn find(run: &str, results: &Path) -> Result<PathBuf, CliError> {
     if path.is_file() {
         return Ok(path);
     }
-    let near = crate::diagnostic::suggest(
-        run,
-        ids(&runs).map(|id| id.to_string()).collect::<Vec<_>>().iter().map(String::as_str),
-    );
+    let names: Vec<String> = ids(&runs).map(|id| id.to_string()).collect();
+    let near = suggest(run, names.iter().map(String::as_str));
     let mut diagnostic =
         Diagnostic::new(Code::Other, format!("there is no run `{run}` in {}", runs.display()));
     if let Some(near) = near.first() {

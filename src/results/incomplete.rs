@@ -40,7 +40,7 @@ impl Incomplete {
 
     fn time(&self) -> Option<String> {
         let at = Timestamp::from_millisecond(i64::try_from(self.end_unix_ms?).ok()?).ok()?;
-        Some(at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
+        Some(at.strftime("%Y-%m-%d %H:%M:%S%.3f UTC").to_string())
     }
 }
 

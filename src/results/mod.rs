@@ -33,7 +33,7 @@ pub use incomplete::{Incomplete, NoEnd};
 #[cfg(feature = "trial")]
 pub use journal::trial;
 pub use journal::{
-    Head, JOURNAL_DRAIN_MAX, Journal, JournalError, KeptSecond, Survey, TOTAL_EVERY, Tail, Writer,
+    Head, JOURNAL_DRAIN_MAX, Journal, JournalError, KeptSecond, Medium, Survey, TOTAL_EVERY, Tail, Writer,
 };
 pub use method::{Health, Method, Model};
 pub use output_line::OutputLine;

@@ -26,6 +26,7 @@ mod functions;
 mod health;
 mod hit;
 mod hostile;
+mod killed;
 mod logs;
 mod main_job;
 mod method;

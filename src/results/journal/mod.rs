@@ -22,6 +22,7 @@ mod writer;
 pub mod trial;
 
 pub use error::JournalError;
+pub use medium::Medium;
 pub use queue::{JOURNAL_DRAIN_MAX, Journal};
 pub use reader::{Survey, Tail};
 pub use record::{Head, KeptSecond};

@@ -8,12 +8,11 @@ use proptest::prelude::*;
 
 use super::frame::Frames;
 use super::medium::Medium;
-use super::record::total_bytes;
 use super::trial::good_journal;
 use super::*;
 use crate::diagnostic::Mask;
 use crate::engine::{Books, ScenarioOutcome, SoFar, Worst};
-use crate::metrics::{Recorder, Selector, Snapshot, TagSet, Value};
+use crate::metrics::{Recorder, Snapshot, TagSet, Value};
 use crate::plan::{Plan, Target, TargetOptions, Verdict};
 use crate::results::PlayedSecond;
 
@@ -57,7 +56,7 @@ fn journal(plan: &Plan, seconds: &[PlayedSecond], total_every: usize) -> Vec<u8>
         writer.second(&KeptSecond::alone(Arc::new(second.clone())));
         total.append(&second.delta);
         if at % total_every == 0 {
-            writer.total(&total_bytes(&total, &SoFar::default()).unwrap());
+            writer.sum(&total, &SoFar::default());
         }
     }
     assert!(writer.into_error().is_none());

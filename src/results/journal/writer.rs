@@ -15,7 +15,9 @@ use serde_json::Value as Json;
 use super::Head;
 use super::frame::{self, FIRST_LINE, Kind, PAYLOAD_BYTES_MAX};
 use super::medium::Medium;
-use super::record::{KeptSecond, Press};
+use super::record::{KeptSecond, Press, total_bytes};
+use crate::engine::SoFar;
+use crate::metrics::Snapshot;
 
 /// Records that wait for a disk to have room again: some minutes of a usual run.
 pub(super) const BACKLOG_BYTES_MAX: usize = 8 << 20;
@@ -67,8 +69,15 @@ impl<M: Medium> Writer<M> {
         }
     }
 
-    /// The sum of the seconds so far, as [`super::record::total_bytes`] gives it. One that is too large is left out.
-    pub fn total(&mut self, plain: &[u8]) {
+    /// The sum of the seconds so far. One that is too large is left out.
+    pub fn sum(&mut self, total: &Snapshot, so_far: &SoFar<'_>) {
+        if let Some(plain) = total_bytes(total, so_far) {
+            self.total(&plain);
+        }
+    }
+
+    /// The same, of its bytes.
+    pub(super) fn total(&mut self, plain: &[u8]) {
         self.pressed(Kind::Total, plain);
     }
 
