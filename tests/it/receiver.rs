@@ -171,7 +171,10 @@ impl Receiver {
                 problems.push(what.to_owned());
             }
         };
-        rule(request.reserved_1.is_empty() && request.reserved_3.is_empty(), "reserved fields of a request are used");
+        rule(
+            request.reserved_1.is_empty() && request.reserved_3.is_empty(),
+            "reserved fields of a request are used",
+        );
         rule(request.symbols.first().is_some_and(String::is_empty), "the first symbol is not empty");
         let mut distinct = request.symbols.clone();
         distinct.sort_unstable();
@@ -183,17 +186,29 @@ impl Receiver {
             rule(series.labels_refs.len() % 2 == 0, "labels are no pairs");
             let labels: Vec<(String, String)> =
                 series.labels_refs.chunks(2).map(|pair| (text(pair[0]), text(pair[1]))).collect();
-            rule(labels.windows(2).all(|pair| pair[0].0 < pair[1].0), "labels are not sorted, or stand twice");
-            rule(labels.iter().all(|(name, value)| !name.is_empty() && !value.is_empty()), "a label is empty");
+            rule(
+                labels.windows(2).all(|pair| pair[0].0 < pair[1].0),
+                "labels are not sorted, or stand twice",
+            );
+            rule(
+                labels.iter().all(|(name, value)| !name.is_empty() && !value.is_empty()),
+                "a label is empty",
+            );
             let is_name = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
             rule(labels.iter().all(|(name, _)| is_name(name)), "a label's name has odd characters");
             let reserved = |name: &str| name.starts_with("__") && name != "__name__";
             rule(!labels.iter().any(|(name, _)| reserved(name)), "a label begins with two underscores");
             rule(series.created_timestamp == 0, "the reserved field 6 of a series is used");
-            rule(series.samples.is_empty() != series.histograms.is_empty(), "a series has samples and histograms, or neither");
+            rule(
+                series.samples.is_empty() != series.histograms.is_empty(),
+                "a series has samples and histograms, or neither",
+            );
             let metadata = series.metadata.clone().unwrap_or_default();
             rule((COUNTER..=HISTOGRAM).contains(&metadata.r#type), "a series has no type");
-            rule((metadata.r#type == HISTOGRAM) == samples_are_absent(series), "the type is not that of the values");
+            rule(
+                (metadata.r#type == HISTOGRAM) == samples_are_absent(series),
+                "the type is not that of the values",
+            );
             let name = labels.iter().find(|(name, _)| name == "__name__").map(|(_, value)| value.clone());
             let stored = self.series.entry(labels).or_default();
             rule(!stored.is_stale, "a series goes on behind its end");
@@ -221,7 +236,10 @@ impl Receiver {
                 stored.is_stale = histogram.sum.to_bits() == STALE;
                 if !stored.is_stale {
                     let told = distribution(histogram, &mut rule);
-                    rule(told.count >= stored.histogram.as_ref().map_or(0, |before| before.count), "a histogram's count falls");
+                    rule(
+                        told.count >= stored.histogram.as_ref().map_or(0, |before| before.count),
+                        "a histogram's count falls",
+                    );
                     stored.histogram = Some(told);
                 }
             }
@@ -238,7 +256,8 @@ fn samples_are_absent(series: &TimeSeries) -> bool {
 fn distribution(histogram: &Histogram, rule: &mut impl FnMut(bool, &str)) -> Distribution {
     rule((-4..=8).contains(&histogram.schema), "the schema is out of range");
     rule(histogram.negative_spans.is_empty(), "there are values below zero");
-    let (Some(Count::Int(count)), Some(ZeroCount::Int(zeros))) = (&histogram.count, &histogram.zero_count) else {
+    let (Some(Count::Int(count)), Some(ZeroCount::Int(zeros))) = (&histogram.count, &histogram.zero_count)
+    else {
         rule(false, "a histogram has no whole counts");
         return Distribution::default();
     };

@@ -7,14 +7,14 @@ use super::naming::Family;
 
 /// Seconds: from what a service beside us takes to what people wait for at most.
 const SECONDS: [f64; 20] = [
-    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-    15.0, 30.0, 60.0, 120.0,
+    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
+    10.0, 15.0, 30.0, 60.0, 120.0,
 ];
 
 /// Numbers of whatever unit: three a decade.
 const NUMBERS: [f64; 24] = [
-    0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1e3, 2.5e3, 5e3, 1e4,
-    2.5e4, 5e4, 1e5, 1e6, 1e9,
+    0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1e3, 2.5e3, 5e3,
+    1e4, 2.5e4, 5e4, 1e5, 1e6, 1e9,
 ];
 
 /// More bounds are more series than anybody looks at.
@@ -50,9 +50,11 @@ impl Bounds {
         };
         match seconds.filter(is_right) {
             Some(seconds) => Ok(Self { seconds, numbers: NUMBERS.into() }),
-            None => {
-                Err(place.wrong("bounds", text, "are no bounds: write rising seconds, as in `0.05;0.1;0.5;1`"))
-            }
+            None => Err(place.wrong(
+                "bounds",
+                text,
+                "are no bounds: write rising seconds, as in `0.05;0.1;0.5;1`",
+            )),
         }
     }
 

@@ -119,7 +119,8 @@ pub(super) fn bytes(total: &Total, naming: &mut Naming, bounds: &Bounds, buckets
             }
         };
         for (name, metric) in family.names.iter().zip(metrics) {
-            let (_, metrics) = families.entry(name.clone()).or_insert_with(|| (Arc::clone(&family), Vec::new()));
+            let (_, metrics) =
+                families.entry(name.clone()).or_insert_with(|| (Arc::clone(&family), Vec::new()));
             metrics.push(metric);
         }
     }

@@ -16,17 +16,14 @@ use super::total::Total;
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// All series.
-pub(super) fn text(
-    total: &Total,
-    naming: &mut Naming,
-    bounds: &Bounds,
-) -> Result<String, prometheus::Error> {
+pub(super) fn text(total: &Total, naming: &mut Naming, bounds: &Bounds) -> Result<String, prometheus::Error> {
     let mut families: BTreeMap<String, (Arc<Family>, Vec<Metric>)> = BTreeMap::new();
     for ((metric, tags), entry) in &total.entries {
         let family = naming.family(metric, entry.value.kind());
         let labels: Vec<LabelPair> = naming.labels(tags).into_iter().map(label).collect();
         for (name, value) in family.names.iter().zip(values(&entry.value, &family, bounds)) {
-            let (_, metrics) = families.entry(name.clone()).or_insert_with(|| (Arc::clone(&family), Vec::new()));
+            let (_, metrics) =
+                families.entry(name.clone()).or_insert_with(|| (Arc::clone(&family), Vec::new()));
             let mut metric = Metric::from_label(labels.clone());
             match value {
                 Exposed::Counter(sum) => {

@@ -55,7 +55,11 @@ impl Naming {
     pub(super) fn new(place: &Place) -> Result<Self, OutputError> {
         let prefix = place.option("prefix").unwrap_or(PREFIX);
         if !prefix.is_empty() && !is_name(prefix) {
-            return Err(place.wrong("prefix", prefix, "is no beginning of a name: write letters, digits and `_`"));
+            return Err(place.wrong(
+                "prefix",
+                prefix,
+                "is no beginning of a name: write letters, digits and `_`",
+            ));
         }
         let mut fixed = Vec::new();
         for label in place.option("labels").unwrap_or_default().split(';').filter(|label| !label.is_empty()) {
@@ -108,7 +112,8 @@ impl Naming {
         let declared = self.declared.iter().find(|declared| declared.name == *metric);
         let unit = builtin(metric).map(|builtin| builtin.unit).or(declared.map(|declared| declared.unit));
         let is_time = unit == Some(Unit::Time);
-        let help = builtin(metric).map_or_else(|| format!("{kind} of the script"), |known| known.about.to_owned());
+        let help =
+            builtin(metric).map_or_else(|| format!("{kind} of the script"), |known| known.about.to_owned());
         let unit = match unit {
             Some(Unit::Time) if kind == Kind::Trend => "seconds",
             Some(Unit::Bytes) => "bytes",
@@ -172,7 +177,11 @@ fn names_of(base: &str, kind: Kind, is_time: bool) -> (Vec<String>, Vec<String>)
             (names.clone(), names)
         }
         Kind::Trend => {
-            let name = if is_time && !base.ends_with("_seconds") { format!("{base}_seconds") } else { base.to_owned() };
+            let name = if is_time && !base.ends_with("_seconds") {
+                format!("{base}_seconds")
+            } else {
+                base.to_owned()
+            };
             let parts = ["", "_bucket", "_sum", "_count"].map(|part| format!("{name}{part}"));
             (vec![name], parts.into())
         }
@@ -214,7 +223,10 @@ mod tests {
             names(&mut naming, "checks", Kind::Rate),
             ["runner_checks_hits_total", "runner_checks_samples_total"]
         );
-        assert_eq!(names(&mut naming, "http_req_duration", Kind::Trend), ["runner_http_req_duration_seconds"]);
+        assert_eq!(
+            names(&mut naming, "http_req_duration", Kind::Trend),
+            ["runner_http_req_duration_seconds"]
+        );
         assert_eq!(names(&mut naming, "basket.size", Kind::Trend), ["runner_basket_size"]);
     }
 
@@ -225,7 +237,11 @@ mod tests {
         assert_eq!(names(&mut naming, "a.b", Kind::Gauge), ["a_b_2"]);
         assert_eq!(names(&mut naming, "a-b", Kind::Gauge), ["a_b"], "and the same one each time");
         assert_eq!(names(&mut naming, "size", Kind::Trend), ["size"]);
-        assert_eq!(names(&mut naming, "size_count", Kind::Gauge), ["size_count_2"], "a histogram has that one");
+        assert_eq!(
+            names(&mut naming, "size_count", Kind::Gauge),
+            ["size_count_2"],
+            "a histogram has that one"
+        );
         assert_eq!(names(&mut naming, "2fast", Kind::Gauge), ["_2fast"]);
         assert_eq!(names(&mut naming, "jobs_total", Kind::Counter), ["jobs_total"]);
     }
@@ -261,7 +277,9 @@ mod tests {
 
     #[test]
     fn wrong_options_say_what_is_right() {
-        for wrong in ["#prefix=a-b", "#prefix=1a", "#labels=env", "#labels=__x:1", "#labels=le:1", "#run_id=x"] {
+        for wrong in
+            ["#prefix=a-b", "#prefix=1a", "#labels=env", "#labels=__x:1", "#labels=le:1", "#run_id=x"]
+        {
             assert!(naming(wrong).is_err(), "{wrong}");
         }
         assert_eq!(names(&mut naming("#prefix=k6_").unwrap(), "vus", Kind::Gauge), ["k6_vus"]);

@@ -90,7 +90,10 @@ fn put(buckets: &mut Vec<(i32, u64)>, at: i32, count: u64) {
 }
 
 /// The bucket of a value above zero.
-#[expect(clippy::cast_possible_truncation, reason = "below 2^18: an f64 has 2,098 octaves of at most 256 buckets")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "below 2^18: an f64 has 2,098 octaves of at most 256 buckets"
+)]
 fn index(value: f64, schema: i32) -> i32 {
     (value.log2() * f64::from(schema).exp2()).ceil() as i32
 }
@@ -151,7 +154,8 @@ mod tests {
 
     #[test]
     fn neighbours_share_a_span() {
-        let native = Native { schema: 0, count: 9, zeros: 0, sum: 0.0, buckets: vec![(-3, 2), (-2, 5), (4, 2)] };
+        let native =
+            Native { schema: 0, count: 9, zeros: 0, sum: 0.0, buckets: vec![(-3, 2), (-2, 5), (4, 2)] };
         assert_eq!(native.spans(), (vec![(-3, 2), (5, 1)], vec![2, 3, -3]));
     }
 

@@ -75,7 +75,8 @@ pub(super) fn points(
                 let part = |part: &str, le: Option<String>, value: f64| {
                     point(name, format!("{name}{part}"), le, Reading::Counter(value))
                 };
-                let bucket = |(bound, count): &(f64, u64)| part("_bucket", Some(bound.to_string()), *count as f64);
+                let bucket =
+                    |(bound, count): &(f64, u64)| part("_bucket", Some(bound.to_string()), *count as f64);
                 let mut points: Vec<Point> = classic.buckets.iter().map(bucket).collect();
                 points.push(part("_bucket", Some("+Inf".to_owned()), classic.count as f64));
                 points.push(part("_sum", None, classic.sum));

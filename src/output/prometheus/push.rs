@@ -73,7 +73,8 @@ impl Pusher {
         let mask = Mask::default();
         let mut headers = HeaderMap::new();
         let [user, password, token, more] = VARIABLES.map(&variable);
-        let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let decoded =
+            |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
         let user = user.or_else(|| Some(decoded(url.username())).filter(|user| !user.is_empty()));
         let password = password.or_else(|| url.password().map(decoded));
         // A URL with a host takes both.
@@ -99,14 +100,17 @@ impl Pusher {
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
-        for header in more.iter().flat_map(|more| more.split(',')).filter(|header| !header.trim().is_empty()) {
+        for header in more.iter().flat_map(|more| more.split(',')).filter(|header| !header.trim().is_empty())
+        {
             let (name, mut value) = header
                 .split_once(':')
                 .and_then(|(name, value)| {
                     let name = HeaderName::from_bytes(name.trim().as_bytes()).ok()?;
                     Some((name, HeaderValue::from_str(value.trim()).ok()?))
                 })
-                .ok_or_else(|| wrong(format!("`{}` is no list of headers: `Name: value,Name: value`", VARIABLES[3])))?;
+                .ok_or_else(|| {
+                    wrong(format!("`{}` is no list of headers: `Name: value,Name: value`", VARIABLES[3]))
+                })?;
             if RESERVED.contains(&name.as_str()) {
                 return Err(wrong(format!("`{}` has `{name}`, which says what is sent", VARIABLES[3])));
             }
@@ -152,7 +156,9 @@ impl Pusher {
                 Ok(response) if response.status().is_success() => return Ok(response.headers().clone()),
                 Ok(response) => {
                     let status = response.status();
-                    let retry_after = retry_after(&response, Timestamp::now());
+                    let retry_after =
+                        response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+                    let retry_after = retry_after.and_then(|text| pause(text, Timestamp::now()));
                     let headers = response.headers().clone();
                     let why = self.answer(response);
                     if status != StatusCode::TOO_MANY_REQUESTS && !status.is_server_error() {
@@ -168,7 +174,7 @@ impl Pusher {
             let at = Instant::now() + pause.unwrap_or(backoff).max(backoff);
             if at >= deadline {
                 self.not_before = pause.and_then(|pause| Instant::now().checked_add(pause));
-                return Err(Undelivered { why: self.mask.mask(&why).into_owned(), is_unknown });
+                return Err(Undelivered { why, is_unknown });
             }
             wait(at);
             backoff *= 2;
@@ -201,9 +207,9 @@ pub(super) fn written_values(headers: &HeaderMap) -> Option<u64> {
     counts.into_iter().flatten().reduce(|one, two| one.saturating_add(two))
 }
 
-/// How long to wait: seconds, or until a date.
-fn retry_after(response: &Response, now: Timestamp) -> Option<Duration> {
-    let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
+/// How long an answer asks to wait: seconds, or until a date.
+fn pause(retry_after: &str, now: Timestamp) -> Option<Duration> {
+    let text = retry_after.trim();
     if let Ok(seconds) = text.parse::<u64>() {
         return Some(Duration::from_secs(seconds));
     }
@@ -246,4 +252,19 @@ fn base64(text: &str) -> String {
 #[expect(clippy::disallowed_methods, reason = "a sink's own thread blocks no worker")]
 fn wait(until: Instant) {
     std::thread::sleep(until.saturating_duration_since(Instant::now()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_seconds_or_a_date() {
+        let now: Timestamp = "1994-11-06T08:49:30Z".parse().unwrap();
+        assert_eq!(pause(" 120 ", now), Some(Duration::from_mins(2)));
+        assert_eq!(pause("Sun, 06 Nov 1994 08:49:37 GMT", now), Some(Duration::from_secs(7)));
+        assert_eq!(pause("Sun, 06 Nov 1994 08:49:00 GMT", now), Some(Duration::ZERO), "it is over");
+        assert_eq!(pause("soon", now), None);
+        assert_eq!(pause("-1", now), None);
+    }
 }

@@ -223,7 +223,10 @@ fn confirmed(written: Option<u64>, sent: usize) -> Result<(), Undelivered> {
     let why = match written {
         Some(written) if written >= sent as u64 => return Ok(()),
         Some(written) => format!("it wrote {written} of {sent} samples, and doesn't say why"),
-        None => "it took the write and says nothing of what it wrote, as a receiver of 1.0 does: try `#version=1`".to_owned(),
+        None => {
+            "it took the write and says nothing of what it wrote, as a receiver of 1.0 does: try `#version=1`"
+                .to_owned()
+        }
     };
     Err(Undelivered { why, is_unknown: true })
 }

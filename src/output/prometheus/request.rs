@@ -7,8 +7,8 @@ use prost::Message;
 use crate::metrics::Kind;
 
 use super::message::{
-    BucketSpan, Histogram, Label, Metadata, MetricMetadata, MetricType, Request, Sample, TimeSeries, TimeSeries2,
-    WriteRequest,
+    BucketSpan, Histogram, Label, Metadata, MetricMetadata, MetricType, Request, Sample, TimeSeries,
+    TimeSeries2, WriteRequest,
 };
 use super::native::{Native, ZERO_THRESHOLD};
 use super::point::{Point, Reading};
@@ -72,7 +72,8 @@ impl Told {
             }
             Reading::Histogram(native) => {
                 let histogram = |(timestamp, is_zero)| {
-                    let empty = Native { count: 0, zeros: 0, sum: 0.0, buckets: Vec::new(), schema: native.schema };
+                    let empty =
+                        Native { count: 0, zeros: 0, sum: 0.0, buckets: Vec::new(), schema: native.schema };
                     let native = match (self.is_last, is_zero) {
                         (true, _) => &Native { sum: STALE, ..empty },
                         (_, true) => &empty,

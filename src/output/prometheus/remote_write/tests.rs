@@ -41,8 +41,11 @@ impl Got {
 
 fn shown(pairs: &[(&str, &str)]) -> String {
     let name = pairs.iter().find(|(name, _)| *name == "__name__").unwrap().1;
-    let labels: Vec<_> =
-        pairs.iter().filter(|(name, _)| *name != "__name__").map(|(name, value)| format!("{name}={value}")).collect();
+    let labels: Vec<_> = pairs
+        .iter()
+        .filter(|(name, _)| *name != "__name__")
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     format!("{name}{{{}}}", labels.join(","))
 }
 
@@ -162,7 +165,9 @@ fn sums_begin_at_zero_go_on_and_end() {
     end(&mut sink).unwrap();
     let got = server.got();
     assert_eq!(got.len(), 4);
-    for header in ["content-encoding: snappy", "content-type: application/x-protobuf\r", "write-version: 0.1.0"] {
+    for header in
+        ["content-encoding: snappy", "content-type: application/x-protobuf\r", "write-version: 0.1.0"]
+    {
         assert!(got[0].head.contains(header), "{}", got[0].head);
     }
     let of = |name: &str, values: &[(f64, i64)]| (name.to_owned(), values.to_vec());
@@ -182,8 +187,11 @@ fn sums_begin_at_zero_go_on_and_end() {
 
 #[test]
 fn a_server_that_is_overloaded_is_asked_again() {
-    let server =
-        Server::start(&["503 Service Unavailable", "429 Too Many Requests\nretry-after: 1", "204 No Content"]);
+    let server = Server::start(&[
+        "503 Service Unavailable",
+        "429 Too Many Requests\nretry-after: 1",
+        "204 No Content",
+    ]);
     let (mut sink, mut run) = (server.sink(""), Run::new());
     run.requests("/a", 3);
     let begun = Instant::now();
@@ -270,7 +278,9 @@ fn version_two_sends_each_text_once_and_believes_what_was_written() {
     assert_eq!(second(), Ok(()));
     assert_eq!(second().unwrap_err(), "400 Bad Request: bad label (it wrote 1 of them)");
     let got = server.got();
-    assert!(got[0].head.contains("content-type: application/x-protobuf;proto=io.prometheus.write.v2.Request\r"));
+    assert!(
+        got[0].head.contains("content-type: application/x-protobuf;proto=io.prometheus.write.v2.Request\r")
+    );
     assert!(got[0].head.contains("write-version: 2.0.0"));
     let request = Request::decode(&*got[0].unpacked()).unwrap();
     assert_eq!(request.symbols[0], "");
@@ -279,7 +289,10 @@ fn version_two_sends_each_text_once_and_believes_what_was_written() {
     symbols.dedup();
     assert_eq!(symbols.len(), request.symbols.len(), "{symbols:?}");
     let metadata = request.timeseries[1].metadata.as_ref().unwrap();
-    assert_eq!((metadata.r#type, &*request.symbols[metadata.help_ref as usize]), (1, "requests sent, answered or not"));
+    assert_eq!(
+        (metadata.r#type, &*request.symbols[metadata.help_ref as usize]),
+        (1, "requests sent, answered or not")
+    );
     let series = &request.timeseries[1];
     let starts: Vec<_> = series.samples.iter().map(|sample| (sample.value, sample.start_timestamp)).collect();
     assert_eq!(starts, [(0.0, 0), (3.0, 0)]);
@@ -313,7 +326,8 @@ fn of_the_warm_up_levels_alone_are_told() {
 fn credentials_come_from_the_environment_and_are_never_told() {
     let wrote = "401 Unauthorized\n\nno hunter2, no aHVudGVyMg, no t0ken";
     let server = Server::start(&[wrote]);
-    let place = |url: &str| Place::parse(&OUTPUT, &format!("http://{url}127.0.0.1:{}/", server.port)).unwrap();
+    let place =
+        |url: &str| Place::parse(&OUTPUT, &format!("http://{url}127.0.0.1:{}/", server.port)).unwrap();
     let push = |url: &str, variables: &[(&str, &str)]| {
         let variable = |name: &str| {
             let end = name.rsplit('_').next().unwrap();
@@ -331,7 +345,11 @@ fn credentials_come_from_the_environment_and_are_never_told() {
     let (head, why) = push("", &[("TOKEN", "t0ken"), ("HEADERS", "X-Scope-OrgID: t1, X-B:hunter2")]).unwrap();
     assert!(head.contains("authorization: Bearer t0ken") && head.contains("x-scope-orgid: t1"), "{head}");
     assert!(why.ends_with("no ***, no ***, no ***"), "{why}");
-    for wrong in [[("HEADERS", "Content-Type: x"), ("A", "")], [("HEADERS", "hunter2"), ("A", "")], [("USERNAME", "a"), ("TOKEN", "hunter2")]] {
+    for wrong in [
+        [("HEADERS", "Content-Type: x"), ("A", "")],
+        [("HEADERS", "hunter2"), ("A", "")],
+        [("USERNAME", "a"), ("TOKEN", "hunter2")],
+    ] {
         let error = push("", &wrong).unwrap_err();
         assert!(!error.contains("hunter2"), "{error}");
     }
