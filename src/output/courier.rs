@@ -319,6 +319,7 @@ mod tests {
     use super::*;
     use crate::engine::Books;
     use crate::metrics::{Figure, Kind, Measured, Recorder, TagSet};
+    use crate::output::CaughtUp;
     use crate::plan::Plan;
 
     fn second(number: u64) -> Arc<PlayedSecond> {
@@ -473,5 +474,38 @@ mod tests {
         let sink = Every(100, Duration::ZERO);
         let courier = Courier::start("test", "there".to_owned(), Box::new(sink));
         assert!(courier.samples(&Mask::default()).is_none());
+    }
+
+    /// Sums that go on: what every second call but the last one gives up, the next one brings.
+    struct Sums(CaughtUp);
+
+    impl Sink for Sums {
+        fn second(&mut self, second: &PlayedSecond) -> Result<(), SendError> {
+            if second.number.is_multiple_of(2) {
+                return Ok(());
+            }
+            self.0.seconds += 1;
+            self.0.samples += second.samples();
+            Err(SendError::Refused("not now".to_owned()))
+        }
+
+        fn caught_up(&mut self) -> CaughtUp {
+            std::mem::take(&mut self.0)
+        }
+
+        fn end(&mut self, _summary: &Summary) -> Result<(), SendError> {
+            Err(SendError::Refused("not at the end either".to_owned()))
+        }
+    }
+
+    #[test]
+    fn what_arrived_later_is_not_lost_and_what_did_not_is() {
+        let mut courier = Courier::start("test", "there".to_owned(), Box::new(Sums(CaughtUp::default())));
+        (1..=9).for_each(|number| courier.second(&second(number)));
+        courier.end(&Arc::new(Summary::uneventful()));
+        let line = courier.finish(Instant::now() + Duration::from_secs(5));
+        assert_eq!((line.delivered_seconds, line.lost_seconds), (8, 1), "the ninth alone");
+        assert_eq!((line.delivered_samples, line.lost_samples), (80, 10));
+        assert_eq!(line.error.as_deref(), Some("not now"));
     }
 }

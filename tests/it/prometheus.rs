@@ -1,7 +1,7 @@
 //! Prometheus as it comes with Debian scrapes a run, and is written to by one: what it answers is what was played. Remote
 //! write 2.0, which that one doesn't speak, goes to a receiver made from the published schema.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
-use crate::fixture::{closed_port, conclusive, folder, runner, wait_until};
+use crate::fixture::{Finished, closed_port, conclusive, folder, runner, wait_until};
 use crate::receiver::{self, Receiver};
 use crate::server::{Reply, Server};
 
@@ -21,7 +21,7 @@ const SOON: Duration = Duration::from_secs(30);
 /// known by arithmetic.
 const SCRIPT: &str = r#"
 const WORK = trend("work", "time");
-const SIZE = trend("basket-size");
+const SIZE = trend("basket_size");
 const JOBS = counter("jobs");
 const HELD = rate("held");
 const DEPTH = gauge("depth");
@@ -138,6 +138,21 @@ fn script(service: &Server) -> String {
     format!("base_url(\"{}\");\n{SCRIPT}", service.url())
 }
 
+/// A time of a metric's line in the summary: `med 561µs`.
+fn seconds(finished: &Finished, metric: &str, word: &str) -> f64 {
+    let line = finished.stdout.lines().find(|line| line.trim_start().starts_with(&format!("{metric}.")));
+    let mut words = line.unwrap_or_else(|| panic!("{}", finished.printed())).split_whitespace();
+    let value = words.by_ref().skip_while(|known| *known != word).nth(1).expect("a value");
+    let digits = value.trim_end_matches(|c: char| c.is_alphabetic());
+    let unit = match &value[digits.len()..] {
+        "µs" => 1e-6,
+        "ms" => 1e-3,
+        "s" => 1.0,
+        other => panic!("{other} of {value}"),
+    };
+    digits.parse::<f64>().expect("digits") * unit
+}
+
 /// Nearest rank of the numbers from 1 to 300.
 fn rank(q: f64) -> f64 {
     (q * 300.0).ceil()
@@ -184,6 +199,30 @@ fn full_needs_prometheus_it_scrapes_what_was_played() {
 }
 
 #[test]
+fn full_needs_prometheus_it_scrapes_native_histograms_where_it_wants_them() {
+    let (service, port) = (service(), closed_port());
+    let prometheus = Prometheus::start(port, &["--enable-feature=native-histograms"]);
+    let out = format!("prometheus=127.0.0.1:{port}#linger=20s,buckets=400");
+    let finished = runner(["run", "-q", "-o", &out, "shop.rhai"]).file("shop.rhai", &script(&service)).run();
+    let finished = finished.expect_code(0).expect_counted(service.count());
+    // Of a target that is gone a query sees nothing: so it asks for when it was there.
+    let end = || prometheus.last_and_first("runner_depth").0;
+    wait_until("the last scrape", SOON, || {
+        let count = prometheus.query("histogram_count(runner_work_seconds)", Some(end()));
+        count.first().is_some_and(|count| number(&count["value"][1]) == 300.0)
+    });
+    let is = |query: &str, expected: f64| {
+        let found = prometheus.number(query, Some(end()));
+        assert!((found - expected).abs() < 1e-9, "{query}: {found}, not {expected}\n{}", finished.printed());
+    };
+    is("sum(runner_http_reqs_total)", finished.figure("http_reqs"));
+    is("histogram_sum(runner_work_seconds)", 45.15);
+    is("histogram_count(sum(runner_http_req_duration_seconds))", 330.0);
+    let median = prometheus.number("histogram_quantile(0.5, runner_work_seconds)", Some(end()));
+    assert!((median / 0.15 - 1.0).abs() < 0.003, "{median}");
+}
+
+#[test]
 fn full_needs_prometheus_it_receives_native_histograms_equal_to_the_summary() {
     let (service, prometheus) = (service(), Prometheus::receiving());
     let out = format!("experimental-prometheus-rw={}#labels=env:ci,buckets=400", prometheus.write_url());
@@ -209,6 +248,13 @@ fn full_needs_prometheus_it_receives_native_histograms_equal_to_the_summary() {
         let found = prometheus.number(&format!("histogram_quantile({q}, runner_work_seconds)"), Some(end));
         let expected = rank(q) / 1e3;
         assert!((found / expected - 1.0).abs() < 0.003, "p({q}): {found}, not {expected}");
+    }
+    for (word, q) in [("med", 0.5), ("p(90)", 0.9)] {
+        let query = format!("histogram_quantile({q}, sum(runner_http_req_duration_seconds))");
+        let found = prometheus.number(&query, Some(end));
+        let summary = seconds(&finished, "http_req_duration", word);
+        // A bucket of 0.27 %, and what three digits leave out.
+        assert!((found / summary - 1.0).abs() < 0.003 + 0.006, "{word}: {found}, not {summary}");
     }
     let before = prometheus.number("count({script=\"shop.rhai\"})", Some(end));
     assert!(before > 20.0, "{before}");
@@ -294,6 +340,39 @@ fn a_receiver_that_is_down_takes_no_request_from_the_load_and_delays_the_exit_li
     assert!(down.count() > 1, "it was asked again");
     // Some three seconds of load and start.
     assert!(took < Duration::from_secs(3 + 5 + 4), "{took:?}");
+}
+
+#[test]
+fn scripts_at_the_same_time_write_to_one_receiver_apart_and_cant_share_an_endpoint() {
+    let service = service();
+    let receiver = Arc::new(Mutex::new(Receiver::default()));
+    let receiving = Arc::clone(&receiver);
+    let sink = Server::start(move |request| {
+        let (samples, histograms) = receiving.lock().expect("no test panicked").write(&request.body);
+        Reply::new(204, "")
+            .header("x-prometheus-remote-write-samples-written", &samples.to_string())
+            .header("x-prometheus-remote-write-histograms-written", &histograms.to_string())
+    });
+    let play = |out: &str| {
+        let run = runner(["run", "-q", "-o", out, "one.rhai", "two.rhai", "--workers", "1"]);
+        run.file("one.rhai", &script(&service)).file("two.rhai", &script(&service)).run()
+    };
+    play(&format!("remote-write={}#version=2", sink.url())).expect_code(0);
+    let receiver = receiver.lock().expect("no test panicked");
+    assert!(receiver.problems.is_empty(), "{:#?}", receiver.problems);
+    assert!((receiver.sum("runner_jobs_total") - 1_200.0).abs() < 1e-9);
+    let scripts: BTreeSet<&str> = receiver
+        .series
+        .keys()
+        .flat_map(|labels| labels.iter().filter(|(name, _)| name == "script"))
+        .map(|(_, value)| value.as_str())
+        .collect();
+    assert_eq!(scripts.into_iter().collect::<Vec<_>>(), ["one.rhai", "two.rhai"]);
+    let before = service.count();
+    play(&format!("prometheus={}", closed_port()))
+        .expect_code(112)
+        .expect_said("the output `prometheus` can't use");
+    assert_eq!(service.count(), before, "told before any load");
 }
 
 #[test]

@@ -156,7 +156,9 @@ impl Pusher {
                 Ok(response) if response.status().is_success() => return Ok(response.headers().clone()),
                 Ok(response) => {
                     let status = response.status();
-                    let retry_after = retry_after(&response, Timestamp::now());
+                    let retry_after =
+                        response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+                    let retry_after = retry_after.and_then(|text| pause(text, Timestamp::now()));
                     let headers = response.headers().clone();
                     let why = self.answer(response);
                     if status != StatusCode::TOO_MANY_REQUESTS && !status.is_server_error() {
@@ -172,7 +174,7 @@ impl Pusher {
             let at = Instant::now() + pause.unwrap_or(backoff).max(backoff);
             if at >= deadline {
                 self.not_before = pause.and_then(|pause| Instant::now().checked_add(pause));
-                return Err(Undelivered { why: self.mask.mask(&why).into_owned(), is_unknown });
+                return Err(Undelivered { why, is_unknown });
             }
             wait(at);
             backoff *= 2;
@@ -205,9 +207,9 @@ pub(super) fn written_values(headers: &HeaderMap) -> Option<u64> {
     counts.into_iter().flatten().reduce(|one, two| one.saturating_add(two))
 }
 
-/// How long to wait: seconds, or until a date.
-fn retry_after(response: &Response, now: Timestamp) -> Option<Duration> {
-    let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
+/// How long an answer asks to wait: seconds, or until a date.
+fn pause(retry_after: &str, now: Timestamp) -> Option<Duration> {
+    let text = retry_after.trim();
     if let Ok(seconds) = text.parse::<u64>() {
         return Some(Duration::from_secs(seconds));
     }
@@ -250,4 +252,19 @@ fn base64(text: &str) -> String {
 #[expect(clippy::disallowed_methods, reason = "a sink's own thread blocks no worker")]
 fn wait(until: Instant) {
     std::thread::sleep(until.saturating_duration_since(Instant::now()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_seconds_or_a_date() {
+        let now: Timestamp = "1994-11-06T08:49:30Z".parse().unwrap();
+        assert_eq!(pause(" 120 ", now), Some(Duration::from_mins(2)));
+        assert_eq!(pause("Sun, 06 Nov 1994 08:49:37 GMT", now), Some(Duration::from_secs(7)));
+        assert_eq!(pause("Sun, 06 Nov 1994 08:49:00 GMT", now), Some(Duration::ZERO), "it is over");
+        assert_eq!(pause("soon", now), None);
+        assert_eq!(pause("-1", now), None);
+    }
 }
