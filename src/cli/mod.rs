@@ -21,6 +21,7 @@ mod profile;
 mod progress;
 mod results;
 mod run;
+mod runs;
 mod script;
 mod signals;
 mod terminal;
@@ -68,6 +69,8 @@ enum Command {
     Calibrate(calibrate::Arguments),
     /// Look at this machine as a load generator: what stands in the way, and the command that changes it
     Doctor(doctor::Arguments),
+    /// Look at the runs that were kept: list, show, tag, remove old ones
+    Runs(runs::Arguments),
     /// Serve the sample service (or, with `--null`, a bare server for benches) until interrupted
     Demo(demo::Arguments),
 }
@@ -84,6 +87,7 @@ impl Command {
             Self::Explain(arguments) => explain::run(&arguments, terminal),
             Self::Calibrate(arguments) => calibrate::run(&arguments, terminal),
             Self::Doctor(arguments) => doctor::run(&arguments, terminal),
+            Self::Runs(arguments) => runs::run(&arguments, terminal),
             Self::Demo(arguments) => demo::run(&arguments, terminal),
         }
     }

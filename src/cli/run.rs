@@ -21,7 +21,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::engine::Control;
 use crate::report::{Ending, REPORTS, Report, Style, tally};
 use crate::results::{Reason, Summary, Verdict};
-use crate::session::{self, Config, Part, Played, Profiling, Settings};
+use crate::session::{self, Config, Part, Played, Settings};
 use crate::units::format_count;
 
 /// Failures shown with their source; the summary lists more.
@@ -105,7 +105,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
     let is_in_series = arguments.in_series || config.is_on("in_series");
     let at_once = if is_in_series { 1 } else { scripts.len() };
     let is_several = scripts.len() > 1;
-    let profiled = arguments.profile.begin(&arguments.results)?;
+    let profiled = arguments.profile.begin(&arguments.results, &arguments.keep)?;
     let mut plays = Plays {
         is_several,
         quiet,
@@ -119,7 +119,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
         endings: Vec::new(),
         codes: Vec::new(),
         played: None,
-        profiling: profiled.as_ref().map(|profiled: &Profiled| &profiled.profiling),
+        profiled: profiled.as_ref(),
     };
     let lingers = scripts.iter().any(|script| script.declared.plan.options.linger);
     let mut pairs = scripts.into_iter().zip(&controls);
@@ -201,7 +201,7 @@ struct Plays<'a> {
     /// What was played last; it holds the embedded demo while the process lingers.
     played: Option<Played>,
     /// The profile that is taken.
-    profiling: Option<&'a Profiling>,
+    profiled: Option<&'a Profiled>,
 }
 
 impl Plays<'_> {
@@ -219,7 +219,7 @@ impl Plays<'_> {
             scripts.into_iter().zip(&mut observers).zip(&self.workers)
         {
             let Script { source, mut outside, declared } = script;
-            outside.profile = self.profiling.and_then(|profiling| profiling.script.clone());
+            outside.profile = self.profiled.and_then(|profiled| profiled.profiling.script.clone());
             self.print_notes(&source.name, &declared.notes);
             self.results.advise(&declared.plan, *workers, self.quiet, self.terminal);
             let (name, source) = (source.name.clone(), Some(source));
@@ -236,8 +236,14 @@ impl Plays<'_> {
                 }
             };
             let preflight = self.preflight;
-            let settings = Settings { name, source, outside, workers: *workers, preflight, folder, outputs };
-            parts.push(Part { declared, settings, control, observer, profiling: self.profiling });
+            if let (Some(profiled), Some(folder)) = (self.profiled, &folder) {
+                profiled.lies_in(folder);
+            }
+            let workers = *workers;
+            let command = command_line();
+            let settings = Settings { name, source, outside, workers, preflight, folder, outputs, command };
+            let profiling = self.profiled.map(|profiled| &profiled.profiling);
+            parts.push(Part { declared, settings, control, observer, profiling });
         }
         let played = session::run(parts, |plans| {
             if !self.quiet {
@@ -292,6 +298,10 @@ impl Plays<'_> {
         };
         let between = if self.endings.is_empty() { "" } else { "\n" };
         self.print(&format!("{between}{}", (self.report.render)(summary, &style())));
+        if let (Some(id), false) = (&summary.run_id, self.quiet) {
+            let folder = self.results.run_folder(id);
+            self.terminal.say(format_args!("results: {}\n", folder.display()));
+        }
         ending
     }
 
@@ -315,6 +325,11 @@ impl Plays<'_> {
             self.fail(&error.into());
         }
     }
+}
+
+/// The words that this process was called with, but for its own name.
+fn command_line() -> Vec<String> {
+    std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect()
 }
 
 pub(super) fn style() -> Style {

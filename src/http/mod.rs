@@ -75,7 +75,9 @@ pub use error::{Failure, HeaderFault, Phase, Resource};
 pub use error_code::{DESCRIPTORS, ERROR_CODES, ErrorCode, MEMORY, PORTS, RESOLVER, Side, WEB_SOCKET};
 pub use event_stream::EventStream;
 pub use events::{Event, EventsError};
-pub use examples::{Answer, Content, EXAMPLES_MAX, Example, Examples, Excerpt, Happened, Kind, Question};
+pub use examples::{
+    Answer, Content, EXAMPLES_MAX, Example, Examples, Excerpt, Happened, Kind, Question, shown_word,
+};
 pub use exchange::Exchange;
 pub use fold::fold_ids;
 pub use h2::{AnswerFault, Fault, Flood, HpackError, Http2Error, Reason, http2_reason};

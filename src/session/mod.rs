@@ -7,6 +7,7 @@ mod declare;
 pub mod doctor;
 mod error;
 mod hit;
+mod keeping;
 mod preflight;
 mod profile;
 mod provenance;

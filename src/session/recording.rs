@@ -12,6 +12,8 @@ use crate::plan::Plan;
 use crate::results::{PlayedSecond, RunFolder, Summary};
 use crate::script::LogLine;
 
+use super::keeping::Keeping;
+
 /// An observer that keeps what it sees.
 pub(super) struct Recording {
     script_name: String,
@@ -20,6 +22,7 @@ pub(super) struct Recording {
     folder: Option<RunFolder>,
     outputs: Vec<Courier>,
     start_unix_ms: u64,
+    keeping: Option<Keeping>,
 }
 
 impl Recording {
@@ -30,7 +33,15 @@ impl Recording {
         folder: Option<RunFolder>,
         outputs: Vec<Courier>,
     ) -> Self {
-        Self { script_name, plan, mask, folder, outputs, start_unix_ms: now_unix_ms() }
+        Self { script_name, plan, mask, folder, outputs, start_unix_ms: now_unix_ms(), keeping: None }
+    }
+
+    /// Keeps the script and what it is played with, where the run is kept.
+    pub(super) fn keep(&mut self, mut keeping: Keeping) {
+        if let Some(folder) = &self.folder {
+            keeping.begin(folder);
+            self.keeping = Some(keeping);
+        }
     }
 
     /// The run is over: sends the outputs their end, waits for them, and adds to the summary what became of all.
@@ -45,6 +56,10 @@ impl Recording {
         }
         summary.outputs = outputs.into_iter().map(|output| output.finish(deadline)).collect();
         summary.run_id = self.folder.as_ref().map(|folder| folder.id.to_string());
+        // The last of all: it tells what became of the run, and what could not be written of it.
+        if let (Some(folder), Some(keeping)) = (&self.folder, self.keeping) {
+            keeping.end(folder, summary);
+        }
     }
 }
 
