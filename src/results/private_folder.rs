@@ -61,8 +61,7 @@ impl PrivateFolder {
         }
         match retry_on_intr(|| rustix::fs::mkdir(path, FOLDER_MODE)) {
             Ok(()) | Err(Errno::EXIST) => Self::open(path, links),
-            // A root, or what ends in `..`, can't be made and needn't be.
-            Err(error) => Self::open(path, links).map_err(|_| failed(error.into())),
+            Err(error) => Err(failed(error.into())),
         }
     }
 
