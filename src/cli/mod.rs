@@ -24,6 +24,7 @@ mod progress;
 mod report;
 mod results;
 mod run;
+mod runs;
 mod script;
 mod signals;
 mod summary;
@@ -74,6 +75,8 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Tell a run that is kept again; of one that died, what is known up to its last second
     Report(report::Arguments),
+    /// Look at the runs that were kept: list, show, tag, remove old ones
+    Runs(runs::Arguments),
     /// Serve the sample service (or, with `--null`, a bare server for benches) until interrupted
     Demo(demo::Arguments),
 }
@@ -91,6 +94,7 @@ impl Command {
             Self::Calibrate(arguments) => calibrate::run(&arguments, terminal),
             Self::Doctor(arguments) => doctor::run(&arguments, terminal),
             Self::Report(arguments) => report::run(&arguments, terminal),
+            Self::Runs(arguments) => runs::run(&arguments, terminal),
             Self::Demo(arguments) => demo::run(&arguments, terminal),
         }
     }

@@ -15,6 +15,8 @@ use crate::results::{
 };
 use crate::script::LogLine;
 
+use super::keeping::Keeping;
+
 /// An observer that keeps what it sees.
 pub(super) struct Recording {
     script_name: String,
@@ -26,6 +28,7 @@ pub(super) struct Recording {
     journal: Option<Journal>,
     /// What samples are tagged by on their way to the outputs.
     labels: Labels,
+    keeping: Option<Keeping>,
 }
 
 impl Recording {
@@ -38,7 +41,7 @@ impl Recording {
     ) -> Self {
         let (folder, start_unix_ms) = (folder.map(Arc::new), now_unix_ms());
         let labels = Labels::new(&plan.options, &mask);
-        Self { script_name, plan, mask, folder, outputs, start_unix_ms, journal: None, labels }
+        Self { script_name, plan, mask, folder, outputs, start_unix_ms, journal: None, labels, keeping: None }
     }
 
     /// Begins the journal, where there is a folder for it. It is told of a run that is killed in its `setup` too.
@@ -56,6 +59,14 @@ impl Recording {
         };
         self.journal = self.folder.as_ref().map(head);
         self
+    }
+
+    /// Keeps the script and what it is played with, where the run is kept.
+    pub(super) fn keep(&mut self, mut keeping: Keeping) {
+        if let Some(folder) = &self.folder {
+            keeping.begin(folder);
+            self.keeping = Some(keeping);
+        }
     }
 
     /// What the workers tell one by one, for the outputs that want it. For once, before the run.
@@ -106,6 +117,10 @@ impl Recording {
             let text = Document::from(&*summary).to_json_lines();
             let written = folder.write_whole(DOCUMENT_FILE, text.as_bytes());
             summary.errors.extend(written.as_ref().err().map(told));
+        }
+        // The last of all: it tells what became of the run, and what could not be written of it.
+        if let (Some(folder), Some(keeping)) = (&self.folder, self.keeping) {
+            keeping.end(folder, summary);
         }
     }
 }

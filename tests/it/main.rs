@@ -21,6 +21,7 @@ mod doctor;
 mod engine;
 mod events;
 mod examples;
+mod faults;
 mod fixture;
 mod functions;
 mod health;
@@ -46,6 +47,7 @@ mod redirects;
 #[path = "../../benches/rival.rs"]
 mod rival;
 mod rivals;
+mod runs;
 mod script;
 mod secrets;
 mod secrets_kept;
