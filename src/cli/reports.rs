@@ -200,13 +200,22 @@ impl Reports {
         self.printed.is_for_people
     }
 
-    /// What goes to standard output of a run: annotations first, so that the report's last line stays the last.
+    /// The one that people are told of a run by.
+    pub(super) fn for_people(&self) -> &'static Report {
+        if self.printed.is_for_people { self.printed } else { REPORTS[0] }
+    }
+
+    /// What goes to standard output of a run.
     pub(super) fn printed(&self, summary: &Summary) -> String {
+        (self.printed.render)(summary, &style())
+    }
+
+    /// What goes there before it, so that the report's last line stays the last.
+    pub(super) fn annotations(&self, summary: &Summary) -> String {
         let folder = workspace_folder();
         let all = self.filed.iter().map(|(report, _)| *report).chain([self.printed]);
         let annotations = all.filter_map(|report| report.annotations);
-        let told: String = annotations.map(|annotations| annotations(summary, &folder)).collect();
-        told + &(self.printed.render)(summary, &style())
+        annotations.map(|annotations| annotations(summary, &folder)).collect()
     }
 
     /// Writes the files. Each that fails is told, and keeps no other from being written.

@@ -70,6 +70,11 @@ impl Mask {
         self.0.write().unwrap_or_else(PoisonError::into_inner).extend(needles);
     }
 
+    /// Whether nothing is to be hidden.
+    pub fn is_empty(&self) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// The text with `***` for each secret; the text itself where it shows none.
     pub fn mask<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let found = self.find(text);

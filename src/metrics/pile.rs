@@ -158,7 +158,6 @@ impl Pile {
     pub(super) fn at_most(&self, limit: u64) -> u64 {
         match &self.body {
             _ if limit >= self.max => self.count,
-            _ if limit < self.min => 0,
             Body::List(list) => list.iter().filter(|value| **value <= limit).count() as u64,
             Body::Buckets(buckets) => buckets
                 .iter_recorded()
@@ -189,6 +188,17 @@ impl Pile {
             before = lowest;
         }
         Runs { sum, min, max, steps }.try_into()
+    }
+
+    /// Rising values with their counts, each the middle of its bucket as in [`Pile::at_rank`].
+    pub(super) fn middles(&self) -> Vec<(u64, u64)> {
+        let mut runs = self.runs();
+        if let Body::Buckets(buckets) = &self.body {
+            for (value, _) in &mut runs {
+                *value = buckets.median_equivalent(*value).clamp(self.min, self.max);
+            }
+        }
+        runs
     }
 
     /// Sorted distinct values with their counts; for buckets their lowest value.

@@ -37,7 +37,7 @@ const EXAMPLES_MAX: usize = 10;
 const PLAIN: Style = Style { colour: false, width: usize::MAX };
 
 fn render(summary: &Summary, _style: &Style) -> String {
-    let mut page = format!("## {}\n\n", escaped(&headline::headline(summary, PLAIN)));
+    let mut page = format!("## {}\n\n", escaped(&headline(summary, PLAIN)));
     let _ = writeln!(page, "{}\n", facts(summary).join(" · "));
     if let Some(warning) = headline::warning(summary, PLAIN) {
         let _ = writeln!(page, "> {}\n", escaped(&warning));
@@ -248,7 +248,7 @@ fn errors(summary: &Summary) -> Vec<Annotation<'_>> {
         error(None, "target", &text)
     }));
     if summary.verdict().exit_code() != 0 && all.is_empty() {
-        all.push(error(None, "run", &headline::headline(summary, PLAIN)));
+        all.push(error(None, "run", &headline(summary, PLAIN)));
     }
     all
 }

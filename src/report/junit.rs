@@ -82,7 +82,7 @@ fn of_run(summary: &Summary) -> Outcome {
     let Some(first) = reasons.first() else { return Outcome::Passed };
     let trouble = Trouble {
         kind: word(first.code()),
-        message: headline::headline(summary, PLAIN),
+        message: headline(summary, PLAIN),
         evidence: reasons.iter().map(|reason| format!("{}: {reason}\n", word(reason.code()))).collect(),
     };
     // What the service did is a failure; all else says nothing of it.
@@ -186,7 +186,7 @@ fn write(writer: &mut Writer<Vec<u8>>, summary: &Summary) -> io::Result<()> {
                 Ok(())
             })?;
             cases.iter().try_for_each(|case| write_case(writer, case, &package))?;
-            let text = legal(&headline::headline(summary, PLAIN));
+            let text = legal(&headline(summary, PLAIN));
             writer.create_element("system-out").write_text_content(BytesText::new(&text))?;
             writer.create_element("system-err").write_empty()?;
             Ok(())

@@ -12,6 +12,7 @@ mod hit;
 mod interrupted;
 mod json;
 mod junit;
+mod k6;
 mod method;
 mod paint;
 mod profile;
@@ -19,7 +20,9 @@ mod steady;
 mod tally;
 mod text;
 
+pub use headline::headline;
 pub use hit::Hit;
+pub use k6::k6_export;
 pub use profile::profile;
 pub use tally::{Ending, tally};
 

@@ -16,10 +16,10 @@ use crate::engine::{Books, End, Examples, Interrupted, Outcome, ScriptFailure};
 use crate::metrics::{
     BUILTINS, Metric, OTHER, Selector, Series, Snapshot, Trend, Unit, Value, Warning, builtin,
 };
-use crate::plan::{Judgement, Plan, Scenario, Verdict as TargetVerdict, without_login};
+use crate::plan::{Judgement, Plan, Scenario, SummaryOptions, Verdict as TargetVerdict, without_login};
 
 use super::crowd::Crowd;
-use super::{Finding, Method, Model, OutputLine, Steadiness, WarmUpLine, finding};
+use super::{Finding, Incomplete, Method, Model, OutputLine, Steadiness, WarmUpLine, finding};
 
 /// A run, as reports read it.
 #[derive(Debug, Clone)]
@@ -83,6 +83,10 @@ pub struct Summary {
     pub run_id: Option<String>,
     /// When the load began, in milliseconds since 1970, UTC; none of a run of which nobody looked at the clock.
     pub start_unix_ms: Option<u64>,
+    /// Of a run that came to no end: how far it is known.
+    pub incomplete: Option<Incomplete>,
+    /// How reports lay it out, as the plan says.
+    pub layout: SummaryOptions,
 }
 
 /// Times of answers, by whether they were expected: a fast error is no fast answer.
@@ -213,6 +217,8 @@ impl Summary {
             outputs: Vec::new(),
             run_id: None,
             start_unix_ms: None,
+            incomplete: None,
+            layout: plan.options.summary.clone(),
         };
         summary.findings = finding::find(&summary, plan, outcome);
         summary.method = Method::of(outcome, &summary.findings);

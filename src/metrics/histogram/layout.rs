@@ -35,14 +35,13 @@ pub struct Layout {
 
 impl Layout {
     fn of(zeros: u64, clamped: u64, pile: &Pile) -> Self {
-        let bucket = |(lowest, highest, count)| Bucket { lowest, highest, count };
         Self {
             zeros,
             clamped,
             sum: pile.sum(),
             min: pile.min().unwrap_or(0),
             max: pile.max().unwrap_or(0),
-            buckets: pile.buckets_filled().into_iter().map(bucket).collect(),
+            buckets: filled(pile),
             at_least: None,
         }
     }
@@ -53,7 +52,23 @@ impl Layout {
     }
 }
 
+/// A pile's buckets, in ascending order.
+fn filled(pile: &Pile) -> Vec<Bucket> {
+    let bucket = |(lowest, highest, count)| Bucket { lowest, highest, count };
+    pile.buckets_filled().into_iter().map(bucket).collect()
+}
+
 impl Trend {
+    /// The measured samples above zero, in ascending order of their values.
+    pub fn buckets(&self) -> Vec<Bucket> {
+        filled(&self.measured)
+    }
+
+    /// The censored samples whose bound is above zero, by that bound.
+    pub fn censored_buckets(&self) -> Vec<Bucket> {
+        self.censored.as_ref().map_or_else(Vec::new, |censored| filled(&censored.bounds))
+    }
+
     /// Everything in it.
     pub fn layout(&self) -> Layout {
         let at_least = self.censored.as_ref().map(|own| Box::new(Layout::of(own.zeros, 0, &own.bounds)));

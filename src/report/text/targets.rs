@@ -3,8 +3,9 @@
 use crate::plan::Verdict as TargetVerdict;
 use crate::results::Summary;
 
+use super::super::headline::{self, headline};
 use super::super::paint::{clean, left, widest};
-use super::super::{Report, Style, evidence, headline};
+use super::super::{Report, Style, evidence};
 use super::{CELL_COLUMNS_MAX, Page};
 
 /// What had to hold, and nothing else: for whoever reads many runs.
@@ -27,7 +28,7 @@ fn render(summary: &Summary, style: &Style) -> String {
         page.lines.extend(targets);
         page.lines.push(String::new());
     }
-    page.lines.push(headline::headline(summary, *style));
+    page.lines.push(headline(summary, *style));
     page.lines.join("\n") + "\n"
 }
 

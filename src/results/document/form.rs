@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::diagnostic::Problem;
 use super::example::Sample;
 use super::finding::Found;
+use super::incomplete::Prefix;
 use super::iteration::{Cut, LeftOut, Played};
 use super::lines::lines;
 use super::machine::Environment;
@@ -16,6 +17,7 @@ use super::steadiness::Course;
 use super::target::{Ending, Ruling, Target};
 use crate::engine::{Examples, FailureKind, ScriptFailure};
 use crate::metrics::Malformed;
+use crate::plan::SummaryOptions;
 use crate::results::{Method, Summary};
 
 /// The version of the form. It rises when a reader of an older one would misread it; a key more doesn't raise it, and readers
@@ -71,6 +73,11 @@ pub struct Document {
     protocols: Vec<Spoken>,
     environment: Option<Environment>,
     outputs: Vec<Delivery>,
+    // What came later has a default: a document without it is of an older version.
+    #[serde(default)]
+    incomplete: Option<Prefix>,
+    #[serde(default)]
+    layout: SummaryOptions,
 }
 
 /// A failure of the script, and how often it was met.
@@ -158,6 +165,8 @@ impl From<&Summary> for Document {
             protocols: Spoken::all(&method.protocols),
             environment: method.provenance.as_ref().map(Environment::from),
             outputs: summary.outputs.iter().map(Delivery::from).collect(),
+            incomplete: summary.incomplete.as_ref().map(Prefix::from),
+            layout: summary.layout.clone(),
         }
     }
 }
@@ -204,12 +213,19 @@ impl Document {
             outputs: self.outputs.into_iter().map(Delivery::line).collect(),
             run_id: self.run_id,
             start_unix_ms: self.start_unix_us.map(|us| us / 1_000),
+            incomplete: self.incomplete.map(Prefix::incomplete),
+            layout: self.layout,
         })
     }
 
     /// One line of JSON, without a newline.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("strings are keys, and numbers are finite")
+    }
+
+    /// As a value.
+    pub fn to_value(&self) -> serde_json::Value {
+        serde_json::to_value(self).expect("strings are keys, and numbers are finite")
     }
 
     /// The same in lines, for people too; ends in a newline.

@@ -172,6 +172,8 @@ pub(super) struct Delivery {
     delivered_samples: u64,
     lost_seconds: u64,
     lost_samples: u64,
+    delivered_spans: u64,
+    lost_spans: u64,
     error: Option<String>,
 }
 
@@ -184,6 +186,8 @@ impl From<&OutputLine> for Delivery {
             delivered_samples: line.delivered_samples,
             lost_seconds: line.lost_seconds,
             lost_samples: line.lost_samples,
+            delivered_spans: line.delivered_spans,
+            lost_spans: line.lost_spans,
             error: line.error.clone(),
         }
     }
@@ -198,6 +202,8 @@ impl Delivery {
             delivered_samples: self.delivered_samples,
             lost_seconds: self.lost_seconds,
             lost_samples: self.lost_samples,
+            delivered_spans: self.delivered_spans,
+            lost_spans: self.lost_spans,
             error: self.error,
         }
     }
