@@ -106,7 +106,8 @@ fn traced(server: &Server, results: &Path, name: &str, inject: Option<&str>, log
 }
 
 /// The calls by which something is kept.
-const CALLS: [&str; 8] = ["write", "openat", "fsync", "fdatasync", "renameat", "mkdirat", "mkdir", "ftruncate"];
+const CALLS: [&str; 8] =
+    ["write", "openat", "fsync", "fdatasync", "renameat", "mkdirat", "mkdir", "ftruncate"];
 
 /// How often each call is made on a run's paths, by the thread that makes it most.
 fn calls_made(log: &Path) -> BTreeMap<String, usize> {
@@ -179,8 +180,14 @@ fn needs_strace_a_fault_at_any_call_costs_neither_load_nor_what_was_kept() {
         let is_right = match (error, was_injected) {
             ("error=EINTR", _) | (_, false) => matches!(finished.code, Some(0 | 111)) && sent == REQUESTS,
             // The folder itself could not be made: told before the load.
-            _ if sent == 0 => finished.code == Some(112) && no_load.lock().expect("a set").insert(name.clone()),
-            _ => finished.code == Some(112) && sent == REQUESTS && finished.stderr.contains("error: failed to "),
+            _ if sent == 0 => {
+                finished.code == Some(112) && no_load.lock().expect("a set").insert(name.clone())
+            }
+            _ => {
+                finished.code == Some(112)
+                    && sent == REQUESTS
+                    && finished.stderr.contains("error: failed to ")
+            }
         };
         if !is_right {
             let told = format!("{inject}: {sent} requests, code {:?}\n{}", finished.code, finished.printed());
@@ -295,7 +302,8 @@ fn a_folder_that_is_removed_under_the_run_costs_results_and_no_load() {
 fn a_reader_that_has_seen_enough_is_no_failure() {
     let (server, results) = (Server::plain(), folder());
     let run = load(&server, results.path(), "head");
-    let finished = run.through(["bash", "-c", "set -o pipefail; \"$@\" | head -1", "bash"]).run().expect_code(0);
+    let finished =
+        run.through(["bash", "-c", "set -o pipefail; \"$@\" | head -1", "bash"]).run().expect_code(0);
     assert_eq!(server.count_of("/head"), REQUESTS, "{}", finished.printed());
     assert!(finished.stdout.lines().count() <= 1, "{}", finished.printed());
     expect_readable(results.path(), &finished);
