@@ -130,6 +130,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
         preflight: !arguments.no_preflight,
         folder: None,
         outputs: Vec::new(),
+        command: Vec::new(),
     };
     let played = {
         let observer = &mut observers[0];

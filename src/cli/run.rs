@@ -26,7 +26,7 @@ use crate::engine::Control;
 use crate::plan::SummaryMode;
 use crate::report::{Ending, REPORTS, Report, Style, headline, k6_export, tally};
 use crate::results::{Reason, Summary, Verdict};
-use crate::session::{self, Config, Part, Played, Profiling, Settings};
+use crate::session::{self, Config, Part, Played, Settings};
 use crate::units::format_count;
 
 /// Failures shown with their source; the summary lists more.
@@ -116,7 +116,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
     let is_in_series = arguments.in_series || config.is_on("in_series");
     let at_once = if is_in_series { 1 } else { scripts.len() };
     let is_several = scripts.len() > 1;
-    let profiled = arguments.profile.begin(&arguments.results)?;
+    let profiled = arguments.profile.begin(&arguments.results, &arguments.keep)?;
     let mut plays = Plays {
         is_several,
         quiet,
@@ -131,7 +131,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
         endings: Vec::new(),
         codes: Vec::new(),
         played: None,
-        profiling: profiled.as_ref().map(|profiled: &Profiled| &profiled.profiling),
+        profiled: profiled.as_ref(),
     };
     let lingers = scripts.iter().any(|script| script.declared.plan.options.linger);
     let mut pairs = scripts.into_iter().zip(&controls);
@@ -218,7 +218,7 @@ struct Plays<'a> {
     /// What was played last; it holds the embedded demo while the process lingers.
     played: Option<Played>,
     /// The profile that is taken.
-    profiling: Option<&'a Profiling>,
+    profiled: Option<&'a Profiled>,
 }
 
 impl Plays<'_> {
@@ -236,7 +236,7 @@ impl Plays<'_> {
             scripts.into_iter().zip(&mut observers).zip(&self.workers)
         {
             let Script { source, mut outside, declared } = script;
-            outside.profile = self.profiling.and_then(|profiling| profiling.script.clone());
+            outside.profile = self.profiled.and_then(|profiled| profiled.profiling.script.clone());
             self.print_notes(&source.name, &declared.notes);
             self.results.advise(&declared.plan, *workers, self.quiet, self.terminal);
             let author = Author { source: Arc::clone(&source), outside: outside.clone() };
@@ -255,8 +255,14 @@ impl Plays<'_> {
                 }
             };
             let preflight = self.preflight;
-            let settings = Settings { name, source, outside, workers: *workers, preflight, folder, outputs };
-            parts.push(Part { declared, settings, control, observer, profiling: self.profiling });
+            if let (Some(profiled), Some(folder)) = (self.profiled, &folder) {
+                profiled.lies_in(folder);
+            }
+            let workers = *workers;
+            let command = command_line();
+            let settings = Settings { name, source, outside, workers, preflight, folder, outputs, command };
+            let profiling = self.profiled.map(|profiled| &profiled.profiling);
+            parts.push(Part { declared, settings, control, observer, profiling });
         }
         let played = session::run(parts, |plans| {
             if !self.quiet {
@@ -335,6 +341,10 @@ impl Plays<'_> {
         }
         let between = if self.endings.is_empty() { "" } else { "\n" };
         self.print(&format!("{between}{}", (self.report.render)(summary, &style())));
+        if let (Some(id), false) = (&summary.run_id, self.quiet) {
+            let folder = self.results.run_folder(id);
+            self.terminal.say(format_args!("results: {}\n", folder.display()));
+        }
         ending
     }
 
@@ -377,6 +387,11 @@ fn export(summary: &Summary, path: &Path, terminal: &Terminal) -> Result<(), Dia
         )
         .hint("name a file that can be written, in a folder that is there")
     })
+}
+
+/// The words that this process was called with, but for its own name.
+fn command_line() -> Vec<String> {
+    std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect()
 }
 
 pub(super) fn style() -> Style {

@@ -1,6 +1,7 @@
 //! Other texts in a snapshot's names and tags: what must not leave the process is hidden in them. Series that
 //! become alike are joined, so that no sample is lost.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -11,6 +12,11 @@ impl Snapshot {
     /// The same with each text replaced for which `hide` has another; the names of built-in metrics stay.
     #[must_use]
     pub fn relabelled(&self, hide: impl Fn(&str) -> Option<String>) -> Self {
+        self.shown(hide).into_owned()
+    }
+
+    /// The same without a copy where nothing is hidden: a run's total may be large.
+    pub fn shown(&self, hide: impl Fn(&str) -> Option<String>) -> Cow<'_, Self> {
         let mut texts: BTreeMap<Arc<str>, Option<Arc<str>>> = BTreeMap::new();
         let mut other = |text: &Arc<str>| -> Option<Arc<str>> {
             texts.entry(Arc::clone(text)).or_insert_with(|| hide(text).map(Arc::from)).clone()
@@ -35,13 +41,13 @@ impl Snapshot {
             }));
         }
         if changed.iter().all(Option::is_none) {
-            return self.clone();
+            return Cow::Borrowed(self);
         }
         let all = self.iter().zip(changed).map(|(series, changed)| match changed {
             None => series.clone(),
             Some((metric, tags)) => Series { metric, tags, value: series.value.clone() },
         });
-        self.joined(all.collect())
+        Cow::Owned(self.joined(all.collect()))
     }
 
     /// The same with other tags; a series keeps its metric and all of its samples.

@@ -26,8 +26,14 @@ use super::paint::{clean, columns, left};
 use super::{Report, Style, interrupted, steady};
 
 /// The terminal's summary.
-pub(super) const REPORT: Report =
-    Report { name: "text", about: "the summary at the end of a run, for the terminal", render };
+pub(super) const REPORT: Report = Report {
+    name: "text",
+    about: "the summary at the end of a run, for the terminal",
+    render,
+    is_for_people: true,
+    annotations: None,
+    file_variable: None,
+};
 
 /// Where the figures start at the earliest: k6's column.
 const NAME_COLUMNS_MIN: usize = 31;

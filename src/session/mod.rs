@@ -8,6 +8,7 @@ pub mod doctor;
 mod error;
 mod hit;
 mod own_summary;
+mod keeping;
 mod preflight;
 mod profile;
 mod provenance;
