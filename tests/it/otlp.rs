@@ -65,7 +65,10 @@ fn bodies(receiver: &Server, path: &str) -> Vec<Vec<u8>> {
         _ => request.body,
     };
     let requests = receiver.requests().into_iter().filter(|request| request.path() == path);
-    requests.inspect(|request| assert_eq!(request.headers["content-type"], "application/x-protobuf")).map(plain).collect()
+    requests
+        .inspect(|request| assert_eq!(request.headers["content-type"], "application/x-protobuf"))
+        .map(plain)
+        .collect()
 }
 
 fn text(attributes: &[KeyValue], key: &str) -> Option<String> {
@@ -80,7 +83,9 @@ fn text(attributes: &[KeyValue], key: &str) -> Option<String> {
 fn tags(attributes: &[KeyValue]) -> String {
     let pairs: BTreeSet<String> = attributes
         .iter()
-        .map(|attribute| format!("{}={}", attribute.key, text(attributes, &attribute.key).unwrap_or_default()))
+        .map(|attribute| {
+            format!("{}={}", attribute.key, text(attributes, &attribute.key).unwrap_or_default())
+        })
         .collect();
     pairs.into_iter().collect::<Vec<_>>().join(",")
 }
@@ -174,9 +179,17 @@ fn add(known: &mut Sum, more: Sum) {
         (Sum::Number(known), Sum::Number(more)) => *known += more,
         (
             Sum::Distribution { count, sum, zeros, in_buckets, min, max },
-            Sum::Distribution { count: count2, sum: sum2, zeros: zeros2, in_buckets: in2, min: min2, max: max2 },
+            Sum::Distribution {
+                count: count2,
+                sum: sum2,
+                zeros: zeros2,
+                in_buckets: in2,
+                min: min2,
+                max: max2,
+            },
         ) => {
-            (*count, *sum, *zeros, *in_buckets) = (*count + count2, *sum + sum2, *zeros + zeros2, *in_buckets + in2);
+            (*count, *sum, *zeros, *in_buckets) =
+                (*count + count2, *sum + sum2, *zeros + zeros2, *in_buckets + in2);
             (*min, *max) = (min.min(min2), max.max(max2));
         }
         (known, more) => panic!("{known:?} and {more:?}"),
@@ -196,7 +209,8 @@ fn expect_totals(finished: &Finished, totals: &Totals, service: &Server) {
     let expected =
         Sum::Distribution { count: 150, sum: 1_125.0, zeros: 0, in_buckets: 150, min: 7.5, max: 7.5 };
     assert_eq!(*own.1, expected);
-    let missing = totals.0.iter().find(|((name, tags), _)| name == "http_reqs" && tags.contains("status=404"));
+    let missing =
+        totals.0.iter().find(|((name, tags), _)| name == "http_reqs" && tags.contains("status=404"));
     assert_eq!(missing.expect("a series of its own").1, &Sum::Number(150.0));
 }
 
@@ -234,7 +248,10 @@ fn the_environment_names_the_receiver_and_its_key_is_sent_and_not_shown() {
         .expect_code(0);
     assert!(receiver.count() > 0);
     for request in receiver.requests() {
-        assert_eq!((&*request.headers["x-key"], &*request.headers["x-team"]), ("hunter2hunter2", "load tests"));
+        assert_eq!(
+            (&*request.headers["x-key"], &*request.headers["x-team"]),
+            ("hunter2hunter2", "load tests")
+        );
     }
     assert!(!finished.printed().contains("hunter2"), "{}", finished.printed());
 }
@@ -286,13 +303,13 @@ fn flow() {
     // Two hops of a redirect, two of a batch, and `setup`'s.
     assert_eq!(finished.figure("http_reqs"), 281.0);
     let spans = spans(&receiver);
-    let (requests, iterations): (Vec<Span>, Vec<Span>) = spans.into_iter().partition(|span| span.kind == CLIENT);
+    let (requests, iterations): (Vec<Span>, Vec<Span>) =
+        spans.into_iter().partition(|span| span.kind == CLIENT);
     let (own, ours): (Vec<String>, Vec<String>) =
         seen(&service).into_iter().partition(|header| header.contains("b7ad6b7169203331"));
     assert_eq!((own.len(), ours.len(), iterations.len()), (40, 241, 40));
     assert_eq!(sorted(ours), sorted(requests.iter().map(header_of).collect()));
-    let parents: BTreeMap<_, _> =
-        iterations.iter().map(|span| (span.span_id.clone(), span)).collect();
+    let parents: BTreeMap<_, _> = iterations.iter().map(|span| (span.span_id.clone(), span)).collect();
     assert_eq!(parents.len(), 40, "each id is one span's");
     for span in &requests {
         if span.name == "GET /setup" {
@@ -306,12 +323,16 @@ fn flow() {
         assert!(span.end_time_unix_nano <= parent.end_time_unix_nano);
         assert_eq!(text(&parent.attributes, "runner.vu"), text(&span.attributes, "runner.vu"));
     }
-    let named = |name: &str| requests.iter().find(|span| span.name == name).unwrap_or_else(|| panic!("{name}"));
+    let named =
+        |name: &str| requests.iter().find(|span| span.name == name).unwrap_or_else(|| panic!("{name}"));
     let price = named("GET price");
     let of_price = |key: &str| text(&price.attributes, key).unwrap_or_default();
     assert_eq!(of_price("url.full"), format!("{}/a?token=***", service.url()));
     assert_eq!((&*of_price("http.response.status_code"), &*of_price("runner.group")), ("200", "::buy"));
-    assert_eq!((&*of_price("server.address"), of_price("server.port")), ("127.0.0.1", service.port().to_string()));
+    assert_eq!(
+        (&*of_price("server.address"), of_price("server.port")),
+        ("127.0.0.1", service.port().to_string())
+    );
     assert_eq!((&*of_price("network.protocol.version"), price.status.is_none()), ("1.1", true));
     let missing = named("GET /missing");
     assert_eq!(text(&missing.attributes, "error.type").as_deref(), Some("404"));
