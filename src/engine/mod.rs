@@ -29,6 +29,7 @@ mod play;
 mod pulse;
 mod run;
 mod second;
+mod so_far;
 mod steering;
 mod succession;
 mod timer;
@@ -52,12 +53,13 @@ pub use gate::Pass;
 pub use generator::{Accusation, RULES, Rule, Weight, accuse};
 pub use run::{run, run_together};
 pub use second::Second;
+pub use so_far::{SoFar, Worst};
 pub use timer::{Epoch, Timer};
 pub use vitals::{Gap, HostUse, Seconds, Slow, ThreadUse, Vitals};
 pub use warm_up::WarmUp;
 
 // What the room `http` tells of failures passes through this one.
-pub use crate::http::{Content, Example, Examples, Excerpt, Kind};
+pub use crate::http::{Answer as Reply, Content, Example, Examples, Excerpt, Happened, Kind, Question};
 
 // Rooms below read an outcome, and import no client.
 pub use crate::http::{Connections, Negotiated, Peer};

@@ -223,34 +223,34 @@ impl Worker {
             let due_ns = start_ns + number * SECOND_NS;
             alarm.set(due_ns);
             tokio::select! {
-                    biased;
-                    command = self.commands.recv() => {
-                        match command {
-                            Some(Command::Stop) => driver::stop(crew),
-                            Some(Command::Leave) => crew.leave(),
-                            Some(Command::Change { number, at_ns, changes: told }) => {
-                                for change in &told {
-                                    driver::announce(crew, at_ns, *change);
-                                }
-                                changes.add(number, at_ns, told);
+                biased;
+                command = self.commands.recv() => {
+                    match command {
+                        Some(Command::Stop) => driver::stop(crew),
+                        Some(Command::Leave) => crew.leave(),
+                        Some(Command::Change { number, at_ns, changes: told }) => {
+                            for change in &told {
+                                driver::announce(crew, at_ns, *change);
                             }
-                            Some(Command::Finish) | None => break,
-                            Some(Command::SetUp | Command::Start { .. } | Command::TearDown { .. }) => {}
+                            changes.add(number, at_ns, told);
                         }
-                    }
-                    (number, at_ns, change) = changes.next() => driver::apply(crew, number, at_ns, change),
-                    () = crew.over.notified() => {}
-                    () = poll_fn(|context| alarm.poll_due(context)) => {
-                        stage.record_connections();
-            stage.tracer().into_iter().for_each(Tracer::flush);
-                        let mut delta = stage.recorder().with(Recorder::take_second);
-                        pulse.add_gauges(&mut delta);
-                        let (books, vus) = (crew.books(), crew.size());
-                        crew.take_most();
-                        self.report(Report::Tick { number, delta, books, vus }).await;
-                        number += 1;
+                        Some(Command::Finish) | None => break,
+                        Some(Command::SetUp | Command::Start { .. } | Command::TearDown { .. }) => {}
                     }
                 }
+                (number, at_ns, change) = changes.next() => driver::apply(crew, number, at_ns, change),
+                () = crew.over.notified() => {}
+                () = poll_fn(|context| alarm.poll_due(context)) => {
+                    stage.record_connections();
+                    stage.tracer().into_iter().for_each(Tracer::flush);
+                    let mut delta = stage.recorder().with(Recorder::take_second);
+                    pulse.add_gauges(&mut delta);
+                    let (books, vus, scenarios) = (crew.books(), crew.size(), crew.scenarios());
+                    crew.take_most();
+                    self.report(Report::Tick { number, delta, books, vus, scenarios }).await;
+                    number += 1;
+                }
+            }
             for (part, change) in crew.overs.take() {
                 self.report(Report::Over { part, change }).await;
             }

@@ -4,7 +4,11 @@
 //! reads is always the stored value ÷ 1,000. min ≤ every quantile ≤ max. A request that got no answer
 //! is *censored*: it took at least so long, and ranks above all that were measured.
 
+mod layout;
+
 use serde::{Deserialize, Serialize};
+
+pub use layout::{Bucket, Layout};
 
 use super::pile::{Malformed, Pile, Runs};
 use crate::stats;
@@ -39,17 +43,6 @@ pub struct Interval {
     pub low: Quantile,
     /// It is at most this; with [`Quantile::at_least`] nothing is known above it.
     pub high: Quantile,
-}
-
-/// Samples that are told apart no further.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bucket {
-    /// The smallest value that is counted here: microseconds, or thousandths of a custom metric.
-    pub lowest_us: u64,
-    /// The largest one; of values up to 2,047, and of few samples, the same.
-    pub highest_us: u64,
-    /// How many samples.
-    pub count: u64,
 }
 
 /// A distribution of stored integers; see the file's head for their unit.
@@ -241,14 +234,10 @@ impl Trend {
         self.zeros.saturating_add(self.measured.at_most(us))
     }
 
-    /// The measured samples above zero, in ascending order of their values.
-    pub fn buckets(&self) -> Vec<Bucket> {
-        self.measured.steps()
-    }
-
-    /// The censored samples whose bound is above zero, by that bound.
-    pub fn censored_buckets(&self) -> Vec<Bucket> {
-        self.censored.as_ref().map_or_else(Vec::new, |censored| censored.bounds.steps())
+    /// The measured samples above zero in stored units, rising, each value with how many had it: exact ones while there are
+    /// few, else the middles of buckets, within ±0.05 %. With [`Trend::zeros`] and [`Trend::censored`] that is all of them.
+    pub fn measured(&self) -> Vec<(u64, u64)> {
+        self.measured.middles()
     }
 
     /// All samples but the censored ones.

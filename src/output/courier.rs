@@ -41,6 +41,8 @@ pub struct Courier {
     takes_samples: bool,
     way: Way,
     pushed: (u64, u64),
+    /// How much longer than [`DRAIN_MAX`] its end may take.
+    linger: Duration,
     spans: Spans,
     /// Hears nothing, and is cut when the thread has ended.
     ended: Receiver<()>,
@@ -159,6 +161,7 @@ impl Courier {
         let (alive, ended) = sync_channel(0);
         let account = Arc::new(Account::default());
         let of_thread = Arc::clone(&account);
+        let linger = sink.linger();
         let takes_samples = sink.takes_samples();
         let spans = sink.spans().map_or(Spans::Unwanted, Spans::Wanted);
         let thread = std::thread::Builder::new().name(format!("output {output}"));
@@ -169,7 +172,16 @@ impl Courier {
         if let Err(error) = started {
             account.note(&SendError::Io(error));
         }
-        Self { output, place, takes_samples, way: Way { queue, account }, pushed: (0, 0), spans, ended }
+        Self {
+            output,
+            place,
+            takes_samples,
+            way: Way { queue, account },
+            pushed: (0, 0),
+            linger,
+            spans,
+            ended,
+        }
     }
 
     /// Where the workers' samples go, if the sink wants them. The sink sees them without what the mask hides.
@@ -215,12 +227,13 @@ impl Courier {
     pub fn finish(self, deadline: Instant) -> OutputLine {
         let account = self.way.account;
         drop(self.way.queue);
+        let deadline = deadline + self.linger;
         let is_through = matches!(
             self.ended.recv_timeout(deadline.saturating_duration_since(Instant::now())),
             Err(RecvTimeoutError::Disconnected)
         );
         if !is_through {
-            let text = format!("it was not done {} s after the run", DRAIN_MAX.as_secs_f64());
+            let text = format!("it was not done {} s after the run", (DRAIN_MAX + self.linger).as_secs_f64());
             account.note(&SendError::Refused(text));
         }
         let spans = match self.spans {
@@ -288,8 +301,12 @@ fn carry(mut sink: Box<dyn Sink>, parcels: &Receiver<Parcel>, account: &Account)
                 sink.end(&summary)
             }
         };
-        if let Err(error) = became {
-            account.note(&error);
+        match became {
+            Ok(()) => {
+                let caught_up = sink.caught_up();
+                account.delivered(caught_up.seconds, caught_up.samples);
+            }
+            Err(error) => account.note(&error),
         }
         if is_end {
             break;
@@ -302,6 +319,7 @@ mod tests {
     use super::*;
     use crate::engine::Books;
     use crate::metrics::{Figure, Kind, Measured, Recorder, TagSet};
+    use crate::output::CaughtUp;
     use crate::plan::Plan;
 
     fn second(number: u64) -> Arc<PlayedSecond> {
@@ -456,5 +474,38 @@ mod tests {
         let sink = Every(100, Duration::ZERO);
         let courier = Courier::start("test", "there".to_owned(), Box::new(sink));
         assert!(courier.samples(&Mask::default()).is_none());
+    }
+
+    /// Sums that go on: what every second call but the last one gives up, the next one brings.
+    struct Sums(CaughtUp);
+
+    impl Sink for Sums {
+        fn second(&mut self, second: &PlayedSecond) -> Result<(), SendError> {
+            if second.number.is_multiple_of(2) {
+                return Ok(());
+            }
+            self.0.seconds += 1;
+            self.0.samples += second.samples();
+            Err(SendError::Refused("not now".to_owned()))
+        }
+
+        fn caught_up(&mut self) -> CaughtUp {
+            std::mem::take(&mut self.0)
+        }
+
+        fn end(&mut self, _summary: &Summary) -> Result<(), SendError> {
+            Err(SendError::Refused("not at the end either".to_owned()))
+        }
+    }
+
+    #[test]
+    fn what_arrived_later_is_not_lost_and_what_did_not_is() {
+        let mut courier = Courier::start("test", "there".to_owned(), Box::new(Sums(CaughtUp::default())));
+        (1..=9).for_each(|number| courier.second(&second(number)));
+        courier.end(&Arc::new(Summary::uneventful()));
+        let line = courier.finish(Instant::now() + Duration::from_secs(5));
+        assert_eq!((line.delivered_seconds, line.lost_seconds), (8, 1), "the ninth alone");
+        assert_eq!((line.delivered_samples, line.lost_samples), (80, 10));
+        assert_eq!(line.error.as_deref(), Some("not now"));
     }
 }

@@ -10,13 +10,14 @@ mod hidden;
 mod json_lines;
 mod otlp;
 mod place;
+mod prometheus;
 mod sink;
 mod span_courier;
 
 pub use courier::{BATCHES_MAX, Courier, DRAIN_MAX, QUEUE_MAX};
 pub use error::{OutputError, SendError};
 pub use place::Place;
-pub use sink::{Played, Sink};
+pub use sink::{CaughtUp, Played, Sink};
 pub use span_courier::{SpanLoss, SpanRoute, SpanSink};
 
 /// A kind of output.
@@ -36,7 +37,8 @@ pub struct Output {
 }
 
 /// All outputs, in the order of the reference.
-pub const OUTPUTS: &[&Output] = &[&json_lines::OUTPUT, &otlp::OUTPUT];
+pub const OUTPUTS: &[&Output] =
+    &[&json_lines::OUTPUT, &prometheus::SCRAPE, &prometheus::REMOTE_WRITE, &otlp::OUTPUT];
 
 /// An output as it is asked for, `NAME=WHERE`.
 pub fn open(text: &str) -> Result<Courier, OutputError> {

@@ -1,5 +1,7 @@
 //! What an output has to be able to do.
 
+use std::time::Duration;
+
 use super::{SendError, SpanRoute};
 use crate::metrics::Sample;
 use crate::plan::Plan;
@@ -16,6 +18,15 @@ pub struct Played {
     pub start_unix_ms: u64,
     /// What is played, with real addresses, without secrets.
     pub plan: Plan,
+}
+
+/// Seconds that failed at first, and have arrived since.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CaughtUp {
+    /// How many.
+    pub seconds: u64,
+    /// The samples in them.
+    pub samples: u64,
 }
 
 /// Where seconds go. Runs on a thread of its own and may block: what waits meanwhile is the queue's business.
@@ -49,5 +60,16 @@ pub trait Sink: Send {
     /// Called once, when all is over.
     fn end(&mut self, _summary: &Summary) -> Result<(), SendError> {
         Ok(())
+    }
+
+    /// What an earlier call had to give up and the last one, which succeeded, delivered after all: of sums that go on.
+    /// Asked after each call that succeeded; told once.
+    fn caught_up(&mut self) -> CaughtUp {
+        CaughtUp::default()
+    }
+
+    /// How much longer than for others the exit may wait for this one's end, since the user asked for it.
+    fn linger(&self) -> Duration {
+        Duration::ZERO
     }
 }

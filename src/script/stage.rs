@@ -7,10 +7,8 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use rhai::{Dynamic, EvalAltResult, Position};
 use rustc_hash::FxHashMap;
@@ -75,6 +73,8 @@ pub struct Outside {
     pub null_response: Option<Arc<[u8]>>,
     /// Where it is kept what scripts spend their time on, if somebody asks.
     pub profile: Option<ScriptProfile>,
+    /// What `summary::text()` gives, once the run is over.
+    pub summary_text: Option<Arc<str>>,
 }
 
 /// What the host functions of one worker share.
@@ -84,9 +84,9 @@ pub struct Stage {
     outside: Outside,
     network: Rc<http::Shared>,
     log: Box<dyn Fn(LogLine)>,
-    on: RefCell<Option<Rc<Vu>>>,
+    pub(super) on: RefCell<Option<Rc<Vu>>>,
     /// Operations since the running script last waited.
-    operations: Cell<u32>,
+    pub(super) operations: Cell<u32>,
     looks_for_nesting: Cell<bool>,
     /// A limit was met, and the script goes on to the next variable for the place to show.
     seeks_place: Cell<bool>,
@@ -280,6 +280,11 @@ impl Stage {
                 .hint("the top level only declares: call it in a flow, in `setup()` or in `on_start()`")
                 .into());
         }
+        if vu.phase == Phase::Summary {
+            return Err(HostError::new(format!("`{function}` can't be called in `summary(data)`"))
+                .hint("the run is over: call it in `teardown()`, and return texts here")
+                .into());
+        }
         if vu.is_ending() { Err(terminated().into()) } else { Ok(vu) }
     }
 
@@ -462,38 +467,4 @@ impl Stage {
 /// Ends the script; [`Vu::is_ending`] says why.
 pub(super) fn terminated() -> EvalAltResult {
     EvalAltResult::ErrorTerminated(Dynamic::UNIT, Position::NONE)
-}
-
-/// A user's task: sets the user on the stage whenever it is polled.
-pub struct Turn<F> {
-    stage: Rc<Stage>,
-    vu: Rc<Vu>,
-    task: F,
-}
-
-impl<F> Turn<F> {
-    /// The task `task` with `vu` on.
-    pub fn new(stage: &Rc<Stage>, vu: &Rc<Vu>, task: F) -> Self {
-        Self { stage: Rc::clone(stage), vu: Rc::clone(vu), task }
-    }
-
-    /// The task.
-    pub fn task(&self) -> &F {
-        &self.task
-    }
-}
-
-impl<F: Future + Unpin> Future for Turn<F> {
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let this = &mut *self;
-        this.vu.keep_waker(context.waker());
-        let outer = this.stage.on.replace(Some(Rc::clone(&this.vu)));
-        let operations = this.stage.operations.replace(0);
-        let result = Pin::new(&mut this.task).poll(context);
-        this.stage.operations.set(operations);
-        this.stage.on.replace(outer);
-        result
-    }
 }

@@ -38,6 +38,8 @@ pub enum Phase {
     Flow,
     /// `teardown(data)`, once a run.
     Teardown,
+    /// `summary(data)`, once the run is over; may not act.
+    Summary,
 }
 
 /// Why a script was told to end.

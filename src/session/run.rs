@@ -86,7 +86,10 @@ pub fn run(mut parts: Vec<Part<'_>>, begin: impl FnOnce(&[&Plan])) -> Result<Pla
             let settings = &mut part.settings;
             let (folder, outputs) = (settings.folder.take(), std::mem::take(&mut settings.outputs));
             let mask = settings.outside.secrets.mask().clone();
-            Recording::new(settings.name.clone(), part.declared.plan.clone(), mask, folder, outputs)
+            let plan = part.declared.plan.clone();
+            let seed = plan.options.seed.unwrap_or(settings.outside.seed);
+            Recording::new(settings.name.clone(), plan, mask, folder, outputs)
+                .journalled(seed, settings.workers)
         })
         .collect();
     let mut outcomes = play(parts, &mut recordings, &names);

@@ -55,7 +55,7 @@ pub(super) fn point(trend: &Trend) -> ExponentialHistogramDataPoint {
 
 /// The value that stands for all of a bucket.
 fn middle(bucket: Bucket, max_us: u64) -> u64 {
-    (bucket.lowest_us + (bucket.highest_us - bucket.lowest_us) / 2).min(max_us)
+    (bucket.lowest + (bucket.highest - bucket.lowest) / 2).min(max_us)
 }
 
 /// Which bucket of [`SCALE_MAX`] a value above zero falls into. Powers of two, which are upper bounds, are exact.
