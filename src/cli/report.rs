@@ -1,27 +1,24 @@
 //! `runner report`: a run that is kept, told again; one that died up to its last second, with INCOMPLETE in its first line.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
+use jiff::Timestamp;
 
 use super::CliError;
 use super::results::ResultsArguments;
 use super::run::style;
 use super::terminal::Terminal;
-use crate::diagnostic::{Code, Diagnostic, suggest};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::report::{REPORTS, Report, Style};
-use crate::results::{RunId, Survey};
-
-/// The journal's name in a run's folder.
-const JOURNAL_FILE: &str = "journal";
+use crate::results::{RunState, Survey};
 
 /// The word for the run that began last.
 const LAST: &str = "last";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The run: its ID, `last`, or the path of its folder or journal
+    /// The run: its ID or the beginning of it, a tag, `last`, or the path of its folder or journal
     #[arg(default_value = LAST)]
     run: String,
     /// How it is laid out
@@ -36,13 +33,15 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliError> {
-    let path = find(&arguments.run, &arguments.results.results)?;
+    let run = arguments.results.runs()?.find(&arguments.run).map_err(|error| error.looking())?;
     let unreadable = |error: &dyn std::fmt::Display| {
-        Diagnostic::new(Code::Other, format!("failed to report {}: {error}", path.display()))
+        Diagnostic::new(Code::Other, format!("failed to report {}: {error}", run.name()))
     };
-    let mut file = File::open(&path).map_err(|error| unreadable(&error))?;
+    let journal = run.open_journal().map_err(|error| error.looking())?;
+    let mut file = journal.ok_or_else(|| unreadable(&"it has no journal"))?;
     let mut survey = Survey::of(&mut file).map_err(|error| unreadable(&error))?;
-    let summary = survey.summary(&mut file, false).map_err(|error| unreadable(&error))?;
+    let is_under_way = run.card(Timestamp::now()).state == RunState::UnderWay;
+    let summary = survey.summary(&mut file, is_under_way).map_err(|error| unreadable(&error))?;
     let report = report(&arguments.format);
     match &arguments.file {
         None => terminal.print(&(report.render)(&summary, &style())),
@@ -72,45 +71,4 @@ fn write(file: &Path, text: &str) -> std::io::Result<()> {
 
 fn report(name: &str) -> &'static Report {
     REPORTS.iter().copied().find(|report| report.name == name).unwrap_or(REPORTS[0])
-}
-
-/// The journal of a run.
-fn find(run: &str, results: &Path) -> Result<PathBuf, CliError> {
-    let runs = results.join("runs");
-    if run == LAST {
-        let last = ids(&runs).max();
-        let path = last.map(|id| runs.join(id.as_str()).join(JOURNAL_FILE));
-        return path.ok_or_else(|| {
-            let text = format!("no run is kept in {}", runs.display());
-            Diagnostic::new(Code::Other, text).hint("`--results DIR` says where else they are").into()
-        });
-    }
-    if let Some(id) = RunId::parse(run).filter(|id| runs.join(id.as_str()).is_dir()) {
-        return Ok(runs.join(id.as_str()).join(JOURNAL_FILE));
-    }
-    let path = PathBuf::from(run);
-    if path.is_dir() {
-        return Ok(path.join(JOURNAL_FILE));
-    }
-    if path.is_file() {
-        return Ok(path);
-    }
-    let names: Vec<String> = ids(&runs).map(|id| id.to_string()).collect();
-    let near = suggest(run, names.iter().map(String::as_str));
-    let mut diagnostic =
-        Diagnostic::new(Code::Other, format!("there is no run `{run}` in {}", runs.display()));
-    if let Some(near) = near.first() {
-        diagnostic = diagnostic.hint(format!("did you mean `{near}`?"));
-    } else {
-        diagnostic = diagnostic.hint(
-            "name it by its ID, by `last`, or by the path of its folder; `--results DIR` says where runs are",
-        );
-    }
-    Err(diagnostic.into())
-}
-
-/// The runs that are kept.
-fn ids(runs: &Path) -> impl Iterator<Item = RunId> {
-    let entries = std::fs::read_dir(runs).into_iter().flatten().flatten();
-    entries.filter_map(|entry| RunId::parse(entry.file_name().to_str()?))
 }

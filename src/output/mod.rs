@@ -43,10 +43,10 @@ pub const OUTPUTS: &[&Output] =
 /// An output as it is asked for, `NAME=WHERE`.
 pub fn open(text: &str) -> Result<Courier, OutputError> {
     let (name, place) = text.split_once('=').unwrap_or((text, ""));
-    let output = find(name).ok_or_else(|| match text.contains('=') {
-        true => OutputError::unknown(name),
-        false => OutputError::NoPlace(text.to_owned()),
-    })?;
+    let unknown = || {
+        if text.contains('=') { OutputError::unknown(name) } else { OutputError::NoPlace(text.to_owned()) }
+    };
+    let output = find(name).ok_or_else(unknown)?;
     let place = Place::parse(output, place)?;
     let sink = (output.open)(&place)?;
     Ok(Courier::start(output.name, place.shown(), sink))
