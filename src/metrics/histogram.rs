@@ -41,6 +41,17 @@ pub struct Interval {
     pub high: Quantile,
 }
 
+/// Samples that are told apart no further.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bucket {
+    /// The smallest value that is counted here: microseconds, or thousandths of a custom metric.
+    pub lowest_us: u64,
+    /// The largest one; of values up to 2,047, and of few samples, the same.
+    pub highest_us: u64,
+    /// How many samples.
+    pub count: u64,
+}
+
 /// A distribution of stored integers; see the file's head for their unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "RawTrend")]
@@ -228,6 +239,16 @@ impl Trend {
     /// may be larger than their bound, are left out.
     pub fn at_most(&self, us: u64) -> u64 {
         self.zeros.saturating_add(self.measured.at_most(us))
+    }
+
+    /// The measured samples above zero, in ascending order of their values.
+    pub fn buckets(&self) -> Vec<Bucket> {
+        self.measured.steps()
+    }
+
+    /// The censored samples whose bound is above zero, by that bound.
+    pub fn censored_buckets(&self) -> Vec<Bucket> {
+        self.censored.as_ref().map_or_else(Vec::new, |censored| censored.bounds.steps())
     }
 
     /// All samples but the censored ones.

@@ -25,7 +25,7 @@ mod wire;
 
 pub use builtin::{BUILTINS, Builtin, TIMES, beside, builtin, is_service_time};
 pub use error::{KindMismatch, SelectorError};
-pub use histogram::{Interval, Quantile, STORED_MAX, Trend};
+pub use histogram::{Bucket, Interval, Quantile, STORED_MAX, Trend};
 pub use kind::{Join, Kind, Metric, Unit};
 pub use overflow::{OVERFLOW_MAX, Overflow};
 pub use recorder::{MetricId, Recorder, SERIES_MAX, SeriesId};

@@ -6,7 +6,7 @@
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::histogram::STORED_MAX;
+use super::histogram::{Bucket, STORED_MAX};
 
 /// Up to here a pile is a list: 1 KB at most, where a histogram starts at 16 KB.
 pub(super) const LIST_MAX: usize = 128;
@@ -165,6 +165,16 @@ impl Pile {
                 .take_while(|step| buckets.median_equivalent(step.value_iterated_to()).max(self.min) <= limit)
                 .fold(0, |sum, step| sum.saturating_add(step.count_at_value())),
         }
+    }
+
+    /// All values in ascending order, each list's value and each histogram's bucket once.
+    pub(super) fn steps(&self) -> Vec<Bucket> {
+        let highest = |value| match &self.body {
+            Body::List(_) => value,
+            Body::Buckets(buckets) => buckets.highest_equivalent(value),
+        };
+        let bucket = |(lowest_us, count)| Bucket { lowest_us, highest_us: highest(lowest_us), count };
+        self.runs().into_iter().map(bucket).collect()
     }
 
     /// Sorted distinct values with their counts; for buckets their lowest value.

@@ -11,6 +11,7 @@ mod execution;
 mod failures;
 mod head;
 mod method;
+mod outputs;
 mod targets;
 mod times;
 
@@ -61,6 +62,7 @@ const SECTIONS: &[Section] = &[
     ("STEADY STATE", |page| steady::lines(page.summary, page.style, &mut page.signs)),
     ("NETWORK", |page| page.metrics(Kin::Network)),
     ("FAILURE EXAMPLES", |page| page.examples()),
+    ("OUTPUTS", |page| page.outputs()),
     ("METHOD", |page| page.method()),
 ];
 

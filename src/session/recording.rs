@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use crate::diagnostic::Mask;
+use crate::diagnostic::{Code, Diagnostic, Mask};
 use crate::engine::{Observer, Taps, Tick};
 use crate::output::{Courier, DRAIN_MAX, Played};
 use crate::plan::Plan;
@@ -48,7 +48,16 @@ impl Recording {
                 output.end(&shared);
             }
         }
-        summary.outputs = outputs.into_iter().map(|output| output.finish(deadline)).collect();
+        for output in outputs {
+            let is_file = output.is_file();
+            let mut line = output.finish(deadline);
+            [&mut line.place].into_iter().chain(&mut line.error).for_each(|text| self.mask.apply(text));
+            if let Some(lost) = is_file.then(|| line.lost()).flatten() {
+                let text = format!("failed to write `{}`: {lost}", line.place);
+                summary.errors.push(Diagnostic::new(Code::Results, text));
+            }
+            summary.outputs.push(line);
+        }
         summary.run_id = self.folder.as_ref().map(|folder| folder.id.to_string());
     }
 }
@@ -68,7 +77,7 @@ impl Observer for Recording {
         self.start_unix_ms = now_unix_ms();
         let played = Arc::new(Played {
             id: self.folder.as_ref().map(|folder| folder.id.to_string()),
-            script_name: self.script_name.clone(),
+            script_name: self.mask.mask(&self.script_name).into_owned(),
             start_unix_ms: self.start_unix_ms,
             plan: self.plan.clone(),
         });

@@ -55,6 +55,25 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
+    fn buckets_hold_each_sample_once_and_in_order(samples in samples(600)) {
+        let trend = trend(&samples);
+        for buckets in [trend.buckets(), trend.censored_buckets()] {
+            prop_assert!(buckets.iter().all(|bucket| bucket.lowest_us <= bucket.highest_us && bucket.count > 0));
+            prop_assert!(buckets.windows(2).all(|pair| pair[0].highest_us < pair[1].lowest_us));
+        }
+        let count = |buckets: Vec<Bucket>| buckets.iter().map(|bucket| bucket.count).sum::<u64>();
+        let answered = trend.count() - trend.censored();
+        prop_assert_eq!(trend.zeros() + count(trend.buckets()), answered);
+        prop_assert!(count(trend.censored_buckets()) <= trend.censored());
+        let ends = trend.answered();
+        if let (Some(first), Some(last)) = (trend.buckets().first(), trend.buckets().last()) {
+            prop_assert!(last.lowest_us <= ends.max().unwrap().value_us && ends.max().unwrap().value_us <= last.highest_us);
+            let above_zero = trend.above_zero().min().unwrap().value_us;
+            prop_assert!((first.lowest_us..=first.highest_us).contains(&above_zero));
+        }
+    }
+
+    #[test]
     fn splits_merged_equal_the_whole(all in samples(600), cuts in prop::collection::vec(0_usize..600, 0..6)) {
         let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(all.len())).collect();
         cuts.extend([0, all.len()]);
