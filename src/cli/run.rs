@@ -3,7 +3,7 @@
 //! Several scripts are played at the same time, or one after another. All are read before the first load; each
 //! has its summary, and a last line says how many passed. The exit code is the weightiest of all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use clap::builder::BoolishValueParser;
 
 use super::CliError;
 use super::exit;
-use super::keep::KeepArguments;
+use super::keep::{self, KeepArguments};
 use super::log::LogArguments;
 use super::own_summary::{Author, lay_down};
 use super::profile::{ProfileArguments, Profiled};
@@ -116,6 +116,8 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
     let is_in_series = arguments.in_series || config.is_on("in_series");
     let at_once = if is_in_series { 1 } else { scripts.len() };
     let is_several = scripts.len() > 1;
+    let names: Vec<String> = scripts.iter().map(|script| script.source.name.clone()).collect();
+    let orders = arguments.keep.orders(&names)?.into();
     let profiled = arguments.profile.begin(&arguments.results, &arguments.keep)?;
     let mut plays = Plays {
         is_several,
@@ -132,6 +134,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
         codes: Vec::new(),
         played: None,
         profiled: profiled.as_ref(),
+        orders,
     };
     let lingers = scripts.iter().any(|script| script.declared.plan.options.linger);
     let mut pairs = scripts.into_iter().zip(&controls);
@@ -219,6 +222,8 @@ struct Plays<'a> {
     played: Option<Played>,
     /// The profile that is taken.
     profiled: Option<&'a Profiled>,
+    /// What is asked of outputs, of each script that is still to be played.
+    orders: VecDeque<Vec<String>>,
 }
 
 impl Plays<'_> {
@@ -242,10 +247,11 @@ impl Plays<'_> {
             let author = Author { source: Arc::clone(&source), outside: outside.clone() };
             authors.push(declared.plan.hooks.summary.then_some(author));
             let (name, source) = (source.name.clone(), Some(source));
+            let orders = self.orders.pop_front().unwrap_or_default();
             let kept = self
                 .keep
                 .folder(self.results, outside.seed)
-                .and_then(|folder| Ok((folder, self.keep.outputs()?)));
+                .and_then(|folder| Ok((folder, keep::outputs(&orders)?)));
             let (folder, outputs) = match kept {
                 Ok(kept) => kept,
                 Err(error) => {
