@@ -112,12 +112,12 @@ mod tests {
 
     #[test]
     fn a_pipe_is_written_to() {
-        let (mut read, write) = std::io::pipe().unwrap();
+        let (mut read, write) = io::pipe().unwrap();
         let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&write));
         write_whole_file(Path::new(&path), b"through").unwrap();
         drop(write);
         let mut text = String::new();
-        std::io::Read::read_to_string(&mut read, &mut text).unwrap();
+        io::Read::read_to_string(&mut read, &mut text).unwrap();
         assert_eq!(text, "through");
     }
 

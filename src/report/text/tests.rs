@@ -414,6 +414,8 @@ fn outputs_tell_what_came_through_and_a_loss_stands_out() {
         lost_seconds: lost,
         lost_samples: lost * 400,
         error: (lost > 0).then(|| "the server answered with status 500".to_owned()),
+        delivered_spans: 0,
+        lost_spans: 0,
     };
     let outputs = vec![line("json", "seconds.jsonl", 0), line("influxdb", "http://db:8086/k6", 2)];
     let summary = Summary { outputs, ..Summary::uneventful() };
