@@ -58,7 +58,9 @@ fn times(name: &str, trend: Trend) -> MetricTotal {
 
 fn metrics() -> Vec<MetricTotal> {
     let mut custom = Trend::new();
-    [12.5, 0.0, -3.0, 1e13, 7.125].into_iter().for_each(|value| custom.record(value));
+    for value in [12.5, 0.0, -3.0, 1e13, 7.125] {
+        custom.record(value);
+    }
     let rate = |name, hits, total_of| {
         total(name, MetricKind::Rate, Unit::None, Some(Value::Rate { hits, total: total_of }))
     };
