@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::SendError;
+use super::{SendError, SpanRoute};
+use crate::metrics::Sample;
 use crate::plan::Plan;
 use crate::results::{PlayedSecond, Summary};
 
@@ -39,6 +40,22 @@ pub trait Sink: Send {
 
     /// Called for each second, in order.
     fn second(&mut self, second: &PlayedSecond) -> Result<(), SendError>;
+
+    /// Where it wants spans, and how many; asked once, before anything else. None unless the user wants them.
+    fn spans(&mut self) -> Option<SpanRoute> {
+        None
+    }
+
+    /// Whether it wants each sample too: asked once, before the load.
+    fn takes_samples(&self) -> bool {
+        false
+    }
+
+    /// Called for samples as the workers hand them over, without what the mask hides: those of a second before that
+    /// second, in no order among workers.
+    fn samples(&mut self, _samples: &[Sample]) -> Result<(), SendError> {
+        Ok(())
+    }
 
     /// Called once, when all is over.
     fn end(&mut self, _summary: &Summary) -> Result<(), SendError> {
