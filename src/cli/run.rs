@@ -25,7 +25,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::engine::Control;
 use crate::plan::SummaryMode;
 use crate::report::{Ending, REPORTS, Report, Style, headline, k6_export, tally};
-use crate::results::{Reason, Summary, Verdict};
+use crate::results::{Document, Reason, Summary, Verdict};
 use crate::session::{self, Config, Part, Played, Settings};
 use crate::units::format_count;
 
@@ -351,7 +351,7 @@ impl Plays<'_> {
     /// What the script itself says of its run.
     fn ask(&self, author: Author, summary: &Summary) -> Result<Option<BTreeMap<String, String>>, CliError> {
         let text = (self.report.render)(summary, &Style { colour: false, ..style() });
-        author.summarise(&k6_export(summary), text, self.terminal)
+        author.summarise(&Document::from(summary).to_value(), text, self.terminal)
     }
 
     /// Prints to standard output. That it can't be printed weighs less than some verdicts.
