@@ -26,7 +26,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::engine::Control;
 use crate::plan::SummaryMode;
 use crate::report::{Ending, Style, headline, k6_export, tally};
-use crate::results::{Reason, Summary, Verdict};
+use crate::results::{Document, Reason, Summary, Verdict};
 use crate::session::{self, Config, Part, Played, Settings};
 use crate::units::format_count;
 
@@ -336,46 +336,54 @@ impl Plays<'_> {
             ending = self.fail(&error);
         }
         self.print(&reports.annotations(summary));
+        let is_laid_down = self.lay_out(summary, author);
+        if let (Some(id), false) = (&summary.run_id, self.quiet) {
+            let folder = self.results.run_folder(id);
+            self.terminal.say(format_args!("results: {}\n", folder.display()));
+        }
+        is_laid_down.unwrap_or(ending)
+    }
+
+    /// Prints the summary as the script, the plan and the flags say; gives how it ended where that went wrong.
+    fn lay_out(&mut self, summary: &Summary, author: Option<Author>) -> Option<Ending> {
+        let mut ending = None;
+        let reports = self.reports;
         // What a program is to read was asked for by name, whatever people are told.
         let is_for_people = reports.are_for_people();
-        if summary.layout.mode == SummaryMode::Disabled && is_for_people {
+        let is_disabled = summary.layout.mode == SummaryMode::Disabled;
+        if is_disabled && is_for_people {
             if !self.quiet {
-                self.terminal
-                    .say(format_args!("{}\n", headline(summary, Style { colour: false, ..style() })));
+                let plain = Style { colour: false, ..style() };
+                self.terminal.say(format_args!("{}\n", headline(summary, plain)));
             }
-            return ending;
+            return None;
         }
-        let author = author.filter(|_| summary.layout.mode != SummaryMode::Disabled);
-        match author.map(|author| self.ask(author, summary)) {
+        match author.filter(|_| !is_disabled).map(|author| self.ask(author, summary)) {
             Some(Ok(Some(mut texts))) => {
                 // The report has standard output for itself.
                 if !is_for_people && let Some(text) = texts.remove("stdout") {
                     self.terminal.say(format_args!("{text}"));
                 }
                 for error in lay_down(&texts, self.terminal) {
-                    ending = self.fail(&error);
+                    ending = Some(self.fail(&error));
                 }
                 if is_for_people {
                     return ending;
                 }
             }
             // What the run showed is printed all the same.
-            Some(Err(error)) => ending = self.fail(&error),
+            Some(Err(error)) => ending = Some(self.fail(&error)),
             Some(Ok(None)) | None => {}
         }
         let between = if self.endings.is_empty() { "" } else { "\n" };
         self.print(&format!("{between}{}", reports.printed(summary)));
-        if let (Some(id), false) = (&summary.run_id, self.quiet) {
-            let folder = self.results.run_folder(id);
-            self.terminal.say(format_args!("results: {}\n", folder.display()));
-        }
         ending
     }
 
     /// What the script itself says of its run.
     fn ask(&self, author: Author, summary: &Summary) -> Result<Option<BTreeMap<String, String>>, CliError> {
         let text = (self.reports.for_people().render)(summary, &Style { colour: false, ..style() });
-        author.summarise(&k6_export(summary), text, self.terminal)
+        author.summarise(&Document::from(summary).to_value(), text, self.terminal)
     }
 
     /// Prints to standard output. That it can't be printed weighs less than some verdicts.

@@ -14,7 +14,7 @@ use super::span_courier::{SpanCourier, SpanLine};
 use super::{Played, SendError, Sink, SpanRoute};
 use crate::diagnostic::Mask;
 use crate::metrics::{Batch, Outlet, Sample};
-use crate::results::{OutputLine, PlayedSecond, Summary};
+use crate::results::{Labels, OutputLine, PlayedSecond, Summary};
 use crate::script::{Share, Span};
 
 /// Seconds that wait for a slow sink.
@@ -29,7 +29,7 @@ pub const DRAIN_MAX: Duration = Duration::from_millis(4_500);
 enum Parcel {
     Begin(Arc<Played>),
     Second(Arc<PlayedSecond>),
-    Samples(Batch<Sample>, Mask),
+    Samples(Batch<Sample>, Labels),
     End(Arc<Summary>),
 }
 
@@ -138,7 +138,7 @@ impl Way {
 #[derive(Debug)]
 struct SampleOutlet {
     way: Way,
-    mask: Mask,
+    labels: Labels,
 }
 
 impl Outlet<Sample> for SampleOutlet {
@@ -146,7 +146,7 @@ impl Outlet<Sample> for SampleOutlet {
         let account = &self.way.account;
         account.told.fetch_add(count(batch), Ordering::AcqRel);
         let room = (&account.waiting_batches, BATCHES_MAX, "batches of samples");
-        self.way.push(Parcel::Samples(Arc::clone(batch), self.mask.clone()), Some(room));
+        self.way.push(Parcel::Samples(Arc::clone(batch), self.labels.clone()), Some(room));
     }
 }
 
@@ -186,9 +186,9 @@ impl Courier {
         }
     }
 
-    /// Where the workers' samples go, if the sink wants them. The sink sees them without what the mask hides.
-    pub fn samples(&self, mask: &Mask) -> Option<Arc<dyn Outlet<Sample>>> {
-        let outlet = || Arc::new(SampleOutlet { way: self.way.clone(), mask: mask.clone() }) as _;
+    /// Where the workers' samples go, if the sink wants them. The sink sees them as the labels say.
+    pub fn samples(&self, labels: &Labels) -> Option<Arc<dyn Outlet<Sample>>> {
+        let outlet = || Arc::new(SampleOutlet { way: self.way.clone(), labels: labels.clone() }) as _;
         self.takes_samples.then(outlet)
     }
 
@@ -273,23 +273,23 @@ fn carry(mut sink: Box<dyn Sink>, parcels: &Receiver<Parcel>, account: &Account)
     let mut hidden = Hidden::default();
     // What `setup` told comes before the beginning, and a sink is told the beginning first.
     let mut early = Some(Vec::new());
-    let deliver = |sink: &mut Box<dyn Sink>, hidden: &mut Hidden, batch: &Batch<Sample>, mask: &Mask| {
-        let became = sink.samples(&hidden.samples(batch, mask));
+    let deliver = |sink: &mut Box<dyn Sink>, hidden: &mut Hidden, batch: &Batch<Sample>, labels: &Labels| {
+        let became = sink.samples(&hidden.samples(batch, labels));
         account.waiting_batches.fetch_sub(1, Ordering::AcqRel);
         became.inspect(|()| account.delivered(0, count(batch)))
     };
     for parcel in parcels {
         let is_end = matches!(parcel, Parcel::End(_));
         let became = match (parcel, &mut early) {
-            (Parcel::Samples(batch, mask), Some(early)) => {
-                early.push((batch, mask));
+            (Parcel::Samples(batch, labels), Some(early)) => {
+                early.push((batch, labels));
                 Ok(())
             }
-            (Parcel::Samples(batch, mask), None) => deliver(&mut sink, &mut hidden, &batch, &mask),
+            (Parcel::Samples(batch, labels), None) => deliver(&mut sink, &mut hidden, &batch, &labels),
             (Parcel::Begin(run), early) => {
                 let became = sink.begin(&run);
-                for (batch, mask) in early.take().into_iter().flatten() {
-                    let became = deliver(&mut sink, &mut hidden, &batch, &mask);
+                for (batch, labels) in early.take().into_iter().flatten() {
+                    let became = deliver(&mut sink, &mut hidden, &batch, &labels);
                     became.unwrap_or_else(|error| account.note(&error));
                 }
                 became
@@ -301,8 +301,8 @@ fn carry(mut sink: Box<dyn Sink>, parcels: &Receiver<Parcel>, account: &Account)
                 became.inspect(|()| account.delivered(1, samples))
             }
             (Parcel::End(summary), early) => {
-                for (batch, mask) in early.take().into_iter().flatten() {
-                    let became = deliver(&mut sink, &mut hidden, &batch, &mask);
+                for (batch, labels) in early.take().into_iter().flatten() {
+                    let became = deliver(&mut sink, &mut hidden, &batch, &labels);
                     became.unwrap_or_else(|error| account.note(&error));
                 }
                 sink.end(&summary)
@@ -324,6 +324,12 @@ fn carry(mut sink: Box<dyn Sink>, parcels: &Receiver<Parcel>, account: &Account)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::RunOptions;
+
+    fn labels() -> Labels {
+        Labels::new(&RunOptions::default(), &Mask::default())
+    }
+
     use crate::engine::Books;
     use crate::metrics::{Figure, Kind, Measured, Recorder, TagSet};
     use crate::output::CaughtUp;
@@ -441,7 +447,7 @@ mod tests {
         let heard = Arc::default();
         let sink = Each(Duration::ZERO, Arc::clone(&heard));
         let mut courier = Courier::start("test", "there".to_owned(), false, Box::new(sink));
-        let outlet = courier.samples(&Mask::default()).unwrap();
+        let outlet = courier.samples(&labels()).unwrap();
         outlet.offer(&batch(5));
         courier.begin(&run());
         outlet.offer(&batch(2));
@@ -461,7 +467,7 @@ mod tests {
         let heard: Arc<Mutex<Vec<String>>> = Arc::default();
         let sink = Each(Duration::from_millis(20), Arc::clone(&heard));
         let mut courier = Courier::start("test", "there".to_owned(), false, Box::new(sink));
-        let outlet = courier.samples(&Mask::default()).unwrap();
+        let outlet = courier.samples(&labels()).unwrap();
         courier.begin(&run());
         let all = BATCHES_MAX + 500;
         let from = Instant::now();
@@ -480,7 +486,7 @@ mod tests {
     fn a_sink_of_seconds_is_told_no_samples() {
         let sink = Every(100, Duration::ZERO);
         let courier = Courier::start("test", "there".to_owned(), false, Box::new(sink));
-        assert!(courier.samples(&Mask::default()).is_none());
+        assert!(courier.samples(&labels()).is_none());
     }
 
     /// Sums that go on: what every second call but the last one gives up, the next one brings.

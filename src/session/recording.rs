@@ -72,7 +72,8 @@ impl Recording {
     /// What the workers tell one by one, for the outputs that want it. For once, before the run.
     pub(super) fn taps(&mut self) -> Taps {
         let (run, mask) = (self.played(), &self.mask);
-        let samples = self.outputs.iter().filter_map(|output| output.samples(mask)).collect();
+        let labels = &self.labels;
+        let samples = self.outputs.iter().filter_map(|output| output.samples(labels)).collect();
         let spans = self.outputs.iter_mut().filter_map(|output| output.spans(&run, mask)).collect();
         Taps { samples, spans: Tracing::new(spans) }
     }
