@@ -155,7 +155,10 @@ fn runs_are_listed_shown_tagged_and_removed() {
         let (shown, _) = runs(results.path(), &["show", name], 0);
         assert!(shown.contains(&format!("run      {failed}")), "{shown}");
         assert!(shown.contains("because  1 of 1 target doesn't hold"), "{shown}");
-        assert!(shown.contains("targets  0 of 1 hold") && shown.contains("file     environment.json"), "{shown}");
+        assert!(
+            shown.contains("targets  0 of 1 hold") && shown.contains("file     environment.json"),
+            "{shown}"
+        );
     }
     let (shown, _) = runs(results.path(), &["show", "base", "--json"], 0);
     let shown: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
@@ -244,8 +247,9 @@ fn a_profile_lies_in_the_folder_of_its_run() {
 fn ten_runs_in_one_folder_at_once_have_a_folder_each() {
     let (server, results) = (Server::plain(), folder());
     // The same seed, so that they ask for the same name within a second.
-    let all: Vec<_> =
-        (0..10).map(|_| call(ONCE, &server, results.path(), &["--seed", "5", "--workers", "1"]).start()).collect();
+    let all: Vec<_> = (0..10)
+        .map(|_| call(ONCE, &server, results.path(), &["--seed", "5", "--workers", "1"]).start())
+        .collect();
     let mut said = Vec::new();
     for running in all {
         let finished = running.wait().expect_code(0);
