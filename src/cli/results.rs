@@ -34,14 +34,14 @@ impl ResultsArguments {
             // It belongs to plans with a rate alone; others needn't hear of it.
             Err(error) => {
                 if plan.peak_rate().is_some() && !quiet {
-                    terminal.say(format_args!("note: {error}: run `runner calibrate` again\n"));
+                    terminal.note(format_args!("{error}: run `runner calibrate` again"));
                 }
                 None
             }
         };
         match advice {
-            Some(advice @ Advice::TooFast { .. }) => terminal.say(format_args!("warning: {advice}\n")),
-            Some(advice @ Advice::Stale(_)) if !quiet => terminal.say(format_args!("note: {advice}\n")),
+            Some(advice @ Advice::TooFast { .. }) => terminal.warn(format_args!("{advice}")),
+            Some(advice @ Advice::Stale(_)) if !quiet => terminal.note(format_args!("{advice}")),
             _ => {}
         }
     }

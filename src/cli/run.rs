@@ -3,14 +3,18 @@
 //! Several scripts are played at the same time, or one after another. All are read before the first load; each
 //! has its summary, and a last line says how many passed. The exit code is the weightiest of all.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::builder::BoolishValueParser;
 
 use super::CliError;
 use super::exit;
 use super::keep::KeepArguments;
+use super::log::LogArguments;
+use super::own_summary::{Author, lay_down};
 use super::profile::{ProfileArguments, Profiled};
 use super::progress::{Progress, print_header};
 use super::results::ResultsArguments;
@@ -19,7 +23,8 @@ use super::signals::Halt;
 use super::terminal::{self, Terminal};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::engine::Control;
-use crate::report::{Ending, REPORTS, Report, Style, tally};
+use crate::plan::SummaryMode;
+use crate::report::{Ending, REPORTS, Report, Style, headline, k6_export, tally};
 use crate::results::{Reason, Summary, Verdict};
 use crate::session::{self, Config, Part, Played, Settings};
 use crate::units::format_count;
@@ -58,6 +63,11 @@ pub(super) struct Arguments {
     paused: bool,
     #[command(flatten)]
     profile: ProfileArguments,
+    /// Write the summary to this file too, as k6's JSON; of several scripts the last one's
+    #[arg(long, env = "RUNNER_SUMMARY_EXPORT", value_name = "FILE")]
+    summary_export: Option<PathBuf>,
+    #[command(flatten)]
+    log: LogArguments,
     #[command(flatten)]
     load: LoadArguments,
 }
@@ -89,6 +99,7 @@ impl WorkersArgument {
 
 pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliError> {
     let config = arguments.outside.config()?;
+    let terminal = &terminal.logging(arguments.log.open(&config)?);
     let scripts = arguments.declare(&config, terminal)?;
     let controls: Vec<Control> = scripts.iter().map(|_| Control::default()).collect();
     // From here on; reading and declaring a script end at once by the system's default.
@@ -99,7 +110,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
         let are_paused = controls.iter().all(|control| control.pause().is_ok());
         if are_paused {
             let id = std::process::id();
-            terminal.say(format_args!("note: the load begins paused: `kill -USR1 {id}` lets it go on\n"));
+            terminal.note(format_args!("the load begins paused: `kill -USR1 {id}` lets it go on"));
         }
     }
     let is_in_series = arguments.in_series || config.is_on("in_series");
@@ -110,6 +121,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
         is_several,
         quiet,
         report: REPORTS[usize::from(arguments.targets_only)],
+        export: arguments.summary_export.clone().or_else(|| config.text("summary_export").map(PathBuf::from)),
         preflight: !(arguments.no_preflight || config.is_on("no_preflight")),
         config: config.is_there().then_some(config.name.as_str()),
         workers: arguments.workers.divided(config.workers, at_once),
@@ -140,6 +152,9 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
                 plays.fail(&error);
             }
         }
+    }
+    if let Some(failure) = terminal.log_failure() {
+        plays.fail(&failure.into());
     }
     if lingers && plays.played.is_some() {
         halt.linger(terminal);
@@ -186,6 +201,8 @@ struct Plays<'a> {
     quiet: bool,
     /// How summaries are laid out: the first report is the one for people.
     report: &'static Report,
+    /// Where k6's JSON of the summary goes.
+    export: Option<PathBuf>,
     preflight: bool,
     /// The configuration file, where there is one.
     config: Option<&'a str>,
@@ -214,7 +231,7 @@ impl Plays<'_> {
         }
         self.end_demo();
         let mut observers = Progress::of(&names, self.quiet, self.terminal);
-        let mut parts = Vec::new();
+        let (mut parts, mut authors) = (Vec::new(), Vec::new());
         for (((script, control), observer), workers) in
             scripts.into_iter().zip(&mut observers).zip(&self.workers)
         {
@@ -222,6 +239,8 @@ impl Plays<'_> {
             outside.profile = self.profiled.and_then(|profiled| profiled.profiling.script.clone());
             self.print_notes(&source.name, &declared.notes);
             self.results.advise(&declared.plan, *workers, self.quiet, self.terminal);
+            let author = Author { source: Arc::clone(&source), outside: outside.clone() };
+            authors.push(declared.plan.hooks.summary.then_some(author));
             let (name, source) = (source.name.clone(), Some(source));
             let kept = self
                 .keep
@@ -255,9 +274,10 @@ impl Plays<'_> {
         observers[0].clear();
         match played {
             Ok(mut played) => {
-                for (name, summary) in names.into_iter().zip(played.summaries.drain(..)) {
+                let summaries = played.summaries.drain(..).zip(authors);
+                for (name, (summary, author)) in names.into_iter().zip(summaries) {
                     let ending = match summary {
-                        Ok(summary) => self.sum_up(&summary),
+                        Ok(summary) => self.sum_up(&summary, author),
                         Err(error) => self.fail(&error.into()),
                     };
                     self.endings.push((name, ending));
@@ -274,14 +294,14 @@ impl Plays<'_> {
     fn print_notes(&self, name: &str, notes: &[String]) {
         let of = if self.is_several { format!("{name}: ") } else { String::new() };
         for note in notes {
-            self.terminal.say(format_args!("note: {of}{note}\n"));
+            self.terminal.note(format_args!("{of}{note}"));
         }
     }
 
-    /// Prints a summary.
-    fn sum_up(&mut self, summary: &Summary) -> Ending {
+    /// Prints a summary, the script's own where it has one.
+    fn sum_up(&mut self, summary: &Summary, author: Option<Author>) -> Ending {
         print_failures(self.terminal, summary);
-        let ending = match summary.verdict() {
+        let mut ending = match summary.verdict() {
             Verdict::Passed => Ending::Passed,
             Verdict::Stopped => {
                 self.codes.push(Code::Interrupted);
@@ -296,6 +316,29 @@ impl Plays<'_> {
                 Ending::Inconclusive
             }
         };
+        if let Some(path) = self.export.clone()
+            && let Err(error) = export(summary, &path, self.terminal)
+        {
+            ending = self.fail(&error.into());
+        }
+        if summary.layout.mode == SummaryMode::Disabled {
+            if !self.quiet {
+                self.terminal
+                    .say(format_args!("{}\n", headline(summary, Style { colour: false, ..style() })));
+            }
+            return ending;
+        }
+        match author.map(|author| self.ask(author, summary)) {
+            Some(Ok(Some(texts))) => {
+                for error in lay_down(&texts, self.terminal) {
+                    ending = self.fail(&error);
+                }
+                return ending;
+            }
+            // What the run showed is printed all the same.
+            Some(Err(error)) => ending = self.fail(&error),
+            Some(Ok(None)) | None => {}
+        }
         let between = if self.endings.is_empty() { "" } else { "\n" };
         self.print(&format!("{between}{}", (self.report.render)(summary, &style())));
         if let (Some(id), false) = (&summary.run_id, self.quiet) {
@@ -303,6 +346,12 @@ impl Plays<'_> {
             self.terminal.say(format_args!("results: {}\n", folder.display()));
         }
         ending
+    }
+
+    /// What the script itself says of its run.
+    fn ask(&self, author: Author, summary: &Summary) -> Result<Option<BTreeMap<String, String>>, CliError> {
+        let text = (self.report.render)(summary, &Style { colour: false, ..style() });
+        author.summarise(&k6_export(summary), text, self.terminal)
     }
 
     /// Prints to standard output. That it can't be printed weighs less than some verdicts.
@@ -325,6 +374,19 @@ impl Plays<'_> {
             self.fail(&error.into());
         }
     }
+}
+
+/// Writes k6's JSON of a summary.
+fn export(summary: &Summary, path: &Path, terminal: &Terminal) -> Result<(), Diagnostic> {
+    let mut json = k6_export(summary);
+    terminal.mask().apply_json(&mut json);
+    std::fs::write(path, format!("{json:#}\n")).map_err(|error| {
+        Diagnostic::new(
+            Code::Results,
+            format!("`--summary-export`: failed to write {}: {error}", path.display()),
+        )
+        .hint("name a file that can be written, in a folder that is there")
+    })
 }
 
 /// The words that this process was called with, but for its own name.

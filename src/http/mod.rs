@@ -50,6 +50,7 @@ mod sink;
 mod stream;
 mod timings;
 mod tls;
+mod traceparent;
 mod transfer;
 mod upload;
 mod url_error;
@@ -76,7 +77,7 @@ pub use error_code::{DESCRIPTORS, ERROR_CODES, ErrorCode, MEMORY, PORTS, RESOLVE
 pub use event_stream::EventStream;
 pub use events::{Event, EventsError};
 pub use examples::{
-    Answer, Content, EXAMPLES_MAX, Example, Examples, Excerpt, Happened, Kind, Question, shown_word,
+    Answer, Content, EXAMPLES_MAX, Example, Examples, Excerpt, Happened, Kind, Question, presentable_url, shown_word,
 };
 pub use exchange::Exchange;
 pub use fold::fold_ids;
@@ -93,6 +94,7 @@ pub use response::{Headers, Protocol, Response};
 pub use side_by_side::side_by_side;
 pub use timings::Timings;
 pub use tls::{Negotiated, TlsError};
+pub use traceparent::{TRACEPARENT, Traceparent};
 pub use upload::{FileBody, Piece, Upload, UploadError};
 pub use url_error::UrlError;
 pub use way::Place;

@@ -4,7 +4,11 @@
 //! reads is always the stored value ÷ 1,000. min ≤ every quantile ≤ max. A request that got no answer
 //! is *censored*: it took at least so long, and ranks above all that were measured.
 
+mod layout;
+
 use serde::{Deserialize, Serialize};
+
+pub use layout::{Bucket, Layout};
 
 use super::pile::{Malformed, Pile, Runs};
 use crate::stats;
@@ -109,27 +113,31 @@ impl Trend {
     }
 
     /// Adds a custom value, or a time in milliseconds. A negative one counts as 0, one above 10¹² as
-    /// 10¹², and one that is no number not at all; each is counted in [`Trend::clamped`].
-    pub fn record(&mut self, value: f64) {
+    /// 10¹², and one that is no number not at all; each is counted in [`Trend::clamped`]. Gives what was stored.
+    pub fn record(&mut self, value: f64) -> Option<u64> {
         if value.is_nan() {
             self.clamped += 1;
-            return;
+            return None;
         }
         let stored = (value * SCALE).round();
-        if stored < 0.0 {
+        Some(if stored < 0.0 {
             self.clamped += 1;
             self.zeros += 1;
+            0
         } else if stored > STORED_MAX as f64 {
             self.clamped += 1;
             self.measured.record(STORED_MAX);
+            STORED_MAX
         } else {
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
                 reason = "within 0..=STORED_MAX"
             )]
-            self.record_us(stored as u64);
-        }
+            let stored = stored as u64;
+            self.record_us(stored);
+            stored
+        })
     }
 
     /// Adds a time that is known only to be at least so long: no answer came.
@@ -224,6 +232,12 @@ impl Trend {
     /// may be larger than their bound, are left out.
     pub fn at_most(&self, us: u64) -> u64 {
         self.zeros.saturating_add(self.measured.at_most(us))
+    }
+
+    /// The measured samples above zero in stored units, rising, each value with how many had it: exact ones while there are
+    /// few, else the middles of buckets, within ±0.05 %. With [`Trend::zeros`] and [`Trend::censored`] that is all of them.
+    pub fn measured(&self) -> Vec<(u64, u64)> {
+        self.measured.middles()
     }
 
     /// All samples but the censored ones.

@@ -158,13 +158,47 @@ impl Pile {
     pub(super) fn at_most(&self, limit: u64) -> u64 {
         match &self.body {
             _ if limit >= self.max => self.count,
-            _ if limit < self.min => 0,
             Body::List(list) => list.iter().filter(|value| **value <= limit).count() as u64,
             Body::Buckets(buckets) => buckets
                 .iter_recorded()
                 .take_while(|step| buckets.median_equivalent(step.value_iterated_to()).max(self.min) <= limit)
                 .fold(0, |sum, step| sum.saturating_add(step.count_at_value())),
         }
+    }
+
+    /// The values or buckets that something is in, as the lowest and the highest that fall into each, and how many do.
+    pub(super) fn buckets_filled(&self) -> Vec<(u64, u64, u64)> {
+        let highest = |value| match &self.body {
+            Body::List(_) => value,
+            Body::Buckets(buckets) => buckets.highest_equivalent(value),
+        };
+        self.runs().into_iter().map(|(lowest, count)| (lowest, highest(lowest), count)).collect()
+    }
+
+    /// Of what [`Pile::buckets_filled`] and the totals say, which need not agree.
+    pub(super) fn refilled(
+        buckets: impl IntoIterator<Item = (u64, u64)>,
+        sum: u128,
+        (min, max): (u64, u64),
+    ) -> Result<Self, Malformed> {
+        let mut before = 0_u64;
+        let mut steps = Vec::new();
+        for (lowest, count) in buckets {
+            steps.push((lowest.checked_sub(before).ok_or(Malformed::Value)?, count));
+            before = lowest;
+        }
+        Runs { sum, min, max, steps }.try_into()
+    }
+
+    /// Rising values with their counts, each the middle of its bucket as in [`Pile::at_rank`].
+    pub(super) fn middles(&self) -> Vec<(u64, u64)> {
+        let mut runs = self.runs();
+        if let Body::Buckets(buckets) = &self.body {
+            for (value, _) in &mut runs {
+                *value = buckets.median_equivalent(*value).clamp(self.min, self.max);
+            }
+        }
+        runs
     }
 
     /// Sorted distinct values with their counts; for buckets their lowest value.
@@ -221,11 +255,14 @@ impl Serialize for Pile {
 
 /// Why stored bytes are no pile. They may come from another machine: nothing is taken on trust.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Malformed {
+pub enum Malformed {
+    /// It is above the largest, or not in order, or no bucket begins there.
     #[error("a value of the trend is out of range")]
     Value,
+    /// A bucket of nothing, or more samples than can be counted.
     #[error("a count of the trend is out of range")]
     Count,
+    /// The sum, the minimum or the maximum can't be that of the buckets.
     #[error("the trend's {0} doesn't fit its values")]
     Total(&'static str),
 }

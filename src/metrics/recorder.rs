@@ -7,6 +7,7 @@
 
 mod bundles;
 mod slot;
+mod told;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use super::seconds::Seconds;
 use super::symbol::Symbols;
 use super::{BUILTINS, Kind, Metric, Overflow, RequestKey, Series, Snapshot, Symbol, TagSet, Warning};
 use slot::Slot;
+use told::Told;
 
 /// How many series there may be, in a recorder and again in a merged snapshot: what a report can show and
 /// a journal can hold, at up to some 100 KB each. (`__other__` series come on top, one a metric.)
@@ -74,6 +76,10 @@ pub struct Recorder {
     capped: Option<Warning>,
     cap_reported: bool,
     pub(super) seconds: Seconds,
+    /// Who wants each sample, if anybody does.
+    tap: Option<Box<Told>>,
+    /// When that happened which is recorded next, as far as [`Recorder::at`] was told.
+    pub(super) at_ns: u64,
 }
 
 impl Recorder {
@@ -111,6 +117,8 @@ impl Recorder {
             capped: None,
             cap_reported: false,
             seconds: Seconds::uncounted(),
+            tap: None,
+            at_ns: 0,
         }
     }
 
@@ -219,10 +227,8 @@ impl Recorder {
     /// Adds to a counter. A touched counter is in the next snapshot even if what was added is 0. What
     /// isn't finite is refused and counted.
     pub fn add(&mut self, series: SeriesId, value: f64) {
-        match self.slots.get_mut(series.index()) {
-            Some(Slot::Counter(sum)) if value.is_finite() => *sum = Some(sum.unwrap_or(0.0) + value),
-            Some(_) => self.refuse(series),
-            None => {} // a metric that isn't recorded
+        if self.sum(series, value) && self.tap.is_some() {
+            self.tell(series, value, 1, false);
         }
     }
 
@@ -233,6 +239,9 @@ impl Recorder {
             Some(Slot::Gauge(values)) if value.is_finite() => {
                 let [_, min, max] = values.unwrap_or([value; 3]);
                 *values = Some([value, min.min(value), max.max(value)]);
+                if self.tap.is_some() {
+                    self.tell(series, value, 1, false);
+                }
             }
             Some(_) => self.refuse(series),
             None => {} // a metric that isn't recorded
@@ -241,12 +250,34 @@ impl Recorder {
 
     /// Adds to a rate: `hits` true ones of `total` samples; more hits than samples are clamped and counted.
     pub fn rate(&mut self, series: SeriesId, hits: u64, total: u64) {
+        if self.share(series, hits, total) && self.tap.is_some() {
+            self.tell(series, hits.min(total) as f64, total, false);
+        }
+    }
+
+    /// Adds a time to a trend.
+    pub fn trend_us(&mut self, series: SeriesId, us: u64) {
+        if self.time(series, us) && self.tap.is_some() {
+            self.tell_stored(series, us, false);
+        }
+    }
+
+    /// Adds a time that is only known to be at least so long.
+    pub fn trend_at_least_us(&mut self, series: SeriesId, us: u64) {
+        if self.time_at_least(series, us) && self.tap.is_some() {
+            self.tell_stored(series, us, true);
+        }
+    }
+
+    /// Adds to a trend what users give: milliseconds, or a custom metric's own number.
+    pub fn trend(&mut self, series: SeriesId, value: f64) {
         match self.slots.get_mut(series.index()) {
-            Some(Slot::Rate { hits: all_hits, total: all }) => {
-                *all_hits = all_hits.saturating_add(hits.min(total));
-                *all = all.saturating_add(total);
-                if hits > total {
-                    self.refuse(series);
+            Some(Slot::Trend(trend)) => {
+                let stored = trend.record(value);
+                if self.tap.is_some()
+                    && let Some(us) = stored
+                {
+                    self.tell_stored(series, us, false);
                 }
             }
             Some(_) => self.refuse(series),
@@ -254,31 +285,57 @@ impl Recorder {
         }
     }
 
-    /// Adds a time to a trend.
-    pub fn trend_us(&mut self, series: SeriesId, us: u64) {
+    /// Adds to a counter and tells nobody; says whether it was taken. So do the three behind.
+    fn sum(&mut self, series: SeriesId, value: f64) -> bool {
         match self.slots.get_mut(series.index()) {
-            Some(Slot::Trend(trend)) => trend.record_us(us),
+            Some(Slot::Counter(sum)) if value.is_finite() => {
+                *sum = Some(sum.unwrap_or(0.0) + value);
+                return true;
+            }
             Some(_) => self.refuse(series),
             None => {} // a metric that isn't recorded
         }
+        false
     }
 
-    /// Adds a time that is only known to be at least so long.
-    pub fn trend_at_least_us(&mut self, series: SeriesId, us: u64) {
+    fn share(&mut self, series: SeriesId, hits: u64, total: u64) -> bool {
         match self.slots.get_mut(series.index()) {
-            Some(Slot::Trend(trend)) => trend.record_at_least_us(us),
+            Some(Slot::Rate { hits: all_hits, total: all }) => {
+                *all_hits = all_hits.saturating_add(hits.min(total));
+                *all = all.saturating_add(total);
+                if hits > total {
+                    self.refuse(series);
+                }
+                return true;
+            }
             Some(_) => self.refuse(series),
             None => {} // a metric that isn't recorded
         }
+        false
     }
 
-    /// Adds to a trend what users give: milliseconds, or a custom metric's own number.
-    pub fn trend(&mut self, series: SeriesId, value: f64) {
+    fn time(&mut self, series: SeriesId, us: u64) -> bool {
         match self.slots.get_mut(series.index()) {
-            Some(Slot::Trend(trend)) => trend.record(value),
+            Some(Slot::Trend(trend)) => {
+                trend.record_us(us);
+                return true;
+            }
             Some(_) => self.refuse(series),
             None => {} // a metric that isn't recorded
         }
+        false
+    }
+
+    fn time_at_least(&mut self, series: SeriesId, us: u64) -> bool {
+        match self.slots.get_mut(series.index()) {
+            Some(Slot::Trend(trend)) => {
+                trend.record_at_least_us(us);
+                return true;
+            }
+            Some(_) => self.refuse(series),
+            None => {} // a metric that isn't recorded
+        }
+        false
     }
 
     /// Counts a sample that couldn't be taken as it was; a sample of another kind than the series' is a
@@ -298,6 +355,7 @@ impl Recorder {
     pub fn take(&mut self, tick: u64) -> Snapshot {
         self.seconds.end_ns = u64::MAX;
         let rest = self.touched(tick);
+        self.hand_over();
         let Some(mut all) = self.seconds.ended.pop_front() else { return rest };
         for later in self.seconds.ended.drain(..).chain([rest]) {
             all.append(&later);

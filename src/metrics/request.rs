@@ -93,6 +93,31 @@ pub struct RequestSample {
     pub cache: Option<bool>,
 }
 
+impl RequestSample {
+    /// Whether it counts as failed: one without an answer does.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed || !self.responded
+    }
+
+    /// The response time and the times of [`Bundle::METRICS`] behind it, rounded to the nearest microsecond. Without an
+    /// answer the first alone counts.
+    pub(super) fn times_us(&self) -> [u64; 9] {
+        let spent = &self.phases;
+        let times_ns = [
+            self.response_time_ns,
+            spent.duration_ns(),
+            spent.blocked_ns,
+            spent.dns_ns,
+            spent.connecting_ns,
+            spent.tls_ns,
+            spent.sending_ns,
+            spent.waiting_ns,
+            spent.receiving_ns,
+        ];
+        times_ns.map(|ns| ns.saturating_add(500) / 1_000)
+    }
+}
+
 /// The series of one key.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bundle {

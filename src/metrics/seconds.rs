@@ -46,6 +46,7 @@ impl Recorder {
         if now_ns >= self.seconds.end_ns {
             self.turn(now_ns);
         }
+        self.at_ns = now_ns;
     }
 
     #[cold]
@@ -59,6 +60,7 @@ impl Recorder {
     /// Ends the second under way, and hands over what was recorded in it.
     fn end(&mut self) -> Snapshot {
         let ended = self.touched(self.seconds.tick);
+        self.hand_over();
         self.seconds.next();
         ended
     }

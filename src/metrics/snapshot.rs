@@ -91,7 +91,8 @@ impl Snapshot {
     }
 
     /// Tells series past the cap apart by what targets ask for.
-    pub(super) fn with_overflow(self, overflow: &Arc<Overflow>) -> Self {
+    #[must_use]
+    pub fn with_overflow(self, overflow: &Arc<Overflow>) -> Self {
         Self { overflow: Some(Arc::clone(overflow)), ..self }
     }
 

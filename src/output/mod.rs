@@ -6,14 +6,19 @@
 
 mod courier;
 mod error;
+mod hidden;
 mod json_lines;
+mod otlp;
 mod place;
+mod prometheus;
 mod sink;
+mod span_courier;
 
-pub use courier::{Courier, DRAIN_MAX, QUEUE_MAX};
+pub use courier::{BATCHES_MAX, Courier, DRAIN_MAX, QUEUE_MAX};
 pub use error::{OutputError, SendError};
 pub use place::Place;
-pub use sink::{Played, Sink};
+pub use sink::{CaughtUp, Played, Sink};
+pub use span_courier::{SpanLoss, SpanRoute, SpanSink};
 
 /// A kind of output.
 pub struct Output {
@@ -21,7 +26,7 @@ pub struct Output {
     pub name: &'static str,
     /// k6's name for it, where that is another.
     pub alias: Option<&'static str>,
-    /// What WHERE is: `FILE`, `URL`, `ADDRESS`.
+    /// What WHERE is: `FILE`, `URL`, `ADDRESS`; in brackets, `[URL]`, where it may be left out.
     pub place: &'static str,
     /// What it is for, in one line.
     pub about: &'static str,
@@ -32,18 +37,24 @@ pub struct Output {
 }
 
 /// All outputs, in the order of the reference.
-pub const OUTPUTS: &[&Output] = &[&json_lines::OUTPUT];
+pub const OUTPUTS: &[&Output] =
+    &[&json_lines::OUTPUT, &prometheus::SCRAPE, &prometheus::REMOTE_WRITE, &otlp::OUTPUT];
 
 /// An output as it is asked for, `NAME=WHERE`.
 pub fn open(text: &str) -> Result<Courier, OutputError> {
-    let (name, place) = text.split_once('=').ok_or_else(|| OutputError::NoPlace(text.to_owned()))?;
-    let output = find(name).ok_or_else(|| OutputError::unknown(name))?;
+    let (name, place) = text.split_once('=').unwrap_or((text, ""));
+    let output = find(name).ok_or_else(|| match text.contains('=') {
+        true => OutputError::unknown(name),
+        false => OutputError::NoPlace(text.to_owned()),
+    })?;
     let place = Place::parse(output, place)?;
     let sink = (output.open)(&place)?;
     Ok(Courier::start(output.name, place.shown(), sink))
 }
 
-/// By name or alias.
+/// By name or alias; k6 called some of its outputs experimental, and still takes that name.
 fn find(name: &str) -> Option<&'static Output> {
-    OUTPUTS.iter().copied().find(|output| output.name == name || output.alias == Some(name))
+    let by =
+        |name: &str| OUTPUTS.iter().copied().find(|output| output.name == name || output.alias == Some(name));
+    by(name).or_else(|| by(name.strip_prefix("experimental-")?))
 }

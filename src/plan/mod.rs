@@ -24,6 +24,8 @@ mod scenario;
 mod schedule;
 mod slots;
 mod stripe;
+mod summary_options;
+mod system_tags;
 mod target;
 mod think;
 mod validate;
@@ -54,6 +56,8 @@ pub use scenario::Scenario;
 pub use schedule::Schedule;
 pub use slots::Slots;
 pub use stripe::Stripe;
+pub use summary_options::{SUMMARY_OPTIONS, SummaryMode, SummaryOptions, TimeUnit, TrendStat};
+pub use system_tags::{SYSTEM_TAGS, SYSTEM_TAGS_OPTION, SystemTags, SystemTagsError};
 pub use target::{Aggregate, Expression, Operator, Quantity, Target, TargetError, TargetOptions, WINDOW_MAX};
 pub use think::Think;
 pub use verdict::{Bounds, Judgement, Standing, Verdict, Window, judge};
@@ -83,7 +87,7 @@ pub struct Plan {
 
 /// Which functions of the life cycle a script has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "four functions, each there or not")]
+#[expect(clippy::struct_excessive_bools, reason = "functions, each there or not")]
 pub struct Hooks {
     /// `setup`, once before the load.
     pub setup: bool,
@@ -93,6 +97,9 @@ pub struct Hooks {
     pub on_start: bool,
     /// `on_stop`, for each user after its last.
     pub on_stop: bool,
+    /// `summary`, once the run is over.
+    #[serde(default)]
+    pub summary: bool,
 }
 
 impl Plan {

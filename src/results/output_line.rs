@@ -17,4 +17,8 @@ pub struct OutputLine {
     pub lost_samples: u64,
     /// Why the first one didn't; also what else went wrong.
     pub error: Option<String>,
+    /// Spans that arrived.
+    pub delivered_spans: u64,
+    /// Spans that didn't, or for which there was no room.
+    pub lost_spans: u64,
 }

@@ -13,7 +13,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::demo::NullServer;
 use crate::diagnostic::{Code, Diagnostic, Source};
-use crate::engine::{self, Control, End, Epoch, Job, Observer, Outcome, Tick};
+use crate::engine::{self, Control, End, Epoch, Job, Observer, Outcome, Taps, Tick};
 use crate::metrics::{Selector, Trend, Value};
 use crate::plan::Overrides;
 use crate::results::{CALIBRATION_SCHEMA, Calibration, Fingerprint, Floor, Spread, TopRate};
@@ -152,7 +152,8 @@ impl Range<'_> {
             env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let outside = Outside { env: Arc::new(env), ..Outside::default() };
         let Declared { declared, plan, .. } = declare(&source, &outside, &Overrides::default(), |_| {})?;
-        let job = Job { source: Some(source), declared, plan, outside, workers: self.workers };
+        let taps = Taps::default();
+        let job = Job { source: Some(source), declared, plan, outside, workers: self.workers, taps };
         let outcome = engine::run(job, self.control, &mut Nobody)?;
         round(&outcome)
     }

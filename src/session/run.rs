@@ -88,7 +88,9 @@ pub fn run(mut parts: Vec<Part<'_>>, begin: impl FnOnce(&[&Plan])) -> Result<Pla
         let (folder, outputs) = (settings.folder.take(), std::mem::take(&mut settings.outputs));
         let keeping = folder.as_ref().map(|folder| Keeping::new(settings, origin, plan, folder));
         let mask = settings.outside.secrets.mask().clone();
-        let mut recording = Recording::new(settings.name.clone(), plan.clone(), mask, folder, outputs);
+        let seed = plan.options.seed.unwrap_or(settings.outside.seed);
+        let recording = Recording::new(settings.name.clone(), plan.clone(), mask, folder, outputs);
+        let mut recording = recording.journalled(seed, settings.workers);
         if let Some(keeping) = keeping {
             recording.keep(keeping);
         }
@@ -158,6 +160,7 @@ fn play_one(part: Part<'_>, recording: &mut Recording, pass: Pass) -> Result<Out
         plan: declared.plan,
         outside: settings.outside,
         workers: settings.workers.max(1),
+        taps: recording.taps(),
     };
     let mut profiled = Profiled { observer, profiling };
     engine::run_together(job, control, &mut Observers(vec![&mut profiled, recording]), pass)

@@ -27,16 +27,21 @@ mod functions;
 mod health;
 mod hit;
 mod hostile;
+mod killed;
+mod logs;
 mod main_job;
 mod method;
 mod names;
 mod network;
 mod nginx;
+mod otlp;
 mod packets;
 #[path = "../../benches/pathology.rs"]
 mod pathology;
 mod percentiles;
 mod profile;
+mod prometheus;
+mod receiver;
 mod redact;
 mod redirects;
 #[path = "../../benches/rival.rs"]
@@ -45,6 +50,7 @@ mod rivals;
 mod runs;
 mod script;
 mod secrets;
+mod secrets_kept;
 mod server;
 #[path = "../../benches/service.rs"]
 mod service;
@@ -53,6 +59,7 @@ mod several;
 mod stall;
 mod stdlib;
 mod steady;
+mod summaries;
 mod targets;
 mod tidy;
 mod tls;

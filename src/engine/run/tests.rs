@@ -7,8 +7,8 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::diagnostic::Source;
-use crate::engine::Books;
 use crate::engine::life::ON_STOP_NS;
+use crate::engine::{Books, Taps};
 use crate::fiber::Current;
 use crate::metrics::{Selector, Snapshot, Value};
 use crate::script::{Level, LogLine, Outside, Program, Stage, StillClock};
@@ -49,7 +49,7 @@ fn job(script: &str, workers: usize) -> Job {
         |_| {},
     );
     let (_, declared) = Program::load(&source, &stage).unwrap();
-    Job { source: Some(source), plan: declared.clone(), declared, outside, workers }
+    Job { source: Some(source), plan: declared.clone(), declared, outside, workers, taps: Taps::default() }
 }
 
 pub(in super::super) fn play(script: &str, workers: usize) -> (Outcome, Recording) {

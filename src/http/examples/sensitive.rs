@@ -48,7 +48,7 @@ fn pair(text: &str) -> String {
 }
 
 /// A URL without the values that nobody may see, those of its user included.
-pub(super) fn url(text: &str) -> String {
+pub fn url(text: &str) -> String {
     let (start, rest) = match text.split_once("://") {
         Some((scheme, rest)) => {
             let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());

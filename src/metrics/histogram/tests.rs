@@ -21,7 +21,7 @@ fn record(trend: &mut Trend, sample: Sample) {
         Sample::Zero => trend.record_zero(),
         Sample::Us(us) => trend.record_us(us),
         Sample::AtLeast(us) => trend.record_at_least_us(us),
-        Sample::Custom(value) => trend.record(value),
+        Sample::Custom(value) => _ = trend.record(value),
     }
 }
 
@@ -53,6 +53,25 @@ fn merged(mut first: Trend, second: &Trend) -> Trend {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn buckets_hold_each_sample_once_and_in_order(samples in samples(600)) {
+        let trend = trend(&samples);
+        for buckets in [trend.buckets(), trend.censored_buckets()] {
+            prop_assert!(buckets.iter().all(|bucket| bucket.lowest <= bucket.highest && bucket.count > 0));
+            prop_assert!(buckets.windows(2).all(|pair| pair[0].highest < pair[1].lowest));
+        }
+        let count = |buckets: Vec<Bucket>| buckets.iter().map(|bucket| bucket.count).sum::<u64>();
+        let answered = trend.count() - trend.censored();
+        prop_assert_eq!(trend.zeros() + count(trend.buckets()), answered);
+        prop_assert!(count(trend.censored_buckets()) <= trend.censored());
+        let ends = trend.answered();
+        if let (Some(first), Some(last)) = (trend.buckets().first(), trend.buckets().last()) {
+            prop_assert!(last.lowest <= ends.max().unwrap().value_us && ends.max().unwrap().value_us <= last.highest);
+            let above_zero = trend.above_zero().min().unwrap().value_us;
+            prop_assert!((first.lowest..=first.highest).contains(&above_zero));
+        }
+    }
 
     #[test]
     fn splits_merged_equal_the_whole(all in samples(600), cuts in prop::collection::vec(0_usize..600, 0..6)) {

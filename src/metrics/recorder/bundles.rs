@@ -14,28 +14,21 @@ impl Recorder {
             None => self.open_bundle(key),
         };
         let [reqs, failed, sent, received, response_time, phases @ ..] = bundle.series;
-        self.add(reqs, 1.0);
-        self.rate(failed, u64::from(sample.failed || !sample.responded), 1);
-        self.add(sent, sample.bytes_sent as f64);
-        self.add(received, sample.bytes_received as f64);
+        self.sum(reqs, 1.0);
+        self.share(failed, u64::from(sample.has_failed()), 1);
+        self.sum(sent, sample.bytes_sent as f64);
+        self.sum(received, sample.bytes_received as f64);
+        let [response_us, times @ ..] = sample.times_us();
         if sample.responded {
-            self.trend_us(response_time, to_us(sample.response_time_ns));
-            let spent = &sample.phases;
-            let times = [
-                spent.duration_ns(),
-                spent.blocked_ns,
-                spent.dns_ns,
-                spent.connecting_ns,
-                spent.tls_ns,
-                spent.sending_ns,
-                spent.waiting_ns,
-                spent.receiving_ns,
-            ];
-            for (series, ns) in phases.into_iter().zip(times) {
-                self.trend_us(series, to_us(ns));
+            self.time(response_time, response_us);
+            for (series, us) in phases.into_iter().zip(times) {
+                self.time(series, us);
             }
         } else {
-            self.trend_at_least_us(response_time, to_us(sample.response_time_ns));
+            self.time_at_least(response_time, response_us);
+        }
+        if self.tap.is_some() {
+            self.tell_request(&bundle.series, sample);
         }
         if let Some(hit) = sample.cache {
             let cache = match bundle.cache {
@@ -125,9 +118,4 @@ impl Recorder {
         let extra = self.symbols.tags(key.extra);
         TagSet::from_pairs(own.into_iter().chain(extra.pairs().iter().cloned()))
     }
-}
-
-/// Rounded to the nearest microsecond.
-fn to_us(ns: u64) -> u64 {
-    ns.saturating_add(500) / 1_000
 }
