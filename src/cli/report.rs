@@ -1,27 +1,22 @@
 //! `runner report`: a run that is kept, told again; one that died up to its last second, with INCOMPLETE in its first line.
 
-use std::fs::File;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
+use jiff::Timestamp;
 
 use super::CliError;
 use super::results::ResultsArguments;
 use super::run::style;
 use super::terminal::Terminal;
-use crate::diagnostic::{Code, Diagnostic, suggest};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::report::{REPORTS, Report, Style};
-use crate::results::{RunId, Survey};
-
-/// The journal's name in a run's folder.
-const JOURNAL_FILE: &str = "journal";
-
-/// The word for the run that began last.
-const LAST: &str = "last";
+use crate::results::{DOCUMENT_BYTES_MAX, DOCUMENT_FILE, Document, KeptRun, LAST, Summary, Survey};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The run: its ID, `last`, or the path of its folder or journal
+    /// The run: its ID or the beginning of it, a tag, `last`, or the path of its folder or journal
     #[arg(default_value = LAST)]
     run: String,
     /// How it is laid out
@@ -36,13 +31,9 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliError> {
-    let path = find(&arguments.run, &arguments.results.results)?;
-    let unreadable = |error: &dyn std::fmt::Display| {
-        Diagnostic::new(Code::Other, format!("failed to report {}: {error}", path.display()))
-    };
-    let mut file = File::open(&path).map_err(|error| unreadable(&error))?;
-    let mut survey = Survey::of(&mut file).map_err(|error| unreadable(&error))?;
-    let summary = survey.summary(&mut file, false).map_err(|error| unreadable(&error))?;
+    let run = arguments.results.find(&arguments.run)?;
+    let summary = summary(&run, Timestamp::now())
+        .map_err(|what| Diagnostic::new(Code::Other, format!("failed to report {}: {what}", run.name())))?;
     let report = report(&arguments.format);
     match &arguments.file {
         None => terminal.print(&(report.render)(&summary, &style())),
@@ -54,6 +45,30 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
             })
         }
     }
+}
+
+/// What is known of a run: by its journal; where that has no end or isn't there, by its summary, if that is.
+fn summary(run: &KeptRun, now: Timestamp) -> Result<Summary, String> {
+    fn told(error: impl Display) -> String {
+        error.to_string()
+    }
+    let is_under_way = run.is_under_way(now).map_err(told)?;
+    let of_journal = || -> Result<(bool, Summary), String> {
+        let path = run.folder().path().join(run.journal_name());
+        let mut file =
+            run.open_journal().map_err(told)?.ok_or_else(|| format!("there is no {}", path.display()))?;
+        let mut survey = Survey::of(&mut file).map_err(|error| format!("{}: {error}", path.display()))?;
+        let summary = survey.summary(&mut file, is_under_way);
+        Ok((survey.end.is_some(), summary.map_err(|error| format!("{}: {error}", path.display()))?))
+    };
+    let of_journal = of_journal();
+    if is_under_way || run.is_named_by_journal() || of_journal.as_ref().is_ok_and(|(has_end, _)| *has_end) {
+        return of_journal.map(|(_, summary)| summary);
+    }
+    let document = run.folder().read(DOCUMENT_FILE, DOCUMENT_BYTES_MAX).ok().flatten();
+    let document =
+        document.and_then(|bytes| Document::from_json(&bytes).and_then(Document::into_summary).ok());
+    document.map_or_else(|| of_journal.map(|(_, summary)| summary), Ok)
 }
 
 /// Columns of a report in a file.
@@ -72,45 +87,4 @@ fn write(file: &Path, text: &str) -> std::io::Result<()> {
 
 fn report(name: &str) -> &'static Report {
     REPORTS.iter().copied().find(|report| report.name == name).unwrap_or(REPORTS[0])
-}
-
-/// The journal of a run.
-fn find(run: &str, results: &Path) -> Result<PathBuf, CliError> {
-    let runs = results.join("runs");
-    if run == LAST {
-        let last = ids(&runs).max();
-        let path = last.map(|id| runs.join(id.as_str()).join(JOURNAL_FILE));
-        return path.ok_or_else(|| {
-            let text = format!("no run is kept in {}", runs.display());
-            Diagnostic::new(Code::Other, text).hint("`--results DIR` says where else they are").into()
-        });
-    }
-    if let Some(id) = RunId::parse(run).filter(|id| runs.join(id.as_str()).is_dir()) {
-        return Ok(runs.join(id.as_str()).join(JOURNAL_FILE));
-    }
-    let path = PathBuf::from(run);
-    if path.is_dir() {
-        return Ok(path.join(JOURNAL_FILE));
-    }
-    if path.is_file() {
-        return Ok(path);
-    }
-    let names: Vec<String> = ids(&runs).map(|id| id.to_string()).collect();
-    let near = suggest(run, names.iter().map(String::as_str));
-    let mut diagnostic =
-        Diagnostic::new(Code::Other, format!("there is no run `{run}` in {}", runs.display()));
-    if let Some(near) = near.first() {
-        diagnostic = diagnostic.hint(format!("did you mean `{near}`?"));
-    } else {
-        diagnostic = diagnostic.hint(
-            "name it by its ID, by `last`, or by the path of its folder; `--results DIR` says where runs are",
-        );
-    }
-    Err(diagnostic.into())
-}
-
-/// The runs that are kept.
-fn ids(runs: &Path) -> impl Iterator<Item = RunId> {
-    let entries = std::fs::read_dir(runs).into_iter().flatten().flatten();
-    entries.filter_map(|entry| RunId::parse(entry.file_name().to_str()?))
 }

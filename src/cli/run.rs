@@ -298,8 +298,18 @@ impl Plays<'_> {
         }
     }
 
-    /// Prints a summary, the script's own where it has one.
+    /// Prints a summary, and says where the run lies.
     fn sum_up(&mut self, summary: &Summary, author: Option<Author>) -> Ending {
+        let ending = self.present(summary, author);
+        if let (Some(id), false) = (&summary.run_id, self.quiet) {
+            let folder = self.results.run_folder(id);
+            self.terminal.say(format_args!("results: {}\n", folder.display()));
+        }
+        ending
+    }
+
+    /// Prints a summary, the script's own where it has one.
+    fn present(&mut self, summary: &Summary, author: Option<Author>) -> Ending {
         print_failures(self.terminal, summary);
         let mut ending = match summary.verdict() {
             Verdict::Passed => Ending::Passed,
@@ -341,10 +351,6 @@ impl Plays<'_> {
         }
         let between = if self.endings.is_empty() { "" } else { "\n" };
         self.print(&format!("{between}{}", (self.report.render)(summary, &style())));
-        if let (Some(id), false) = (&summary.run_id, self.quiet) {
-            let folder = self.results.run_folder(id);
-            self.terminal.say(format_args!("results: {}\n", folder.display()));
-        }
         ending
     }
 

@@ -77,7 +77,8 @@ pub use error_code::{DESCRIPTORS, ERROR_CODES, ErrorCode, MEMORY, PORTS, RESOLVE
 pub use event_stream::EventStream;
 pub use events::{Event, EventsError};
 pub use examples::{
-    Answer, Content, EXAMPLES_MAX, Example, Examples, Excerpt, Happened, Kind, Question, presentable_url, shown_word,
+    Answer, Content, EXAMPLES_MAX, Example, Examples, Excerpt, Happened, Kind, Question, presentable_url,
+    shown_word,
 };
 pub use exchange::Exchange;
 pub use fold::fold_ids;

@@ -44,6 +44,13 @@ fn run_folders(results: &Path) -> Vec<PathBuf> {
 /// runs can tell where it stands.
 fn expect_readable(results: &Path, finished: &Finished) {
     for folder in run_folders(results) {
+        if folder.join("journal").metadata().is_ok_and(|journal| journal.len() > 0) {
+            // Of a journal whose first record could not be written there is nothing to tell.
+            let reported = runner(["report", folder.to_str().expect("a path of text")]).run();
+            let is_told = reported.code == Some(0) && !reported.stdout.contains("damaged")
+                || reported.code == Some(1) && reported.stderr.contains("its head is missing");
+            assert!(is_told, "{}\n{}", reported.printed(), finished.printed());
+        }
         for name in ["environment.json", "summary.json"] {
             if let Ok(text) = fs::read_to_string(folder.join(name)) {
                 let read = serde_json::from_str::<serde_json::Value>(&text);
