@@ -167,5 +167,5 @@ fn a_run_is_named_by_its_id_by_last_and_by_its_folder() {
     for name in ["last", &id, path.to_str().expect("UTF-8")] {
         runner(["report", name, "--results", &results]).run().expect_code(0).expect_said("one: 1 iteration");
     }
-    runner(["report", "nope", "--results", &results]).run().expect_code(1).expect_said("`nope`");
+    runner(["report", "nope", "--results", &results]).run().expect_code(2).expect_said("`nope`");
 }
