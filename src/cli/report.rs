@@ -41,7 +41,10 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
     let mut file = journal.ok_or_else(|| unreadable(&"it has no journal"))?;
     let mut survey = Survey::of(&mut file).map_err(|error| unreadable(&error))?;
     let is_under_way = run.card(Timestamp::now()).state == RunState::UnderWay;
-    let summary = survey.summary(&mut file, is_under_way).map_err(|error| unreadable(&error))?;
+    let mut summary = survey.summary(&mut file, is_under_way).map_err(|error| unreadable(&error))?;
+    if summary.run_id.is_none() {
+        summary.run_id = run.id().map(ToString::to_string);
+    }
     let report = report(&arguments.format);
     match &arguments.file {
         None => terminal.print(&(report.render)(&summary, &style())),
