@@ -75,3 +75,6 @@ pub fn open(text: &str) -> Result<Courier, OutputError> {
 fn find(name: &str) -> Option<&'static Output> {
     OUTPUTS.iter().copied().find(|output| output.name == name || output.alias == Some(name))
 }
+
+#[cfg(test)]
+mod tests;

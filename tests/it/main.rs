@@ -31,6 +31,7 @@ mod method;
 mod names;
 mod network;
 mod nginx;
+mod outputs;
 mod packets;
 #[path = "../../benches/pathology.rs"]
 mod pathology;
