@@ -87,3 +87,6 @@ fn find(name: &str) -> Option<&'static Output> {
         |name: &str| OUTPUTS.iter().copied().find(|output| output.name == name || output.alias == Some(name));
     by(name).or_else(|| by(name.strip_prefix("experimental-")?))
 }
+
+#[cfg(test)]
+mod tests;
