@@ -22,6 +22,7 @@ mod own_summary;
 mod profile;
 mod progress;
 mod report;
+mod reports;
 mod results;
 mod run;
 mod runs;

@@ -3,7 +3,7 @@
 //! Several scripts are played at the same time, or one after another. All are read before the first load; each
 //! has its summary, and a last line says how many passed. The exit code is the weightiest of all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,11 +12,12 @@ use clap::builder::BoolishValueParser;
 
 use super::CliError;
 use super::exit;
-use super::keep::KeepArguments;
+use super::keep::{self, KeepArguments};
 use super::log::LogArguments;
 use super::own_summary::{Author, lay_down};
 use super::profile::{ProfileArguments, Profiled};
 use super::progress::{Progress, print_header};
+use super::reports::{ReportArguments, Reports};
 use super::results::ResultsArguments;
 use super::script::{LoadArguments, OutsideArguments, Script};
 use super::signals::Halt;
@@ -24,7 +25,7 @@ use super::terminal::{self, Terminal};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::engine::Control;
 use crate::plan::SummaryMode;
-use crate::report::{Ending, REPORTS, Report, Style, headline, k6_export, tally};
+use crate::report::{Ending, Style, headline, k6_export, tally};
 use crate::results::{Reason, Summary, Verdict};
 use crate::session::{self, Config, Part, Played, Settings};
 use crate::units::format_count;
@@ -52,6 +53,8 @@ pub(super) struct Arguments {
     results: ResultsArguments,
     #[command(flatten)]
     keep: KeepArguments,
+    #[command(flatten)]
+    reports: ReportArguments,
     /// Print the targets and the verdict alone
     #[arg(long, conflicts_with = "no_targets")]
     targets_only: bool,
@@ -100,6 +103,7 @@ impl WorkersArgument {
 pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliError> {
     let config = arguments.outside.config()?;
     let terminal = &terminal.logging(arguments.log.open(&config)?);
+    let reports = arguments.reports.reports(arguments.targets_only, &arguments.scripts)?;
     let scripts = arguments.declare(&config, terminal)?;
     let controls: Vec<Control> = scripts.iter().map(|_| Control::default()).collect();
     // From here on; reading and declaring a script end at once by the system's default.
@@ -116,11 +120,13 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
     let is_in_series = arguments.in_series || config.is_on("in_series");
     let at_once = if is_in_series { 1 } else { scripts.len() };
     let is_several = scripts.len() > 1;
+    let names: Vec<String> = scripts.iter().map(|script| script.source.name.clone()).collect();
+    let orders = arguments.keep.orders(&names)?.into();
     let profiled = arguments.profile.begin(&arguments.results, &arguments.keep)?;
     let mut plays = Plays {
         is_several,
         quiet,
-        report: REPORTS[usize::from(arguments.targets_only)],
+        reports: &reports,
         export: arguments.summary_export.clone().or_else(|| config.text("summary_export").map(PathBuf::from)),
         preflight: !(arguments.no_preflight || config.is_on("no_preflight")),
         config: config.is_there().then_some(config.name.as_str()),
@@ -132,6 +138,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
         codes: Vec::new(),
         played: None,
         profiled: profiled.as_ref(),
+        orders,
     };
     let lingers = scripts.iter().any(|script| script.declared.plan.options.linger);
     let mut pairs = scripts.into_iter().zip(&controls);
@@ -143,11 +150,11 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
         plays.play(group);
     }
     if is_several {
-        plays.print(&(tally(&plays.endings, style()) + "\n"));
+        plays.tell(&(tally(&plays.endings, style()) + "\n"));
     }
     if let Some(profiled) = &profiled {
         match profiled.end(&style(), terminal) {
-            Ok(text) => plays.print(&text),
+            Ok(text) => plays.tell(&text),
             Err(error) => {
                 plays.fail(&error);
             }
@@ -199,8 +206,8 @@ struct Plays<'a> {
     /// More scripts than one in all.
     is_several: bool,
     quiet: bool,
-    /// How summaries are laid out: the first report is the one for people.
-    report: &'static Report,
+    /// How summaries are laid out, and where.
+    reports: &'a Reports,
     /// Where k6's JSON of the summary goes.
     export: Option<PathBuf>,
     preflight: bool,
@@ -219,6 +226,8 @@ struct Plays<'a> {
     played: Option<Played>,
     /// The profile that is taken.
     profiled: Option<&'a Profiled>,
+    /// What is asked of outputs, of each script that is still to be played.
+    orders: VecDeque<Vec<String>>,
 }
 
 impl Plays<'_> {
@@ -242,10 +251,11 @@ impl Plays<'_> {
             let author = Author { source: Arc::clone(&source), outside: outside.clone() };
             authors.push(declared.plan.hooks.summary.then_some(author));
             let (name, source) = (source.name.clone(), Some(source));
+            let orders = self.orders.pop_front().unwrap_or_default();
             let kept = self
                 .keep
                 .folder(self.results, outside.seed)
-                .and_then(|folder| Ok((folder, self.keep.outputs()?)));
+                .and_then(|folder| Ok((folder, keep::outputs(&orders)?)));
             let (folder, outputs) = match kept {
                 Ok(kept) => kept,
                 Err(error) => {
@@ -277,7 +287,7 @@ impl Plays<'_> {
                 let summaries = played.summaries.drain(..).zip(authors);
                 for (name, (summary, author)) in names.into_iter().zip(summaries) {
                     let ending = match summary {
-                        Ok(summary) => self.sum_up(&summary, author),
+                        Ok(summary) => self.sum_up(&summary, &name, author),
                         Err(error) => self.fail(&error.into()),
                     };
                     self.endings.push((name, ending));
@@ -299,8 +309,8 @@ impl Plays<'_> {
     }
 
     /// Prints a summary, and says where the run lies.
-    fn sum_up(&mut self, summary: &Summary, author: Option<Author>) -> Ending {
-        let ending = self.present(summary, author);
+    fn sum_up(&mut self, summary: &Summary, name: &str, author: Option<Author>) -> Ending {
+        let ending = self.present(summary, name, author);
         if let (Some(id), false) = (&summary.run_id, self.quiet) {
             let folder = self.results.run_folder(id);
             self.terminal.say(format_args!("results: {}\n", folder.display()));
@@ -309,7 +319,7 @@ impl Plays<'_> {
     }
 
     /// Prints a summary, the script's own where it has one.
-    fn present(&mut self, summary: &Summary, author: Option<Author>) -> Ending {
+    fn present(&mut self, summary: &Summary, name: &str, author: Option<Author>) -> Ending {
         print_failures(self.terminal, summary);
         let mut ending = match summary.verdict() {
             Verdict::Passed => Ending::Passed,
@@ -331,32 +341,46 @@ impl Plays<'_> {
         {
             ending = self.fail(&error.into());
         }
-        if summary.layout.mode == SummaryMode::Disabled {
+        let reports = self.reports;
+        for error in reports.write(summary, Path::new(name), self.terminal) {
+            ending = self.fail(&error);
+        }
+        self.print(&reports.annotations(summary));
+        // What a program is to read was asked for by name, whatever people are told.
+        let is_for_people = reports.are_for_people();
+        if summary.layout.mode == SummaryMode::Disabled && is_for_people {
             if !self.quiet {
                 self.terminal
                     .say(format_args!("{}\n", headline(summary, Style { colour: false, ..style() })));
             }
             return ending;
         }
+        let author = author.filter(|_| summary.layout.mode != SummaryMode::Disabled);
         match author.map(|author| self.ask(author, summary)) {
-            Some(Ok(Some(texts))) => {
+            Some(Ok(Some(mut texts))) => {
+                // The report has standard output for itself.
+                if !is_for_people && let Some(text) = texts.remove("stdout") {
+                    self.terminal.say(format_args!("{text}"));
+                }
                 for error in lay_down(&texts, self.terminal) {
                     ending = self.fail(&error);
                 }
-                return ending;
+                if is_for_people {
+                    return ending;
+                }
             }
             // What the run showed is printed all the same.
             Some(Err(error)) => ending = self.fail(&error),
             Some(Ok(None)) | None => {}
         }
         let between = if self.endings.is_empty() { "" } else { "\n" };
-        self.print(&format!("{between}{}", (self.report.render)(summary, &style())));
+        self.print(&format!("{between}{}", reports.printed(summary)));
         ending
     }
 
     /// What the script itself says of its run.
     fn ask(&self, author: Author, summary: &Summary) -> Result<Option<BTreeMap<String, String>>, CliError> {
-        let text = (self.report.render)(summary, &Style { colour: false, ..style() });
+        let text = (self.reports.for_people().render)(summary, &Style { colour: false, ..style() });
         author.summarise(&k6_export(summary), text, self.terminal)
     }
 
@@ -364,6 +388,15 @@ impl Plays<'_> {
     fn print(&mut self, text: &str) {
         if let Err(error) = self.terminal.print(text) {
             self.fail(&error);
+        }
+    }
+
+    /// Tells people of more than one run, where the output is theirs: what a program reads stands alone.
+    fn tell(&mut self, text: &str) {
+        if self.reports.are_for_people() {
+            self.print(text);
+        } else {
+            self.terminal.say(format_args!("{text}"));
         }
     }
 

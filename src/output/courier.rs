@@ -38,6 +38,7 @@ enum Parcel {
 pub struct Courier {
     output: &'static str,
     place: String,
+    is_file: bool,
     takes_samples: bool,
     way: Way,
     pushed: (u64, u64),
@@ -155,7 +156,7 @@ fn count(batch: &[Sample]) -> u64 {
 
 impl Courier {
     /// Starts the sink's thread.
-    pub(super) fn start(output: &'static str, place: String, mut sink: Box<dyn Sink>) -> Self {
+    pub(super) fn start(output: &'static str, place: String, is_file: bool, mut sink: Box<dyn Sink>) -> Self {
         const ENDS: usize = 2;
         let (queue, parcels) = sync_channel(QUEUE_MAX + BATCHES_MAX + ENDS);
         let (alive, ended) = sync_channel(0);
@@ -175,6 +176,7 @@ impl Courier {
         Self {
             output,
             place,
+            is_file,
             takes_samples,
             way: Way { queue, account },
             pushed: (0, 0),
@@ -199,6 +201,11 @@ impl Courier {
         let outlet = courier.outlet();
         self.spans = Spans::Carried(courier);
         Some((share, outlet))
+    }
+
+    /// Whether it is a file, of which a user expects that it is whole.
+    pub fn is_file(&self) -> bool {
+        self.is_file
     }
 
     /// The load begins.
@@ -355,7 +362,7 @@ mod tests {
     }
 
     fn played(sink: Every, seconds: u64, patience: Duration) -> OutputLine {
-        let mut courier = Courier::start("test", "there".to_owned(), Box::new(sink));
+        let mut courier = Courier::start("test", "there".to_owned(), false, Box::new(sink));
         (1..=seconds).for_each(|number| courier.second(&second(number)));
         courier.end(&Arc::new(Summary::uneventful()));
         courier.finish(Instant::now() + patience)
@@ -433,7 +440,7 @@ mod tests {
     fn samples_come_before_their_seconds_end_and_those_of_setup_behind_the_beginning() {
         let heard = Arc::default();
         let sink = Each(Duration::ZERO, Arc::clone(&heard));
-        let mut courier = Courier::start("test", "there".to_owned(), Box::new(sink));
+        let mut courier = Courier::start("test", "there".to_owned(), false, Box::new(sink));
         let outlet = courier.samples(&Mask::default()).unwrap();
         outlet.offer(&batch(5));
         courier.begin(&run());
@@ -453,7 +460,7 @@ mod tests {
     fn samples_that_find_no_room_are_counted_and_crowd_out_no_second() {
         let heard: Arc<Mutex<Vec<String>>> = Arc::default();
         let sink = Each(Duration::from_millis(20), Arc::clone(&heard));
-        let mut courier = Courier::start("test", "there".to_owned(), Box::new(sink));
+        let mut courier = Courier::start("test", "there".to_owned(), false, Box::new(sink));
         let outlet = courier.samples(&Mask::default()).unwrap();
         courier.begin(&run());
         let all = BATCHES_MAX + 500;
@@ -472,7 +479,7 @@ mod tests {
     #[test]
     fn a_sink_of_seconds_is_told_no_samples() {
         let sink = Every(100, Duration::ZERO);
-        let courier = Courier::start("test", "there".to_owned(), Box::new(sink));
+        let courier = Courier::start("test", "there".to_owned(), false, Box::new(sink));
         assert!(courier.samples(&Mask::default()).is_none());
     }
 

@@ -167,7 +167,9 @@ fn carry(
             spans.extend(batch.iter().filter(|span| share.holds(span.trace_id)).cloned());
             more = if spans.len() < MESSAGE_SPANS { batches.try_recv().ok() } else { None };
         }
-        spans.iter_mut().for_each(|span| span.apply(mask));
+        for span in &mut spans {
+            span.apply(mask);
+        }
         let count = spans.len() as u64;
         let lost = match sink.spans(&spans) {
             Ok(()) => 0,

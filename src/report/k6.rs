@@ -4,6 +4,8 @@
 //! As there, a threshold is `true` when it was crossed, which is when the target doesn't hold; and the figures of trends are
 //! those of `summary_trend_stats`. A figure that is only a lower bound is a number too; our own JSON says which are.
 
+use std::fmt::Write as _;
+
 use md5::{Digest as _, Md5};
 use serde_json::{Map, Value as Json, json};
 
@@ -112,7 +114,10 @@ fn group(name: &str, path: &str) -> Json {
 
 /// As k6 makes it: the MD5 of the path.
 fn id(path: &str) -> String {
-    Md5::digest(path).iter().map(|byte| format!("{byte:02x}")).collect()
+    Md5::digest(path).iter().fold(String::new(), |mut id, byte| {
+        let _ = write!(id, "{byte:02x}");
+        id
+    })
 }
 
 #[cfg(test)]
@@ -146,7 +151,9 @@ mod tests {
         let mut summary = Summary::uneventful();
         summary.elapsed = Duration::from_secs(2);
         let mut times = Trend::new();
-        [1_000, 2_000, 3_000, 10_000].into_iter().for_each(|us| times.record_us(us));
+        for us in [1_000, 2_000, 3_000, 10_000] {
+            times.record_us(us);
+        }
         summary.durations.ok = times.clone();
         summary.metrics = vec![
             total("http_reqs", Kind::Counter, Unit::None, Value::Counter(4.0)),

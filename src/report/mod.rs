@@ -45,6 +45,12 @@ pub struct Report {
     pub file_variable: Option<&'static str>,
 }
 
+impl std::fmt::Debug for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
 /// All reports, in the order of the reference.
 pub const REPORTS: &[&Report] =
     &[&text::REPORT, &text::TARGETS, &json::REPORT, &junit::REPORT, &github::REPORT];

@@ -25,6 +25,7 @@ mod store_error;
 mod summary;
 mod verdict;
 mod warm_up;
+mod whole_file;
 mod working_file;
 
 pub use calibration::{
@@ -57,6 +58,7 @@ pub use store_error::StoreError;
 pub use summary::{Answer, Check, Durations, Endpoint, MetricTotal, ScenarioLine, Summary};
 pub use verdict::{Reason, Verdict};
 pub use warm_up::{WarmUpLine, WarmUpPart};
+pub use whole_file::{append_file, write_whole_file};
 pub use working_file::{NameError, check_name, write_below};
 
 // Reports stand on this room alone: what the engine tells passes through it.

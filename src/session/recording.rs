@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use crate::diagnostic::Mask;
+use crate::diagnostic::{Code, Diagnostic, Mask};
 use crate::engine::{Observer, Taps, Tick, Tracing};
 use crate::output::{Courier, DRAIN_MAX, Played};
 use crate::plan::Plan;
@@ -80,7 +80,7 @@ impl Recording {
     fn played(&self) -> Played {
         Played {
             id: self.folder.as_ref().map(|folder| folder.id.to_string()),
-            script_name: self.script_name.clone(),
+            script_name: self.mask.mask(&self.script_name).into_owned(),
             start_unix_ms: self.start_unix_ms,
             plan: self.plan.clone(),
         }
@@ -98,10 +98,15 @@ impl Recording {
                 output.end(&shared);
             }
         }
-        summary.outputs = outputs.into_iter().map(|output| output.finish(deadline)).collect();
-        // What a server answered was not there when the rest was masked.
-        for line in &mut summary.outputs {
+        for output in outputs {
+            let is_file = output.is_file();
+            let mut line = output.finish(deadline);
             [&mut line.place].into_iter().chain(&mut line.error).for_each(|text| self.mask.apply(text));
+            if let Some(lost) = is_file.then(|| line.lost()).flatten() {
+                let text = format!("failed to write `{}`: {lost}", line.place);
+                summary.errors.push(Diagnostic::new(Code::Results, text));
+            }
+            summary.outputs.push(line);
         }
         let told = |error: &StoreError| {
             let mut diagnostic = error.diagnostic();

@@ -44,6 +44,7 @@ mod prometheus;
 mod receiver;
 mod redact;
 mod redirects;
+mod reports;
 #[path = "../../benches/rival.rs"]
 mod rival;
 mod rivals;

@@ -1,5 +1,6 @@
 //! A secret that is planted everywhere in eight encodings is nowhere in what a run prints, keeps, writes and sends on.
 
+use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -21,8 +22,11 @@ const FILE_OUTPUTS: &[&str] = &["json=out.jsonl"];
 
 /// The secret as it is planted: plain, percent-encoded, as a form, base64, base64url, hex of both cases, JSON-escaped.
 fn plants(secret: &str) -> Vec<String> {
-    let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
-    let percent: String = secret.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let (mut hex, mut percent) = (String::new(), String::new());
+    for byte in secret.bytes() {
+        let _ = write!(hex, "{byte:02x}");
+        let _ = write!(percent, "%{byte:02X}");
+    }
     let form = url_form(secret);
     let json = serde_json::to_string(secret).expect("a text");
     vec![

@@ -2,12 +2,12 @@
 //! b = 2^(2^-s) ([data model](https://opentelemetry.io/docs/specs/otel/metrics/data-model/#exponentialhistogram)).
 //!
 //! Invariant: count, sum, smallest and largest are the trend's own, exact; each of its buckets, which are finer, goes
-//! whole into the one where its middle lies.
+//! whole into the one where its middle lies. Counts of buckets only grow while samples come, as backends expect of sums.
 
 use opentelemetry_proto::tonic::metrics::v1::ExponentialHistogramDataPoint;
 use opentelemetry_proto::tonic::metrics::v1::exponential_histogram_data_point::Buckets;
 
-use crate::metrics::{Bucket, Trend};
+use crate::metrics::{Bucket, Quantile, Trend};
 
 /// The finest scale: a bucket is 0.27 % wide. It is also the finest that Prometheus takes as it is.
 const SCALE_MAX: i32 = 8;
@@ -19,36 +19,38 @@ const BUCKETS_MAX: i32 = 640;
 /// What a user's number is multiplied by where it is stored.
 const STORED_SCALE: f64 = 1_000.0;
 
+/// Where that is counted that got no answer, unless it was waited for even longer: above anything that is measured, so
+/// that no failure passes for a fast answer. The format has no bucket without an end.
+const NO_ANSWER_US: u64 = 3_600_000_000;
+
 /// The distribution's own fields of a point; time and attributes are left to the caller. Values are as users read them:
-/// milliseconds, or a custom metric's own. What got no answer counts as its lower bound.
+/// milliseconds, or a custom metric's own. What got no answer adds to the sum as long as it was waited for, and takes
+/// away the largest, which nobody knows.
 pub(super) fn point(trend: &Trend) -> ExponentialHistogramDataPoint {
-    let (measured, censored) = (trend.buckets(), trend.censored_buckets());
-    let (min_us, max_us) = (trend.min().map(|min| min.value_us), largest_us(trend, &censored));
-    let placed: Vec<(i32, u64)> = measured
-        .iter()
-        .chain(&censored)
-        .map(|bucket| (index(middle(*bucket, max_us) as f64 / STORED_SCALE), bucket.count))
-        .collect();
-    let above_zero = placed.iter().fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
+    let largest_us = trend.max().map_or(0, |max| max.value_us);
+    let place = |bucket: &Bucket, least_us: u64| {
+        (index(middle(*bucket, largest_us).max(least_us) as f64 / STORED_SCALE), bucket.count)
+    };
+    let mut placed: Vec<(i32, u64)> = trend.buckets().iter().map(|bucket| place(bucket, 1)).collect();
+    if trend.censored() > 0 {
+        let bounds = trend.censored_buckets();
+        let at_once = trend.censored().saturating_sub(bounds.iter().map(|bucket| bucket.count).sum());
+        placed.push((index(NO_ANSWER_US as f64 / STORED_SCALE), at_once));
+        placed.extend(bounds.iter().map(|bucket| place(bucket, NO_ANSWER_US)));
+    }
     let (scale, positive) = spread(&placed);
+    let known =
+        |quantile: Option<Quantile>| quantile.filter(|value| !value.at_least).map(|value| value.value());
     ExponentialHistogramDataPoint {
         count: trend.count(),
         sum: Some(trend.sum_us() as f64 / STORED_SCALE),
         scale,
-        zero_count: trend.count().saturating_sub(above_zero),
+        zero_count: trend.zeros(),
         positive,
-        min: min_us.map(|us| us as f64 / STORED_SCALE),
-        max: (trend.count() > 0).then(|| max_us as f64 / STORED_SCALE),
+        min: known(trend.min()),
+        max: known(trend.max()),
         ..ExponentialHistogramDataPoint::default()
     }
-}
-
-/// The largest value that is known, bounds included.
-fn largest_us(trend: &Trend, censored: &[Bucket]) -> u64 {
-    let answered = trend.answered().max().map_or(0, |max| max.value_us);
-    // The largest of all is one that got no answer, if there is one: its own bound is exact.
-    let bound = trend.max().filter(|_| !censored.is_empty()).map_or(0, |max| max.value_us);
-    answered.max(bound)
 }
 
 /// The value that stands for all of a bucket.
@@ -120,20 +122,25 @@ mod tests {
     }
 
     #[test]
-    fn zeros_and_what_got_no_answer_are_counted() {
+    fn what_got_no_answer_is_above_all_that_was_measured() {
         let mut trend = Trend::new();
         trend.record_us(0);
         trend.record_us(1_500);
+        let measured = point(&trend);
+        assert_eq!((measured.min, measured.max, measured.sum), (Some(0.0), Some(1.5), Some(1.5)));
         trend.record_at_least_us(4_000);
         trend.record_at_least_us(0);
+        trend.record_at_least_us(2 * NO_ANSWER_US);
         let point = point(&trend);
-        assert_eq!((point.count, point.zero_count, point.sum), (4, 2, Some(5.5)));
-        assert_eq!((point.min, point.max), (Some(0.0), Some(4.0)));
+        assert_eq!((point.count, point.zero_count, point.sum), (5, 1, Some(7_200_005.5)));
+        assert_eq!((point.min, point.max), (Some(0.0), None));
         let buckets = point.positive.unwrap();
-        assert_eq!(buckets.bucket_counts.iter().sum::<u64>(), 2);
-        assert_eq!(buckets.offset, index(1.5));
-        assert_eq!(buckets.bucket_counts.first(), Some(&1));
-        assert_eq!(buckets.bucket_counts.last(), Some(&1));
+        let at = |value: f64| {
+            let at = (index(value) >> (SCALE_MAX - point.scale)) - buckets.offset;
+            buckets.bucket_counts[usize::try_from(at).unwrap()]
+        };
+        assert_eq!([at(1.5), at(3_600_000.0), at(7_200_000.0)], [1, 2, 1]);
+        assert_eq!(buckets.bucket_counts.iter().sum::<u64>(), 4);
     }
 
     proptest! {
@@ -142,7 +149,9 @@ mod tests {
             values in prop::collection::vec(1_u64..3_600_000_000, 1..400),
         ) {
             let mut trend = Trend::new();
-            values.iter().for_each(|us| trend.record_us(*us));
+            for us in &values {
+                trend.record_us(*us);
+            }
             let point = point(&trend);
             let buckets = point.positive.unwrap();
             prop_assert!(buckets.bucket_counts.len() <= 640);

@@ -115,7 +115,8 @@ impl<'a> Batch<'a> {
         let name = format!("{}{}{suffix}", self.prefix, series.metric);
         let from = self.metrics.len().saturating_sub(2);
         let known = self.metrics[from..].iter().position(|metric| metric.name == name);
-        let at = known.map(|at| from + at).unwrap_or_else(|| {
+        let at = known.map_or(self.metrics.len(), |at| from + at);
+        if known.is_none() {
             let builtin = builtin(&series.metric);
             let unit = builtin.map(|builtin| builtin.unit).or(self.units.get(&*series.metric).copied());
             self.metrics.push(Metric {
@@ -125,8 +126,7 @@ impl<'a> Batch<'a> {
                 data: Some(make(temporality_of(span.temporality))),
                 ..Metric::default()
             });
-            self.metrics.len() - 1
-        });
+        }
         self.metrics[at].data.as_mut()
     }
 

@@ -14,7 +14,7 @@ const SCHEMA_MAX: i32 = 8;
 const SCHEMA_MIN: i32 = -4;
 
 /// Zero is nothing else: what is above is at least a millionth. The bound that Prometheus's own clients have.
-pub(super) const ZERO_THRESHOLD: f64 = 2.938_735_877_055_718_8e-39; // 2⁻¹²⁸
+pub(super) const ZERO_THRESHOLD: f64 = 2.938_735_877_055_719e-39; // 2⁻¹²⁸
 
 /// Buckets of a histogram unless the option says otherwise: what Prometheus's own clients keep to, and receivers take.
 const BUCKETS_MAX: usize = 160;

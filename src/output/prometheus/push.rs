@@ -204,7 +204,7 @@ fn written(headers: &HeaderMap) -> String {
 pub(super) fn written_values(headers: &HeaderMap) -> Option<u64> {
     let names = ["x-prometheus-remote-write-samples-written", "x-prometheus-remote-write-histograms-written"];
     let counts = names.map(|name| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok());
-    counts.into_iter().flatten().reduce(|one, two| one.saturating_add(two))
+    counts.into_iter().flatten().reduce(u64::saturating_add)
 }
 
 /// How long an answer asks to wait: seconds, or until a date.

@@ -198,7 +198,9 @@ impl RemoteWrite {
         ];
         let mut values = 0;
         let answer = self.pusher.push(&headers, |is_unknown| {
-            told.iter_mut().for_each(|told| told.from_zero &= !is_unknown);
+            for told in &mut told {
+                told.from_zero &= !is_unknown;
+            }
             let (bytes, held) = body(&told, self.version, metadata);
             values = held;
             bytes

@@ -45,19 +45,14 @@ impl Total {
                 continue;
             }
             let key = (Arc::clone(&series.metric), series.tags.clone());
-            match self.entries.get_mut(&key) {
+            if let Some(entry) = self.entries.get_mut(&key) {
                 // A metric has one kind: the engine has warned of the other, and counts it nowhere.
-                Some(entry) => entry.is_dirty |= entry.value.append(&series.value).is_ok(),
-                None => {
-                    let entry = Entry {
-                        value: series.value.clone(),
-                        since_unix_ms: before,
-                        is_dirty: true,
-                        is_new: true,
-                        told_unix_ms: None,
-                    };
-                    self.entries.insert(key, entry);
-                }
+                entry.is_dirty |= entry.value.append(&series.value).is_ok();
+            } else {
+                let value = series.value.clone();
+                let entry =
+                    Entry { value, since_unix_ms: before, is_dirty: true, is_new: true, told_unix_ms: None };
+                self.entries.insert(key, entry);
             }
         }
     }

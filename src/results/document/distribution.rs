@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::form::DocumentError;
+use super::sum::Sum;
 use crate::metrics::{Bucket, Layout, Trend};
 
 /// The lowest and the highest value that fall into a bucket, and how many do.
@@ -21,7 +22,7 @@ macro_rules! distribution {
             count: u64,
             clamped: u64,
             #[serde(rename = $sum)]
-            sum: u128,
+            sum: Sum,
             #[serde(rename = $mean)]
             mean: Option<f64>,
             #[serde(rename = $min)]
@@ -43,7 +44,7 @@ macro_rules! distribution {
             count: u64,
             zeros: u64,
             #[serde(rename = $sum)]
-            sum: u128,
+            sum: Sum,
             /// Above zero, and exact.
             #[serde(rename = $smallest)]
             smallest: Option<u64>,
@@ -69,7 +70,7 @@ macro_rules! distribution {
                 Self {
                     count: trend.count(),
                     clamped: layout.clamped,
-                    sum: trend.sum_us(),
+                    sum: Sum(trend.sum_us()),
                     mean: trend.mean_us(),
                     min,
                     $($field,)*
@@ -88,7 +89,7 @@ macro_rules! distribution {
                 Self {
                     count: layout.buckets.iter().fold(layout.zeros, |sum, bucket| sum.saturating_add(bucket.count)),
                     zeros: layout.zeros,
-                    sum: layout.sum,
+                    sum: Sum(layout.sum),
                     smallest: is_filled.then_some(layout.min),
                     largest: is_filled.then_some(layout.max),
                     buckets: layout.buckets.iter().map(filled).collect(),
@@ -102,7 +103,7 @@ macro_rules! distribution {
                 Layout {
                     zeros: self.zeros,
                     clamped: 0,
-                    sum: self.sum,
+                    sum: self.sum.0,
                     min: self.smallest.unwrap_or(0),
                     max: self.largest.unwrap_or(0),
                     buckets: self.buckets.into_iter().map(bucket).collect(),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::diagnostic::Problem;
 use super::example::Sample;
 use super::finding::Found;
+use super::incomplete::Prefix;
 use super::iteration::{Cut, LeftOut, Played};
 use super::lines::lines;
 use super::machine::Environment;
@@ -72,6 +73,11 @@ pub struct Document {
     protocols: Vec<Spoken>,
     environment: Option<Environment>,
     outputs: Vec<Delivery>,
+    // What came later has a default: a document without it is of an older version.
+    #[serde(default)]
+    incomplete: Option<Prefix>,
+    #[serde(default)]
+    layout: SummaryOptions,
 }
 
 /// A failure of the script, and how often it was met.
@@ -159,6 +165,8 @@ impl From<&Summary> for Document {
             protocols: Spoken::all(&method.protocols),
             environment: method.provenance.as_ref().map(Environment::from),
             outputs: summary.outputs.iter().map(Delivery::from).collect(),
+            incomplete: summary.incomplete.as_ref().map(Prefix::from),
+            layout: summary.layout.clone(),
         }
     }
 }
@@ -205,8 +213,8 @@ impl Document {
             outputs: self.outputs.into_iter().map(Delivery::line).collect(),
             run_id: self.run_id,
             start_unix_ms: self.start_unix_us.map(|us| us / 1_000),
-            incomplete: None,
-            layout: SummaryOptions::default(),
+            incomplete: self.incomplete.map(Prefix::incomplete),
+            layout: self.layout,
         })
     }
 

@@ -9,6 +9,7 @@ mod distribution;
 mod example;
 mod finding;
 mod form;
+mod incomplete;
 mod iteration;
 mod lines;
 mod machine;
@@ -16,6 +17,7 @@ mod measured;
 mod method;
 mod own;
 mod steadiness;
+mod sum;
 mod target;
 #[cfg(test)]
 mod tests;

@@ -111,3 +111,88 @@ fn a_distribution_that_can_not_be_is_refused() {
     let error = Document::from_json(spoilt.as_bytes()).unwrap().into_summary().unwrap_err();
     assert_eq!(error.to_string(), "a distribution in it can't be: the trend's sum doesn't fit its values");
 }
+
+// ---------------------------------------------------------------- the published schema
+
+fn schema() -> Json {
+    serde_json::from_str(include_str!("../../../docs/summary.schema.json")).unwrap()
+}
+
+fn documents() -> Vec<Json> {
+    let all = [Summary::uneventful(), Summary::eventful()].into_iter().chain((0..40).map(Summary::odd));
+    all.map(|summary| serde_json::from_str(&Document::from(&summary).to_json()).unwrap()).collect()
+}
+
+#[test]
+fn documents_of_every_shape_keep_to_the_schema() {
+    let validator = jsonschema::validator_for(&schema()).unwrap();
+    for document in documents() {
+        let errors: Vec<String> = validator
+            .iter_errors(&document)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "{}", errors.join("\n"));
+    }
+    let mut more = documents().remove(1);
+    more["targets"][0]["unheard"] = "of".into();
+    assert!(!validator.is_valid(&more), "what isn't published isn't written");
+}
+
+/// Every object of the schema, with its place.
+fn objects<'a>(schema: &'a Json, place: &str, found: &mut Vec<(String, &'a Json)>) {
+    match schema {
+        Json::Object(pairs) => {
+            if pairs.get("type") == Some(&"object".into()) {
+                found.push((place.to_owned(), schema));
+            }
+            pairs.iter().for_each(|(key, inner)| objects(inner, &format!("{place}/{key}"), found));
+        }
+        Json::Array(items) => {
+            items.iter().enumerate().for_each(|(at, inner)| objects(inner, &format!("{place}/{at}"), found));
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn the_schema_is_strict_and_describes_every_property() {
+    let schema = schema();
+    let mut found = Vec::new();
+    objects(&schema, "", &mut found);
+    assert!(found.len() > 50);
+    for (place, object) in found {
+        assert_eq!(object["additionalProperties"], false, "{place}");
+        let properties = object["properties"].as_object().unwrap();
+        let required: Vec<&str> =
+            object["required"].as_array().unwrap().iter().filter_map(Json::as_str).collect();
+        let names: Vec<&str> = properties.keys().map(String::as_str).collect();
+        assert_eq!(required, names, "{place}: a key is always there, and null where there is nothing to say");
+        for (name, property) in properties {
+            assert!(property["description"].as_str().is_some_and(|text| text.len() > 3), "{place}: {name}");
+        }
+    }
+}
+
+#[test]
+fn the_schema_has_no_key_that_no_document_has() {
+    fn keys(document: &Json, found: &mut std::collections::BTreeSet<String>) {
+        match document {
+            Json::Object(pairs) => pairs.iter().for_each(|(key, inner)| {
+                found.insert(key.clone());
+                keys(inner, found);
+            }),
+            Json::Array(items) => items.iter().for_each(|inner| keys(inner, found)),
+            _ => {}
+        }
+    }
+    let mut written = std::collections::BTreeSet::new();
+    documents().iter().for_each(|document| keys(document, &mut written));
+    let schema = schema();
+    let mut found = Vec::new();
+    objects(&schema, "", &mut found);
+    for (place, object) in found {
+        for name in object["properties"].as_object().unwrap().keys() {
+            assert!(written.contains(name), "{place}: {name}");
+        }
+    }
+}

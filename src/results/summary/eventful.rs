@@ -11,11 +11,13 @@ use crate::engine::{
     Negotiated, Peer, ScriptFailure, Weight,
 };
 use crate::metrics::{Kind as MetricKind, Metric, Trend, Unit, Value};
-use crate::plan::{Bounds, Judgement, TlsVersion, Verdict as TargetVerdict};
+use crate::plan::{
+    Bounds, Judgement, SummaryMode, SummaryOptions, TimeUnit, TlsVersion, TrendStat, Verdict as TargetVerdict,
+};
 use crate::results::{
-    Answer, Check, Commit, Durations, Endpoint, Finding, Fingerprint, Health, Method, MetricTotal, Model,
-    OutputLine, Provenance, ScenarioLine, ScriptVersion, Steadiness, Stretch, Summary, Unknown, WarmUpLine,
-    WarmUpPart,
+    Answer, Check, Commit, Durations, Endpoint, Finding, Fingerprint, Health, Incomplete, Method,
+    MetricTotal, Model, NoEnd, OutputLine, Provenance, ScenarioLine, ScriptVersion, Steadiness, Stretch,
+    Summary, Unknown, WarmUpLine, WarmUpPart,
 };
 
 /// A distribution with a tail, `slow` of them without an answer.
@@ -306,9 +308,13 @@ impl Summary {
                 lost_seconds: 1,
                 lost_samples: 400,
                 error: Some("no space left on device".to_owned()),
+                delivered_spans: 90,
+                lost_spans: 2,
             }],
             run_id: Some("20261128T095155Z-4k2f".to_owned()),
             start_unix_ms: Some(1_795_859_515_123),
+            incomplete: None,
+            layout: SummaryOptions::default(),
         }
     }
 
@@ -377,6 +383,24 @@ impl Summary {
             odd.run_id = None;
             odd.start_unix_ms = None;
             odd.outputs.clear();
+        }
+        if has(15) {
+            odd.incomplete = Some(Incomplete {
+                seconds: draw(16, 100),
+                elapsed: odd.elapsed,
+                end_unix_ms: has(17).then_some(1_795_859_515_123),
+                damage: has(18).then(|| "at byte 17".to_owned()),
+                why: match draw(19, 3) {
+                    0 => NoEnd::Died,
+                    1 => NoEnd::UnderWay,
+                    _ => NoEnd::Unreadable("it has schema 2".to_owned()),
+                },
+            });
+        }
+        if has(40) {
+            let trend_stats = vec![TrendStat::Count, TrendStat::Percentile(99.9)];
+            let time_unit = Some(TimeUnit::Microseconds);
+            odd.layout = SummaryOptions { mode: SummaryMode::Compact, trend_stats, time_unit };
         }
         for (salt, metric) in (20..).zip(&mut odd.metrics) {
             match &mut metric.value {

@@ -23,5 +23,5 @@ pub(super) fn register(registry: &mut Registry<'_>) {
                 })
             },
         )
-        .declares("fn summary(data) { #{ stdout: summary::text(), \"run.json\": to_json(data) } }");
+        .declares("fn flow() { http::get(\"http://127.0.0.1:9/\"); }\nfn summary(data) { #{ stdout: summary::text(), \"run.json\": to_json(data) } }");
 }
