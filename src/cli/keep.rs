@@ -12,7 +12,7 @@ use crate::results::RunFolder;
 #[derive(Debug, clap::Args)]
 pub(super) struct KeepArguments {
     /// Send each second to an output while the run goes on; repeatable
-    #[arg(short, long = "out", env = "RUNNER_OUT", value_name = "NAME=WHERE")]
+    #[arg(short, long = "out", env = "RUNNER_OUT", value_name = "NAME=WHERE", long_help = outputs_help())]
     out: Vec<String>,
     /// Keep nothing of the run on disk
     #[arg(long, env = "RUNNER_NO_SAVE", value_parser = BoolishValueParser::new())]
@@ -38,8 +38,26 @@ impl KeepArguments {
         Ok(Some(folder.map_err(|error| error.diagnostic())?))
     }
 
-    /// The outputs of a run that is about to begin.
-    pub(super) fn outputs(&self) -> Result<Vec<Courier>, CliError> {
-        self.out.iter().map(|text| Ok(output::open(text).map_err(|error| error.diagnostic())?)).collect()
+    /// What is asked of outputs for each of the scripts.
+    pub(super) fn orders(&self, script_names: &[String]) -> Result<Vec<Vec<String>>, CliError> {
+        Ok(output::orders(&self.out, script_names).map_err(|error| error.diagnostic())?)
     }
+}
+
+/// The outputs of a run that is about to begin.
+pub(super) fn outputs(orders: &[String]) -> Result<Vec<Courier>, CliError> {
+    orders.iter().map(|text| Ok(output::open(text).map_err(|error| error.diagnostic())?)).collect()
+}
+
+/// What stands in the help of `--out`: the outputs of the registry.
+pub(super) fn outputs_help() -> String {
+    let list = output::OUTPUTS.iter().map(|output| {
+        let options = output.options.iter().map(|(key, about)| format!("\n      #{key}: {about}"));
+        format!("  {}={}: {}{}", output.name, output.place, output.about, options.collect::<String>())
+    });
+    let list = list.collect::<Vec<_>>().join("\n");
+    format!(
+        "Send each second to an output while the run goes on; repeatable. In a file's name `{{script}}` is the script's name. \
+         Options stand behind a `#`, as in `#key=value,key=value`.\n\nOutputs:\n{list}"
+    )
 }

@@ -1,6 +1,7 @@
 //! `runner report`: a run that is kept, told again; one that died up to its last second, with INCOMPLETE in its first line.
 
-use std::path::{Path, PathBuf};
+use std::fmt::Display;
+use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use jiff::Timestamp;
@@ -11,10 +12,9 @@ use super::run::style;
 use super::terminal::Terminal;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::report::{REPORTS, Report, Style};
-use crate::results::{RunState, Survey};
-
-/// The word for the run that began last.
-const LAST: &str = "last";
+use crate::results::{
+    DOCUMENT_BYTES_MAX, DOCUMENT_FILE, Document, KeptRun, LAST, Summary, Survey, write_whole_file,
+};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -33,41 +33,48 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliError> {
-    let run = arguments.results.runs()?.find(&arguments.run).map_err(|error| error.looking())?;
-    let unreadable = |error: &dyn std::fmt::Display| {
-        Diagnostic::new(Code::Other, format!("failed to report {}: {error}", run.name()))
-    };
-    let journal = run.open_journal().map_err(|error| error.looking())?;
-    let mut file = journal.ok_or_else(|| unreadable(&"it has no journal"))?;
-    let mut survey = Survey::of(&mut file).map_err(|error| unreadable(&error))?;
-    let is_under_way = run.card(Timestamp::now()).state == RunState::UnderWay;
-    let summary = survey.summary(&mut file, is_under_way).map_err(|error| unreadable(&error))?;
+    let run = arguments.results.find(&arguments.run)?;
+    let summary = summary(&run, Timestamp::now())
+        .map_err(|what| Diagnostic::new(Code::Other, format!("failed to report {}: {what}", run.name())))?;
     let report = report(&arguments.format);
     match &arguments.file {
         None => terminal.print(&(report.render)(&summary, &style())),
         Some(file) => {
             let plain = Style { colour: false, width: FILE_COLUMNS };
             let text = (report.render)(&summary, &plain);
-            write(file, &text).map_err(|error| {
-                Diagnostic::new(Code::Results, format!("failed to write {}: {error}", file.display())).into()
-            })
+            Ok(write_whole_file(file, text.as_bytes()).map_err(|error| error.diagnostic())?)
         }
     }
 }
 
+/// What is known of a run: by its journal; where that has no end or isn't there, by its summary, if that is.
+fn summary(run: &KeptRun, now: Timestamp) -> Result<Summary, String> {
+    fn told(error: impl Display) -> String {
+        error.to_string()
+    }
+    let is_under_way = run.is_under_way(now).map_err(told)?;
+    let of_journal = || -> Result<(bool, Summary), String> {
+        let path = run.folder().path().join(run.journal_name());
+        let mut file =
+            run.open_journal().map_err(told)?.ok_or_else(|| format!("there is no {}", path.display()))?;
+        let mut survey = Survey::of(&mut file).map_err(|error| format!("{}: {error}", path.display()))?;
+        let summary = survey.summary(&mut file, is_under_way);
+        let mut summary = summary.map_err(|error| format!("{}: {error}", path.display()))?;
+        summary.run_id = summary.run_id.or_else(|| run.id().map(ToString::to_string));
+        Ok((survey.end.is_some(), summary))
+    };
+    let of_journal = of_journal();
+    if is_under_way || run.is_named_by_journal() || of_journal.as_ref().is_ok_and(|(has_end, _)| *has_end) {
+        return of_journal.map(|(_, summary)| summary);
+    }
+    let document = run.folder().read(DOCUMENT_FILE, DOCUMENT_BYTES_MAX).ok().flatten();
+    let document =
+        document.and_then(|bytes| Document::from_json(&bytes).and_then(Document::into_summary).ok());
+    document.map_or_else(|| of_journal.map(|(_, summary)| summary), Ok)
+}
+
 /// Columns of a report in a file.
 const FILE_COLUMNS: usize = 120;
-
-/// Writes a file whole, or leaves what was there.
-fn write(file: &Path, text: &str) -> std::io::Result<()> {
-    let mut draft = file.as_os_str().to_owned();
-    draft.push(format!(".{}.part", std::process::id()));
-    let written = std::fs::write(&draft, text).and_then(|()| std::fs::rename(&draft, file));
-    if written.is_err() {
-        let _ = std::fs::remove_file(&draft);
-    }
-    written
-}
 
 fn report(name: &str) -> &'static Report {
     REPORTS.iter().copied().find(|report| report.name == name).unwrap_or(REPORTS[0])

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::CliError;
 use super::terminal::Terminal;
 use crate::plan::Plan;
-use crate::results::{Advice, Calibration, Fingerprint, RESULTS_FOLDER, RUNS_FOLDER, Runs, advise};
+use crate::results::{Advice, Calibration, Fingerprint, KeptRun, RESULTS_FOLDER, RUNS_FOLDER, Runs, advise};
 
 /// The folder of results.
 #[derive(Debug, clap::Args)]
@@ -19,6 +19,11 @@ impl ResultsArguments {
     /// The runs that lie there.
     pub(super) fn runs(&self) -> Result<Runs, CliError> {
         Ok(Runs::open(&self.results).map_err(|error| error.looking())?)
+    }
+
+    /// The run that a user means.
+    pub(super) fn find(&self, name: &str) -> Result<KeptRun, CliError> {
+        Ok(self.runs()?.find(name).map_err(|error| error.looking())?)
     }
 
     /// Where the run of that name lies.

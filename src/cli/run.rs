@@ -3,7 +3,7 @@
 //! Several scripts are played at the same time, or one after another. All are read before the first load; each
 //! has its summary, and a last line says how many passed. The exit code is the weightiest of all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use clap::builder::BoolishValueParser;
 
 use super::CliError;
 use super::exit;
-use super::keep::KeepArguments;
+use super::keep::{self, KeepArguments};
 use super::log::LogArguments;
 use super::own_summary::{Author, lay_down};
 use super::profile::{ProfileArguments, Profiled};
@@ -26,7 +26,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::engine::Control;
 use crate::plan::SummaryMode;
 use crate::report::{Ending, Style, headline, k6_export, tally};
-use crate::results::{Reason, Summary, Verdict};
+use crate::results::{Document, Reason, Summary, Verdict};
 use crate::session::{self, Config, Part, Played, Settings};
 use crate::units::format_count;
 
@@ -120,6 +120,8 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
     let is_in_series = arguments.in_series || config.is_on("in_series");
     let at_once = if is_in_series { 1 } else { scripts.len() };
     let is_several = scripts.len() > 1;
+    let names: Vec<String> = scripts.iter().map(|script| script.source.name.clone()).collect();
+    let orders = arguments.keep.orders(&names)?.into();
     let profiled = arguments.profile.begin(&arguments.results, &arguments.keep)?;
     let mut plays = Plays {
         is_several,
@@ -136,6 +138,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
         codes: Vec::new(),
         played: None,
         profiled: profiled.as_ref(),
+        orders,
     };
     let lingers = scripts.iter().any(|script| script.declared.plan.options.linger);
     let mut pairs = scripts.into_iter().zip(&controls);
@@ -223,6 +226,8 @@ struct Plays<'a> {
     played: Option<Played>,
     /// The profile that is taken.
     profiled: Option<&'a Profiled>,
+    /// What is asked of outputs, of each script that is still to be played.
+    orders: VecDeque<Vec<String>>,
 }
 
 impl Plays<'_> {
@@ -246,10 +251,11 @@ impl Plays<'_> {
             let author = Author { source: Arc::clone(&source), outside: outside.clone() };
             authors.push(declared.plan.hooks.summary.then_some(author));
             let (name, source) = (source.name.clone(), Some(source));
+            let orders = self.orders.pop_front().unwrap_or_default();
             let kept = self
                 .keep
                 .folder(self.results, outside.seed)
-                .and_then(|folder| Ok((folder, self.keep.outputs()?)));
+                .and_then(|folder| Ok((folder, keep::outputs(&orders)?)));
             let (folder, outputs) = match kept {
                 Ok(kept) => kept,
                 Err(error) => {
@@ -330,46 +336,54 @@ impl Plays<'_> {
             ending = self.fail(&error);
         }
         self.print(&reports.annotations(summary));
+        let is_laid_down = self.lay_out(summary, author);
+        if let (Some(id), false) = (&summary.run_id, self.quiet) {
+            let folder = self.results.run_folder(id);
+            self.terminal.say(format_args!("results: {}\n", folder.display()));
+        }
+        is_laid_down.unwrap_or(ending)
+    }
+
+    /// Prints the summary as the script, the plan and the flags say; gives how it ended where that went wrong.
+    fn lay_out(&mut self, summary: &Summary, author: Option<Author>) -> Option<Ending> {
+        let mut ending = None;
+        let reports = self.reports;
         // What a program is to read was asked for by name, whatever people are told.
         let is_for_people = reports.are_for_people();
-        if summary.layout.mode == SummaryMode::Disabled && is_for_people {
+        let is_disabled = summary.layout.mode == SummaryMode::Disabled;
+        if is_disabled && is_for_people {
             if !self.quiet {
-                self.terminal
-                    .say(format_args!("{}\n", headline(summary, Style { colour: false, ..style() })));
+                let plain = Style { colour: false, ..style() };
+                self.terminal.say(format_args!("{}\n", headline(summary, plain)));
             }
-            return ending;
+            return None;
         }
-        let author = author.filter(|_| summary.layout.mode != SummaryMode::Disabled);
-        match author.map(|author| self.ask(author, summary)) {
+        match author.filter(|_| !is_disabled).map(|author| self.ask(author, summary)) {
             Some(Ok(Some(mut texts))) => {
                 // The report has standard output for itself.
                 if !is_for_people && let Some(text) = texts.remove("stdout") {
                     self.terminal.say(format_args!("{text}"));
                 }
                 for error in lay_down(&texts, self.terminal) {
-                    ending = self.fail(&error);
+                    ending = Some(self.fail(&error));
                 }
                 if is_for_people {
                     return ending;
                 }
             }
             // What the run showed is printed all the same.
-            Some(Err(error)) => ending = self.fail(&error),
+            Some(Err(error)) => ending = Some(self.fail(&error)),
             Some(Ok(None)) | None => {}
         }
         let between = if self.endings.is_empty() { "" } else { "\n" };
         self.print(&format!("{between}{}", reports.printed(summary)));
-        if let (Some(id), false) = (&summary.run_id, self.quiet) {
-            let folder = self.results.run_folder(id);
-            self.terminal.say(format_args!("results: {}\n", folder.display()));
-        }
         ending
     }
 
     /// What the script itself says of its run.
     fn ask(&self, author: Author, summary: &Summary) -> Result<Option<BTreeMap<String, String>>, CliError> {
         let text = (self.reports.for_people().render)(summary, &Style { colour: false, ..style() });
-        author.summarise(&k6_export(summary), text, self.terminal)
+        author.summarise(&Document::from(summary).to_value(), text, self.terminal)
     }
 
     /// Prints to standard output. That it can't be printed weighs less than some verdicts.

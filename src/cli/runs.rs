@@ -101,16 +101,18 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
     let now = Timestamp::now();
     match &arguments.action {
         None => list(&arguments.common, now, terminal),
-        Some(Action::Show { named, common }) => show(&find(&common.results, named)?, common, now, terminal),
+        Some(Action::Show { named, common }) => {
+            show(&common.results.find(&named.run)?, common, now, terminal)
+        }
         Some(Action::Tag { named, tag, is_moved, results }) => {
-            let (runs, run) = (results.runs()?, find(results, named)?);
+            let (runs, run) = (results.runs()?, results.find(&named.run)?);
             let had = runs.tag(&run, tag, *is_moved).map_err(told)?;
             let how = if had { "is already" } else { "is now" };
             terminal.say(format_args!("run {} {how} tagged `{tag}`\n", run.name()));
             Ok(())
         }
         Some(Action::Untag { named, tag, results }) => {
-            let run = find(results, named)?;
+            let run = results.find(&named.run)?;
             Runs::untag(&run, tag).map_err(told)?;
             terminal.say(format_args!("run {} is no longer tagged `{tag}`\n", run.name()));
             Ok(())
@@ -134,10 +136,6 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
 /// What went wrong while looking at runs.
 fn told(error: StoreError) -> CliError {
     error.looking().into()
-}
-
-fn find(results: &ResultsArguments, named: &Named) -> Result<KeptRun, CliError> {
-    results.runs()?.find(&named.run).map_err(told)
 }
 
 fn list(common: &Common, now: Timestamp, terminal: &Terminal) -> Result<(), CliError> {

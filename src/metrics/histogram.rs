@@ -71,6 +71,14 @@ pub(super) struct RawTrend {
     censored: Option<(u64, Runs)>,
 }
 
+impl RawTrend {
+    /// The memory that the trend takes.
+    pub(super) fn weight_bytes(&self) -> u64 {
+        let censored = self.censored.as_ref().map_or(0, |(_, bounds)| bounds.weight_bytes());
+        self.measured.weight_bytes().saturating_add(censored)
+    }
+}
+
 impl TryFrom<RawTrend> for Trend {
     type Error = Malformed;
 
@@ -163,6 +171,15 @@ impl Trend {
             mine.zeros = mine.zeros.saturating_add(theirs.zeros);
             mine.bounds.merge(&theirs.bounds);
         }
+    }
+
+    /// The memory that it takes with another's samples added.
+    pub(super) fn weight_bytes_with(&self, other: &Self) -> u64 {
+        let none = Censored::default();
+        let mine = self.censored.as_deref().unwrap_or(&none);
+        let theirs = other.censored.as_deref().unwrap_or(&none);
+        let censored = mine.bounds.weight_bytes_with(&theirs.bounds);
+        self.measured.weight_bytes_with(&other.measured).saturating_add(censored)
     }
 
     /// All samples: measured, zero and censored.

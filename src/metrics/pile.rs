@@ -23,6 +23,17 @@ fn put(histogram: &mut Histogram<u64>, value: u64, times: u64) {
     histogram.record_n(value, times).expect("a resizing histogram takes all that is below STORED_MAX");
 }
 
+/// Memory of a pile of so many values, the largest of which is that: a list's, or a histogram's, which doubles its range with
+/// each 1,024 buckets behind the first 2,048.
+fn weight_bytes(count: u64, max: u64) -> u64 {
+    const BUCKET_BYTES: u64 = 8;
+    if count <= LIST_MAX as u64 {
+        return count * BUCKET_BYTES;
+    }
+    let doublings = u64::from((u64::BITS - max.leading_zeros()).saturating_sub(11));
+    (2_048 + 1_024 * doublings) * BUCKET_BYTES
+}
+
 #[derive(Debug, Clone)]
 enum Body {
     List(Vec<u64>),
@@ -60,6 +71,11 @@ impl Pile {
 
     pub(super) fn max(&self) -> Option<u64> {
         (self.count > 0).then_some(self.max)
+    }
+
+    /// The memory that it takes with another's values added.
+    pub(super) fn weight_bytes_with(&self, other: &Self) -> u64 {
+        weight_bytes(self.count.saturating_add(other.count), self.max.max(other.max))
     }
 
     /// Adds a value in 1..=`STORED_MAX`.
@@ -237,6 +253,16 @@ pub(super) struct Runs {
     min: u64,
     max: u64,
     steps: Vec<(u64, u64)>,
+}
+
+impl Runs {
+    /// The memory that the pile of them takes.
+    pub(super) fn weight_bytes(&self) -> u64 {
+        let sums = self.steps.iter().fold((0_u64, 0_u64), |(count, value), (gap, times)| {
+            (count.saturating_add(*times), value.saturating_add(*gap))
+        });
+        weight_bytes(sums.0, sums.1.min(STORED_MAX))
+    }
 }
 
 impl Serialize for Pile {

@@ -75,7 +75,7 @@ impl Sample {
 /// The metrics that a request without an answer has: the first five.
 const UNANSWERED: u16 = 0b1_1111;
 
-fn of_request<'a>(sample: &'a RequestSample, recorded: u16) -> impl Iterator<Item = Figure<&'a str>> {
+fn of_request(sample: &RequestSample, recorded: u16) -> impl Iterator<Item = Figure<&str>> {
     let times = sample.times_us();
     let value = move |index: usize| match index {
         0 => (Kind::Counter, 1.0),

@@ -73,7 +73,9 @@ mod tests {
         let outlets: Outlets<u64> = Arc::from(vec![one.clone() as Arc<dyn Outlet<u64>>, two.clone()]);
         let mut tap = Tap::new(&outlets).unwrap();
         let all: Vec<u64> = (0..BATCH_MAX as u64 * 2 + 3).collect();
-        all.iter().for_each(|number| tap.push(*number));
+        for number in &all {
+            tap.push(*number);
+        }
         tap.flush();
         tap.flush();
         let heard = one.0.lock().unwrap();

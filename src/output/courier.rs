@@ -14,7 +14,7 @@ use super::span_courier::{SpanCourier, SpanLine};
 use super::{Played, SendError, Sink, SpanRoute};
 use crate::diagnostic::Mask;
 use crate::metrics::{Batch, Outlet, Sample};
-use crate::results::{OutputLine, PlayedSecond, Summary};
+use crate::results::{Labels, OutputLine, PlayedSecond, Summary};
 use crate::script::{Share, Span};
 
 /// Seconds that wait for a slow sink.
@@ -29,7 +29,7 @@ pub const DRAIN_MAX: Duration = Duration::from_millis(4_500);
 enum Parcel {
     Begin(Arc<Played>),
     Second(Arc<PlayedSecond>),
-    Samples(Batch<Sample>, Mask),
+    Samples(Batch<Sample>, Labels),
     End(Arc<Summary>),
 }
 
@@ -38,6 +38,7 @@ enum Parcel {
 pub struct Courier {
     output: &'static str,
     place: String,
+    is_file: bool,
     takes_samples: bool,
     way: Way,
     pushed: (u64, u64),
@@ -137,7 +138,7 @@ impl Way {
 #[derive(Debug)]
 struct SampleOutlet {
     way: Way,
-    mask: Mask,
+    labels: Labels,
 }
 
 impl Outlet<Sample> for SampleOutlet {
@@ -145,7 +146,7 @@ impl Outlet<Sample> for SampleOutlet {
         let account = &self.way.account;
         account.told.fetch_add(count(batch), Ordering::AcqRel);
         let room = (&account.waiting_batches, BATCHES_MAX, "batches of samples");
-        self.way.push(Parcel::Samples(Arc::clone(batch), self.mask.clone()), Some(room));
+        self.way.push(Parcel::Samples(Arc::clone(batch), self.labels.clone()), Some(room));
     }
 }
 
@@ -155,7 +156,7 @@ fn count(batch: &[Sample]) -> u64 {
 
 impl Courier {
     /// Starts the sink's thread.
-    pub(super) fn start(output: &'static str, place: String, mut sink: Box<dyn Sink>) -> Self {
+    pub(super) fn start(output: &'static str, place: String, is_file: bool, mut sink: Box<dyn Sink>) -> Self {
         const ENDS: usize = 2;
         let (queue, parcels) = sync_channel(QUEUE_MAX + BATCHES_MAX + ENDS);
         let (alive, ended) = sync_channel(0);
@@ -175,6 +176,7 @@ impl Courier {
         Self {
             output,
             place,
+            is_file,
             takes_samples,
             way: Way { queue, account },
             pushed: (0, 0),
@@ -184,9 +186,9 @@ impl Courier {
         }
     }
 
-    /// Where the workers' samples go, if the sink wants them. The sink sees them without what the mask hides.
-    pub fn samples(&self, mask: &Mask) -> Option<Arc<dyn Outlet<Sample>>> {
-        let outlet = || Arc::new(SampleOutlet { way: self.way.clone(), mask: mask.clone() }) as _;
+    /// Where the workers' samples go, if the sink wants them. The sink sees them as the labels say.
+    pub fn samples(&self, labels: &Labels) -> Option<Arc<dyn Outlet<Sample>>> {
+        let outlet = || Arc::new(SampleOutlet { way: self.way.clone(), labels: labels.clone() }) as _;
         self.takes_samples.then(outlet)
     }
 
@@ -199,6 +201,11 @@ impl Courier {
         let outlet = courier.outlet();
         self.spans = Spans::Carried(courier);
         Some((share, outlet))
+    }
+
+    /// Whether it is a file, of which a user expects that it is whole.
+    pub fn is_file(&self) -> bool {
+        self.is_file
     }
 
     /// The load begins.
@@ -266,23 +273,23 @@ fn carry(mut sink: Box<dyn Sink>, parcels: &Receiver<Parcel>, account: &Account)
     let mut hidden = Hidden::default();
     // What `setup` told comes before the beginning, and a sink is told the beginning first.
     let mut early = Some(Vec::new());
-    let deliver = |sink: &mut Box<dyn Sink>, hidden: &mut Hidden, batch: &Batch<Sample>, mask: &Mask| {
-        let became = sink.samples(&hidden.samples(batch, mask));
+    let deliver = |sink: &mut Box<dyn Sink>, hidden: &mut Hidden, batch: &Batch<Sample>, labels: &Labels| {
+        let became = sink.samples(&hidden.samples(batch, labels));
         account.waiting_batches.fetch_sub(1, Ordering::AcqRel);
         became.inspect(|()| account.delivered(0, count(batch)))
     };
     for parcel in parcels {
         let is_end = matches!(parcel, Parcel::End(_));
         let became = match (parcel, &mut early) {
-            (Parcel::Samples(batch, mask), Some(early)) => {
-                early.push((batch, mask));
+            (Parcel::Samples(batch, labels), Some(early)) => {
+                early.push((batch, labels));
                 Ok(())
             }
-            (Parcel::Samples(batch, mask), None) => deliver(&mut sink, &mut hidden, &batch, &mask),
+            (Parcel::Samples(batch, labels), None) => deliver(&mut sink, &mut hidden, &batch, &labels),
             (Parcel::Begin(run), early) => {
                 let became = sink.begin(&run);
-                for (batch, mask) in early.take().into_iter().flatten() {
-                    let became = deliver(&mut sink, &mut hidden, &batch, &mask);
+                for (batch, labels) in early.take().into_iter().flatten() {
+                    let became = deliver(&mut sink, &mut hidden, &batch, &labels);
                     became.unwrap_or_else(|error| account.note(&error));
                 }
                 became
@@ -294,8 +301,8 @@ fn carry(mut sink: Box<dyn Sink>, parcels: &Receiver<Parcel>, account: &Account)
                 became.inspect(|()| account.delivered(1, samples))
             }
             (Parcel::End(summary), early) => {
-                for (batch, mask) in early.take().into_iter().flatten() {
-                    let became = deliver(&mut sink, &mut hidden, &batch, &mask);
+                for (batch, labels) in early.take().into_iter().flatten() {
+                    let became = deliver(&mut sink, &mut hidden, &batch, &labels);
                     became.unwrap_or_else(|error| account.note(&error));
                 }
                 sink.end(&summary)
@@ -317,6 +324,12 @@ fn carry(mut sink: Box<dyn Sink>, parcels: &Receiver<Parcel>, account: &Account)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::RunOptions;
+
+    fn labels() -> Labels {
+        Labels::new(&RunOptions::default(), &Mask::default())
+    }
+
     use crate::engine::Books;
     use crate::metrics::{Figure, Kind, Measured, Recorder, TagSet};
     use crate::output::CaughtUp;
@@ -355,7 +368,7 @@ mod tests {
     }
 
     fn played(sink: Every, seconds: u64, patience: Duration) -> OutputLine {
-        let mut courier = Courier::start("test", "there".to_owned(), Box::new(sink));
+        let mut courier = Courier::start("test", "there".to_owned(), false, Box::new(sink));
         (1..=seconds).for_each(|number| courier.second(&second(number)));
         courier.end(&Arc::new(Summary::uneventful()));
         courier.finish(Instant::now() + patience)
@@ -433,8 +446,8 @@ mod tests {
     fn samples_come_before_their_seconds_end_and_those_of_setup_behind_the_beginning() {
         let heard = Arc::default();
         let sink = Each(Duration::ZERO, Arc::clone(&heard));
-        let mut courier = Courier::start("test", "there".to_owned(), Box::new(sink));
-        let outlet = courier.samples(&Mask::default()).unwrap();
+        let mut courier = Courier::start("test", "there".to_owned(), false, Box::new(sink));
+        let outlet = courier.samples(&labels()).unwrap();
         outlet.offer(&batch(5));
         courier.begin(&run());
         outlet.offer(&batch(2));
@@ -453,8 +466,8 @@ mod tests {
     fn samples_that_find_no_room_are_counted_and_crowd_out_no_second() {
         let heard: Arc<Mutex<Vec<String>>> = Arc::default();
         let sink = Each(Duration::from_millis(20), Arc::clone(&heard));
-        let mut courier = Courier::start("test", "there".to_owned(), Box::new(sink));
-        let outlet = courier.samples(&Mask::default()).unwrap();
+        let mut courier = Courier::start("test", "there".to_owned(), false, Box::new(sink));
+        let outlet = courier.samples(&labels()).unwrap();
         courier.begin(&run());
         let all = BATCHES_MAX + 500;
         let from = Instant::now();
@@ -472,8 +485,8 @@ mod tests {
     #[test]
     fn a_sink_of_seconds_is_told_no_samples() {
         let sink = Every(100, Duration::ZERO);
-        let courier = Courier::start("test", "there".to_owned(), Box::new(sink));
-        assert!(courier.samples(&Mask::default()).is_none());
+        let courier = Courier::start("test", "there".to_owned(), false, Box::new(sink));
+        assert!(courier.samples(&labels()).is_none());
     }
 
     /// Sums that go on: what every second call but the last one gives up, the next one brings.
@@ -500,7 +513,8 @@ mod tests {
 
     #[test]
     fn what_arrived_later_is_not_lost_and_what_did_not_is() {
-        let mut courier = Courier::start("test", "there".to_owned(), Box::new(Sums(CaughtUp::default())));
+        let mut courier =
+            Courier::start("test", "there".to_owned(), false, Box::new(Sums(CaughtUp::default())));
         (1..=9).for_each(|number| courier.second(&second(number)));
         courier.end(&Arc::new(Summary::uneventful()));
         let line = courier.finish(Instant::now() + Duration::from_secs(5));

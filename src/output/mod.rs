@@ -5,17 +5,29 @@
 //! five seconds at most.
 
 mod courier;
+mod csv;
+mod csv_samples;
 mod error;
+mod fields;
 mod hidden;
+mod influxdb;
 mod json_lines;
+mod json_samples;
+mod line_protocol;
+mod locust;
+mod orders;
 mod otlp;
+mod out_file;
 mod place;
 mod prometheus;
+mod samples;
 mod sink;
 mod span_courier;
+mod statsd;
 
 pub use courier::{BATCHES_MAX, Courier, DRAIN_MAX, QUEUE_MAX};
 pub use error::{OutputError, SendError};
+pub use orders::orders;
 pub use place::Place;
 pub use sink::{CaughtUp, Played, Sink};
 pub use span_courier::{SpanLoss, SpanRoute, SpanSink};
@@ -36,9 +48,26 @@ pub struct Output {
     pub open: fn(&Place) -> Result<Box<dyn Sink>, OutputError>,
 }
 
+impl Output {
+    /// Whether WHERE is a file's name, so that two can't have the same.
+    fn is_file(&self, at: &str) -> bool {
+        self.place.contains("FILE") && !at.contains("://")
+    }
+}
+
 /// All outputs, in the order of the reference.
-pub const OUTPUTS: &[&Output] =
-    &[&json_lines::OUTPUT, &prometheus::SCRAPE, &prometheus::REMOTE_WRITE, &otlp::OUTPUT];
+pub const OUTPUTS: &[&Output] = &[
+    &json_lines::OUTPUT,
+    &csv::OUTPUT,
+    &json_samples::OUTPUT,
+    &csv_samples::OUTPUT,
+    &locust::OUTPUT,
+    &influxdb::OUTPUT,
+    &statsd::OUTPUT,
+    &prometheus::SCRAPE,
+    &prometheus::REMOTE_WRITE,
+    &otlp::OUTPUT,
+];
 
 /// An output as it is asked for, `NAME=WHERE`.
 pub fn open(text: &str) -> Result<Courier, OutputError> {
@@ -49,7 +78,7 @@ pub fn open(text: &str) -> Result<Courier, OutputError> {
     let output = find(name).ok_or_else(unknown)?;
     let place = Place::parse(output, place)?;
     let sink = (output.open)(&place)?;
-    Ok(Courier::start(output.name, place.shown(), sink))
+    Ok(Courier::start(output.name, place.shown(), output.is_file(&place.at), sink))
 }
 
 /// By name or alias; k6 called some of its outputs experimental, and still takes that name.
@@ -58,3 +87,6 @@ fn find(name: &str) -> Option<&'static Output> {
         |name: &str| OUTPUTS.iter().copied().find(|output| output.name == name || output.alias == Some(name));
     by(name).or_else(|| by(name.strip_prefix("experimental-")?))
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@ mod demand;
 mod error;
 pub mod executor;
 mod flow;
+mod hooks;
 mod http;
 mod ids;
 mod metric_choice;
@@ -37,6 +38,7 @@ pub use demand::{Arrivals, Bound, Demand, Jitter, Users, WhenBusy};
 pub use error::PlanError;
 pub use executor::{COMMON_OPTIONS, EXECUTORS, Executor};
 pub use flow::{Choice, Flow, WEIGHT_MAX, Weighted};
+pub use hooks::Hooks;
 pub use http::{
     ClientCertificate, Dns, DnsPolicy, DnsSelect, HTTP_OPTIONS, HttpDebug, HttpOptions, HttpVersion,
     Insecure, ProxyChoice, Tls, TlsVersion,
@@ -83,23 +85,6 @@ pub struct Plan {
     pub options: RunOptions,
     /// The script's parameters, in the order of declaration.
     pub params: Vec<Param>,
-}
-
-/// Which functions of the life cycle a script has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "functions, each there or not")]
-pub struct Hooks {
-    /// `setup`, once before the load.
-    pub setup: bool,
-    /// `teardown`, once after it.
-    pub teardown: bool,
-    /// `on_start`, for each user before its first iteration.
-    pub on_start: bool,
-    /// `on_stop`, for each user after its last.
-    pub on_stop: bool,
-    /// `summary`, once the run is over.
-    #[serde(default)]
-    pub summary: bool,
 }
 
 impl Plan {

@@ -53,6 +53,12 @@ pub(super) fn findings(summary: &Summary, style: Style) -> Vec<String> {
         };
         lines.push(format!("  {mark} {}", clean(&finding.to_string())));
     }
+    for output in &summary.outputs {
+        if let Some(lost) = output.lost() {
+            let text = format!("output `{}` to `{}`: {lost}", output.output, output.place);
+            lines.push(format!("  {note} {}", clean(&text)));
+        }
+    }
     lines.extend(summary.warnings.iter().map(|warning| format!("  {note} {}", clean(warning))));
     lines
 }

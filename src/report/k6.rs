@@ -55,14 +55,24 @@ fn submetric(judgement: &Judgement) -> Json {
 
 fn values(value: &Value, summary: &Summary) -> Json {
     match value {
-        Value::Counter(count) => json!({ "count": count, "rate": summary.per_second(*count).unwrap_or(0.0) }),
-        Value::Gauge { last, min, max } => json!({ "value": last, "min": min, "max": max }),
+        Value::Counter(count) => {
+            json!({ "count": number(*count), "rate": summary.per_second(*count).unwrap_or(0.0) })
+        }
+        Value::Gauge { last, min, max } => {
+            json!({ "value": number(*last), "min": number(*min), "max": number(*max) })
+        }
         Value::Rate { hits, total } => {
             let share = if *total == 0 { 0.0 } else { *hits as f64 / *total as f64 };
             json!({ "passes": hits, "fails": total - hits, "value": share })
         }
         Value::Trend(of) => trend(of, &summary.layout.trend_stats),
     }
+}
+
+/// A whole number without a point, as k6 writes it.
+#[expect(clippy::cast_possible_truncation, reason = "whole, and below 2⁵³")]
+fn number(value: f64) -> Json {
+    if value.fract() == 0.0 && value.abs() < 9e15 { (value as i64).into() } else { json!(value) }
 }
 
 fn trend(trend: &Trend, stats: &[TrendStat]) -> Json {

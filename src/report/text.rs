@@ -11,6 +11,7 @@ mod execution;
 mod failures;
 mod head;
 mod method;
+mod outputs;
 mod targets;
 mod times;
 
@@ -70,6 +71,7 @@ const SECTIONS: &[Section] = &[
     ("STEADY STATE", false, |page| steady::lines(page.summary, page.style, &mut page.signs)),
     ("NETWORK", true, |page| page.metrics(Kin::Network)),
     ("FAILURE EXAMPLES", false, |page| page.examples()),
+    ("OUTPUTS", false, |page| page.outputs()),
     ("METHOD", false, |page| page.method()),
 ];
 

@@ -78,6 +78,9 @@ pub struct RunOutcome {
     /// Why it did not pass.
     #[serde(default)]
     pub reasons: Vec<String>,
+    /// The exit code of a command that had nothing else to tell.
+    #[serde(default)]
+    pub exit_code: Option<u8>,
     /// From the start of the load to its end.
     pub elapsed_us: u64,
     /// All requests that a metric saw.
@@ -123,16 +126,18 @@ impl Environment {
 
 impl From<&Summary> for RunOutcome {
     fn from(summary: &Summary) -> Self {
-        let (verdict, reasons) = match summary.verdict() {
-            Verdict::Passed => ("passed", Vec::new()),
-            Verdict::Stopped => ("stopped", Vec::new()),
-            Verdict::Inconclusive(reasons) => ("inconclusive", reasons),
-            Verdict::Failed(reasons) => ("failed", reasons),
+        let verdict = summary.verdict();
+        let word = match verdict {
+            Verdict::Passed => "passed",
+            Verdict::Stopped => "stopped",
+            Verdict::Inconclusive(_) => "inconclusive",
+            Verdict::Failed(_) => "failed",
         };
         let (targets, failed) = (summary.judgements.len(), summary.failed_targets().count());
         Self {
-            verdict: verdict.to_owned(),
-            reasons: reasons.iter().map(ToString::to_string).collect(),
+            verdict: word.to_owned(),
+            reasons: verdict.reasons().iter().map(ToString::to_string).collect(),
+            exit_code: Some(verdict.exit_code()),
             elapsed_us: u64::try_from(summary.elapsed.as_micros()).unwrap_or(u64::MAX),
             requests: summary.method.requests,
             requests_failed: summary.method.failed,
@@ -164,6 +169,7 @@ mod tests {
     fn an_outcome_says_what_the_summary_does() {
         let outcome = RunOutcome::from(&Summary::uneventful());
         assert_eq!((outcome.verdict.as_str(), outcome.elapsed_us), ("failed", 1_000_000));
+        assert_eq!(outcome.exit_code, Some(99));
         assert_eq!(outcome.reasons, ["no targets declared and no iteration ran to its end"]);
     }
 }

@@ -7,13 +7,10 @@ use serde::Serialize;
 
 use super::environment::{ENVIRONMENT_BYTES_MAX, ENVIRONMENT_FILE, Environment, RunOutcome};
 use super::private_folder::{Held, PrivateFolder};
-use super::{RunId, StoreError};
+use super::{DOCUMENT_FILE, RunId, StoreError};
 
 /// The journal's name, in a run's folder.
 pub const JOURNAL_FILE: &str = "journal";
-
-/// The summary's name, in a run's folder.
-pub const SUMMARY_FILE: &str = "summary.json";
 
 /// The folder of the script as it ran, in a run's folder.
 pub const SCRIPT_FOLDER: &str = "script";
@@ -34,7 +31,7 @@ const TAGS_MAX: usize = 100;
 const TAG_BYTES_MAX: usize = 64;
 
 /// The name that stands for the newest run.
-pub(super) const LAST: &str = "last";
+pub const LAST: &str = "last";
 
 /// Where a file system has no locks: a run writes each second, so that one which has been silent for so long is over.
 const SILENCE_MAX_S: i64 = 60;
@@ -49,6 +46,7 @@ pub struct KeptRun {
     pub(super) folder: PrivateFolder,
     /// The name of its journal, which whoever copied it may have changed.
     pub(super) journal: String,
+    pub(super) is_named_by_journal: bool,
 }
 
 /// Where a run stands.
@@ -108,6 +106,16 @@ impl KeptRun {
             Some(id) => id.to_string(),
             None => self.folder.path().display().to_string(),
         }
+    }
+
+    /// Its journal's name.
+    pub fn journal_name(&self) -> &str {
+        &self.journal
+    }
+
+    /// Whether the user named its journal and not its folder: nothing else is meant then.
+    pub fn is_named_by_journal(&self) -> bool {
+        self.is_named_by_journal
     }
 
     /// Its journal, opened for reading; none where there is none.
@@ -226,7 +234,7 @@ impl KeptRun {
     pub(super) fn is_run(&self) -> Result<bool, StoreError> {
         let entries = self.folder.entries()?;
         let is_known = |name: &[u8]| {
-            [JOURNAL_FILE, SUMMARY_FILE, ENVIRONMENT_FILE].iter().any(|known| known.as_bytes() == name)
+            [JOURNAL_FILE, DOCUMENT_FILE, ENVIRONMENT_FILE].iter().any(|known| known.as_bytes() == name)
         };
         Ok(entries.is_empty()
             || entries.iter().any(|entry| entry.is_file() && is_known(entry.name.to_bytes())))

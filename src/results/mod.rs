@@ -44,9 +44,7 @@ pub use journal::trial;
 pub use journal::{
     Head, JOURNAL_DRAIN_MAX, Journal, JournalError, KeptSecond, Medium, Survey, TOTAL_EVERY, Tail, Writer,
 };
-pub use kept_run::{
-    JOURNAL_FILE, KeptRun, PROFILE_FOLDER, RunCard, RunFile, RunState, SCRIPT_FOLDER, SUMMARY_FILE,
-};
+pub use kept_run::{JOURNAL_FILE, KeptRun, LAST, PROFILE_FOLDER, RunCard, RunFile, RunState, SCRIPT_FOLDER};
 pub use method::{Health, Method, Model};
 pub use output_line::OutputLine;
 pub use played_second::{Labels, PlayedSecond};

@@ -1,6 +1,7 @@
 //! A second of a run as it is kept and sent on: owned, dated, and without secrets.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnostic::Mask;
@@ -57,15 +58,7 @@ impl PlayedSecond {
     /// The same as it is sent on: every series has the tags of the run, its own winning, and of `runner`'s own tags those that
     /// go to the outputs. Nothing where it would be the same.
     pub fn sent(&self, labels: &Labels) -> Option<Self> {
-        let Labels { run, system } = labels;
-        if run.is_empty() && system.is_all() {
-            return None;
-        }
-        let tags = |tags: &TagSet| {
-            let own = tags.iter().filter(|(tag, _)| !system.leaves_out(tag));
-            TagSet::from_pairs(run.iter().chain(own))
-        };
-        Some(Self { delta: self.delta.retagged(tags), ..self.clone() })
+        labels.changes().then(|| Self { delta: self.delta.retagged(|tags| labels.of(tags)), ..self.clone() })
     }
 
     /// How many samples it holds: of each series what it counts, of a counter or a gauge one.
@@ -74,12 +67,13 @@ impl PlayedSecond {
     }
 }
 
-/// What is said about the tags of samples that are sent on.
+/// What is said about the tags of samples that are sent on, and what is hidden in them.
 #[derive(Debug, Clone)]
 pub struct Labels {
     /// Tags of the whole run, masked.
     run: TagSet,
-    system: SystemTags,
+    system: Arc<SystemTags>,
+    mask: Mask,
 }
 
 impl Labels {
@@ -87,7 +81,27 @@ impl Labels {
     pub fn new(options: &RunOptions, mask: &Mask) -> Self {
         let masked = |text: &String| mask.mask(text).into_owned();
         let run = options.tags.iter().map(|(tag, value)| (masked(tag), masked(value)));
-        Self { run: TagSet::from_pairs(run), system: options.system_tags.clone() }
+        Self {
+            run: TagSet::from_pairs(run),
+            system: Arc::new(options.system_tags.clone()),
+            mask: mask.clone(),
+        }
+    }
+
+    /// What is hidden.
+    pub fn mask(&self) -> &Mask {
+        &self.mask
+    }
+
+    /// Whether any tags become others, but for what is hidden.
+    pub fn changes(&self) -> bool {
+        !self.run.is_empty() || !self.system.is_all()
+    }
+
+    /// The tags of a sample on its way out; they are masked already.
+    pub fn of(&self, tags: &TagSet) -> TagSet {
+        let own = tags.iter().filter(|(tag, _)| !self.system.leaves_out(tag));
+        TagSet::from_pairs(self.run.iter().chain(own))
     }
 }
 

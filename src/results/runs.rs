@@ -151,7 +151,7 @@ impl Runs {
 }
 
 fn kept(id: Option<RunId>, folder: PrivateFolder) -> KeptRun {
-    KeptRun { id, folder, journal: JOURNAL_FILE.to_owned() }
+    KeptRun { id, folder, journal: JOURNAL_FILE.to_owned(), is_named_by_journal: false }
 }
 
 /// The run in that folder, or of that journal. The user named it, so links are followed.
@@ -165,7 +165,7 @@ fn at_path(path: &Path) -> Result<KeptRun, StoreError> {
     let journal = whole.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
     let above = whole.parent().unwrap_or(Path::new("/"));
     let id = above.file_name().and_then(|name| RunId::parse(name.to_str()?));
-    Ok(KeptRun { id, folder: PrivateFolder::open(above, Followed)?, journal })
+    Ok(KeptRun { id, folder: PrivateFolder::open(above, Followed)?, journal, is_named_by_journal: true })
 }
 
 fn is_missing(error: &StoreError) -> bool {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use crate::diagnostic::Mask;
+use crate::diagnostic::{Code, Diagnostic, Mask};
 use crate::engine::{Observer, Taps, Tick, Tracing};
 use crate::output::{Courier, DRAIN_MAX, Played};
 use crate::plan::Plan;
@@ -72,7 +72,8 @@ impl Recording {
     /// What the workers tell one by one, for the outputs that want it. For once, before the run.
     pub(super) fn taps(&mut self) -> Taps {
         let (run, mask) = (self.played(), &self.mask);
-        let samples = self.outputs.iter().filter_map(|output| output.samples(mask)).collect();
+        let labels = &self.labels;
+        let samples = self.outputs.iter().filter_map(|output| output.samples(labels)).collect();
         let spans = self.outputs.iter_mut().filter_map(|output| output.spans(&run, mask)).collect();
         Taps { samples, spans: Tracing::new(spans) }
     }
@@ -80,7 +81,7 @@ impl Recording {
     fn played(&self) -> Played {
         Played {
             id: self.folder.as_ref().map(|folder| folder.id.to_string()),
-            script_name: self.script_name.clone(),
+            script_name: self.mask.mask(&self.script_name).into_owned(),
             start_unix_ms: self.start_unix_ms,
             plan: self.plan.clone(),
         }
@@ -98,10 +99,15 @@ impl Recording {
                 output.end(&shared);
             }
         }
-        summary.outputs = outputs.into_iter().map(|output| output.finish(deadline)).collect();
-        // What a server answered was not there when the rest was masked.
-        for line in &mut summary.outputs {
+        for output in outputs {
+            let is_file = output.is_file();
+            let mut line = output.finish(deadline);
             [&mut line.place].into_iter().chain(&mut line.error).for_each(|text| self.mask.apply(text));
+            if let Some(lost) = is_file.then(|| line.lost()).flatten() {
+                let text = format!("failed to write `{}`: {lost}", line.place);
+                summary.errors.push(Diagnostic::new(Code::Results, text));
+            }
+            summary.outputs.push(line);
         }
         let told = |error: &StoreError| {
             let mut diagnostic = error.diagnostic();

@@ -10,6 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -34,6 +35,19 @@ fn load(server: &Server, results: &Path, name: &str) -> Runner {
     run.env("TARGET_URL", server.url()).env("PLACE", format!("/{name}"))
 }
 
+/// Nothing was lost. A machine that is busy with other tests may make a run inconclusive, which is no fault here.
+#[track_caller]
+fn expect_fine(finished: Finished) -> Finished {
+    if finished.code == Some(111) { finished } else { finished.expect_code(0) }
+}
+
+/// What became of the only run there.
+fn outcome(results: &Path) -> serde_json::Value {
+    let file = run_folders(results)[0].join("environment.json");
+    let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    serde_json::from_str::<serde_json::Value>(&text).expect("JSON")["outcome"].take()
+}
+
 fn run_folders(results: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(results.join("runs")) else { return Vec::new() };
     entries.flatten().map(|entry| entry.path()).collect()
@@ -43,6 +57,13 @@ fn run_folders(results: &Path) -> Vec<PathBuf> {
 /// runs can tell where it stands.
 fn expect_readable(results: &Path, finished: &Finished) {
     for folder in run_folders(results) {
+        if folder.join("journal").metadata().is_ok_and(|journal| journal.len() > 0) {
+            // Of a journal whose first record could not be written there is nothing to tell.
+            let reported = runner(["report", folder.to_str().expect("a path of text")]).run();
+            let is_told = reported.code == Some(0) && !reported.stdout.contains("damaged")
+                || reported.code == Some(1) && reported.stderr.contains("its head is missing");
+            assert!(is_told, "{}\n{}", reported.printed(), finished.printed());
+        }
         for name in ["environment.json", "summary.json"] {
             if let Ok(text) = fs::read_to_string(folder.join(name)) {
                 let read = serde_json::from_str::<serde_json::Value>(&text);
@@ -97,12 +118,14 @@ fn traced(server: &Server, results: &Path, name: &str, inject: Option<&str>, log
     }
     words.extend(["-e".into(), format!("trace={}", CALLS.join(","))]);
     words.extend(inject.iter().flat_map(|inject| ["-e".into(), format!("inject={inject}")]));
+    // In a file: whoever reads that a test failed needn't read all of these paths.
     let mut script = String::from("exec");
     for word in &words {
         let _ = write!(script, " '{word}'");
     }
-    let script = format!("{script} \"$@\"");
-    load(server, results, name).through(["sh", "-c", &script, "sh"]).run()
+    let file = log.with_extension("sh");
+    fs::write(&file, format!("{script} \"$@\"\n")).expect("a writable folder");
+    load(server, results, name).through(["sh", file.to_str().expect("a path of text")]).run()
 }
 
 /// The calls by which something is kept.
@@ -149,7 +172,7 @@ fn needs_strace_a_fault_at_any_call_costs_neither_load_nor_what_was_kept() {
     let server = Server::plain();
     let (results, logs) = (folder(), folder());
     let log = logs.path().join("plain");
-    let plain = traced(&server, results.path(), "plain", None, &log).expect_code(0);
+    let plain = expect_fine(traced(&server, results.path(), "plain", None, &log));
     assert_eq!(server.count_of("/plain"), REQUESTS, "{}", plain.printed());
     let made = calls_made(&log);
     for call in ["write", "openat", "fsync", "renameat", "mkdirat"] {
@@ -167,7 +190,9 @@ fn needs_strace_a_fault_at_any_call_costs_neither_load_nor_what_was_kept() {
         }
     }
     println!("{} faults: {made:?}", cases.len());
+    let all = cases.len();
     let (no_load, failed) = (Mutex::new(BTreeSet::new()), Mutex::new(Vec::new()));
+    let injected = AtomicUsize::new(0);
     at_once(cases, |(call, error, nth)| {
         let name = format!("{call}-{}-{nth}", error.replace('=', "-"));
         let results = folder();
@@ -175,6 +200,7 @@ fn needs_strace_a_fault_at_any_call_costs_neither_load_nor_what_was_kept() {
         let inject = format!("{call}:{error}:when={nth}");
         let finished = traced(&server, results.path(), &name, Some(&inject), &log);
         let was_injected = fs::read_to_string(&log).is_ok_and(|log| log.contains("(INJECTED)"));
+        injected.fetch_add(usize::from(was_injected), Ordering::Relaxed);
         let sent = server.count_of(&format!("/{name}"));
         // A busy machine may make a run inconclusive (111); what can't be kept weighs more.
         let is_right = match (error, was_injected) {
@@ -197,6 +223,9 @@ fn needs_strace_a_fault_at_any_call_costs_neither_load_nor_what_was_kept() {
     });
     let failed = failed.into_inner().expect("a list");
     assert!(failed.is_empty(), "{} faults went wrong\n{}", failed.len(), failed.join("\n"));
+    // How seconds fall on a busy machine moves a call or two.
+    let injected = injected.into_inner();
+    assert!(injected * 10 >= all * 9, "{injected} of {all} faults were put in");
     // Only what makes the folder comes before the load: three folders are made (the first by its path), three opened.
     let no_load = no_load.into_inner().expect("a set");
     let is_of_folder = |name: &String| {
@@ -241,14 +270,14 @@ fn short_and_interrupted_writes_lose_nothing() {
     let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&library, &source]).output();
     let built = built.expect("the compiler that Rust links by");
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    let finished = load(&server, results.path(), "short").env("LD_PRELOAD", &library).run().expect_code(0);
+    let finished = load(&server, results.path(), "short").env("LD_PRELOAD", &library).run();
+    let finished = expect_fine(finished);
     assert_eq!(server.count_of("/short"), REQUESTS);
     expect_readable(results.path(), &finished);
     let run = &run_folders(results.path())[0];
     let kept = fs::read_to_string(run.join("script/load.rhai")).expect("the script");
     assert_eq!(kept, LOAD);
-    let environment = fs::read_to_string(run.join("environment.json")).expect("the environment");
-    assert!(environment.contains("\"verdict\": \"passed\""), "{environment}");
+    assert_eq!(outcome(results.path())["requests"], REQUESTS);
 }
 
 #[test]
@@ -272,7 +301,7 @@ fn a_full_disk_costs_results_and_no_load() {
             let finished = finished.expect_code(112).expect_said("No space left on device");
             finished.expect_said("the disk is full: make room");
         } else {
-            assert!(matches!(finished.code, Some(0 | 112)), "{}", finished.printed());
+            assert!(matches!(finished.code, Some(0 | 111 | 112)), "{}", finished.printed());
         }
     }
 }
@@ -307,8 +336,7 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
     assert_eq!(server.count_of("/head"), REQUESTS, "{}", finished.printed());
     assert!(finished.stdout.lines().count() <= 1, "{}", finished.printed());
     expect_readable(results.path(), &finished);
-    let environment = fs::read_to_string(run_folders(results.path())[0].join("environment.json"));
-    assert!(environment.is_ok_and(|text| text.contains("\"verdict\": \"passed\"")));
+    assert_eq!(outcome(results.path())["requests"], REQUESTS);
 }
 
 #[test]
@@ -332,11 +360,13 @@ fn a_run_that_is_told_to_stop_keeps_what_there_was() {
         }
         let finished = running.wait().expect_code(105);
         expect_readable(results.path(), &finished);
-        let folders = run_folders(results.path());
-        let environment = fs::read_to_string(folders[0].join("environment.json")).expect("the environment");
-        let environment: serde_json::Value = serde_json::from_str(&environment).expect("JSON");
-        assert_eq!(environment["outcome"]["verdict"], "stopped", "{name}: {}", finished.printed());
-        assert_eq!(environment["outcome"]["requests"], server.count_of(&format!("/{name}")), "{name}");
+        let outcome = outcome(results.path());
+        assert_eq!(outcome["exit_code"], 105, "{name}: {outcome}\n{}", finished.printed());
+        assert_eq!(outcome["requests"], server.count_of(&format!("/{name}")), "{name}: {outcome}");
+        let folder = run_folders(results.path()).remove(0);
+        assert!(folder.join("summary.json").is_file(), "{name}: {}", finished.printed());
+        let reported = runner(["report", folder.to_str().expect("a path of text")]).run().expect_code(0);
+        assert!(!reported.stdout.contains("INCOMPLETE"), "{name}: {}", reported.printed());
     }
 }
 
@@ -346,6 +376,6 @@ fn a_hangup_that_nobody_wants_to_hear_of_stops_nothing() {
     let running = load(&server, results.path(), "nohup").through(["env", "--ignore-signal=HUP"]).start();
     wait_until("the load", SOON, || server.count_of("/nohup") > 3);
     running.signal(Signal::HUP);
-    running.wait().expect_code(0);
+    expect_fine(running.wait());
     assert_eq!(server.count_of("/nohup"), REQUESTS);
 }

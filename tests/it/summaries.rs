@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
-use crate::fixture::{Finished, folder, runner};
+use crate::fixture::{Finished, folder, root, runner};
 use crate::server::{Reply, Server};
 
 /// Twelve iterations of one request and one check, with a target that holds and one on a tag.
@@ -54,7 +54,11 @@ fn a_compact_summary_has_the_figures_alone_and_a_disabled_one_nothing() {
     assert_eq!(compact.stdout.lines().last(), Some("✓ passed: 2 of 2 targets hold"));
     let disabled = play(SCRIPT, &["--summary-mode", "disabled"]).expect_code(0);
     assert_eq!(disabled.stdout, "");
-    assert_eq!(disabled.stderr.lines().last(), Some("✓ passed: 2 of 2 targets hold"));
+    assert!(
+        disabled.stderr.contains("\n✓ passed: 2 of 2 targets hold\nresults: .runner/runs/"),
+        "{}",
+        disabled.stderr
+    );
     let of_the_script = format!("options(#{{ summary_mode: \"disabled\" }});\n{SCRIPT}");
     assert_eq!(play(&of_the_script, &[]).stdout, "");
     assert_ne!(play(&of_the_script, &["--summary-mode", "compact"]).stdout, "", "the flag wins");
@@ -94,7 +98,7 @@ fn k6s_export_has_the_totals_of_the_summary() {
 // ---------------------------------------------------------------- summary(data)
 
 const OWN: &str = r#"
-fn line(data) { `${data.metrics.http_reqs.count} requests` }
+fn line(data) { `${data.requests} requests, ${data.verdict.outcome}` }
 fn summary(data) {
     log::info("sums up");
     #{
@@ -111,20 +115,25 @@ fn a_script_prints_and_writes_its_own_summary() {
     let folder = folder();
     std::fs::create_dir(folder.path().join("out")).expect("a writable folder");
     let finished = play_in(folder.path(), &format!("{SCRIPT}{OWN}"), &server(), &[]).expect_code(0);
-    assert_eq!(finished.stdout, "12 requests\n");
+    assert_eq!(finished.stdout, "12 requests, passed\n");
     let said: Vec<&str> = finished.stderr.lines().filter(|line| line.contains("sums up")).collect();
     assert_eq!(said, ["info sums up"], "it is called once\n{}", finished.stderr);
     assert!(finished.stderr.contains("to the other stream\n"));
     let text = std::fs::read_to_string(folder.path().join("text.txt")).expect("it was written");
     assert!(text.contains("  TARGETS\n") && text.ends_with("✓ passed: 2 of 2 targets hold\n"), "{text}");
-    assert_eq!(json(&folder.path().join("out/all.json"))["metrics"]["http_reqs"]["count"], 12.0);
+    let all = json(&folder.path().join("out/all.json"));
+    assert_eq!(
+        (&all["schema"], &all["requests"], &all["script"]),
+        (&1.into(), &12.into(), &"shop.rhai".into())
+    );
+    assert_eq!(all["endpoints"][0]["duration"]["count"], 12, "histograms and all: {}", all["endpoints"]);
 }
 
 #[test]
 fn a_summary_that_throws_ends_with_107_and_the_figures_are_printed_all_the_same() {
     for (body, said) in [
-        ("data.gone.gone", "shop.rhai:15:"),
-        ("throw \"no figures\"", "shop.rhai:15:5"),
+        ("data.gone.gone", "shop.rhai:13:15"),
+        ("throw \"no figures\"", "shop.rhai:13:5"),
         ("http::get(\"/\")", "`http::get` can't be called in `summary(data)`"),
         ("loop { }", "operations without waiting"),
         ("42", "`summary` returned an integer"),
@@ -173,6 +182,25 @@ fn a_run_that_fails_keeps_its_code_whatever_its_summary_says() {
     assert_eq!(finished.expect_code(99).stdout, "all is well\n");
 }
 
+#[test]
+fn the_example_writes_its_table_and_its_json() {
+    let (folder, server) = (folder(), server());
+    let script = root().join("scripts/custom_summary.rhai");
+    let call = runner(["run".as_ref(), script.as_os_str(), "--workers".as_ref(), "1".as_ref()]);
+    let finished = call.current_dir(folder.path()).env("TARGET_URL", server.url()).run().expect_code(0);
+    assert!(
+        finished.stdout.ends_with("\n✓ passed: 2 of 2 targets hold\n\nsee summary.md\n"),
+        "{}",
+        finished.stdout
+    );
+    let table = std::fs::read_to_string(folder.path().join("summary.md")).expect("it was written");
+    assert!(
+        table.contains("custom_summary.rhai: passed\n") && table.contains("| health | 200 | 0 | "),
+        "{table}"
+    );
+    assert_eq!(json(&folder.path().join("summary.json"))["requests"], 200);
+}
+
 // ---------------------------------------------------------------- tags
 
 /// The tags of each line of an output, by metric.
@@ -207,8 +235,14 @@ fn every_sample_that_is_sent_has_the_runs_tags_and_the_system_tags_that_are_aske
         keys
     };
     assert_eq!(keys("http_reqs"), ["build", "name", "status", "team"]);
-    for metric in ["checks", "iterations", "vus", "generator_cpu"] {
+    for metric in ["checks", "iterations", "vus", "vus_max"] {
         assert_eq!(keys(metric), ["build", "team"], "{metric}");
+    }
+    let samples = std::fs::read_to_string(folder.path().join("samples.csv")).expect("it was written");
+    let requests: Vec<&str> = samples.lines().filter(|line| line.starts_with("http_reqs,")).collect();
+    assert_eq!(requests.len(), 13);
+    for line in requests {
+        assert!(line.contains("build=7") && line.contains("200") && !line.contains("GET"), "{line}");
     }
     let names: Vec<Json> = tags(&path, "http_reqs").iter().map(|tags| tags["name"].clone()).collect();
     assert!(names.contains(&"/in-setup".into()) && names.contains(&"price".into()), "{names:?}");

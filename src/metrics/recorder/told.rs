@@ -108,9 +108,9 @@ mod tests {
                     Kind::Trend => {
                         let (mut trend, us) = (Trend::new(), (figure.value * 1_000.0).round() as u64);
                         if figure.at_least {
-                            trend.record_at_least_us(us)
+                            trend.record_at_least_us(us);
                         } else {
-                            trend.record_us(us)
+                            trend.record_us(us);
                         }
                         Value::Trend(Box::new(trend))
                     }
@@ -205,7 +205,9 @@ mod tests {
             drops in proptest::sample::subsequence(vec!["http_reqs", "http_req_waiting", "size"], 0..3),
         ) {
             let (mut recorder, heard) = recorder(&drops);
-            acts.iter().for_each(|act| play(&mut recorder, act));
+            for act in &acts {
+                play(&mut recorder, act);
+            }
             let told = recorder.take(1);
             let samples = heard.0.lock().unwrap();
             prop_assert_eq!(summed(&samples), listed(&told));
@@ -248,7 +250,9 @@ mod tests {
             for ((metric, _), value) in &mut told {
                 if metric == "size" {
                     let mut trend = Trend::new();
-                    [0, 1_000_000_000_000_000, 2_000].into_iter().for_each(|us| trend.record_us(us));
+                    for us in [0, 1_000_000_000_000_000, 2_000] {
+                        trend.record_us(us);
+                    }
                     *value = Value::Trend(Box::new(trend));
                 }
             }

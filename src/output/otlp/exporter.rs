@@ -6,7 +6,7 @@ use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResp
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use prost::Message;
 
-use super::super::{Output, OutputError, Place, Played, SendError, Sink, SpanRoute};
+use super::super::{CaughtUp, Output, OutputError, Place, Played, SendError, Sink, SpanRoute};
 use super::attribute::resource;
 use super::metric::{Batch, Span};
 use super::post::{Post, quoted};
@@ -54,9 +54,8 @@ fn open(place: &Place) -> Result<Box<dyn Sink>, OutputError> {
         units: BTreeMap::new(),
         start_unix_ms: 0,
         end_unix_ms: 0,
-        total: Snapshot::default(),
-        warm_up: Snapshot::default(),
-        owes: false,
+        sums: Default::default(),
+        caught_up: CaughtUp::default(),
     }))
 }
 
@@ -71,12 +70,16 @@ struct Exporter {
     start_unix_ms: u64,
     /// The latest point's.
     end_unix_ms: u64,
-    /// All seconds so far, where sums run from the start.
+    /// Where sums run from the start: those of the warm-up, and those of all else.
+    sums: [Sums; 2],
+    caught_up: CaughtUp,
+}
+
+/// Sums from the start, and what of them didn't arrive yet.
+#[derive(Default)]
+struct Sums {
     total: Snapshot,
-    /// The same of the warm-up.
-    warm_up: Snapshot,
-    /// Whether the latest sums didn't arrive.
-    owes: bool,
+    owed: CaughtUp,
 }
 
 impl Sink for Exporter {
@@ -96,53 +99,73 @@ impl Sink for Exporter {
         // Of two seconds that end in the same millisecond, as `teardown`'s may, the later has to have a later time.
         let end_unix_ms = second.end_unix_ms.max(self.end_unix_ms + 1);
         let begin_unix_ms = std::mem::replace(&mut self.end_unix_ms, end_unix_ms);
-        let (start_unix_ms, temporality) = match self.setting.temporality {
-            Temporality::Cumulative => (self.start_unix_ms, Temporality::Cumulative),
-            Temporality::Delta => (begin_unix_ms, Temporality::Delta),
-        };
-        let span = Span { start_unix_ms, end_unix_ms, temporality, is_warm_up: second.is_warm_up };
-        match temporality {
-            Temporality::Delta => self.send(second.delta.iter(), span),
+        let is_warm_up = second.is_warm_up;
+        match self.setting.temporality {
+            Temporality::Delta => {
+                let (start_unix_ms, temporality) = (begin_unix_ms, Temporality::Delta);
+                let span = Span { start_unix_ms, end_unix_ms, temporality, is_warm_up };
+                self.send(second.delta.iter(), span)
+            }
             Temporality::Cumulative => {
-                let total = if second.is_warm_up { &mut self.warm_up } else { &mut self.total };
-                total.append(&second.delta);
-                self.owes = true;
-                self.send_sums(Some(&second.delta), span)?;
-                self.owes = false;
-                Ok(())
+                let mut sums = std::mem::take(&mut self.sums[usize::from(is_warm_up)]);
+                sums.total.append(&second.delta);
+                let sent = self.send_sums(&mut sums, Some(&second.delta), is_warm_up);
+                if sent.is_err() {
+                    sums.owed.seconds += 1;
+                    sums.owed.samples = sums.owed.samples.saturating_add(second.samples());
+                }
+                self.sums[usize::from(is_warm_up)] = sums;
+                sent
             }
         }
     }
 
     fn end(&mut self, _: &Summary) -> Result<(), SendError> {
-        if !self.owes {
-            return Ok(());
+        // What is owed goes with the next sums; behind the last second there are none.
+        for is_warm_up in [false, true] {
+            let mut sums = std::mem::take(&mut self.sums[usize::from(is_warm_up)]);
+            if sums.owed != CaughtUp::default() {
+                self.end_unix_ms += 1;
+                self.send_sums(&mut sums, None, is_warm_up)?;
+            }
         }
-        // Sums that got lost are in the next ones; behind the last second there are none.
-        self.end_unix_ms += 1;
-        let (start_unix_ms, end_unix_ms) = (self.start_unix_ms, self.end_unix_ms);
-        let span =
-            Span { start_unix_ms, end_unix_ms, temporality: Temporality::Cumulative, is_warm_up: false };
-        self.send_sums(None, span)
+        Ok(())
+    }
+
+    fn caught_up(&mut self) -> CaughtUp {
+        std::mem::take(&mut self.caught_up)
     }
 }
 
 impl Exporter {
-    /// Sends the sums of those series that changed, or of all.
-    fn send_sums(&mut self, changed: Option<&Snapshot>, span: Span) -> Result<(), SendError> {
-        let total = std::mem::take(if span.is_warm_up { &mut self.warm_up } else { &mut self.total });
-        let is_changed =
-            |series: &&Series| changed.is_none_or(|delta| delta.get(&series.metric, &series.tags).is_some());
-        // Past the cap on series, some of a second are counted under others' tags: then all are sent.
-        let sent = if changed
-            .is_some_and(|delta| delta.iter().any(|series| total.get(&series.metric, &series.tags).is_none()))
-        {
-            self.send(total.iter(), span)
-        } else {
-            self.send(total.iter().filter(is_changed), span)
+    /// Sends those sums that a second changed, or all, as where something is owed; then nothing is any more.
+    fn send_sums(
+        &mut self,
+        sums: &mut Sums,
+        changed: Option<&Snapshot>,
+        is_warm_up: bool,
+    ) -> Result<(), SendError> {
+        let Sums { total, owed } = sums;
+        let span = Span {
+            start_unix_ms: self.start_unix_ms,
+            end_unix_ms: self.end_unix_ms,
+            temporality: Temporality::Cumulative,
+            is_warm_up,
         };
-        *(if span.is_warm_up { &mut self.warm_up } else { &mut self.total }) = total;
-        sent
+        // Past the cap on series, some of a second are counted under others' tags: then all are sent.
+        let has_each =
+            |delta: &&Snapshot| delta.iter().all(|series| total.get(&series.metric, &series.tags).is_some());
+        match changed.filter(|_| *owed == CaughtUp::default()).filter(has_each) {
+            None => self.send(total.iter(), span)?,
+            Some(delta) => {
+                let is_changed = |series: &&Series| delta.get(&series.metric, &series.tags).is_some();
+                self.send(total.iter().filter(is_changed), span)?;
+            }
+        }
+        let CaughtUp { seconds, samples } = std::mem::take(owed);
+        self.caught_up.seconds += seconds;
+        self.caught_up.samples = self.caught_up.samples.saturating_add(samples);
+        Ok(())
     }
 
     fn send<'a>(&mut self, series: impl Iterator<Item = &'a Series>, span: Span) -> Result<(), SendError> {
@@ -154,9 +177,8 @@ impl Exporter {
         }
         let answer = self.metrics.send(&batch.request(self.resource.clone()))?;
         // An answer that is none of this protocol's says nothing of a rejection.
-        let rejected =
-            ExportMetricsServiceResponse::decode(&*answer).ok().and_then(|answer| answer.partial_success);
-        match rejected {
+        let answer = ExportMetricsServiceResponse::decode(&*answer).ok();
+        match answer.and_then(|answer| answer.partial_success) {
             Some(partial) if partial.rejected_data_points > 0 => Err(SendError::Refused(format!(
                 "the receiver rejected {} of {points} data points: {}",
                 partial.rejected_data_points,
@@ -166,3 +188,6 @@ impl Exporter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -121,7 +121,9 @@ mod tests {
 
     fn trend(samples: &[u64]) -> Trend {
         let mut trend = Trend::new();
-        samples.iter().for_each(|us| trend.record_us(*us));
+        for us in samples {
+            trend.record_us(*us);
+        }
         trend
     }
 

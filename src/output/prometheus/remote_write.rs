@@ -27,7 +27,7 @@ const TELL_AGAIN_MS: u64 = 60_000;
 /// `-o remote-write=URL`.
 pub(in crate::output) const OUTPUT: Output = Output {
     name: "remote-write",
-    alias: Some("experimental-prometheus-rw"),
+    alias: Some("prometheus-rw"),
     place: "URL",
     about: "the run's totals, written to Prometheus each second",
     options: &[

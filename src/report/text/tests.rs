@@ -9,7 +9,7 @@ use crate::diagnostic::{Code, Diagnostic, Position, Source};
 use crate::engine::{End, Outcome, ScenarioOutcome, ScriptFailure};
 use crate::metrics::{Kind, Metric, Phases, Recorder, RequestKey, RequestSample, TagSet, Unit};
 use crate::plan::{Options, Plan, Scenario, Target, TargetOptions, Value as OptionValue, judge};
-use crate::results::{Books, FailureKind};
+use crate::results::{Books, FailureKind, OutputLine};
 use crate::results::{Content, Example, Examples, Excerpt, Kind as Failed};
 
 const PLAIN: Style = Style { colour: false, width: 100 };
@@ -402,4 +402,35 @@ fn an_overflow_of_series_is_warned_of() {
     let mut summary = passing().summary();
     summary.warnings = vec![crate::metrics::Warning::SeriesCap.to_string()];
     assert!(render(&summary, &PLAIN).contains("\n  ! more than 10000 series: "));
+}
+
+#[test]
+fn outputs_tell_what_came_through_and_a_loss_stands_out() {
+    let line = |output: &str, place: &str, lost: u64| OutputLine {
+        output: output.to_owned(),
+        place: place.to_owned(),
+        delivered_seconds: 30 - lost,
+        delivered_samples: 12_345,
+        lost_seconds: lost,
+        lost_samples: lost * 400,
+        error: (lost > 0).then(|| "the server answered with status 500".to_owned()),
+        delivered_spans: 0,
+        lost_spans: 0,
+    };
+    let outputs = vec![line("json", "seconds.jsonl", 0), line("influxdb", "http://db:8086/k6", 2)];
+    let summary = Summary { outputs, ..Summary::uneventful() };
+    let text = (REPORT.render)(&summary, &PLAIN);
+    let section: Vec<&str> = text.lines().skip_while(|line| !line.contains("OUTPUTS")).take(3).collect();
+    assert_eq!(
+        section,
+        [
+            "  OUTPUTS",
+            "  ✓ json      seconds.jsonl      30 seconds, 12,345 samples",
+            "  ✗ influxdb  http://db:8086/k6  28 of 30 seconds, 12,345 of 13,145 samples",
+        ]
+    );
+    let finding = "  ! output `influxdb` to `http://db:8086/k6`: 2 seconds with 800 samples lost: the server answered with \
+                   status 500";
+    assert!(text.lines().any(|line| line == finding), "{text}");
+    assert!(!(REPORT.render)(&Summary::uneventful(), &PLAIN).contains("OUTPUTS"));
 }

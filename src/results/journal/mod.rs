@@ -28,8 +28,7 @@ pub use reader::{Survey, Tail};
 pub use record::{Head, KeptSecond};
 pub use writer::Writer;
 
-/// The file's name in a run's folder.
-const JOURNAL_FILE: &str = "journal";
+use super::JOURNAL_FILE;
 
 /// Seconds between two totals: who reads adds up no more seconds than these, however long the run was.
 pub const TOTAL_EVERY: u64 = 300;

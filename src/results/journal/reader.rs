@@ -114,7 +114,7 @@ impl Survey {
                 if state.is_warm_up {
                     let body = body(pressed)?;
                     let (recorded, elapsed) = self.warm_up.get_or_insert_default();
-                    recorded.append(&body.delta);
+                    append(recorded, &body.delta)?;
                     *elapsed = state.elapsed;
                 } else {
                     self.is_measured = true;
@@ -217,13 +217,25 @@ fn add_total(total: &mut Total, known: Total) {
     total.worst = known.worst;
 }
 
+/// The memory that a run's distributions may take: what a run could take that wrote them, and no file should ask for more.
+const WEIGHT_BYTES_MAX: u64 = 1 << 30;
+
+/// Adds what a second recorded, unless that would take more memory than any run.
+fn append(total: &mut Snapshot, delta: &Snapshot) -> Result<(), String> {
+    if total.weight_bytes_with(delta) > WEIGHT_BYTES_MAX {
+        return Err("what was recorded until here takes more memory than any run".to_owned());
+    }
+    total.append(delta);
+    Ok(())
+}
+
 fn add_second(total: &mut Total, payload: &[u8]) -> Result<(), String> {
     let (state, pressed) = State::parse(payload).map_err(|error| error.to_string())?;
     if state.is_warm_up {
         return Ok(());
     }
     let body = body(pressed)?;
-    total.recorded.append(&body.delta);
+    append(&mut total.recorded, &body.delta)?;
     for (index, value) in body.worst {
         replace(&mut total.worst, index, value);
     }
