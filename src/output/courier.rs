@@ -248,7 +248,7 @@ impl Courier {
             Spans::Unwanted | Spans::Wanted(_) => SpanLine::default(),
         };
         if let Some(error) = spans.error {
-            account.note(&SendError::Refused(format!("{} spans lost: {error}", spans.lost)));
+            account.note(&SendError::Refused(error));
         }
         let mut became = account.became();
         became.is_closed = true;
@@ -513,7 +513,8 @@ mod tests {
 
     #[test]
     fn what_arrived_later_is_not_lost_and_what_did_not_is() {
-        let mut courier = Courier::start("test", "there".to_owned(), false, Box::new(Sums(CaughtUp::default())));
+        let mut courier =
+            Courier::start("test", "there".to_owned(), false, Box::new(Sums(CaughtUp::default())));
         (1..=9).for_each(|number| courier.second(&second(number)));
         courier.end(&Arc::new(Summary::uneventful()));
         let line = courier.finish(Instant::now() + Duration::from_secs(5));
