@@ -19,6 +19,7 @@ mod orders;
 mod otlp;
 mod out_file;
 mod place;
+mod post;
 mod prometheus;
 mod samples;
 mod sink;

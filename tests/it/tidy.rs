@@ -28,11 +28,7 @@ const ROWS: &[Row] = &[
     ("engine", &["units", "diagnostic", "fiber", "metrics", "plan", "http", "profile", "script"]),
     ("results", &["units", "diagnostic", "stats", "metrics", "plan", "engine"]),
     ("report", &["units", "diagnostic", "stats", "metrics", "plan", "profile", "results"]),
-<<<<<<< HEAD
     ("output", &["units", "diagnostic", "metrics", "plan", "script", "results"]),
-=======
-    ("output", &["units", "diagnostic", "plan", "metrics", "results"]),
->>>>>>> files
     (
         "session",
         &[
