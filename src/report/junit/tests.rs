@@ -84,7 +84,7 @@ fn parse(text: &str) -> Element {
 /// Which elements may stand where, which attributes they must and may have.
 fn hold_to_the_rules(element: &Element) {
     let (needed, optional, children): (&[&str], &[&str], &[&str]) = match element.name.as_str() {
-        "testsuites" => (&["name", "tests", "failures", "errors", "time"], &[], &["testsuite"]),
+        "testsuites" => (&[], &[], &["testsuite"]),
         "testsuite" => (
             &["name", "tests", "failures", "errors", "skipped", "time", "id", "package", "hostname"],
             &["timestamp"],
@@ -117,6 +117,8 @@ fn hold_to_the_rules(element: &Element) {
     }
     if let Some(time) = element.attributes.get("time") {
         assert!(time.parse::<f64>().unwrap() >= 0.0);
+        let decimals = time.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+        assert!(decimals <= 3, "Jenkins takes no more: {time}");
     }
     element.children.iter().for_each(hold_to_the_rules);
 }
@@ -132,9 +134,6 @@ fn hold_to_the_counts(root: &Element) {
         assert_eq!(suite.count("errors"), with(suite, "error"));
         assert_eq!(suite.count("skipped"), with(suite, "skipped"));
     }
-    for name in ["tests", "failures", "errors"] {
-        assert_eq!(root.count(name), suites.iter().map(|suite| suite.count(name)).sum::<usize>());
-    }
 }
 
 #[test]
@@ -145,7 +144,8 @@ fn it_keeps_to_the_rules_whatever_happened() {
         let root = parse(&xml(&summary));
         hold_to_the_rules(&root);
         hold_to_the_counts(&root);
-        let is_good = root.count("failures") + root.count("errors") == 0;
+        let suite = &root.children[0];
+        let is_good = suite.count("failures") + suite.count("errors") == 0;
         assert!(!is_good || summary.verdict() == Verdict::Passed, "{:?}", summary.verdict());
     }
 }
@@ -176,9 +176,9 @@ fn passed() -> Summary {
 fn what_says_nothing_of_the_service_is_an_error_and_no_failure() {
     let stopped = Summary { end: End::Interrupted, ..passed() };
     let root = parse(&xml(&stopped));
-    let (failures, errors) = (root.count("failures"), root.count("errors"));
-    assert_eq!((failures, errors), (0, 1));
-    let case = &root.children[0].all("testcase").next().unwrap().children[0];
+    let suite = &root.children[0];
+    assert_eq!((suite.count("failures"), suite.count("errors")), (0, 1));
+    let case = &suite.all("testcase").next().unwrap().children[0];
     assert_eq!(case.attribute("type"), "interrupted");
     assert_eq!(case.attribute("message"), "✗ stopped by the user after 30.0s: 1 of 1 target holds so far");
 }

@@ -112,6 +112,19 @@ fn a_distribution_that_can_not_be_is_refused() {
     assert_eq!(error.to_string(), "a distribution in it can't be: the trend's sum doesn't fit its values");
 }
 
+// ---------------------------------------------------------------- earlier versions
+
+/// What the first version with a schema wrote, which is to be read for ever: nobody changes the file.
+#[test]
+fn what_schema_1_wrote_is_read() {
+    let text = include_str!("../../../tests/data/results/schema-1/summary.json");
+    let summary = Document::from_json(text.as_bytes()).unwrap().into_summary().unwrap();
+    assert_eq!((summary.verdict().word(), summary.verdict().exit_code()), ("failed", 99));
+    let Some(Value::Trend(times)) = &summary.metric("http_req_duration").unwrap().value else { panic!() };
+    assert_eq!((times.count(), summary.books().ok, summary.checks.len()), (40, 20, 2));
+    assert_eq!(summary.examples.list[0].answer.status, 404);
+}
+
 // ---------------------------------------------------------------- the published schema
 
 fn schema() -> Json {
