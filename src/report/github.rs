@@ -265,7 +265,8 @@ fn warnings(summary: &Summary) -> Vec<Annotation<'_>> {
         let title = if finding.severity() == Severity::Grave { "finding" } else { "note" };
         warning(title, &finding.to_string())
     });
-    findings.chain(summary.warnings.iter().map(|text| warning("note", text))).collect()
+    let losses = headline::losses(summary).map(|text| warning("note", &text));
+    findings.chain(losses).chain(summary.warnings.iter().map(|text| warning("note", text))).collect()
 }
 
 /// `::error file=load/shop.rhai,line=3,col=5,title=script::…`, a line each: errors, then warnings. Of what is more than

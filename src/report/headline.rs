@@ -53,12 +53,7 @@ pub(super) fn findings(summary: &Summary, style: Style) -> Vec<String> {
         };
         lines.push(format!("  {mark} {}", clean(&finding.to_string())));
     }
-    for output in &summary.outputs {
-        if let Some(lost) = output.lost() {
-            let text = format!("output `{}` to `{}`: {lost}", output.output, output.place);
-            lines.push(format!("  {note} {}", clean(&text)));
-        }
-    }
+    lines.extend(losses(summary).map(|loss| format!("  {note} {}", clean(&loss))));
     lines.extend(summary.warnings.iter().map(|warning| format!("  {note} {}", clean(warning))));
     lines
 }
@@ -69,6 +64,14 @@ fn incomplete(reasons: &[Reason], summary: &Summary, style: Style) -> String {
         reasons.iter().filter(|reason| !matches!(reason, Reason::Incomplete(_))).cloned().collect();
     let so_far = if others.is_empty() { held(summary, "") } else { joined(&others, summary) };
     format!("{} no verdict; until then: {so_far}", style.bad("✗ INCOMPLETE:"))
+}
+
+/// What outputs lost, a line each.
+pub(super) fn losses(summary: &Summary) -> impl Iterator<Item = String> {
+    summary.outputs.iter().filter_map(|output| {
+        let lost = output.lost()?;
+        Some(format!("output `{}` to `{}`: {lost}", output.output, output.place))
+    })
 }
 
 /// The last line: the rules by name, and where they are explained; the first line has the figures.
