@@ -248,7 +248,7 @@ impl Courier {
             Spans::Unwanted | Spans::Wanted(_) => SpanLine::default(),
         };
         if let Some(error) = spans.error {
-            account.note(&SendError::Refused(format!("{} spans lost: {error}", spans.lost)));
+            account.note(&SendError::Refused(error));
         }
         let mut became = account.became();
         became.is_closed = true;

@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn who_asks_for_more_gets_what_others_get() {
         let [none, few, many, all] = [0.0, 0.1, 0.5, 1.0].map(Share::new);
-        let ids: Vec<u128> = (0..1_000).map(|n: u128| n * (u128::from(u64::MAX) / 1_000)).collect();
+        let ids: Vec<u128> = (0..1_000).map(|n: u128| (2 * n + 1) * (u128::from(u64::MAX) / 2_000)).collect();
         let taken = |share: Share| ids.iter().filter(|id| share.holds(**id)).count();
         assert_eq!([none, few, many, all].map(taken), [0, 100, 500, 1_000]);
         assert!(ids.iter().all(|id| !few.holds(*id) || many.holds(*id)));

@@ -27,6 +27,7 @@ fn service() -> Server {
             pause(Duration::from_secs(20));
             Reply::ok("late")
         }
+        "/events" => Reply::ok("data: one\n\n").header("content-type", "text/event-stream"),
         _ => Reply::ok("ok"),
     })
 }
@@ -296,18 +297,21 @@ fn flow() {
     http::get("/moved");
     http::batch(["/b", "/c"]);
     http::get("/missing", #{ expected_statuses: [200] });
+    sse::each("/events", #{ events: 1 }, |event| {});
+    ws::connect("/no_socket", |socket| {});
     http::get("/own", #{ headers: #{ "TraceParent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" } });
 }
 "#;
     let finished = play(&service, script, &format!("otlp={}#traces", receiver.url())).run().expect_code(0);
-    // Two hops of a redirect, two of a batch, and `setup`'s.
-    assert_eq!(finished.figure("http_reqs"), 281.0);
+    // Two hops of a redirect, two of a batch, and `setup`'s; the web socket's is none.
+    assert_eq!(finished.figure("http_reqs"), 321.0);
+    assert!(finished.stdout.contains(" samples, 401 spans\n"), "{}", finished.printed());
     let spans = spans(&receiver);
     let (requests, iterations): (Vec<Span>, Vec<Span>) =
         spans.into_iter().partition(|span| span.kind == CLIENT);
     let (own, ours): (Vec<String>, Vec<String>) =
         seen(&service).into_iter().partition(|header| header.contains("b7ad6b7169203331"));
-    assert_eq!((own.len(), ours.len(), iterations.len()), (40, 241, 40));
+    assert_eq!((own.len(), ours.len(), iterations.len()), (40, 321, 40));
     assert_eq!(sorted(ours), sorted(requests.iter().map(header_of).collect()));
     let parents: BTreeMap<_, _> = iterations.iter().map(|span| (span.span_id.clone(), span)).collect();
     assert_eq!(parents.len(), 40, "each id is one span's");
@@ -337,6 +341,10 @@ fn flow() {
     let missing = named("GET /missing");
     assert_eq!(text(&missing.attributes, "error.type").as_deref(), Some("404"));
     assert_eq!(missing.status.as_ref().unwrap().code, 2);
+    assert_eq!(
+        (named("GET /events").status.is_none(), named("GET /no_socket").status.is_some()),
+        (true, true)
+    );
 }
 
 #[test]
@@ -424,6 +432,9 @@ fn flow() { http::get("/a"); }
         let finished = play(&service, script, &format!("otlp={place}#traces")).run().expect_code(0);
         assert_eq!((service.count(), finished.figure("http_reqs")), (100, 100.0), "{place}");
         assert!(finished.duration < Duration::from_secs(2 + 5 + 3), "{place}: {:?}", finished.duration);
+        // A hundred requests, each the only one of its iteration.
+        assert!(finished.stdout.contains("0 of 200 spans"), "{}", finished.printed());
+        assert!(finished.stdout.contains("  ! output `otlp`"), "{}", finished.printed());
     }
 }
 
