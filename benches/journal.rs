@@ -1,6 +1,6 @@
 //! What a run's journal takes on disk, and what it takes to report a day of it: `make bench-journal`.
 //!
-//! A day of seconds (`BENCH_SECONDS`, 86,400) with 20 series of 1,000 samples each is written by the writer that runs have: at
+//! A day of seconds (`BENCH_SECONDS`, 86,400) with 20 series of 1,000 samples (`BENCH_SAMPLES`) each is written by the writer that runs have: at
 //! most 32 KB a second. Then the built binary reports the file, which has no end, as of a run that was killed: within 10 s and
 //! 256 MB. A figure above its gate ends the program with 1. The samples are log-normal around medians from 2 ms to 400 ms, with a tail
 //! of slow ones: 300 different seconds, each written 288 times.
@@ -18,13 +18,13 @@ use process::{memory, pause, runner, setting};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64Mcg;
 use runner::diagnostic::Mask;
-use runner::engine::{Books, SoFar};
+use runner::engine::{Books, Second, SoFar};
 use runner::metrics::{Recorder, Snapshot, TagSet};
 use runner::plan::Plan;
 use runner::results::{Head, KeptSecond, PlayedSecond, TOTAL_EVERY, Writer};
 
 const SERIES: u64 = 20;
-const SAMPLES: u64 = 1_000;
+const SAMPLES: u32 = 1_000;
 /// A day.
 const SECONDS: u32 = 86_400;
 const DIFFERENT: u64 = 300;
@@ -51,14 +51,15 @@ fn main() -> ExitCode {
 }
 
 fn measure(path: &Path, seconds: u64) -> Result<bool, String> {
-    let deltas: Vec<Snapshot> = (1..=DIFFERENT.min(seconds)).map(second).collect();
+    let samples = setting("BENCH_SAMPLES", SAMPLES);
+    let deltas: Vec<Snapshot> = (1..=DIFFERENT.min(seconds)).map(|number| second(number, samples)).collect();
     let begun = Instant::now();
     let bytes = write(path, &deltas, seconds)?;
     let written = begun.elapsed();
     let each = bytes as f64 / seconds as f64;
     let small = each <= SECOND_BYTES_MAX;
     println!(
-        "{} {:.1} KB a second of {SERIES} series × {SAMPLES} samples (at most {:.0} KB; {:.2} ms of CPU a second; {:.0} MB in all)",
+        "{} {:.1} KB a second of {SERIES} series × {samples} samples (at most {:.0} KB; {:.2} ms of CPU a second; {:.0} MB in all)",
         mark(small),
         each / 1e3,
         SECOND_BYTES_MAX / 1e3,
@@ -83,10 +84,10 @@ fn mark(passed: bool) -> char {
 }
 
 /// What a second recorded.
-fn second(number: u64) -> Snapshot {
+fn second(number: u64, samples: u32) -> Snapshot {
     let mut random = Pcg64Mcg::seed_from_u64(number);
     let mut recorder = Recorder::new(&[]);
-    let (metric, _) = recorder.metric("http_req_duration").expect("a built-in metric");
+    let (metric, _) = recorder.metric("http_req_response_time").expect("a built-in metric");
     for series in 0..SERIES {
         let median_us = 2_000.0 * 1.32_f64.powi(i32::try_from(series).expect("a few"));
         let tags = TagSet::from_pairs([
@@ -96,7 +97,7 @@ fn second(number: u64) -> Snapshot {
             ("status", "200".to_owned()),
         ]);
         let id = recorder.series(metric, &tags);
-        for _ in 0..SAMPLES {
+        for _ in 0..samples {
             let tail = if random.random_bool(0.01) { 5.0 } else { 1.0 };
             let us = median_us * (0.4 * normal(&mut random)).exp() * tail;
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "below minutes")]
@@ -118,8 +119,10 @@ fn write(path: &Path, deltas: &[Snapshot], seconds: u64) -> Result<u64, String> 
     let head = Head::new("bench.rhai", &Plan::default(), 1, 0, 1, &Mask::default());
     let mut writer = Writer::begin(file, &head).map_err(failed)?;
     let mut total = Snapshot::default();
+    let mut random = Pcg64Mcg::seed_from_u64(0);
+    let levels: Vec<f64> = (0..seconds).map(|_| 9.9 + 0.02 * normal(&mut random)).collect();
     for (number, delta) in (1..=seconds).zip(deltas.iter().cycle()) {
-        let ok = number * SERIES * SAMPLES;
+        let ok = number * SERIES * u64::from(SAMPLES);
         let second = PlayedSecond {
             number,
             end_unix_ms: number * 1_000,
@@ -131,7 +134,8 @@ fn write(path: &Path, deltas: &[Snapshot], seconds: u64) -> Result<u64, String> 
             books: Books { scheduled: ok, started: ok, ok, ..Books::default() },
             delta: delta.clone(),
         };
-        writer.second(&KeptSecond::new(Arc::new(second), &SoFar::default(), &mut Vec::new()));
+        let so_far = SoFar { second: Some(line(number, &levels)), ..SoFar::default() };
+        writer.second(&KeptSecond::new(Arc::new(second), &so_far, &mut Vec::new()));
         total.append(delta);
         if number % TOTAL_EVERY == 0 {
             writer.sum(&total, &SoFar::default());
@@ -141,6 +145,23 @@ fn write(path: &Path, deltas: &[Snapshot], seconds: u64) -> Result<u64, String> 
     match writer.into_error() {
         Some((verb, error)) => Err(format!("failed to {verb} {}: {error}", path.display())),
         None => Ok(bytes),
+    }
+}
+
+/// The second's line, of one load and one level.
+fn line(number: u64, levels: &[f64]) -> Second {
+    let level = usize::try_from(number - 1).ok().and_then(|at| levels.get(at)).copied();
+    let requests = SERIES * u64::from(SAMPLES);
+    Second {
+        number,
+        requests,
+        failed: 0,
+        median_us: Some(20_000),
+        mean_us: level.map(f64::exp),
+        level,
+        vus: 1_000,
+        stretch: Some(1),
+        is_warm_up: false,
     }
 }
 

@@ -1,7 +1,7 @@
 //! `runner report`: a run that is kept, told again; one that died up to its last second, with INCOMPLETE in its first line.
 
 use std::fmt::Display;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use jiff::Timestamp;
@@ -12,7 +12,9 @@ use super::run::style;
 use super::terminal::Terminal;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::report::{REPORTS, Report, Style};
-use crate::results::{DOCUMENT_BYTES_MAX, DOCUMENT_FILE, Document, KeptRun, LAST, Summary, Survey};
+use crate::results::{
+    DOCUMENT_BYTES_MAX, DOCUMENT_FILE, Document, KeptRun, LAST, Summary, Survey, write_whole_file,
+};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -40,9 +42,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
         Some(file) => {
             let plain = Style { colour: false, width: FILE_COLUMNS };
             let text = (report.render)(&summary, &plain);
-            write(file, &text).map_err(|error| {
-                Diagnostic::new(Code::Results, format!("failed to write {}: {error}", file.display())).into()
-            })
+            Ok(write_whole_file(file, text.as_bytes()).map_err(|error| error.diagnostic())?)
         }
     }
 }
@@ -59,7 +59,9 @@ fn summary(run: &KeptRun, now: Timestamp) -> Result<Summary, String> {
             run.open_journal().map_err(told)?.ok_or_else(|| format!("there is no {}", path.display()))?;
         let mut survey = Survey::of(&mut file).map_err(|error| format!("{}: {error}", path.display()))?;
         let summary = survey.summary(&mut file, is_under_way);
-        Ok((survey.end.is_some(), summary.map_err(|error| format!("{}: {error}", path.display()))?))
+        let mut summary = summary.map_err(|error| format!("{}: {error}", path.display()))?;
+        summary.run_id = summary.run_id.or_else(|| run.id().map(ToString::to_string));
+        Ok((survey.end.is_some(), summary))
     };
     let of_journal = of_journal();
     if is_under_way || run.is_named_by_journal() || of_journal.as_ref().is_ok_and(|(has_end, _)| *has_end) {
@@ -73,17 +75,6 @@ fn summary(run: &KeptRun, now: Timestamp) -> Result<Summary, String> {
 
 /// Columns of a report in a file.
 const FILE_COLUMNS: usize = 120;
-
-/// Writes a file whole, or leaves what was there.
-fn write(file: &Path, text: &str) -> std::io::Result<()> {
-    let mut draft = file.as_os_str().to_owned();
-    draft.push(format!(".{}.part", std::process::id()));
-    let written = std::fs::write(&draft, text).and_then(|()| std::fs::rename(&draft, file));
-    if written.is_err() {
-        let _ = std::fs::remove_file(&draft);
-    }
-    written
-}
 
 fn report(name: &str) -> &'static Report {
     REPORTS.iter().copied().find(|report| report.name == name).unwrap_or(REPORTS[0])

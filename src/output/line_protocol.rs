@@ -28,6 +28,8 @@ fn line(second: &PlayedSecond, series: &Series, units: &Units, script_name: &str
     let mut tags: Vec<(&str, &str)> = series.tags.iter().chain(own).collect();
     tags.sort_unstable();
     for (tag, value) in tags {
+        // The database drops points that have a tag of this name.
+        let tag = if tag == "time" { "time_" } else { tag };
         let [tag, value] = [tag, value].map(|text| escaped(text, &[',', '=', ' ']));
         if !tag.is_empty() && !value.is_empty() {
             let _ = write!(line, ",{tag}={value}");

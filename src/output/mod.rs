@@ -19,6 +19,7 @@ mod orders;
 mod otlp;
 mod out_file;
 mod place;
+mod post;
 mod prometheus;
 mod samples;
 mod sink;
@@ -87,3 +88,6 @@ fn find(name: &str) -> Option<&'static Output> {
         |name: &str| OUTPUTS.iter().copied().find(|output| output.name == name || output.alias == Some(name));
     by(name).or_else(|| by(name.strip_prefix("experimental-")?))
 }
+
+#[cfg(test)]
+mod tests;

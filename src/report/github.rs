@@ -191,7 +191,7 @@ fn examples(summary: &Summary) -> Vec<String> {
     for failed in summary.examples.list.iter().take(EXAMPLES_MAX) {
         let curl = clean(&failed.curl());
         let fence = "`".repeat(longest_run(&curl, '`').max(2) + 1);
-        let title = escaped(&example::title(failed));
+        let title = html(&example::title(failed));
         lines
             .push(format!("<details><summary>{title}</summary>\n\n{fence}sh\n{curl}\n{fence}\n\n</details>"));
     }
@@ -204,6 +204,11 @@ fn examples(summary: &Summary) -> Vec<String> {
 
 fn longest_run(text: &str, wanted: char) -> usize {
     text.split(|c| c != wanted).map(str::len).max().unwrap_or(0)
+}
+
+/// One line between tags, where Markdown means nothing.
+fn html(text: &str) -> String {
+    clean(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// One line in which nothing means anything to Markdown or HTML. GitHub's Markdown lets a backslash stand before any ASCII

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::fixture::{Finished, Running, folder, pause, runner, wait_until};
+use crate::server::Server;
 
 /// A second is on disk so long after its end.
 const LATE_MAX_MS: u64 = 1_200;
@@ -151,16 +152,89 @@ fn a_run_that_was_killed_is_told_and_so_is_any_prefix_of_it() {
 }
 
 #[test]
-fn a_run_is_named_by_its_id_by_last_and_by_its_folder() {
-    let finished = runner(["run", "-q", "flow.rhai"]).file(
-        "flow.rhai",
-        r#"scenario("one", #{ executor: "per-vu-iterations", flow: "f" }); fn f() { check(true, "x"); }"#,
+fn a_run_that_is_killed_in_its_setup_is_told_too() {
+    let run = play(&format!("{SCRIPT}\nfn setup() {{ sleep(\"60s\"); }}"));
+    let journal = journal(run.folder());
+    wait_until("the head", Duration::from_secs(20), || report(&journal).code == Some(0));
+    run.signal(rustix::process::Signal::KILL);
+    wait_until("the end of the process", Duration::from_secs(20), || {
+        report(&journal).stdout.contains("the run came to no end, and no second of it is kept")
+    });
+}
+
+#[test]
+fn a_run_that_is_under_way_is_told_so() {
+    let run = play(SCRIPT);
+    let journal = journal(run.folder());
+    wait_until("a second", Duration::from_secs(30), || {
+        report(&journal).stdout.starts_with("✗ INCOMPLETE: the run is under way, 1 second is kept")
+    });
+}
+
+/// Without its last record, the end.
+fn without_end(journal: &[u8]) -> &[u8] {
+    let mut at = 17;
+    while let Some(length) = journal.get(at..at + 4) {
+        let length = u32::from_le_bytes(length.try_into().expect("four bytes"));
+        let next = at + 4 + 1 + usize::try_from(length).expect("it is here") + 4;
+        if next == journal.len() {
+            assert_eq!(journal[at + 4], 4, "the last record is the end");
+            return &journal[..at];
+        }
+        at = next;
+    }
+    panic!("no record ends where the file does");
+}
+
+/// All that a summary says from its targets on to the network: figures, which don't depend on how a run ended.
+fn figures(report: &str) -> Vec<&str> {
+    let lines = report.lines().skip_while(|line| !line.contains("TARGETS"));
+    lines.take_while(|line| !line.contains("METHOD")).collect()
+}
+
+#[test]
+fn a_run_without_its_end_has_the_same_figures_as_with_it() {
+    let server = Server::plain();
+    let script = format!(
+        r#"
+        base_url("{}");
+        options(#{{ warm_up: "1s" }});
+        scenario("a", #{{ executor: "constant-vus", vus: 2, duration: "3s", flow: "a" }});
+        scenario("b", #{{ executor: "constant-arrival-rate", rate: 20, duration: "3s", max_vus: 5, flow: "b" }});
+        target("http_req_duration", "p(95) < 9s");
+        target("http_reqs", "rate > 1/s over 1s");
+        target("http_req_failed{{scenario:a}}", "rate < 5% over 2s");
+        target("mine", "max < 5");
+        const MINE = trend("mine");
+        fn a() {{ check(http::get("/one"), #{{ "is ok": |r| r.status == 200 }}); sleep("5ms"); global::MINE.add(2.5); }}
+        fn b() {{ group("g", || http::get("/two")); }}
+        fn teardown(data) {{ http::get("/three"); }}
+        "#,
+        server.url()
     );
-    let folder = finished.folder().to_owned();
-    let kept = crate::fixture::folder();
+    let kept = folder();
     let results = kept.path().to_str().expect("UTF-8").to_owned();
-    finished.env("RUNNER_RESULTS", &results).run().expect_code(0);
-    let _ = folder;
+    let run = runner(["run", "-q", "flow.rhai", "--results", &results]).file("flow.rhai", &script).run();
+    let entry = std::fs::read_dir(kept.path().join("runs")).expect("runs").flatten().next().expect("a run");
+    let journal = std::fs::read(entry.path().join("journal")).expect("a journal");
+    // With its end it prints what the run printed.
+    let again = runner(["report", "last", "--results", &results]).run().expect_code(0);
+    assert_eq!(again.stdout, run.stdout);
+    let cut = kept.path().join("cut");
+    std::fs::write(&cut, without_end(&journal)).expect("a writable folder");
+    let told = report(&cut).expect_code(0);
+    assert!(figures(&run.stdout).len() > 20, "{}", run.printed());
+    assert_eq!(figures(&told.stdout), figures(&run.stdout));
+}
+
+#[test]
+fn a_run_is_named_by_its_id_by_last_and_by_its_folder() {
+    let script =
+        r#"scenario("one", #{ executor: "per-vu-iterations", flow: "f" }); fn f() { check(true, "x"); }"#;
+    let kept = folder();
+    let results = kept.path().to_str().expect("UTF-8").to_owned();
+    let run = runner(["run", "-q", "flow.rhai", "--results", &results]).file("flow.rhai", script);
+    run.run().expect_code(0);
     let id = std::fs::read_dir(kept.path().join("runs")).expect("runs").flatten().next().expect("a run");
     let id = id.file_name().into_string().expect("an ID");
     let path = kept.path().join("runs").join(&id);

@@ -35,6 +35,7 @@ mod names;
 mod network;
 mod nginx;
 mod otlp;
+mod outputs;
 mod packets;
 #[path = "../../benches/pathology.rs"]
 mod pathology;

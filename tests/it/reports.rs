@@ -26,7 +26,7 @@ fn expect_valid(document: &Value) {
 fn play(script: &str, server: &Server, args: &[&str], results: &Path) -> Runner {
     let script = format!("base_url(env(\"TARGET_URL\"));\n{script}");
     let results = results.to_str().expect("a path of ours");
-    let args = ["run", "shop.rhai", "--results", results].iter().chain(args);
+    let args = ["run", "shop.rhai", "--results", results].into_iter().chain(args.iter().copied());
     runner(args).file("shop.rhai", &script).env("TARGET_URL", server.url())
 }
 

@@ -6,11 +6,12 @@ use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResp
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use prost::Message;
 
+use super::super::post::quoted;
 use super::super::{CaughtUp, Output, OutputError, Place, Played, SendError, Sink, SpanRoute};
 use super::attribute::resource;
 use super::metric::{Batch, Span};
-use super::post::{Post, quoted};
 use super::setting::{Setting, Temporality};
+use super::signal::Signal;
 use super::trace::SpanExporter;
 use crate::metrics::{Series, Snapshot, Unit};
 use crate::results::{PlayedSecond, Summary};
@@ -40,7 +41,7 @@ fn open(place: &Place) -> Result<Box<dyn Sink>, OutputError> {
         at: place.shown(),
         why: error.to_string(),
     };
-    let metrics = Post::new(&setting, &setting.metrics_url).map_err(wrong)?;
+    let metrics = Signal::new(&setting, &setting.metrics_url).map_err(wrong)?;
     let sink = || SpanExporter::new(&setting).map_err(wrong);
     let spans = match setting.traces {
         Some(share) => Some(SpanRoute { share: Share::new(share), sink: Box::new(sink()?) }),
@@ -61,7 +62,7 @@ fn open(place: &Place) -> Result<Box<dyn Sink>, OutputError> {
 
 struct Exporter {
     setting: Setting,
-    metrics: Post,
+    metrics: Signal,
     /// Until it is asked for.
     spans: Option<SpanRoute>,
     resource: Resource,

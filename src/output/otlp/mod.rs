@@ -7,8 +7,8 @@ mod attribute;
 mod exponential;
 mod exporter;
 mod metric;
-mod post;
 mod setting;
+mod signal;
 mod trace;
 
 pub(super) use exporter::OUTPUT;

@@ -12,10 +12,11 @@ use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span as Sent, Status};
 use prost::Message;
 
+use super::super::post::quoted;
 use super::super::{Played, SendError, SpanLoss, SpanSink};
 use super::attribute::{flag, float, number, resource, scope, text};
-use super::post::{Post, quoted};
 use super::setting::Setting;
+use super::signal::Signal;
 use crate::metrics::Phases;
 use crate::script::{Ended, RequestOutcome, RequestWork, Span, Work};
 
@@ -25,14 +26,14 @@ const SAMPLED: u32 = 1;
 /// Sends batches of spans.
 pub(super) struct SpanExporter {
     setting: Setting,
-    post: Post,
+    signal: Signal,
     resource: Resource,
 }
 
 impl SpanExporter {
     pub(super) fn new(setting: &Setting) -> Result<Self, SendError> {
-        let post = Post::new(setting, &setting.traces_url)?;
-        Ok(Self { setting: setting.clone(), post, resource: Resource::default() })
+        let signal = Signal::new(setting, &setting.traces_url)?;
+        Ok(Self { setting: setting.clone(), signal, resource: Resource::default() })
     }
 }
 
@@ -44,7 +45,7 @@ impl SpanSink for SpanExporter {
     fn spans(&mut self, spans: &[Span]) -> Result<(), SpanLoss> {
         let request = request(spans, self.resource.clone());
         let count = spans.len() as u64;
-        let answer = self.post.send(&request).map_err(|error| SpanLoss { count, error })?;
+        let answer = self.signal.send(&request).map_err(|error| SpanLoss { count, error })?;
         let rejected =
             ExportTraceServiceResponse::decode(&*answer).ok().and_then(|answer| answer.partial_success);
         match rejected {

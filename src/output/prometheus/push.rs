@@ -1,20 +1,18 @@
 //! Posts bodies to a server: again while it is overloaded or out of reach, for as long as there is patience.
 //!
-//! What it answers is told without credentials, should it repeat them. Redirects are not followed: a POST that becomes a
-//! GET delivers nothing.
+//! What it answers is told without credentials, should it repeat them. Unlike [`crate::output::post::Post`] it also tries
+//! again where nobody heard an answer, since sums may arrive twice, and says so to whoever makes the body.
 
-use std::error::Error;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use reqwest::StatusCode;
 use reqwest::blocking::{Client, Response};
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
-use reqwest::redirect::Policy;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use crate::diagnostic::Mask;
+use crate::output::post::{client, in_words, quoted, retry_after, wait};
 use crate::output::{OutputError, Place};
 
 /// How long a body is tried, waiting included: less than the exit waits, so that it hears why.
@@ -22,9 +20,6 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Before a second try; doubled each time.
 const BACKOFF: Duration = Duration::from_millis(250);
-
-/// Of an answer, what is told.
-const ANSWER_MAX: usize = 200;
 
 /// Where credentials come from: a command line is seen by all on this machine.
 const VARIABLES: [&str; 4] = [
@@ -118,12 +113,7 @@ impl Pusher {
             value.set_sensitive(true);
             headers.insert(name, value);
         }
-        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("runner/", env!("CARGO_PKG_VERSION"))));
-        let client = Client::builder()
-            .redirect(Policy::none())
-            .tls_backend_preconfigured(tls().map_err(wrong)?)
-            .build()
-            .map_err(|error| wrong(told(&error)))?;
+        let client = client().map_err(wrong)?.build().map_err(|error| wrong(in_words(error)))?;
         Ok(Self { client, url, headers, mask, patience, not_before: None })
     }
 
@@ -156,9 +146,7 @@ impl Pusher {
                 Ok(response) if response.status().is_success() => return Ok(response.headers().clone()),
                 Ok(response) => {
                     let status = response.status();
-                    let retry_after =
-                        response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-                    let retry_after = retry_after.and_then(|text| pause(text, Timestamp::now()));
+                    let retry_after = retry_after(response.headers(), Timestamp::now());
                     let headers = response.headers().clone();
                     let why = self.answer(response);
                     if status != StatusCode::TOO_MANY_REQUESTS && !status.is_server_error() {
@@ -168,7 +156,7 @@ impl Pusher {
                 }
                 Err(error) => {
                     is_unknown |= !error.is_connect();
-                    (told(&error.without_url()), None)
+                    (in_words(error), None)
                 }
             };
             let at = Instant::now() + pause.unwrap_or(backoff).max(backoff);
@@ -186,7 +174,7 @@ impl Pusher {
         let status = response.status();
         // Cut in its midst, it tells as much.
         let text = response.text().unwrap_or_default();
-        let line: String = text.trim().chars().take_while(|c| !c.is_control()).take(ANSWER_MAX).collect();
+        let line = quoted(text.lines().next().unwrap_or_default());
         let line = self.mask.mask(&line);
         if line.is_empty() { status.to_string() } else { format!("{status}: {line}") }
     }
@@ -207,64 +195,7 @@ pub(super) fn written_values(headers: &HeaderMap) -> Option<u64> {
     counts.into_iter().flatten().reduce(u64::saturating_add)
 }
 
-/// How long an answer asks to wait: seconds, or until a date.
-fn pause(retry_after: &str, now: Timestamp) -> Option<Duration> {
-    let text = retry_after.trim();
-    if let Ok(seconds) = text.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
-    Some(Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO))
-}
-
-/// An error and what it comes from: reqwest's own text is the least of it.
-fn told(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
-}
-
-/// The system's authorities, else Mozilla's.
-fn tls() -> Result<rustls::ClientConfig, String> {
-    let mut roots = rustls::RootCertStore::empty();
-    let (added, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if added == 0 {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider);
-    let builder = builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
-}
-
 fn base64(text: &str) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(text)
-}
-
-#[expect(clippy::disallowed_methods, reason = "a sink's own thread blocks no worker")]
-fn wait(until: Instant) {
-    std::thread::sleep(until.saturating_duration_since(Instant::now()));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pause_is_seconds_or_a_date() {
-        let now: Timestamp = "1994-11-06T08:49:30Z".parse().unwrap();
-        assert_eq!(pause(" 120 ", now), Some(Duration::from_mins(2)));
-        assert_eq!(pause("Sun, 06 Nov 1994 08:49:37 GMT", now), Some(Duration::from_secs(7)));
-        assert_eq!(pause("Sun, 06 Nov 1994 08:49:00 GMT", now), Some(Duration::ZERO), "it is over");
-        assert_eq!(pause("soon", now), None);
-        assert_eq!(pause("-1", now), None);
-    }
 }

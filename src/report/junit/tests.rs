@@ -165,6 +165,7 @@ fn passed() -> Summary {
     summary.errors.clear();
     summary.failures.clear();
     summary.judgements.truncate(1);
+    summary.scenarios.truncate(1);
     summary.checks.drain(..2);
     summary.end = End::Finished;
     assert_eq!(summary.verdict(), Verdict::Passed);

@@ -241,6 +241,11 @@ impl State {
             && lengths.into_iter().all(|length| length <= LENGTH_MAX)
     }
 
+    /// When the load began: milliseconds since 1970, UTC.
+    pub(super) fn start_unix_ms(&self) -> u64 {
+        self.end_unix_ms.saturating_sub(u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX))
+    }
+
     /// The second's line, if it was a whole one.
     pub(super) fn second(&self) -> Option<Second> {
         let Line { requests, failed, median_us, mean_us, level, vus, stretch } = self.line?;

@@ -42,6 +42,7 @@ impl Survey {
             },
             why,
         });
+        summary.start_unix_ms = self.last.as_ref().map(State::start_unix_ms);
         summary.method.provenance = Some(Provenance { machine: self.head.machine.clone(), script: None });
         Ok(summary)
     }

@@ -75,10 +75,9 @@ fn the_files_say_what_locusts_would() {
         "GET,/a,3,3,50,360,30,1000,100,1.5,1.5,50,50,1000,1000,1000,1000,1000,1000,1000,1000,1000"
     );
     assert_eq!(short(&stats[2]), "GET,/b,10,0,5,5.5,1,10,100,5,0,5,7,8,8,9,10,10,10,10,10,10");
-    assert_eq!(
-        short(&stats[3][..11]),
-        ",Aggregated,13,3,7,87.30769230769230,1,1000,100,6.5,1.5".replace("30,1,", "31,1,")
-    );
+    assert_eq!(short(&stats[3][..5]), ",Aggregated,13,3,7");
+    assert!((stats[3][5].parse::<f64>().unwrap() - 1_135.0 / 13.0).abs() < 1e-9);
+    assert_eq!(short(&stats[3][6..11]), "1,1000,100,6.5,1.5");
     assert_eq!(stats.len(), 4, "a warm-up is in no figure");
 
     let history = table(&prefix, "stats_history");
