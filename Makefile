@@ -6,12 +6,14 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 
 # What tests whose name holds `needs_` drive, as Debian packages.
-TEST_SERVERS := curl influxdb iproute2 nghttp2-client nginx-core tcpdump tinyproxy-bin wrk
+TEST_SERVERS := curl influxdb iproute2 nghttp2-client nginx-core prometheus strace tcpdump tinyproxy-bin wrk
 
 FUZZ_RUNS ?= 500000
 FUZZ_HTTP_RUNS ?= 10000000
 
-.PHONY: help quick test install-test-servers fmt clippy docs audit main-job fuzz fuzz-http bench bench-http bench-scale bench-load bench-memory bench-script bench-honesty prove-load prove-histograms prove-names prove-truth prove-rivals prove-profile soak mutants clean
+FUZZ_JOURNAL_RUNS ?= 10000000
+
+.PHONY: help quick test install-test-servers fmt clippy docs audit main-job fuzz fuzz-http fuzz-journal bench bench-http bench-scale bench-load bench-memory bench-script bench-journal bench-honesty prove-load prove-histograms prove-names prove-truth prove-rivals prove-profile soak mutants clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -51,7 +53,7 @@ audit: ## licences, advisories and yanked crates, whenever Cargo.lock changes
 	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
 	cargo deny --all-features check
 
-fuzz: fuzz-http ## odd scripts at the parser and at every function: FUZZ_RUNS (500000) each; wants nightly and cargo-fuzz
+fuzz: fuzz-http fuzz-journal ## odd scripts at the parser and at every function: FUZZ_RUNS (500000) each; wants nightly and cargo-fuzz
 	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
 	@mkdir -p fuzz/corpus/parse fuzz/corpus/declare fuzz/corpus/flow && cp tests/ui/*.rhai scripts/*.rhai fuzz/corpus/parse/
 	@for target in parse declare flow; do \
@@ -61,6 +63,10 @@ fuzz: fuzz-http ## odd scripts at the parser and at every function: FUZZ_RUNS (5
 fuzz-http: ## odd responses at the decoder, cut anywhere: FUZZ_HTTP_RUNS (10000000)
 	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
 	cargo +nightly fuzz run --sanitizer none response -- -runs=$(FUZZ_HTTP_RUNS) -dict=fuzz/response.dict -timeout=10 -rss_limit_mb=2048 -max_len=2048
+
+fuzz-journal: ## odd bytes, odd records and changed ones at the journal's reader: FUZZ_JOURNAL_RUNS (10000000)
+	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
+	cargo +nightly fuzz run --sanitizer none journal -- -runs=$(FUZZ_JOURNAL_RUNS) -timeout=10 -rss_limit_mb=2048 -max_len=4096
 
 ##@ Measuring (leave the machine alone meanwhile)
 
@@ -85,6 +91,9 @@ bench-memory: ## memory per virtual user, and the time from start to first reque
 bench-script: ## what checking, shared data, modules and draws cost
 	cargo bench --locked --bench script
 
+bench-journal: ## bytes a second of a run's journal, and time and memory to report a day of it: BENCH_SECONDS (86400)
+	cargo bench --locked --bench journal
+
 bench-honesty: ## does the generator accuse itself beside a busy loop, and only then: BENCH_ROUNDS (20) each, BENCH_SECONDS (5)
 	cargo bench --locked --bench honesty
 
@@ -108,8 +117,9 @@ prove-rivals: ## what each tool reports of services that are ill, against their 
 prove-profile: ## the profiler at full speed: BENCH_ROUNDS (50) runs of BENCH_SECONDS (2), none may crash, 99 % of samples reach the root
 	cargo bench --locked --bench profile
 
-soak: ## does memory stay flat: BENCH_MINUTES (30) at 1,000 users, BENCH_REQUESTS (10,000,000) beside 100,000
+soak: ## does memory stay flat: BENCH_MINUTES (30) at 1,000 users, BENCH_REQUESTS (10,000,000) beside 100,000; are runs that are killed told to their last second: COUNT (500)
 	cargo bench --locked --bench soak
+	COUNT=$${COUNT:-500} cargo test --locked --release --test it -- killed::full_ --nocapture --test-threads 1
 
 mutants: ## does a test notice when the code that decides is wrong: MUTANTS (200) drawn with SEED (8), 95 % must be caught
 	tests/mutants.sh

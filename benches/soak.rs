@@ -34,8 +34,6 @@ fn start(server: &NullServer, pause_s: &str, arguments: &[&str]) -> Result<Guard
     let mut call = command(None, &runner());
     call.arg("run").arg(script("soak.rhai")).args(arguments);
     call.env("TARGET_URL", server.url()).env("PAUSE", pause_s).env("NO_COLOR", "1");
-    // Huge pages come and go at the kernel's leisure, 8 MiB up and down: without them, memory is what is held.
-    call.env("MIMALLOC_ALLOW_THP", "0");
     Guard::start(&mut call)
 }
 

@@ -7,7 +7,6 @@
 use std::path::{Path, PathBuf};
 
 use super::CliError;
-use super::progress::print_log;
 use super::script::{LoadArguments, OutsideArguments};
 use super::terminal::Terminal;
 use crate::diagnostic::{Diagnostic, Severity, to_finding};
@@ -75,7 +74,7 @@ fn look(
     let (is_quiet, told) = (arguments.json, terminal.clone());
     let (declared, mut diagnostics) = check(&source, &outside, &overrides, move |line| {
         if !is_quiet {
-            print_log(&told, "", &line);
+            told.hand_on("", &line);
         }
     });
     if let Some(declared) = &declared

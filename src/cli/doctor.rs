@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use super::CliError;
-use super::progress::print_log;
 use super::results::ResultsArguments;
 use super::run::WorkersArgument;
 use super::script::OutsideArguments;
@@ -74,7 +73,7 @@ fn planned(arguments: &Arguments, config: &Config, terminal: &Terminal) -> Resul
     let overrides = Overrides { base_url: arguments.outside.base_url().cloned(), ..Overrides::default() };
     let declared = declare(&read(script)?, &outside, &overrides, {
         let terminal = terminal.clone();
-        move |line| print_log(&terminal, "", &line)
+        move |line| terminal.hand_on("", &line)
     })?;
     Ok(Planned::of(&declared.plan))
 }

@@ -1,4 +1,4 @@
-//! From an error to what the user sees and the exit code: the only place that gives codes.
+//! From an error to what the user sees and the exit code, and each code in words.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io;
@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use super::CliError;
 use super::terminal::Terminal;
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, exit_code, worst_exit_code};
 use crate::session::SessionError;
 
 /// Prints the error to stderr and gives its exit code.
@@ -92,36 +92,8 @@ pub(super) const EXIT_WORDS: &[ExitWord] = &[
     word(112, "results could not be written or printed", "look at the disk and at who reads standard output"),
 ];
 
-/// The exit code of a kind of failure.
-fn exit_code(code: Code) -> u8 {
-    match code {
-        Code::Usage => 2,
-        Code::Target | Code::Preflight => 99,
-        Code::SetupTimeout => 100,
-        Code::TeardownTimeout => 101,
-        Code::Plan => 104,
-        Code::Interrupted => 105,
-        Code::Control => 106,
-        Code::Script | Code::Setup | Code::Teardown => 107,
-        Code::Aborted => 108,
-        Code::Bug => 109,
-        Code::Inconclusive => 111,
-        Code::Results => 112,
-        Code::Other => 1,
-    }
-}
-
-/// Exit codes by what weighs more, when several apply: whose fault it is comes before what was measured.
-const BY_WEIGHT: [u8; 9] = [109, 107, 100, 101, 108, 112, 105, 111, 99];
-
-/// The weightiest exit code; those outside of a run's own weigh most.
-fn worst(codes: &[Code]) -> u8 {
-    let weight = |code: &u8| BY_WEIGHT.iter().position(|known| known == code).map_or(0, |place| place + 1);
-    codes.iter().map(|code| exit_code(*code)).min_by_key(weight).unwrap_or_else(|| exit_code(Code::Other))
-}
-
 fn code_of(error: &CliError) -> u8 {
-    worst(&codes(error))
+    worst_exit_code(&codes(error)).unwrap_or_else(|| exit_code(Code::Other))
 }
 
 /// Every kind of failure that an error is made of.
@@ -214,45 +186,28 @@ mod tests {
     }
 
     #[test]
-    fn the_weightiest_failure_gives_the_code() {
-        assert_eq!(worst(&[Code::Target, Code::Script]), 107);
-        assert_eq!(worst(&[Code::Script, Code::Bug, Code::Target]), 109);
-        assert_eq!(worst(&[Code::Target, Code::Interrupted]), 105);
-        assert_eq!(worst(&[Code::TeardownTimeout, Code::Target]), 101);
-        assert_eq!(worst(&[Code::Target]), 99);
-    }
-
-    #[test]
     fn every_exit_code_is_explained() {
         assert!(EXIT_WORDS.is_sorted_by(|a, b| a.code < b.code));
-        for code in
-            BY_WEIGHT.into_iter().chain([Code::Usage, Code::Plan, Code::Control, Code::Other].map(exit_code))
-        {
+        let codes = [
+            Code::Usage,
+            Code::Target,
+            Code::Preflight,
+            Code::SetupTimeout,
+            Code::TeardownTimeout,
+            Code::Plan,
+            Code::Interrupted,
+            Code::Control,
+            Code::Script,
+            Code::Setup,
+            Code::Teardown,
+            Code::Aborted,
+            Code::Bug,
+            Code::Inconclusive,
+            Code::Results,
+            Code::Other,
+        ];
+        for code in codes.map(exit_code) {
             assert!(EXIT_WORDS.iter().any(|word| word.code == code), "{code}");
-        }
-    }
-
-    /// A code for each exit code of a run, in the order that the design gives them.
-    const IN_ORDER: [Code; 9] = [
-        Code::Bug,
-        Code::Script,
-        Code::SetupTimeout,
-        Code::TeardownTimeout,
-        Code::Aborted,
-        Code::Results,
-        Code::Interrupted,
-        Code::Inconclusive,
-        Code::Target,
-    ];
-
-    #[test]
-    fn of_any_two_the_weightier_wins_in_either_order() {
-        let numbers = [109, 107, 100, 101, 108, 112, 105, 111, 99];
-        for (above, code) in IN_ORDER.iter().enumerate() {
-            for below in &IN_ORDER[above..] {
-                assert_eq!(worst(&[*code, *below]), numbers[above], "{code:?} and {below:?}");
-                assert_eq!(worst(&[*below, *code]), numbers[above], "{below:?} and {code:?}");
-            }
         }
     }
 }

@@ -114,7 +114,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
     let Aimed { name, load, declared } = arguments.hit()?.aim()?;
     if !arguments.quiet {
         for note in &declared.notes {
-            terminal.say(format_args!("note: {note}\n"));
+            terminal.note(format_args!("{note}"));
         }
     }
     let control = Control::default();
@@ -130,6 +130,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
         preflight: !arguments.no_preflight,
         folder: None,
         outputs: Vec::new(),
+        command: Vec::new(),
     };
     let played = {
         let observer = &mut observers[0];

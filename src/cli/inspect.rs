@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
     let config = outside.config()?;
     let Script { declared, .. } = outside.declare(script, &config, &arguments.load, terminal)?;
     for note in &declared.notes {
-        terminal.say(format_args!("note: {note}\n"));
+        terminal.note(format_args!("{note}"));
     }
     let plan = &declared.plan;
     arguments.results.advise(plan, arguments.workers.count(config.workers), false, terminal);
@@ -104,6 +104,7 @@ fn table(plan: &Plan) -> String {
         (plan.hooks.on_start, "on_start"),
         (plan.hooks.on_stop, "on_stop"),
         (plan.hooks.teardown, "teardown"),
+        (plan.hooks.summary, "summary"),
     ];
     let hooks: Vec<&str> = hooks.into_iter().filter_map(|(has, name)| has.then_some(name)).collect();
     if !hooks.is_empty() {

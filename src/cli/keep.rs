@@ -20,6 +20,11 @@ pub(super) struct KeepArguments {
 }
 
 impl KeepArguments {
+    /// Whether runs are kept.
+    pub(super) fn is_on(&self) -> bool {
+        !self.no_save
+    }
+
     /// A folder for a run that is about to begin.
     pub(super) fn folder(
         &self,

@@ -16,13 +16,19 @@ mod hit;
 mod http;
 mod inspect;
 mod keep;
+mod log;
 mod new;
+mod own_summary;
 mod profile;
 mod progress;
+mod report;
+mod reports;
 mod results;
 mod run;
+mod runs;
 mod script;
 mod signals;
+mod summary;
 mod terminal;
 
 use std::ffi::OsString;
@@ -68,6 +74,10 @@ enum Command {
     Calibrate(calibrate::Arguments),
     /// Look at this machine as a load generator: what stands in the way, and the command that changes it
     Doctor(doctor::Arguments),
+    /// Tell a run that is kept again; of one that died, what is known up to its last second
+    Report(report::Arguments),
+    /// Look at the runs that were kept: list, show, tag, remove old ones
+    Runs(runs::Arguments),
     /// Serve the sample service (or, with `--null`, a bare server for benches) until interrupted
     Demo(demo::Arguments),
 }
@@ -84,6 +94,8 @@ impl Command {
             Self::Explain(arguments) => explain::run(&arguments, terminal),
             Self::Calibrate(arguments) => calibrate::run(&arguments, terminal),
             Self::Doctor(arguments) => doctor::run(&arguments, terminal),
+            Self::Report(arguments) => report::run(&arguments, terminal),
+            Self::Runs(arguments) => runs::run(&arguments, terminal),
             Self::Demo(arguments) => demo::run(&arguments, terminal),
         }
     }

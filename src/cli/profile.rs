@@ -1,22 +1,22 @@
 //! `--profile` of `run`: where it goes, and what is said of it.
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
 
 use super::CliError;
+use super::keep::KeepArguments;
 use super::results::ResultsArguments;
 use super::terminal::Terminal;
 use crate::engine::Epoch;
 use crate::profile::{Profile, ready};
 use crate::report::{self, Style};
+use crate::results::{PROFILE_FOLDER, RunFolder};
 use crate::session::Profiling;
-
-/// The folder of profiles among the results.
-const FOLDER: &str = "profile";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ProfileArguments {
     /// Say where the runner itself and the script spend their time during the load: tables, and flame graphs in
-    /// DIR, by default `profile` in the folder of results
+    /// DIR, by default `profile` in the run's folder
     #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true)]
     #[expect(clippy::option_option, reason = "given, and given with a folder")]
     profile: Option<Option<PathBuf>>,
@@ -28,27 +28,48 @@ pub(super) struct ProfileArguments {
 /// A profile that was asked for.
 pub(super) struct Profiled {
     pub(super) profiling: Profiling,
-    folder: PathBuf,
+    /// None as long as the run's folder isn't made.
+    folder: OnceCell<PathBuf>,
 }
 
 impl ProfileArguments {
     /// Begins the profile, if one was asked for. A folder that can't be written is told before the load.
-    pub(super) fn begin(&self, results: &ResultsArguments) -> Result<Option<Profiled>, CliError> {
+    pub(super) fn begin(
+        &self,
+        results: &ResultsArguments,
+        keep: &KeepArguments,
+    ) -> Result<Option<Profiled>, CliError> {
         let Some(folder) = &self.profile else { return Ok(None) };
-        let folder = folder.clone().unwrap_or_else(|| results.results.join(FOLDER));
-        ready(&folder).map_err(CliError::Profile)?;
+        let known = match folder {
+            Some(folder) => Some(folder.clone()),
+            None if keep.is_on() => None,
+            None => Some(results.results.join(PROFILE_FOLDER)),
+        };
+        let folder = OnceCell::new();
+        if let Some(known) = known {
+            ready(&known).map_err(CliError::Profile)?;
+            let _ = folder.set(known);
+        }
         Ok(Some(Profiled { profiling: Profiling::prepare(!self.profile_native), folder }))
     }
 }
 
 impl Profiled {
+    /// Puts the profile into a run's folder, unless the user named another; of several runs the first one's.
+    pub(super) fn lies_in(&self, folder: &RunFolder) {
+        let _ = self.folder.get_or_init(|| folder.path().join(PROFILE_FOLDER));
+    }
+
     /// Ends the profile, writes its files, and gives the tables to print; nothing where there was no load.
     pub(super) fn end(&self, style: &Style, terminal: &Terminal) -> Result<String, CliError> {
         let Some(mut profile) = self.profiling.finish() else { return Ok(String::new()) };
+        // Without a run there was no load either.
+        let Some(folder) = self.folder.get() else { return Ok(String::new()) };
         hide_secrets(&mut profile, terminal);
         let epoch = Epoch::now();
-        let files = profile.write(&self.folder, epoch.wall_ns(epoch.now_ns())).map_err(CliError::Profile)?;
-        let folder = self.folder.display().to_string();
+        ready(folder).map_err(CliError::Profile)?;
+        let files = profile.write(folder, epoch.wall_ns(epoch.now_ns())).map_err(CliError::Profile)?;
+        let folder = folder.display().to_string();
         Ok(format!("\n{}", report::profile(&profile, &folder, &files, style)))
     }
 }

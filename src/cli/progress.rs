@@ -103,7 +103,7 @@ impl Observer for Progress {
         board.clear();
         // Which script it was is clear where there is one.
         let name = if board.names.len() > 1 { board.names[self.index].as_str() } else { "" };
-        print_log(&board.terminal, name, line);
+        board.terminal.hand_on(name, line);
     }
 }
 
@@ -193,17 +193,6 @@ fn line(seconds: &[Option<Second>]) -> String {
 fn clock(time: Duration) -> String {
     let tenths = time.as_millis() / 100;
     format!("{:02}m{:02}.{}s", tenths / 600, tenths / 10 % 60, tenths % 10)
-}
-
-/// Prints a line of a script's log; with the script's name, where there are several.
-pub(super) fn print_log(terminal: &Terminal, script: &str, line: &LogLine) {
-    let mut from = if script.is_empty() { String::new() } else { format!(" {}", clean(script)) };
-    if !line.scenario.is_empty() {
-        let _ = write!(from, " [{} #{}]", line.scenario, line.vu);
-    }
-    // What a service sent may be in it.
-    let text = clean(&terminal.mask().mask(&line.text));
-    terminal.say(format_args!("{}{from} {text}\n", line.level.name()));
 }
 
 /// Says what is about to be played.

@@ -3,26 +3,31 @@
 //! Several scripts are played at the same time, or one after another. All are read before the first load; each
 //! has its summary, and a last line says how many passed. The exit code is the weightiest of all.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::builder::BoolishValueParser;
 
 use super::CliError;
 use super::exit;
 use super::keep::{self, KeepArguments};
+use super::log::LogArguments;
+use super::own_summary::{Author, lay_down};
 use super::profile::{ProfileArguments, Profiled};
 use super::progress::{Progress, print_header};
+use super::reports::{ReportArguments, Reports};
 use super::results::ResultsArguments;
 use super::script::{LoadArguments, OutsideArguments, Script};
 use super::signals::Halt;
 use super::terminal::{self, Terminal};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::engine::Control;
-use crate::report::{Ending, REPORTS, Report, Style, tally};
-use crate::results::{Reason, Summary, Verdict};
-use crate::session::{self, Config, Part, Played, Profiling, Settings};
+use crate::plan::SummaryMode;
+use crate::report::{Ending, Style, headline, k6_export, tally};
+use crate::results::{Document, Reason, Summary, Verdict};
+use crate::session::{self, Config, Part, Played, Settings};
 use crate::units::format_count;
 
 /// Failures shown with their source; the summary lists more.
@@ -48,6 +53,8 @@ pub(super) struct Arguments {
     results: ResultsArguments,
     #[command(flatten)]
     keep: KeepArguments,
+    #[command(flatten)]
+    reports: ReportArguments,
     /// Print the targets and the verdict alone
     #[arg(long, conflicts_with = "no_targets")]
     targets_only: bool,
@@ -59,6 +66,11 @@ pub(super) struct Arguments {
     paused: bool,
     #[command(flatten)]
     profile: ProfileArguments,
+    /// Write the summary to this file too, as k6's JSON; of several scripts the last one's
+    #[arg(long, env = "RUNNER_SUMMARY_EXPORT", value_name = "FILE")]
+    summary_export: Option<PathBuf>,
+    #[command(flatten)]
+    log: LogArguments,
     #[command(flatten)]
     load: LoadArguments,
 }
@@ -90,6 +102,8 @@ impl WorkersArgument {
 
 pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliError> {
     let config = arguments.outside.config()?;
+    let terminal = &terminal.logging(arguments.log.open(&config)?);
+    let reports = arguments.reports.reports(arguments.targets_only, &arguments.scripts)?;
     let scripts = arguments.declare(&config, terminal)?;
     let controls: Vec<Control> = scripts.iter().map(|_| Control::default()).collect();
     // From here on; reading and declaring a script end at once by the system's default.
@@ -100,7 +114,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
         let are_paused = controls.iter().all(|control| control.pause().is_ok());
         if are_paused {
             let id = std::process::id();
-            terminal.say(format_args!("note: the load begins paused: `kill -USR1 {id}` lets it go on\n"));
+            terminal.note(format_args!("the load begins paused: `kill -USR1 {id}` lets it go on"));
         }
     }
     let is_in_series = arguments.in_series || config.is_on("in_series");
@@ -108,11 +122,12 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
     let is_several = scripts.len() > 1;
     let names: Vec<String> = scripts.iter().map(|script| script.source.name.clone()).collect();
     let orders = arguments.keep.orders(&names)?.into();
-    let profiled = arguments.profile.begin(&arguments.results)?;
+    let profiled = arguments.profile.begin(&arguments.results, &arguments.keep)?;
     let mut plays = Plays {
         is_several,
         quiet,
-        report: REPORTS[usize::from(arguments.targets_only)],
+        reports: &reports,
+        export: arguments.summary_export.clone().or_else(|| config.text("summary_export").map(PathBuf::from)),
         preflight: !(arguments.no_preflight || config.is_on("no_preflight")),
         config: config.is_there().then_some(config.name.as_str()),
         workers: arguments.workers.divided(config.workers, at_once),
@@ -122,7 +137,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
         endings: Vec::new(),
         codes: Vec::new(),
         played: None,
-        profiling: profiled.as_ref().map(|profiled: &Profiled| &profiled.profiling),
+        profiled: profiled.as_ref(),
         orders,
     };
     let lingers = scripts.iter().any(|script| script.declared.plan.options.linger);
@@ -135,15 +150,18 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
         plays.play(group);
     }
     if is_several {
-        plays.print(&(tally(&plays.endings, style()) + "\n"));
+        plays.tell(&(tally(&plays.endings, style()) + "\n"));
     }
     if let Some(profiled) = &profiled {
         match profiled.end(&style(), terminal) {
-            Ok(text) => plays.print(&text),
+            Ok(text) => plays.tell(&text),
             Err(error) => {
                 plays.fail(&error);
             }
         }
+    }
+    if let Some(failure) = terminal.log_failure() {
+        plays.fail(&failure.into());
     }
     if lingers && plays.played.is_some() {
         halt.linger(terminal);
@@ -188,8 +206,10 @@ struct Plays<'a> {
     /// More scripts than one in all.
     is_several: bool,
     quiet: bool,
-    /// How summaries are laid out: the first report is the one for people.
-    report: &'static Report,
+    /// How summaries are laid out, and where.
+    reports: &'a Reports,
+    /// Where k6's JSON of the summary goes.
+    export: Option<PathBuf>,
     preflight: bool,
     /// The configuration file, where there is one.
     config: Option<&'a str>,
@@ -205,7 +225,7 @@ struct Plays<'a> {
     /// What was played last; it holds the embedded demo while the process lingers.
     played: Option<Played>,
     /// The profile that is taken.
-    profiling: Option<&'a Profiling>,
+    profiled: Option<&'a Profiled>,
     /// What is asked of outputs, of each script that is still to be played.
     orders: VecDeque<Vec<String>>,
 }
@@ -220,14 +240,16 @@ impl Plays<'_> {
         }
         self.end_demo();
         let mut observers = Progress::of(&names, self.quiet, self.terminal);
-        let mut parts = Vec::new();
+        let (mut parts, mut authors) = (Vec::new(), Vec::new());
         for (((script, control), observer), workers) in
             scripts.into_iter().zip(&mut observers).zip(&self.workers)
         {
             let Script { source, mut outside, declared } = script;
-            outside.profile = self.profiling.and_then(|profiling| profiling.script.clone());
+            outside.profile = self.profiled.and_then(|profiled| profiled.profiling.script.clone());
             self.print_notes(&source.name, &declared.notes);
             self.results.advise(&declared.plan, *workers, self.quiet, self.terminal);
+            let author = Author { source: Arc::clone(&source), outside: outside.clone() };
+            authors.push(declared.plan.hooks.summary.then_some(author));
             let (name, source) = (source.name.clone(), Some(source));
             let orders = self.orders.pop_front().unwrap_or_default();
             let kept = self
@@ -243,8 +265,14 @@ impl Plays<'_> {
                 }
             };
             let preflight = self.preflight;
-            let settings = Settings { name, source, outside, workers: *workers, preflight, folder, outputs };
-            parts.push(Part { declared, settings, control, observer, profiling: self.profiling });
+            if let (Some(profiled), Some(folder)) = (self.profiled, &folder) {
+                profiled.lies_in(folder);
+            }
+            let workers = *workers;
+            let command = command_line();
+            let settings = Settings { name, source, outside, workers, preflight, folder, outputs, command };
+            let profiling = self.profiled.map(|profiled| &profiled.profiling);
+            parts.push(Part { declared, settings, control, observer, profiling });
         }
         let played = session::run(parts, |plans| {
             if !self.quiet {
@@ -256,9 +284,10 @@ impl Plays<'_> {
         observers[0].clear();
         match played {
             Ok(mut played) => {
-                for (name, summary) in names.into_iter().zip(played.summaries.drain(..)) {
+                let summaries = played.summaries.drain(..).zip(authors);
+                for (name, (summary, author)) in names.into_iter().zip(summaries) {
                     let ending = match summary {
-                        Ok(summary) => self.sum_up(&summary),
+                        Ok(summary) => self.sum_up(&summary, &name, author),
                         Err(error) => self.fail(&error.into()),
                     };
                     self.endings.push((name, ending));
@@ -275,14 +304,14 @@ impl Plays<'_> {
     fn print_notes(&self, name: &str, notes: &[String]) {
         let of = if self.is_several { format!("{name}: ") } else { String::new() };
         for note in notes {
-            self.terminal.say(format_args!("note: {of}{note}\n"));
+            self.terminal.note(format_args!("{of}{note}"));
         }
     }
 
-    /// Prints a summary.
-    fn sum_up(&mut self, summary: &Summary) -> Ending {
+    /// Prints a summary, the script's own where it has one.
+    fn sum_up(&mut self, summary: &Summary, name: &str, author: Option<Author>) -> Ending {
         print_failures(self.terminal, summary);
-        let ending = match summary.verdict() {
+        let mut ending = match summary.verdict() {
             Verdict::Passed => Ending::Passed,
             Verdict::Stopped => {
                 self.codes.push(Code::Interrupted);
@@ -297,15 +326,79 @@ impl Plays<'_> {
                 Ending::Inconclusive
             }
         };
+        if let Some(path) = self.export.clone()
+            && let Err(error) = export(summary, &path, self.terminal)
+        {
+            ending = self.fail(&error.into());
+        }
+        let reports = self.reports;
+        for error in reports.write(summary, Path::new(name), self.terminal) {
+            ending = self.fail(&error);
+        }
+        self.print(&reports.annotations(summary));
+        let is_laid_down = self.lay_out(summary, author);
+        if let (Some(id), false) = (&summary.run_id, self.quiet) {
+            let folder = self.results.run_folder(id);
+            self.terminal.say(format_args!("results: {}\n", folder.display()));
+        }
+        is_laid_down.unwrap_or(ending)
+    }
+
+    /// Prints the summary as the script, the plan and the flags say; gives how it ended where that went wrong.
+    fn lay_out(&mut self, summary: &Summary, author: Option<Author>) -> Option<Ending> {
+        let mut ending = None;
+        let reports = self.reports;
+        // What a program is to read was asked for by name, whatever people are told.
+        let is_for_people = reports.are_for_people();
+        let is_disabled = summary.layout.mode == SummaryMode::Disabled;
+        if is_disabled && is_for_people {
+            if !self.quiet {
+                let plain = Style { colour: false, ..style() };
+                self.terminal.say(format_args!("{}\n", headline(summary, plain)));
+            }
+            return None;
+        }
+        match author.filter(|_| !is_disabled).map(|author| self.ask(author, summary)) {
+            Some(Ok(Some(mut texts))) => {
+                // The report has standard output for itself.
+                if !is_for_people && let Some(text) = texts.remove("stdout") {
+                    self.terminal.say(format_args!("{text}"));
+                }
+                for error in lay_down(&texts, self.terminal) {
+                    ending = Some(self.fail(&error));
+                }
+                if is_for_people {
+                    return ending;
+                }
+            }
+            // What the run showed is printed all the same.
+            Some(Err(error)) => ending = Some(self.fail(&error)),
+            Some(Ok(None)) | None => {}
+        }
         let between = if self.endings.is_empty() { "" } else { "\n" };
-        self.print(&format!("{between}{}", (self.report.render)(summary, &style())));
+        self.print(&format!("{between}{}", reports.printed(summary)));
         ending
+    }
+
+    /// What the script itself says of its run.
+    fn ask(&self, author: Author, summary: &Summary) -> Result<Option<BTreeMap<String, String>>, CliError> {
+        let text = (self.reports.for_people().render)(summary, &Style { colour: false, ..style() });
+        author.summarise(&Document::from(summary).to_value(), text, self.terminal)
     }
 
     /// Prints to standard output. That it can't be printed weighs less than some verdicts.
     fn print(&mut self, text: &str) {
         if let Err(error) = self.terminal.print(text) {
             self.fail(&error);
+        }
+    }
+
+    /// Tells people of more than one run, where the output is theirs: what a program reads stands alone.
+    fn tell(&mut self, text: &str) {
+        if self.reports.are_for_people() {
+            self.print(text);
+        } else {
+            self.terminal.say(format_args!("{text}"));
         }
     }
 
@@ -322,6 +415,24 @@ impl Plays<'_> {
             self.fail(&error.into());
         }
     }
+}
+
+/// Writes k6's JSON of a summary.
+fn export(summary: &Summary, path: &Path, terminal: &Terminal) -> Result<(), Diagnostic> {
+    let mut json = k6_export(summary);
+    terminal.mask().apply_json(&mut json);
+    std::fs::write(path, format!("{json:#}\n")).map_err(|error| {
+        Diagnostic::new(
+            Code::Results,
+            format!("`--summary-export`: failed to write {}: {error}", path.display()),
+        )
+        .hint("name a file that can be written, in a folder that is there")
+    })
+}
+
+/// The words that this process was called with, but for its own name.
+fn command_line() -> Vec<String> {
+    std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect()
 }
 
 pub(super) fn style() -> Style {

@@ -10,7 +10,7 @@ use clap::parser::ValueSource;
 
 use super::CliError;
 use super::http::HttpArguments;
-use super::progress::print_log;
+use super::summary::SummaryArguments;
 use super::terminal::Terminal;
 use crate::diagnostic::{Code, Diagnostic, Source};
 use crate::plan::{
@@ -171,11 +171,13 @@ struct LoadFlags {
     /// The header `user-agent`
     #[arg(long, env = "RUNNER_USER_AGENT", value_name = "TEXT")]
     user_agent: Option<String>,
-    /// A tag on each sample of a user; repeatable
-    #[arg(long, value_name = "NAME=VALUE")]
+    /// A tag on each sample; repeatable
+    #[arg(long, env = "RUNNER_TAG", value_name = "NAME=VALUE")]
     tag: Vec<String>,
     #[command(flatten)]
     http: HttpArguments,
+    #[command(flatten)]
+    summary: SummaryArguments,
 }
 
 fn count(text: &str) -> Result<u64, String> {
@@ -229,7 +231,7 @@ impl OutsideArguments {
         let source = read(script)?;
         let mut declared = declare(&source, &outside, &overrides, {
             let terminal = terminal.clone();
-            move |line| print_log(&terminal, "", &line)
+            move |line| terminal.hand_on("", &line)
         })?;
         declared.notes.extend(config.check(&declared.declared)?);
         Ok(Script { source, outside, declared })
@@ -268,6 +270,7 @@ impl OutsideArguments {
             secrets: Secrets::new(terminal.mask().clone(), self.secrets()?, self.allow_run),
             null_response: None,
             profile: None,
+            summary_text: None,
         })
     }
 
@@ -361,6 +364,7 @@ impl OutsideArguments {
             allow_few: load.allow_few || config.is_on("allow_few"),
             targets: load.targets.as_deref().map(read).transpose()?,
             fold_ids: load.fold_ids,
+            summary: load.summary.options(),
         })
     }
 }

@@ -1,5 +1,6 @@
-//! The signals that a process hears: Ctrl-C and SIGTERM, which end it in good order, and SIGUSR1, which pauses
-//! runs and lets them go on.
+//! The signals that a process hears: Ctrl-C, SIGTERM and SIGHUP (its terminal is gone), which end it in good order, and
+//! SIGUSR1, which pauses runs and lets them go on. SIGXFSZ, a file that has grown as large as the system permits, becomes an
+//! error of whoever writes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,6 +27,8 @@ pub(super) struct Signals {
     runtime: Runtime,
     interrupt: Signal,
     terminate: Signal,
+    /// None where whoever called it wants it not to be heard (`nohup`).
+    hangup: Option<Signal>,
     user: Signal,
 }
 
@@ -38,21 +41,43 @@ impl Signals {
             signal(kind).map_err(CliError::Signal)
         };
         let (interrupt, terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+        let hangup = if is_ignored(rustix::process::Signal::HUP.as_raw()) {
+            None
+        } else {
+            Some(listen(SignalKind::hangup())?)
+        };
         let user = listen(SignalKind::user_defined1())?;
-        Ok(Self { runtime, interrupt, terminate, user })
+        // Once taken over it ends no process any more, heard or not.
+        drop(listen(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
+        Ok(Self { runtime, interrupt, terminate, hangup, user })
     }
 
     /// Blocks until one arrives.
     pub(super) fn wait(&mut self) -> Heard {
         let (interrupt, terminate, user) = (&mut self.interrupt, &mut self.terminate, &mut self.user);
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         self.runtime.block_on(async {
             tokio::select! {
                 _ = interrupt.recv() => Heard::Stop,
                 _ = terminate.recv() => Heard::Stop,
+                _ = hangup => Heard::Stop,
                 _ = user.recv() => Heard::Pause,
             }
         })
     }
+}
+
+/// Whether a signal was ignored by whoever started this process, as the kernel tells in a mask of 64 bits.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask >> (signal - 1) & 1 == 1
 }
 
 /// Hands signals on to runs for as long as the process lives: the first stop stops them, a second ends them at

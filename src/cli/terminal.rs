@@ -7,7 +7,9 @@ use std::io::{ErrorKind, IsTerminal, Write};
 use serde::Serialize;
 
 use super::CliError;
-use crate::diagnostic::{Diagnostic, Mask, render_masked};
+use super::log::{Entry, Log, Rest, Speaker};
+use crate::diagnostic::{Diagnostic, Mask, clean, render_masked};
+use crate::script::{Level, LogLine};
 
 /// Columns where no terminal says how wide it is.
 const WIDTH: usize = 120;
@@ -32,12 +34,63 @@ pub(super) fn stdout_has_colour() -> bool {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Terminal {
     mask: Mask,
+    log: Log,
 }
 
 impl Terminal {
     /// What is hidden in all that is written.
     pub(super) fn mask(&self) -> &Mask {
         &self.mask
+    }
+
+    /// The same, with a log of its own.
+    pub(super) fn logging(&self, log: Log) -> Self {
+        Self { mask: self.mask.clone(), log }
+    }
+
+    /// What of the log could not be written, if anything.
+    pub(super) fn log_failure(&self) -> Option<Diagnostic> {
+        self.log.failure()
+    }
+
+    /// Tells, on the log, what a user should know.
+    pub(super) fn note(&self, text: fmt::Arguments<'_>) {
+        self.enter(Level::Info, "note:", &text.to_string(), None);
+    }
+
+    /// Tells, on the log, what a user should look at.
+    pub(super) fn warn(&self, text: fmt::Arguments<'_>) {
+        self.enter(Level::Warn, "warning:", &text.to_string(), None);
+    }
+
+    /// Puts a line of a script on the log; with the script's name, where there are several.
+    pub(super) fn hand_on(&self, script: &str, line: &LogLine) {
+        // What a service sent may be in it.
+        let text = clean(&self.mask.mask(&line.text));
+        let (script, scenario) = (clean(script), self.mask.mask(&line.scenario));
+        let mut prefix = line.level.name().to_owned();
+        if !script.is_empty() {
+            prefix = format!("{prefix} {script}");
+        }
+        if !scenario.is_empty() {
+            prefix = format!("{prefix} [{scenario} #{}]", line.vu);
+        }
+        let speaker = Speaker { script: &script, scenario: &scenario, vu: line.vu };
+        self.enter(line.level, &prefix, &text, Some(speaker));
+    }
+
+    fn enter(&self, level: Level, prefix: &str, text: &str, speaker: Option<Speaker<'_>>) {
+        let (prefix, text) = (self.mask.mask(prefix), self.mask.mask(text));
+        self.lay_down(self.log.take(&Entry { level, prefix: &prefix, text: &text, speaker }));
+    }
+
+    fn lay_down(&self, rest: Rest) {
+        match rest {
+            Rest::Stderr(line) => self.say(format_args!("{line}")),
+            // That nobody reads it is no reason to end a run.
+            Rest::Stdout(line) => _ = write_out(&self.mask.mask(&line)),
+            Rest::Nothing => {}
+        }
     }
 
     /// Prints data to standard output. Whoever closed the pipe has seen enough, which is no failure.
@@ -63,6 +116,8 @@ impl Terminal {
     pub(super) fn print_diagnostic(&self, diagnostic: &Diagnostic) {
         let text = render_masked(diagnostic, &self.mask, true, width().max(60));
         self.say(format_args!("{}\n", text.trim_end()));
+        let plain = render_masked(diagnostic, &self.mask, false, width().max(60));
+        self.lay_down(self.log.copy(diagnostic.severity, plain.trim_end()));
     }
 }
 

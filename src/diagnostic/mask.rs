@@ -15,8 +15,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde_json::Value;
 
-use super::Diagnostic;
 use super::render::is_hostile;
+use super::{Diagnostic, Source};
 
 /// What is shown instead.
 pub(super) const SHOWN: &str = "***";
@@ -138,11 +138,18 @@ impl Mask {
 }
 
 impl Diagnostic {
-    /// Hides secrets in all but the sources, which are hidden where a line of them is quoted.
+    /// Hides secrets in all but the sources' texts, which are hidden where a line of them is quoted.
     pub fn apply(&mut self, mask: &Mask) {
         mask.apply(&mut self.message);
         self.notes.iter_mut().chain(&mut self.hint).for_each(|text| mask.apply(text));
-        self.labels.iter_mut().for_each(|label| mask.apply(&mut label.text));
+        for label in &mut self.labels {
+            mask.apply(&mut label.text);
+            if let Some(source) = &mut label.source
+                && let Cow::Owned(name) = mask.mask(&source.name)
+            {
+                *source = Arc::new(Source { name, text: source.text.clone() });
+            }
+        }
     }
 }
 

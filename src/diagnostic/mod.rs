@@ -1,10 +1,11 @@
 //! An error with code, labels, source line and hint; rendered for people and for tools.
 //!
-//! A [`Diagnostic`] is data: any room may build one, [`render`] alone turns it into text, and `cli`
-//! alone gives its [`Code`] an exit code. Messages are lower case, without a full stop, with code in
+//! A [`Diagnostic`] is data: any room may build one, [`render`] alone turns it into text, and [`exit_code`]
+//! alone gives its [`Code`] a number. Messages are lower case, without a full stop, with code in
 //! backticks; the hint says what to do.
 
 mod code;
+mod exit_code;
 mod json;
 mod mask;
 mod render;
@@ -12,6 +13,7 @@ mod source;
 mod suggest;
 
 pub use code::{Code, Severity};
+pub use exit_code::{exit_code, worst_exit_code};
 pub use json::{to_finding, to_json};
 pub use mask::Mask;
 pub use render::{clean, render, render_masked};

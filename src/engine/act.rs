@@ -13,7 +13,7 @@ use rhai::Scope;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::fiber::{ArenaError, Fiber};
 use crate::http::Alarm;
-use crate::script::{Failure, Turn};
+use crate::script::{Ended, Failure, Turn};
 
 use super::crew::Crew;
 use super::event::FailureKind;
@@ -177,8 +177,14 @@ impl Act<'_> {
         vu.lateness_ns.set(start_ns.saturating_sub(due_ns));
         part.book(|books| books.started += 1);
         self.life.iteration_ns.set(Some(start_ns));
+        if let Some(tracer) = crew.stage.tracer() {
+            tracer.begin_iteration(vu);
+        }
         let result = part.play.run(&crew.stage, vu, &crew.data, &mut self.scope);
         let end_ns = self.now_ns();
+        if let Some(tracer) = crew.stage.tracer() {
+            tracer.end_iteration(&crew.stage, vu, (start_ns, end_ns), ended(&result));
+        }
         vu.iteration.set(vu.iteration.get() + 1);
         self.life.iteration_ns.set(None);
         if !crew.stage.http().no_cookies_reset {
@@ -246,6 +252,15 @@ fn settle(crew: &Crew, part: &Part, result: Result<bool, Failure>, span: Span) -
     part.record(&crew.stage, span);
     part.book(|books| if is_ok { books.ok += 1 } else { books.failed += 1 });
     true
+}
+
+/// How an iteration ended, as its span tells it.
+fn ended(result: &Result<bool, Failure>) -> Ended {
+    match result {
+        Ok(true) => Ended::Ok,
+        Err(Failure::Stopped(_) | Failure::Aborted(_)) => Ended::Cut,
+        Ok(false) | Err(_) => Ended::Failed,
+    }
 }
 
 /// A duration on the worker's clock.

@@ -16,6 +16,7 @@ use super::calendar::{Calendar, Wanted};
 use super::event::{FAILURES_MAX, Interrupted, Observer, Outcome, ScriptFailure, Tick};
 use super::message::{Done, Recorded};
 use super::second::{SECONDS_MAX, Second};
+use super::so_far::{self, SoFar};
 use super::vitals::{self, Vitals};
 use super::warm_up::WarmUp;
 
@@ -64,7 +65,7 @@ pub(super) struct Aggregator<'a> {
 }
 
 /// How far a worker is.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct Progress {
     /// The last second that it handed in.
     second: u64,
@@ -73,6 +74,8 @@ struct Progress {
     books: Books,
     /// The most users at once in its last, partial second.
     vus_rest: u64,
+    /// Its last words of the scenarios.
+    scenarios: Vec<ScenarioOutcome>,
 }
 
 /// What the workers said of one second.
@@ -82,6 +85,8 @@ struct Open {
     /// Books and users at its end, of the workers that played it to its end. None of them: it is no
     /// whole second, but the rest after the last one.
     states: BTreeMap<usize, (Books, u64)>,
+    /// The same scenario by scenario.
+    scenarios: BTreeMap<usize, Vec<ScenarioOutcome>>,
 }
 
 impl Open {
@@ -125,6 +130,11 @@ impl<'a> Aggregator<'a> {
         }
     }
 
+    /// Takes what a worker's scenarios had come to at the end of a second that it is about to hand in.
+    pub(super) fn hear(&mut self, worker: usize, number: u64, scenarios: Vec<ScenarioOutcome>) {
+        self.open.entry(number).or_default().scenarios.insert(worker, scenarios);
+    }
+
     /// Takes a worker's second. Complete seconds go to the observer; the key of a target that ends the
     /// run comes back.
     pub(super) fn tick(
@@ -147,6 +157,7 @@ impl<'a> Aggregator<'a> {
         let books = sum(&done.scenarios);
         let own = &mut self.workers[worker];
         (own.is_done, own.books, own.vus_rest) = (true, books, done.vus_rest);
+        own.scenarios.clone_from(&done.scenarios);
         self.open.entry(own.second + 1).or_default().join(done.delta);
         self.elapsed = self.elapsed.max(done.elapsed);
         self.requests_cut += done.requests_cut;
@@ -241,7 +252,10 @@ impl<'a> Aggregator<'a> {
                     ending = ending.or_else(|| self.failed_target(elapsed));
                 }
             }
-            self.tell(observer, elapsed, &delta, (books, vus), is_warm_up);
+            let scenarios = self.scenarios_at(&second.scenarios);
+            let line = if is_whole { self.seconds.last().copied() } else { None };
+            let so_far = self.so_far(scenarios, line);
+            self.tell(observer, elapsed, &delta, (books, vus), is_warm_up, &so_far);
         }
         ending
     }
@@ -307,6 +321,7 @@ impl<'a> Aggregator<'a> {
         delta: &Snapshot,
         state: (Books, u64),
         is_warm_up: bool,
+        so_far: &SoFar<'_>,
     ) {
         observer.tick(&Tick {
             number: self.closed,
@@ -319,7 +334,27 @@ impl<'a> Aggregator<'a> {
             vus: state.1,
             vus_max: self.vus_max,
             books: state.0,
+            so_far,
         });
+    }
+
+    /// What the scenarios had come to at the end of a second, all workers together.
+    fn scenarios_at(&self, heard: &BTreeMap<usize, Vec<ScenarioOutcome>>) -> Vec<ScenarioOutcome> {
+        let of_workers = self.workers.iter().enumerate();
+        so_far::sum(
+            self.plan,
+            of_workers.flat_map(|(worker, progress)| heard.get(&worker).unwrap_or(&progress.scenarios)),
+        )
+    }
+
+    fn so_far(&self, scenarios: Vec<ScenarioOutcome>, second: Option<Second>) -> SoFar<'_> {
+        SoFar {
+            scenarios,
+            second,
+            paused: self.pause.1,
+            health: self.vitals.seconds,
+            worst: so_far::worst(&self.windows),
+        }
     }
 
     fn count_users(&mut self, vus: Option<u64>, tick: u64) -> Snapshot {
@@ -367,7 +402,8 @@ impl<'a> Aggregator<'a> {
         }
         self.closed += 1;
         self.total.append(&delta);
-        self.tell(observer, self.elapsed, &delta, (sum(&self.scenarios), 0), false);
+        let so_far = self.so_far(so_far::sum(self.plan, &self.scenarios), None);
+        self.tell(observer, self.elapsed, &delta, (sum(&self.scenarios), 0), false, &so_far);
     }
 
     /// Waits no longer for the workers that still play: what they recorded since their last second is lost.

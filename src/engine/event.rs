@@ -14,6 +14,7 @@ use crate::script::LogLine;
 
 use super::books::{Books, ScenarioOutcome};
 use super::second::Second;
+use super::so_far::SoFar;
 use super::vitals::Vitals;
 use super::warm_up::WarmUp;
 
@@ -40,6 +41,8 @@ pub struct Tick<'a> {
     pub vus_max: u64,
     /// The iterations so far.
     pub books: Books,
+    /// What the run's summary would be made of if nothing followed.
+    pub so_far: &'a SoFar<'a>,
 }
 
 /// Who wants to know how the run goes.

@@ -1,6 +1,7 @@
 //! `setup` and `teardown`: once a run, on the first worker, each on a fiber of its own.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
@@ -12,6 +13,7 @@ use tokio::sync::mpsc::Receiver;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::fiber::{Arena, Fiber};
 use crate::http::{Client, Options};
+use crate::metrics::{Symbol, TagSet};
 use crate::plan::Plan;
 use crate::script::{Cast, DEPTH_MAX, Failure, Phase, Program, Stage, Turn, Vu, is_deeper_than, to_json};
 
@@ -102,14 +104,17 @@ impl Hook<'_> {
         .await
     }
 
-    /// The user that a hook runs as: number 0, of no scenario, in the group of the hook's name.
+    /// The user that a hook runs as: number 0, of no scenario, in the group of the hook's name, with the run's tags.
     fn user(&self) -> Rc<Vu> {
         let clock = self.stage.clock();
         let network = self.stage.network();
         let local_address = network.network().local_address(0);
         let options = Options { local_address, ..client_options(self.plan) };
         let client = Client::new(Rc::clone(clock), Rc::clone(network), options);
-        let cast = Cast::outside(self.plan.base_url.as_deref());
+        let tags = TagSet::from_pairs(self.plan.options.tags.iter().map(|(tag, value)| (&**tag, &**value)));
+        let symbols = [Symbol::NONE, self.stage.recorder().with(|recorder| recorder.intern_tags(&tags))];
+        let base_url = self.plan.base_url.as_deref();
+        let cast = Cast::new("", tags, symbols, base_url, BTreeMap::new(), None);
         let vu = Rc::new(Vu::new(0, cast, self.phase, self.seed, clock.alarm(), Some(client)));
         let group = format!("::{}", self.name);
         vu.group_symbol.set(self.stage.recorder().with(|recorder| recorder.intern(&group)));

@@ -72,8 +72,8 @@ pub(super) enum Report {
     /// `setup` ended; its result crosses as JSON. What it recorded stands in the first second of the
     /// load, or here when it failed and none follows.
     SetUp(Result<serde_json::Value, Ended>, Recorded),
-    /// What the second that ended at tick `number` recorded.
-    Tick { number: u64, delta: Snapshot, books: Books, vus: u64 },
+    /// What the second that ended at tick `number` recorded, and what the scenarios had come to by then.
+    Tick { number: u64, delta: Snapshot, books: Books, vus: u64, scenarios: Vec<ScenarioOutcome> },
     /// A line of the script's log.
     Log(LogLine),
     /// `abort(reason)` was called.

@@ -29,6 +29,7 @@ mod play;
 mod pulse;
 mod run;
 mod second;
+mod so_far;
 mod steering;
 mod succession;
 mod timer;
@@ -52,12 +53,13 @@ pub use gate::Pass;
 pub use generator::{Accusation, RULES, Rule, Weight, accuse};
 pub use run::{run, run_together};
 pub use second::Second;
+pub use so_far::{SoFar, Worst};
 pub use timer::{Epoch, Timer};
 pub use vitals::{Gap, HostUse, Seconds, Slow, ThreadUse, Vitals};
 pub use warm_up::WarmUp;
 
 // What the room `http` tells of failures passes through this one.
-pub use crate::http::{Content, Example, Examples, Excerpt, Kind};
+pub use crate::http::{Answer as Reply, Content, Example, Examples, Excerpt, Happened, Kind, Question};
 
 // Rooms below read an outcome, and import no client.
 pub use crate::http::{Connections, Negotiated, Peer};
@@ -66,6 +68,7 @@ use crate::diagnostic::Source;
 use crate::metrics::{Outlets, Sample};
 use crate::plan::Plan;
 use crate::script::Outside;
+pub use crate::script::Tracing;
 
 /// What is played.
 #[derive(Debug)]
@@ -89,10 +92,12 @@ pub struct Job {
 pub struct Taps {
     /// Each sample, as it is recorded.
     pub samples: Outlets<Sample>,
+    /// Each request and iteration as a span, where somebody takes any.
+    pub spans: Option<Tracing>,
 }
 
 impl Default for Taps {
     fn default() -> Self {
-        Self { samples: Arc::from(Vec::new()) }
+        Self { samples: Arc::from(Vec::new()), spans: None }
     }
 }

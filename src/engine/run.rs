@@ -370,7 +370,8 @@ fn take(
     observer: &mut dyn Observer,
 ) -> Result<Option<Cause>, EngineError> {
     Ok(match report {
-        Report::Tick { number, delta, books, vus } => {
+        Report::Tick { number, delta, books, vus, scenarios } => {
+            sums.hear(worker, number, scenarios);
             sums.tick(worker, number, delta, (books, vus), observer).map(Cause::Target)
         }
         Report::Done(mut done) => {

@@ -20,7 +20,7 @@ use crate::fiber::Current;
 use crate::http::{Alarm, Clock};
 use crate::metrics::{Recorder, TagSet};
 use crate::profile::enlist;
-use crate::script::{LogLine, Phase, Program, Stage, Timeouts, freeze, from_json};
+use crate::script::{LogLine, Phase, Program, Stage, Timeouts, Tracer, freeze, from_json};
 
 use super::act::panic_text;
 use super::crew::{Crew, Means};
@@ -174,6 +174,9 @@ impl Worker {
             .keeping(plan.overflow())
             .telling(&self.job.taps.samples, wall_start_ns);
         stage.set_recorder(recorder);
+        if let Some(tracing) = &self.job.taps.spans {
+            stage.trace(Tracer::new(tracing));
+        }
         let options = &self.job.plan.options;
         let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         stage.set_timeouts(Timeouts {
@@ -239,11 +242,12 @@ impl Worker {
                 () = crew.over.notified() => {}
                 () = poll_fn(|context| alarm.poll_due(context)) => {
                     stage.record_connections();
+                    stage.tracer().into_iter().for_each(Tracer::flush);
                     let mut delta = stage.recorder().with(Recorder::take_second);
                     pulse.add_gauges(&mut delta);
-                    let (books, vus) = (crew.books(), crew.size());
+                    let (books, vus, scenarios) = (crew.books(), crew.size(), crew.scenarios());
                     crew.take_most();
-                    self.report(Report::Tick { number, delta, books, vus }).await;
+                    self.report(Report::Tick { number, delta, books, vus, scenarios }).await;
                     number += 1;
                 }
             }
@@ -260,6 +264,7 @@ impl Worker {
         let elapsed = Duration::from_nanos(end_ns.saturating_sub(start_ns));
         beat.abort();
         stage.record_connections();
+        stage.tracer().into_iter().for_each(Tracer::flush);
         let mut delta = stage.recorder().with(|recorder| recorder.take(self.tick(start_ns, number)));
         pulse.add_gauges(&mut delta);
         let (used, gaps) = pulse.finish();
@@ -312,6 +317,7 @@ impl Worker {
     fn take(&self, stage: &Stage, timer: &Timer) -> Recorded {
         let tick = self.epoch.unix_seconds(timer.now_ns());
         stage.record_connections();
+        stage.tracer().into_iter().for_each(Tracer::flush);
         let delta = stage.recorder().with(|recorder| recorder.take(tick));
         let (examples, connections) = (stage.take_examples(), stage.network().take_connections());
         Recorded { delta, requests_cut: stage.take_requests_cut(), examples, connections }

@@ -8,6 +8,7 @@ use super::redirect::RedirectError;
 use super::response::Response;
 use super::timings::Timings;
 use super::tls::Negotiated;
+use super::traceparent::Traceparent;
 
 /// First error code of the statuses that count as errors: k6's `1000 + status`.
 const STATUS_CODE_BASE: u16 = 1000;
@@ -35,6 +36,8 @@ pub struct Exchange {
     pub remote: Option<SocketAddr>,
     /// Why the response, a redirect, was not followed although it was to be.
     pub not_followed: Option<Box<RedirectError>>,
+    /// Which span it was, if it was sent as one.
+    pub traceparent: Option<Box<Traceparent>>,
 }
 
 impl Exchange {
@@ -50,6 +53,7 @@ impl Exchange {
             tls: None,
             remote: None,
             not_followed: None,
+            traceparent: None,
         }
     }
 

@@ -50,6 +50,7 @@ mod sink;
 mod stream;
 mod timings;
 mod tls;
+mod traceparent;
 mod transfer;
 mod upload;
 mod url_error;
@@ -75,7 +76,10 @@ pub use error::{Failure, HeaderFault, Phase, Resource};
 pub use error_code::{DESCRIPTORS, ERROR_CODES, ErrorCode, MEMORY, PORTS, RESOLVER, Side, WEB_SOCKET};
 pub use event_stream::EventStream;
 pub use events::{Event, EventsError};
-pub use examples::{Answer, Content, EXAMPLES_MAX, Example, Examples, Excerpt, Happened, Kind, Question};
+pub use examples::{
+    Answer, Content, EXAMPLES_MAX, Example, Examples, Excerpt, Happened, Kind, Question, presentable_url,
+    shown_word,
+};
 pub use exchange::Exchange;
 pub use fold::fold_ids;
 pub use h2::{AnswerFault, Fault, Flood, HpackError, Http2Error, Reason, http2_reason};
@@ -91,6 +95,7 @@ pub use response::{Headers, Protocol, Response};
 pub use side_by_side::side_by_side;
 pub use timings::Timings;
 pub use tls::{Negotiated, TlsError};
+pub use traceparent::{TRACEPARENT, Traceparent};
 pub use upload::{FileBody, Piece, Upload, UploadError};
 pub use url_error::UrlError;
 pub use way::Place;

@@ -4,7 +4,11 @@
 //! reads is always the stored value ÷ 1,000. min ≤ every quantile ≤ max. A request that got no answer
 //! is *censored*: it took at least so long, and ranks above all that were measured.
 
+mod layout;
+
 use serde::{Deserialize, Serialize};
+
+pub use layout::{Bucket, Layout};
 
 use super::pile::{Malformed, Pile, Runs};
 use crate::stats;
@@ -41,17 +45,6 @@ pub struct Interval {
     pub high: Quantile,
 }
 
-/// Samples that are told apart no further.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bucket {
-    /// The smallest value that is counted here: microseconds, or thousandths of a custom metric.
-    pub lowest_us: u64,
-    /// The largest one; of values up to 2,047, and of few samples, the same.
-    pub highest_us: u64,
-    /// How many samples.
-    pub count: u64,
-}
-
 /// A distribution of stored integers; see the file's head for their unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "RawTrend")]
@@ -76,6 +69,14 @@ pub(super) struct RawTrend {
     clamped: u64,
     measured: Runs,
     censored: Option<(u64, Runs)>,
+}
+
+impl RawTrend {
+    /// The memory that the trend takes.
+    pub(super) fn weight_bytes(&self) -> u64 {
+        let censored = self.censored.as_ref().map_or(0, |(_, bounds)| bounds.weight_bytes());
+        self.measured.weight_bytes().saturating_add(censored)
+    }
 }
 
 impl TryFrom<RawTrend> for Trend {
@@ -172,6 +173,15 @@ impl Trend {
         }
     }
 
+    /// The memory that it takes with another's samples added.
+    pub(super) fn weight_bytes_with(&self, other: &Self) -> u64 {
+        let none = Censored::default();
+        let mine = self.censored.as_deref().unwrap_or(&none);
+        let theirs = other.censored.as_deref().unwrap_or(&none);
+        let censored = mine.bounds.weight_bytes_with(&theirs.bounds);
+        self.measured.weight_bytes_with(&other.measured).saturating_add(censored)
+    }
+
     /// All samples: measured, zero and censored.
     pub fn count(&self) -> u64 {
         self.zeros.saturating_add(self.measured.count()).saturating_add(self.censored())
@@ -241,14 +251,10 @@ impl Trend {
         self.zeros.saturating_add(self.measured.at_most(us))
     }
 
-    /// The measured samples above zero, in ascending order of their values.
-    pub fn buckets(&self) -> Vec<Bucket> {
-        self.measured.steps()
-    }
-
-    /// The censored samples whose bound is above zero, by that bound.
-    pub fn censored_buckets(&self) -> Vec<Bucket> {
-        self.censored.as_ref().map_or_else(Vec::new, |censored| censored.bounds.steps())
+    /// The measured samples above zero in stored units, rising, each value with how many had it: exact ones while there are
+    /// few, else the middles of buckets, within ±0.05 %. With [`Trend::zeros`] and [`Trend::censored`] that is all of them.
+    pub fn measured(&self) -> Vec<(u64, u64)> {
+        self.measured.middles()
     }
 
     /// All samples but the censored ones.

@@ -25,9 +25,10 @@ mod wire;
 
 pub use builtin::{BUILTINS, Builtin, TIMES, beside, builtin, is_service_time};
 pub use error::{KindMismatch, SelectorError};
-pub use histogram::{Bucket, Interval, Quantile, STORED_MAX, Trend};
+pub use histogram::{Bucket, Interval, Layout, Quantile, STORED_MAX, Trend};
 pub use kind::{Join, Kind, Metric, Unit};
 pub use overflow::{OVERFLOW_MAX, Overflow};
+pub use pile::Malformed;
 pub use recorder::{MetricId, Recorder, SERIES_MAX, SeriesId};
 pub use request::{Phases, RequestKey, RequestSample};
 pub use sample::{Figure, Measured, Sample};

@@ -6,7 +6,7 @@
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::histogram::{Bucket, STORED_MAX};
+use super::histogram::STORED_MAX;
 
 /// Up to here a pile is a list: 1 KB at most, where a histogram starts at 16 KB.
 pub(super) const LIST_MAX: usize = 128;
@@ -21,6 +21,17 @@ fn histogram() -> Histogram<u64> {
 
 fn put(histogram: &mut Histogram<u64>, value: u64, times: u64) {
     histogram.record_n(value, times).expect("a resizing histogram takes all that is below STORED_MAX");
+}
+
+/// Memory of a pile of so many values, the largest of which is that: a list's, or a histogram's, which doubles its range with
+/// each 1,024 buckets behind the first 2,048.
+fn weight_bytes(count: u64, max: u64) -> u64 {
+    const BUCKET_BYTES: u64 = 8;
+    if count <= LIST_MAX as u64 {
+        return count * BUCKET_BYTES;
+    }
+    let doublings = u64::from((u64::BITS - max.leading_zeros()).saturating_sub(11));
+    (2_048 + 1_024 * doublings) * BUCKET_BYTES
 }
 
 #[derive(Debug, Clone)]
@@ -60,6 +71,11 @@ impl Pile {
 
     pub(super) fn max(&self) -> Option<u64> {
         (self.count > 0).then_some(self.max)
+    }
+
+    /// The memory that it takes with another's values added.
+    pub(super) fn weight_bytes_with(&self, other: &Self) -> u64 {
+        weight_bytes(self.count.saturating_add(other.count), self.max.max(other.max))
     }
 
     /// Adds a value in 1..=`STORED_MAX`.
@@ -158,7 +174,6 @@ impl Pile {
     pub(super) fn at_most(&self, limit: u64) -> u64 {
         match &self.body {
             _ if limit >= self.max => self.count,
-            _ if limit < self.min => 0,
             Body::List(list) => list.iter().filter(|value| **value <= limit).count() as u64,
             Body::Buckets(buckets) => buckets
                 .iter_recorded()
@@ -167,14 +182,39 @@ impl Pile {
         }
     }
 
-    /// All values in ascending order, each list's value and each histogram's bucket once.
-    pub(super) fn steps(&self) -> Vec<Bucket> {
+    /// The values or buckets that something is in, as the lowest and the highest that fall into each, and how many do.
+    pub(super) fn buckets_filled(&self) -> Vec<(u64, u64, u64)> {
         let highest = |value| match &self.body {
             Body::List(_) => value,
             Body::Buckets(buckets) => buckets.highest_equivalent(value),
         };
-        let bucket = |(lowest_us, count)| Bucket { lowest_us, highest_us: highest(lowest_us), count };
-        self.runs().into_iter().map(bucket).collect()
+        self.runs().into_iter().map(|(lowest, count)| (lowest, highest(lowest), count)).collect()
+    }
+
+    /// Of what [`Pile::buckets_filled`] and the totals say, which need not agree.
+    pub(super) fn refilled(
+        buckets: impl IntoIterator<Item = (u64, u64)>,
+        sum: u128,
+        (min, max): (u64, u64),
+    ) -> Result<Self, Malformed> {
+        let mut before = 0_u64;
+        let mut steps = Vec::new();
+        for (lowest, count) in buckets {
+            steps.push((lowest.checked_sub(before).ok_or(Malformed::Value)?, count));
+            before = lowest;
+        }
+        Runs { sum, min, max, steps }.try_into()
+    }
+
+    /// Rising values with their counts, each the middle of its bucket as in [`Pile::at_rank`].
+    pub(super) fn middles(&self) -> Vec<(u64, u64)> {
+        let mut runs = self.runs();
+        if let Body::Buckets(buckets) = &self.body {
+            for (value, _) in &mut runs {
+                *value = buckets.median_equivalent(*value).clamp(self.min, self.max);
+            }
+        }
+        runs
     }
 
     /// Sorted distinct values with their counts; for buckets their lowest value.
@@ -215,6 +255,16 @@ pub(super) struct Runs {
     steps: Vec<(u64, u64)>,
 }
 
+impl Runs {
+    /// The memory that the pile of them takes.
+    pub(super) fn weight_bytes(&self) -> u64 {
+        let sums = self.steps.iter().fold((0_u64, 0_u64), |(count, value), (gap, times)| {
+            (count.saturating_add(*times), value.saturating_add(*gap))
+        });
+        weight_bytes(sums.0, sums.1.min(STORED_MAX))
+    }
+}
+
 impl Serialize for Pile {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut runs = self.runs();
@@ -231,11 +281,14 @@ impl Serialize for Pile {
 
 /// Why stored bytes are no pile. They may come from another machine: nothing is taken on trust.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Malformed {
+pub enum Malformed {
+    /// It is above the largest, or not in order, or no bucket begins there.
     #[error("a value of the trend is out of range")]
     Value,
+    /// A bucket of nothing, or more samples than can be counted.
     #[error("a count of the trend is out of range")]
     Count,
+    /// The sum, the minimum or the maximum can't be that of the buckets.
     #[error("the trend's {0} doesn't fit its values")]
     Total(&'static str),
 }

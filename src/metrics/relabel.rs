@@ -1,6 +1,7 @@
 //! Other texts in a snapshot's names and tags: what must not leave the process is hidden in them. Series that
 //! become alike are joined, so that no sample is lost.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -11,6 +12,11 @@ impl Snapshot {
     /// The same with each text replaced for which `hide` has another; the names of built-in metrics stay.
     #[must_use]
     pub fn relabelled(&self, hide: impl Fn(&str) -> Option<String>) -> Self {
+        self.shown(hide).into_owned()
+    }
+
+    /// The same without a copy where nothing is hidden: a run's total may be large.
+    pub fn shown(&self, hide: impl Fn(&str) -> Option<String>) -> Cow<'_, Self> {
         let mut texts: BTreeMap<Arc<str>, Option<Arc<str>>> = BTreeMap::new();
         let mut other = |text: &Arc<str>| -> Option<Arc<str>> {
             texts.entry(Arc::clone(text)).or_insert_with(|| hide(text).map(Arc::from)).clone()
@@ -35,16 +41,24 @@ impl Snapshot {
             }));
         }
         if changed.iter().all(Option::is_none) {
-            return self.clone();
+            return Cow::Borrowed(self);
         }
-        let mut all: Vec<Series> = self
-            .iter()
-            .zip(changed)
-            .map(|(series, changed)| match changed {
-                None => series.clone(),
-                Some((metric, tags)) => Series { metric, tags, value: series.value.clone() },
-            })
-            .collect();
+        let all = self.iter().zip(changed).map(|(series, changed)| match changed {
+            None => series.clone(),
+            Some((metric, tags)) => Series { metric, tags, value: series.value.clone() },
+        });
+        Cow::Owned(self.joined(all.collect()))
+    }
+
+    /// The same with other tags; a series keeps its metric and all of its samples.
+    #[must_use]
+    pub fn retagged(&self, other: impl Fn(&TagSet) -> TagSet) -> Self {
+        let series = |series: &Series| Series { tags: other(&series.tags), ..series.clone() };
+        self.joined(self.iter().map(series).collect())
+    }
+
+    /// Series that became alike are one.
+    fn joined(&self, mut all: Vec<Series>) -> Self {
         all.sort_by(|one, two| one.key().cmp(&two.key()));
         let mut warnings = self.warnings.clone();
         let mut joined: Vec<Series> = Vec::with_capacity(all.len());
@@ -106,6 +120,17 @@ mod tests {
         let series = hidden.iter().next().unwrap();
         assert_eq!(&*series.metric, "http_req_duration");
         assert_eq!(series.tags.to_string(), "{xmethod:xGET,xname:x/b}");
+    }
+
+    #[test]
+    fn series_that_differed_in_a_tag_that_is_gone_are_one() {
+        let plain = snapshot(&["/a", "/b"]);
+        let bare = plain.retagged(|tags| tags.with("name", "").with("build", "7"));
+        assert_eq!(bare.len(), 1);
+        assert_eq!(bare.iter().next().unwrap().tags.to_string(), "{build:7,method:GET}");
+        let all = Selector::all("http_req_duration");
+        assert_eq!(bare.select(&all), plain.select(&all));
+        assert_eq!(plain.retagged(Clone::clone), plain);
     }
 
     #[test]

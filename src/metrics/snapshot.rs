@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::builtin::join_of;
 use super::wire::Raw;
-use super::{KindMismatch, Overflow, SERIES_MAX, Selector, TagSet, Value};
+use super::{KindMismatch, Overflow, SERIES_MAX, Selector, TagSet, Trend, Value};
 
 /// One series of a snapshot.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,7 +91,8 @@ impl Snapshot {
     }
 
     /// Tells series past the cap apart by what targets ask for.
-    pub(super) fn with_overflow(self, overflow: &Arc<Overflow>) -> Self {
+    #[must_use]
+    pub fn with_overflow(self, overflow: &Arc<Overflow>) -> Self {
         Self { overflow: Some(Arc::clone(overflow)), ..self }
     }
 
@@ -112,6 +113,26 @@ impl Snapshot {
         let head = (later.tick, later.warnings.clone(), later.overflow.clone());
         let series = later.series.iter().map(Cow::Borrowed);
         self.combine(head, series, |mine, theirs, _| mine.append(theirs));
+    }
+
+    /// The memory that the distributions of both take once a later second is appended: who reads what others wrote asks first.
+    pub fn weight_bytes_with(&self, later: &Self) -> u64 {
+        let none = Trend::default();
+        let weigh = |one: Option<&Value>, two: Option<&Value>| match (one, two) {
+            (Some(Value::Trend(one)), Some(Value::Trend(two))) => one.weight_bytes_with(two),
+            (Some(Value::Trend(one)), _) | (_, Some(Value::Trend(one))) => one.weight_bytes_with(&none),
+            _ => 0,
+        };
+        let (mut sum, mut mine) = (0_u64, self.series.iter().peekable());
+        // Both are sorted.
+        for theirs in &later.series {
+            while let Some(before) = mine.next_if(|mine| mine.key() < theirs.key()) {
+                sum = sum.saturating_add(weigh(Some(&before.value), None));
+            }
+            let same = mine.next_if(|mine| mine.key() == theirs.key()).map(|mine| &mine.value);
+            sum = sum.saturating_add(weigh(same, Some(&theirs.value)));
+        }
+        mine.fold(sum, |sum, rest| sum.saturating_add(weigh(Some(&rest.value), None)))
     }
 
     fn combine<'a>(

@@ -16,6 +16,10 @@ use super::{BUILTINS, OVERFLOW_MAX, SERIES_MAX, Series, Snapshot, TagSet, Value,
 /// for statuses and errors, of which each request's counters have one.
 const WIRE_SERIES_MAX: usize = SERIES_MAX + OVERFLOW_MAX + 3 * (BUILTINS.len() + 1_000) + 6_000;
 
+/// The memory that the distributions of one snapshot may ask for: ten thousand full ones of a run whose times are below a second. Bytes
+/// that ask for more are few, and no run's.
+pub(super) const WIRE_WEIGHT_BYTES_MAX: u64 = 1 << 30;
+
 /// A snapshot with its texts and tag sets pulled out; numbers are indexes.
 #[derive(Serialize)]
 struct Wire<'a> {
@@ -103,6 +107,8 @@ impl Serialize for Snapshot {
 pub(super) enum Malformed {
     #[error("the snapshot has {0} series, {WIRE_SERIES_MAX} are allowed")]
     TooMany(usize),
+    #[error("the snapshot's distributions take {0} bytes of memory, {WIRE_WEIGHT_BYTES_MAX} are allowed")]
+    TooLarge(u64),
     #[error("the snapshot names a text or tag set that it doesn't hold")]
     Index,
     #[error("the snapshot's series are not in order")]
@@ -119,6 +125,13 @@ impl TryFrom<Raw> for Snapshot {
     fn try_from(wire: Raw) -> Result<Self, Malformed> {
         if wire.series.len() > WIRE_SERIES_MAX {
             return Err(Malformed::TooMany(wire.series.len()));
+        }
+        let weight_bytes = wire.series.iter().fold(0_u64, |sum, (.., value)| match value {
+            RawValue::Trend(trend) => sum.saturating_add(trend.weight_bytes()),
+            _ => sum,
+        });
+        if weight_bytes > WIRE_WEIGHT_BYTES_MAX {
+            return Err(Malformed::TooLarge(weight_bytes));
         }
         let text = |number: u32| wire.texts.get(number as usize).cloned().ok_or(Malformed::Index);
         let mut tag_sets = Vec::with_capacity(wire.tag_sets.len());

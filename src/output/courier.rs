@@ -3,16 +3,19 @@
 //! The run pushes and never waits. A full queue loses the newest second; a sink that fails loses the one it was
 //! given; what isn't through when the run is over and [`DRAIN_MAX`] has passed is lost too. Pushed = delivered + lost.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::hidden::Hidden;
-use super::{Played, SendError, Sink};
+use super::span_courier::{SpanCourier, SpanLine};
+use super::{Played, SendError, Sink, SpanRoute};
 use crate::diagnostic::Mask;
 use crate::metrics::{Batch, Outlet, Sample};
-use crate::results::{OutputLine, PlayedSecond, Summary};
+use crate::results::{Labels, OutputLine, PlayedSecond, Summary};
+use crate::script::{Share, Span};
 
 /// Seconds that wait for a slow sink.
 pub const QUEUE_MAX: usize = 120;
@@ -26,7 +29,7 @@ pub const DRAIN_MAX: Duration = Duration::from_millis(4_500);
 enum Parcel {
     Begin(Arc<Played>),
     Second(Arc<PlayedSecond>),
-    Samples(Batch<Sample>, Mask),
+    Samples(Batch<Sample>, Labels),
     End(Arc<Summary>),
 }
 
@@ -39,8 +42,29 @@ pub struct Courier {
     takes_samples: bool,
     way: Way,
     pushed: (u64, u64),
+    /// How much longer than [`DRAIN_MAX`] its end may take.
+    linger: Duration,
+    spans: Spans,
     /// Hears nothing, and is cut when the thread has ended.
     ended: Receiver<()>,
+}
+
+/// What becomes of spans.
+enum Spans {
+    Unwanted,
+    /// Wanted, once it is known who plays what.
+    Wanted(SpanRoute),
+    Carried(SpanCourier),
+}
+
+impl fmt::Debug for Spans {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unwanted => "Unwanted",
+            Self::Wanted(_) => "Wanted",
+            Self::Carried(_) => "Carried",
+        })
+    }
 }
 
 /// The queue, and who counts. It has room for each kind of parcel, so that samples crowd out no second, and the
@@ -114,7 +138,7 @@ impl Way {
 #[derive(Debug)]
 struct SampleOutlet {
     way: Way,
-    mask: Mask,
+    labels: Labels,
 }
 
 impl Outlet<Sample> for SampleOutlet {
@@ -122,7 +146,7 @@ impl Outlet<Sample> for SampleOutlet {
         let account = &self.way.account;
         account.told.fetch_add(count(batch), Ordering::AcqRel);
         let room = (&account.waiting_batches, BATCHES_MAX, "batches of samples");
-        self.way.push(Parcel::Samples(Arc::clone(batch), self.mask.clone()), Some(room));
+        self.way.push(Parcel::Samples(Arc::clone(batch), self.labels.clone()), Some(room));
     }
 }
 
@@ -132,13 +156,15 @@ fn count(batch: &[Sample]) -> u64 {
 
 impl Courier {
     /// Starts the sink's thread.
-    pub(super) fn start(output: &'static str, place: String, is_file: bool, sink: Box<dyn Sink>) -> Self {
+    pub(super) fn start(output: &'static str, place: String, is_file: bool, mut sink: Box<dyn Sink>) -> Self {
         const ENDS: usize = 2;
         let (queue, parcels) = sync_channel(QUEUE_MAX + BATCHES_MAX + ENDS);
         let (alive, ended) = sync_channel(0);
         let account = Arc::new(Account::default());
         let of_thread = Arc::clone(&account);
+        let linger = sink.linger();
         let takes_samples = sink.takes_samples();
+        let spans = sink.spans().map_or(Spans::Unwanted, Spans::Wanted);
         let thread = std::thread::Builder::new().name(format!("output {output}"));
         let started = thread.spawn(move || {
             carry(sink, &parcels, &of_thread);
@@ -147,13 +173,34 @@ impl Courier {
         if let Err(error) = started {
             account.note(&SendError::Io(error));
         }
-        Self { output, place, is_file, takes_samples, way: Way { queue, account }, pushed: (0, 0), ended }
+        Self {
+            output,
+            place,
+            is_file,
+            takes_samples,
+            way: Way { queue, account },
+            pushed: (0, 0),
+            linger,
+            spans,
+            ended,
+        }
     }
 
-    /// Where the workers' samples go, if the sink wants them. The sink sees them without what the mask hides.
-    pub fn samples(&self, mask: &Mask) -> Option<Arc<dyn Outlet<Sample>>> {
-        let outlet = || Arc::new(SampleOutlet { way: self.way.clone(), mask: mask.clone() }) as _;
+    /// Where the workers' samples go, if the sink wants them. The sink sees them as the labels say.
+    pub fn samples(&self, labels: &Labels) -> Option<Arc<dyn Outlet<Sample>>> {
+        let outlet = || Arc::new(SampleOutlet { way: self.way.clone(), labels: labels.clone() }) as _;
         self.takes_samples.then(outlet)
+    }
+
+    /// Where the workers' spans go, if the sink wants any, and which; as samples, they are seen without what the mask
+    /// hides. For once, before the run.
+    pub fn spans(&mut self, run: &Played, mask: &Mask) -> Option<(Share, Arc<dyn Outlet<Span>>)> {
+        let Spans::Wanted(route) = std::mem::replace(&mut self.spans, Spans::Unwanted) else { return None };
+        let share = route.share;
+        let courier = SpanCourier::start(self.output, route, run, mask.clone());
+        let outlet = courier.outlet();
+        self.spans = Spans::Carried(courier);
+        Some((share, outlet))
     }
 
     /// Whether it is a file, of which a user expects that it is whole.
@@ -178,19 +225,30 @@ impl Courier {
     /// All is over: sends the summary.
     pub fn end(&mut self, summary: &Arc<Summary>) {
         self.way.push(Parcel::End(Arc::clone(summary)), None);
+        if let Spans::Carried(courier) = &self.spans {
+            courier.end();
+        }
     }
 
     /// Waits for the sink until the deadline, and says what became of the seconds.
     pub fn finish(self, deadline: Instant) -> OutputLine {
         let account = self.way.account;
         drop(self.way.queue);
+        let deadline = deadline + self.linger;
         let is_through = matches!(
             self.ended.recv_timeout(deadline.saturating_duration_since(Instant::now())),
             Err(RecvTimeoutError::Disconnected)
         );
         if !is_through {
-            let text = format!("it was not done {} s after the run", DRAIN_MAX.as_secs_f64());
+            let text = format!("it was not done {} s after the run", (DRAIN_MAX + self.linger).as_secs_f64());
             account.note(&SendError::Refused(text));
+        }
+        let spans = match self.spans {
+            Spans::Carried(courier) => courier.finish(deadline),
+            Spans::Unwanted | Spans::Wanted(_) => SpanLine::default(),
+        };
+        if let Some(error) = spans.error {
+            account.note(&SendError::Refused(error));
         }
         let mut became = account.became();
         became.is_closed = true;
@@ -203,6 +261,8 @@ impl Courier {
             lost_seconds: self.pushed.0.saturating_sub(became.seconds),
             lost_samples: pushed_samples.saturating_sub(became.samples),
             error: became.error.take(),
+            delivered_spans: spans.delivered,
+            lost_spans: spans.lost,
         }
     }
 }
@@ -213,23 +273,23 @@ fn carry(mut sink: Box<dyn Sink>, parcels: &Receiver<Parcel>, account: &Account)
     let mut hidden = Hidden::default();
     // What `setup` told comes before the beginning, and a sink is told the beginning first.
     let mut early = Some(Vec::new());
-    let deliver = |sink: &mut Box<dyn Sink>, hidden: &mut Hidden, batch: &Batch<Sample>, mask: &Mask| {
-        let became = sink.samples(&hidden.samples(batch, mask));
+    let deliver = |sink: &mut Box<dyn Sink>, hidden: &mut Hidden, batch: &Batch<Sample>, labels: &Labels| {
+        let became = sink.samples(&hidden.samples(batch, labels));
         account.waiting_batches.fetch_sub(1, Ordering::AcqRel);
         became.inspect(|()| account.delivered(0, count(batch)))
     };
     for parcel in parcels {
         let is_end = matches!(parcel, Parcel::End(_));
         let became = match (parcel, &mut early) {
-            (Parcel::Samples(batch, mask), Some(early)) => {
-                early.push((batch, mask));
+            (Parcel::Samples(batch, labels), Some(early)) => {
+                early.push((batch, labels));
                 Ok(())
             }
-            (Parcel::Samples(batch, mask), None) => deliver(&mut sink, &mut hidden, &batch, &mask),
+            (Parcel::Samples(batch, labels), None) => deliver(&mut sink, &mut hidden, &batch, &labels),
             (Parcel::Begin(run), early) => {
                 let became = sink.begin(&run);
-                for (batch, mask) in early.take().into_iter().flatten() {
-                    let became = deliver(&mut sink, &mut hidden, &batch, &mask);
+                for (batch, labels) in early.take().into_iter().flatten() {
+                    let became = deliver(&mut sink, &mut hidden, &batch, &labels);
                     became.unwrap_or_else(|error| account.note(&error));
                 }
                 became
@@ -241,15 +301,19 @@ fn carry(mut sink: Box<dyn Sink>, parcels: &Receiver<Parcel>, account: &Account)
                 became.inspect(|()| account.delivered(1, samples))
             }
             (Parcel::End(summary), early) => {
-                for (batch, mask) in early.take().into_iter().flatten() {
-                    let became = deliver(&mut sink, &mut hidden, &batch, &mask);
+                for (batch, labels) in early.take().into_iter().flatten() {
+                    let became = deliver(&mut sink, &mut hidden, &batch, &labels);
                     became.unwrap_or_else(|error| account.note(&error));
                 }
                 sink.end(&summary)
             }
         };
-        if let Err(error) = became {
-            account.note(&error);
+        match became {
+            Ok(()) => {
+                let caught_up = sink.caught_up();
+                account.delivered(caught_up.seconds, caught_up.samples);
+            }
+            Err(error) => account.note(&error),
         }
         if is_end {
             break;
@@ -260,8 +324,15 @@ fn carry(mut sink: Box<dyn Sink>, parcels: &Receiver<Parcel>, account: &Account)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::RunOptions;
+
+    fn labels() -> Labels {
+        Labels::new(&RunOptions::default(), &Mask::default())
+    }
+
     use crate::engine::Books;
     use crate::metrics::{Figure, Kind, Measured, Recorder, TagSet};
+    use crate::output::CaughtUp;
     use crate::plan::Plan;
 
     fn second(number: u64) -> Arc<PlayedSecond> {
@@ -376,7 +447,7 @@ mod tests {
         let heard = Arc::default();
         let sink = Each(Duration::ZERO, Arc::clone(&heard));
         let mut courier = Courier::start("test", "there".to_owned(), false, Box::new(sink));
-        let outlet = courier.samples(&Mask::default()).unwrap();
+        let outlet = courier.samples(&labels()).unwrap();
         outlet.offer(&batch(5));
         courier.begin(&run());
         outlet.offer(&batch(2));
@@ -396,7 +467,7 @@ mod tests {
         let heard: Arc<Mutex<Vec<String>>> = Arc::default();
         let sink = Each(Duration::from_millis(20), Arc::clone(&heard));
         let mut courier = Courier::start("test", "there".to_owned(), false, Box::new(sink));
-        let outlet = courier.samples(&Mask::default()).unwrap();
+        let outlet = courier.samples(&labels()).unwrap();
         courier.begin(&run());
         let all = BATCHES_MAX + 500;
         let from = Instant::now();
@@ -415,6 +486,40 @@ mod tests {
     fn a_sink_of_seconds_is_told_no_samples() {
         let sink = Every(100, Duration::ZERO);
         let courier = Courier::start("test", "there".to_owned(), false, Box::new(sink));
-        assert!(courier.samples(&Mask::default()).is_none());
+        assert!(courier.samples(&labels()).is_none());
+    }
+
+    /// Sums that go on: what every second call but the last one gives up, the next one brings.
+    struct Sums(CaughtUp);
+
+    impl Sink for Sums {
+        fn second(&mut self, second: &PlayedSecond) -> Result<(), SendError> {
+            if second.number.is_multiple_of(2) {
+                return Ok(());
+            }
+            self.0.seconds += 1;
+            self.0.samples += second.samples();
+            Err(SendError::Refused("not now".to_owned()))
+        }
+
+        fn caught_up(&mut self) -> CaughtUp {
+            std::mem::take(&mut self.0)
+        }
+
+        fn end(&mut self, _summary: &Summary) -> Result<(), SendError> {
+            Err(SendError::Refused("not at the end either".to_owned()))
+        }
+    }
+
+    #[test]
+    fn what_arrived_later_is_not_lost_and_what_did_not_is() {
+        let mut courier =
+            Courier::start("test", "there".to_owned(), false, Box::new(Sums(CaughtUp::default())));
+        (1..=9).for_each(|number| courier.second(&second(number)));
+        courier.end(&Arc::new(Summary::uneventful()));
+        let line = courier.finish(Instant::now() + Duration::from_secs(5));
+        assert_eq!((line.delivered_seconds, line.lost_seconds), (8, 1), "the ninth alone");
+        assert_eq!((line.delivered_samples, line.lost_samples), (80, 10));
+        assert_eq!(line.error.as_deref(), Some("not now"));
     }
 }

@@ -151,7 +151,7 @@ fn buckets(zeros: u64, buckets: Vec<Bucket>, unit: &str) -> Json {
     let zeros = (zeros > 0).then(|| json!([0, 0, zeros]));
     let above = buckets
         .into_iter()
-        .map(|bucket| json!([stored(bucket.lowest_us), stored(bucket.highest_us), bucket.count]));
+        .map(|bucket| json!([stored(bucket.lowest), stored(bucket.highest), bucket.count]));
     zeros.into_iter().chain(above).collect()
 }
 

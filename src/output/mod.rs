@@ -16,17 +16,22 @@ mod json_samples;
 mod line_protocol;
 mod locust;
 mod orders;
+mod otlp;
 mod out_file;
 mod place;
+mod post;
+mod prometheus;
 mod samples;
 mod sink;
+mod span_courier;
 mod statsd;
 
 pub use courier::{BATCHES_MAX, Courier, DRAIN_MAX, QUEUE_MAX};
 pub use error::{OutputError, SendError};
 pub use orders::orders;
 pub use place::Place;
-pub use sink::{Played, Sink};
+pub use sink::{CaughtUp, Played, Sink};
+pub use span_courier::{SpanLoss, SpanRoute, SpanSink};
 
 /// A kind of output.
 pub struct Output {
@@ -34,7 +39,7 @@ pub struct Output {
     pub name: &'static str,
     /// k6's name for it, where that is another.
     pub alias: Option<&'static str>,
-    /// What WHERE is: `FILE`, `URL`, `ADDRESS`.
+    /// What WHERE is: `FILE`, `URL`, `ADDRESS`; in brackets, `[URL]`, where it may be left out.
     pub place: &'static str,
     /// What it is for, in one line.
     pub about: &'static str,
@@ -60,20 +65,28 @@ pub const OUTPUTS: &[&Output] = &[
     &locust::OUTPUT,
     &influxdb::OUTPUT,
     &statsd::OUTPUT,
+    &prometheus::SCRAPE,
+    &prometheus::REMOTE_WRITE,
+    &otlp::OUTPUT,
 ];
 
 /// An output as it is asked for, `NAME=WHERE`.
 pub fn open(text: &str) -> Result<Courier, OutputError> {
-    let (name, place) = text.split_once('=').ok_or_else(|| OutputError::NoPlace(text.to_owned()))?;
-    let output = find(name).ok_or_else(|| OutputError::unknown(name))?;
+    let (name, place) = text.split_once('=').unwrap_or((text, ""));
+    let unknown = || {
+        if text.contains('=') { OutputError::unknown(name) } else { OutputError::NoPlace(text.to_owned()) }
+    };
+    let output = find(name).ok_or_else(unknown)?;
     let place = Place::parse(output, place)?;
     let sink = (output.open)(&place)?;
     Ok(Courier::start(output.name, place.shown(), output.is_file(&place.at), sink))
 }
 
-/// By name or alias.
+/// By name or alias; k6 called some of its outputs experimental, and still takes that name.
 fn find(name: &str) -> Option<&'static Output> {
-    OUTPUTS.iter().copied().find(|output| output.name == name || output.alias == Some(name))
+    let by =
+        |name: &str| OUTPUTS.iter().copied().find(|output| output.name == name || output.alias == Some(name));
+    by(name).or_else(|| by(name.strip_prefix("experimental-")?))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ impl Place {
     /// Takes it apart; an option that the output doesn't have is an error.
     pub(super) fn parse(output: &'static Output, text: &str) -> Result<Self, OutputError> {
         let (at, options) = text.split_once('#').unwrap_or((text, ""));
-        if at.is_empty() {
+        if at.is_empty() && !output.place.starts_with('[') {
             return Err(OutputError::NoPlace(format!("{}={text}", output.name)));
         }
         let mut known = Vec::new();

@@ -1,6 +1,7 @@
 //! What can be wrong with a plan. The caller knows the position in the script and attaches it.
 
 use super::metric_choice::MetricsError;
+use super::system_tags::SystemTagsError;
 use super::target::TargetError;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::units::{UnitError, format_count, format_duration};
@@ -295,6 +296,9 @@ pub enum PlanError {
     /// The option `metrics`.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
+    /// The option `system_tags`.
+    #[error(transparent)]
+    SystemTags(#[from] SystemTagsError),
     /// A target that is wrong in itself.
     #[error(transparent)]
     Target(#[from] TargetError),
@@ -418,6 +422,7 @@ impl PlanError {
                 "give `--duration` or `--stage` too, which replaces the script's load".to_string()
             }
             PlanError::Metrics(error) => error.hint(),
+            PlanError::SystemTags(error) => error.hint(),
             PlanError::Target(error) => return error.hint(),
         };
         Some(hint)
@@ -446,6 +451,7 @@ impl PlanError {
             PlanError::StartAfterCircle { .. } => Some("start_after"),
             PlanError::Weight { flow, .. } => Some(flow),
             PlanError::Metrics(error) => Some(error.word()),
+            PlanError::SystemTags(error) => Some(error.word()),
             PlanError::Target(error) => error.word(),
             _ => None,
         }

@@ -10,6 +10,7 @@ mod demand;
 mod error;
 pub mod executor;
 mod flow;
+mod hooks;
 mod http;
 mod ids;
 mod metric_choice;
@@ -24,6 +25,8 @@ mod scenario;
 mod schedule;
 mod slots;
 mod stripe;
+mod summary_options;
+mod system_tags;
 mod target;
 mod think;
 mod validate;
@@ -35,6 +38,7 @@ pub use demand::{Arrivals, Bound, Demand, Jitter, Users, WhenBusy};
 pub use error::PlanError;
 pub use executor::{COMMON_OPTIONS, EXECUTORS, Executor};
 pub use flow::{Choice, Flow, WEIGHT_MAX, Weighted};
+pub use hooks::Hooks;
 pub use http::{
     ClientCertificate, Dns, DnsPolicy, DnsSelect, HTTP_OPTIONS, HttpDebug, HttpOptions, HttpVersion,
     Insecure, ProxyChoice, Tls, TlsVersion,
@@ -54,6 +58,8 @@ pub use scenario::Scenario;
 pub use schedule::Schedule;
 pub use slots::Slots;
 pub use stripe::Stripe;
+pub use summary_options::{SUMMARY_OPTIONS, SummaryMode, SummaryOptions, TimeUnit, TrendStat};
+pub use system_tags::{SYSTEM_TAGS, SYSTEM_TAGS_OPTION, SystemTags, SystemTagsError};
 pub use target::{Aggregate, Expression, Operator, Quantity, Target, TargetError, TargetOptions, WINDOW_MAX};
 pub use think::Think;
 pub use verdict::{Bounds, Judgement, Standing, Verdict, Window, judge};
@@ -79,20 +85,6 @@ pub struct Plan {
     pub options: RunOptions,
     /// The script's parameters, in the order of declaration.
     pub params: Vec<Param>,
-}
-
-/// Which functions of the life cycle a script has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "four functions, each there or not")]
-pub struct Hooks {
-    /// `setup`, once before the load.
-    pub setup: bool,
-    /// `teardown`, once after it.
-    pub teardown: bool,
-    /// `on_start`, for each user before its first iteration.
-    pub on_start: bool,
-    /// `on_stop`, for each user after its last.
-    pub on_stop: bool,
 }
 
 impl Plan {

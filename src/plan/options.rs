@@ -76,6 +76,10 @@ pub const ALIASES: &[(&str, &str)] = &[
     ("noThresholds", "no_targets"),
     ("no_thresholds", "no_targets"),
     ("allowFew", "allow_few"),
+    ("systemTags", "system_tags"),
+    ("summaryMode", "summary_mode"),
+    ("summaryTrendStats", "summary_trend_stats"),
+    ("summaryTimeUnit", "summary_time_unit"),
 ];
 
 /// Our spelling of an option's name.

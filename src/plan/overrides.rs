@@ -179,6 +179,8 @@ pub struct Overrides {
     pub targets: Option<Arc<Source>>,
     /// `--fold-ids`.
     pub fold_ids: Option<bool>,
+    /// `--system-tags`, `--summary-mode` and their kin, as a script would give them.
+    pub summary: Options,
 }
 
 impl Overrides {
@@ -190,6 +192,8 @@ impl Overrides {
         let mut notes = self.select_scenarios(&mut selected);
         notes.extend(self.replace_load(&mut selected)?);
         selected.options.http = selected.options.http.overridden(&self.http)?;
+        selected.options.system_tags = selected.options.system_tags.overridden(&self.summary)?;
+        selected.options.summary = selected.options.summary.overridden(&self.summary)?;
         if let Some(length) = self.warm_up {
             selected.options.warm_up = warm_up(length)?;
         }

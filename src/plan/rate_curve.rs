@@ -271,3 +271,91 @@ fn whole(value: f64) -> u64 {
 fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+#[expect(clippy::float_cmp, reason = "whole numbers and halves, which are exact")]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn stage(seconds: u64, target: f64) -> RateStage {
+        RateStage { duration: Duration::from_secs(seconds), target }
+    }
+
+    /// From 0 to 100/s in 10 s, 10 s of that, a step to 20/s, 10 s of that.
+    fn ramp() -> RateCurve {
+        RateCurve::ramp(0.0, SECOND, &[stage(10, 100.0), stage(10, 100.0), stage(0, 20.0), stage(10, 20.0)])
+    }
+
+    fn at(curve: &RateCurve, seconds: f64) -> f64 {
+        curve.per_second_at(whole(seconds * 1e9))
+    }
+
+    #[test]
+    fn the_rate_at_an_instant_lies_on_the_line_between_its_corners() {
+        let curve = ramp();
+        let rates = [0.0, 2.5, 5.0, 10.0, 19.999, 20.0, 29.0].map(|seconds| at(&curve, seconds));
+        assert_eq!(rates, [0.0, 25.0, 50.0, 100.0, 100.0, 20.0, 20.0]);
+        assert_eq!((at(&curve, 30.0), at(&curve, 99.0)), (0.0, 0.0), "nothing at its end and behind");
+        let falling = RateCurve::ramp(80.0, SECOND, &[stage(10, 80.0), stage(20, 0.0)]);
+        assert_eq!(at(&falling, 15.0), 60.0, "a quarter of the way down");
+        let per_minute = RateCurve::constant(600.0, 60 * SECOND, SECOND);
+        assert_eq!(at(&per_minute, 0.5), 10.0);
+    }
+
+    #[test]
+    fn the_peak_is_the_highest_corner_per_second() {
+        assert_eq!(ramp().peak_per_second(), 100.0);
+        assert_eq!(RateCurve::constant(600.0, 60 * SECOND, SECOND).peak_per_second(), 10.0);
+        assert_eq!(RateCurve::ramp(40.0, SECOND, &[stage(1, 0.0)]).peak_per_second(), 40.0);
+    }
+
+    #[test]
+    fn a_scaled_curve_has_its_shape_and_so_many_times_the_arrivals() {
+        let (one, three) = (ramp(), ramp().scaled(3.0));
+        assert_eq!((one.arrivals(), three.arrivals()), (1_700, 5_100));
+        assert_eq!(three.duration(), 30 * SECOND);
+        assert_eq!([5.0, 15.0, 25.0].map(|seconds| at(&three, seconds)), [150.0, 300.0, 60.0]);
+    }
+
+    #[test]
+    fn the_rest_goes_on_where_the_curve_was() {
+        let corner = |seconds: u64, rate| Point { at: Duration::from_secs(seconds), rate };
+        let rest = |seconds: u64| ramp().rest(seconds * 1_000_000_000);
+        assert_eq!(rest(0).arrivals(), 1_700);
+        let middle = [(0, 50.0), (5, 100.0), (5, 100.0), (15, 100.0), (15, 20.0), (25, 20.0)];
+        assert_eq!(rest(5).points, middle.map(|(seconds, rate)| corner(seconds, rate)));
+        // Nothing is left of a part that ends at that very instant.
+        let behind = [(0, 20.0), (10, 20.0)];
+        assert_eq!(rest(20).points, behind.map(|(seconds, rate)| corner(seconds, rate)));
+        assert_eq!((rest(30).arrivals(), rest(99).duration()), (0, Duration::ZERO));
+        let falling = RateCurve::ramp(80.0, SECOND, &[stage(20, 0.0)]).rest(5_000_000_000);
+        assert_eq!(falling.points, [corner(0, 60.0), corner(15, 0.0)]);
+    }
+
+    #[test]
+    fn a_curve_is_told_by_its_highest_rate_and_its_time_unit() {
+        let told = |rate, unit| RateCurve::constant(rate, unit, SECOND).describe();
+        assert_eq!((told(200.0, SECOND), told(5.0, 60 * SECOND)), ("200/s".into(), "5/m".into()));
+        assert_eq!((told(1.0, 180 * SECOND), told(1.0, 10 * SECOND)), ("1/3m".into(), "1/10s".into()));
+        assert_eq!(told(1.0, Duration::from_millis(1_500)), "1/1.5s", "not `.5s`");
+        assert_eq!(ramp().describe(), "up to 100/s");
+        assert!(!ramp().is_constant() && RateCurve::constant(1.0, SECOND, SECOND).is_constant());
+    }
+
+    #[test]
+    fn an_integral_is_whole_but_for_rounding_and_else_stays() {
+        let snapped = [2.999_999_999_9, 3.000_000_000_1, 1e10 + 0.000_5, 0.0].map(snap);
+        assert_eq!(snapped, [3.0, 3.0, 1e10, 0.0]);
+        for fraction in [2.999_999, 0.5, 1e10 + 0.25, 0.2] {
+            assert_eq!(snap(fraction), fraction);
+        }
+    }
+
+    #[test]
+    fn a_ramp_without_stages_lasts_no_time() {
+        let none = RateCurve::ramp(5.0, SECOND, &[]);
+        assert_eq!((none.arrivals(), none.duration()), (0, Duration::ZERO));
+    }
+}

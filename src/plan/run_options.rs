@@ -5,7 +5,10 @@
 
 use super::http::{HTTP_OPTIONS, HttpOptions};
 use super::options::{ITERATIONS_MAX, VUS_MAX, out_of_range};
-use super::{MetricChoice, OptionSpec, Options, PlanError, Reader, Shortcut, Value, canonical};
+use super::{
+    MetricChoice, OptionSpec, Options, PlanError, Reader, SUMMARY_OPTIONS, SYSTEM_TAGS_OPTION, Shortcut,
+    SummaryOptions, SystemTags, Value, canonical,
+};
 use crate::units::{duration_text, format_duration, format_rate};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,6 +55,12 @@ pub struct RunOptions {
     /// How much of the load's beginning is left out of all figures and targets: whole seconds.
     #[serde(with = "duration_text")]
     pub warm_up: Duration,
+    /// Which of `runner`'s own tags go to the outputs.
+    #[serde(default)]
+    pub system_tags: SystemTags,
+    /// How the summary is laid out.
+    #[serde(default)]
+    pub summary: SummaryOptions,
 }
 
 /// What a configuration file says below the script: it holds where the script says nothing.
@@ -185,7 +194,8 @@ impl Default for RunOptions {
 impl RunOptions {
     /// Reads the options of the run, and the shortcuts among them.
     pub fn from_options(options: &Options) -> Result<(RunOptions, Shortcut), PlanError> {
-        let reader = Reader::new("`options`", options, &[RUN_OPTIONS, HTTP_OPTIONS]);
+        let specs = [RUN_OPTIONS, SYSTEM_TAGS_OPTION, SUMMARY_OPTIONS, HTTP_OPTIONS];
+        let reader = Reader::new("`options`", options, &specs);
         reader.check_names()?;
         let count = |name, max| reader.is_given(name).then(|| reader.count(name, 1..=max)).transpose();
         let seed_max = i64::MAX.unsigned_abs(); // what a script's integer holds
@@ -205,6 +215,8 @@ impl RunOptions {
             metrics: MetricChoice::read(&reader)?,
             fold_ids: reader.flag("fold_ids")?,
             warm_up: warm_up(reader.duration("warm_up")?)?,
+            system_tags: SystemTags::default().with(&reader)?,
+            summary: SummaryOptions::default().with(&reader)?,
         };
         let shortcut = Shortcut {
             vus: count("vus", VUS_MAX)?,
@@ -232,9 +244,11 @@ impl RunOptions {
                 .filter(|choice| !choice.is_empty())
                 .map(|choice| ("metrics", choice)),
             Some(self.warm_up).filter(|warm_up| !warm_up.is_zero()).map(|t| ("warm_up", format_duration(t))),
+            self.system_tags.describe().map(|tags| ("system_tags", tags)),
         ]
         .into_iter()
         .flatten()
+        .chain(self.summary.settings())
         .chain(self.http.settings())
         .collect()
     }

@@ -14,12 +14,10 @@ use rand_pcg::Pcg64Mcg;
 /// Arrivals of one block.
 const BLOCK: u64 = 1_000;
 
-/// The due times of a scenario's arrivals. Asked in order, each costs the same, however many there are.
+/// The due times of a scenario's arrivals. Each costs the same, however many there are.
 #[derive(Debug, Clone)]
 pub struct Schedule {
     stretches: Vec<Stretch>,
-    /// The stretch of the last answer.
-    place: usize,
     draws: Option<Draws>,
     rate: RateCurve,
     /// What the integral is at its start, less the arrivals before: from -1 to 0.
@@ -51,7 +49,6 @@ impl Schedule {
         };
         Schedule {
             stretches: stretches(&arrivals.rate, 0.0),
-            place: 0,
             draws,
             rate: arrivals.rate.clone(),
             phase: 0.0,
@@ -73,13 +70,8 @@ impl Schedule {
         let Some(index) = index.checked_sub(self.base.0) else {
             return self.before.as_mut().map_or(self.base.1, |before| before.due_ns(index));
         };
-        while self.place > 0 && self.stretches[self.place].first_index() > index {
-            self.place -= 1;
-        }
-        while self.stretches[self.place].end_index() <= index {
-            self.place += 1;
-        }
-        let stretch = &self.stretches[self.place];
+        let place = self.stretches.partition_point(|stretch| stretch.end_index() <= index);
+        let stretch = &self.stretches[place];
         let value = match &mut self.draws {
             None => index as f64,
             Some(draws) => draws.value(stretch, index),
@@ -101,7 +93,6 @@ impl Schedule {
         let (phase, rate) = (phase.clamp(-1.0, 0.0), arrivals.rate.rest(at_ns));
         let next = Schedule {
             stretches: stretches(&rate, phase),
-            place: 0,
             draws,
             rate,
             phase,

@@ -374,6 +374,8 @@ pub struct Window {
     /// The window that ends with the newest second, if it counts.
     current: Option<Value>,
     worst: Option<(Observed, Value)>,
+    /// How often the worst changed.
+    revision: u64,
 }
 
 impl Window {
@@ -389,6 +391,7 @@ impl Window {
             ring: VecDeque::new(),
             current: None,
             worst: None,
+            revision: 0,
         })
     }
 
@@ -426,6 +429,7 @@ impl Window {
         };
         if self.worst.as_ref().is_none_or(|(worst, _)| self.is_worse(observed, *worst)) {
             self.worst = Some((observed, value.clone()));
+            self.revision += 1;
         }
         self.current = Some(value);
     }
@@ -455,6 +459,11 @@ impl Window {
     /// The full window that was furthest from holding; none when there was no full one.
     pub fn worst(&self) -> Option<&Value> {
         self.worst.as_ref().map(|(_, value)| value)
+    }
+
+    /// How often that has become another: who stores it needs to only then.
+    pub fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// Failing is worse than having too few samples (a stall leaves few), and that is worse than holding; then what lies

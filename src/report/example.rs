@@ -47,7 +47,7 @@ pub(super) fn lines(examples: &Examples, style: Style) -> Vec<String> {
 }
 
 /// `12 × status 503, GET /orders  (first after 2.1s, scenario shop, VU 3, iteration 17)`
-fn title(example: &Example) -> String {
+pub(super) fn title(example: &Example) -> String {
     let happened = &example.happened;
     let mut facts = vec![match happened.at {
         Some(at) => format!("first after {}", format_latency_us(at.as_micros() as f64)),

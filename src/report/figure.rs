@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::metrics::{Quantile, Trend, Unit, Value};
+use crate::plan::{SummaryOptions, TimeUnit, TrendStat};
 use crate::results::Summary;
 use crate::stats::samples_needed;
 use crate::units::{
@@ -14,10 +15,7 @@ use crate::units::{
     format_significant, format_size,
 };
 
-/// The percentiles of a trend's line.
-const PERCENTILES: [f64; 3] = [90.0, 95.0, 99.0];
-
-/// The signs that were used.
+/// The signs that were used, and what figures look like.
 #[derive(Debug, Default)]
 pub(super) struct Signs {
     /// A trend was shown.
@@ -28,9 +26,16 @@ pub(super) struct Signs {
     pub(super) at_least: bool,
     /// An interval was shown.
     pub(super) interval: bool,
+    /// Which figures a trend has, and the unit of times.
+    pub(super) layout: SummaryOptions,
 }
 
 impl Signs {
+    /// None yet, for a summary laid out so.
+    pub(super) fn of(layout: &SummaryOptions) -> Self {
+        Self { layout: layout.clone(), ..Self::default() }
+    }
+
     /// What the signs mean, a line each.
     pub(super) fn footnotes(&self) -> Vec<String> {
         let mut notes = Vec::new();
@@ -56,15 +61,17 @@ impl Signs {
     }
 }
 
-/// A value's figures, as cells; of a trend always the same seven, so that lines align.
+/// A value's figures, as cells; of a trend always those that are asked for, so that lines align.
 pub(super) fn figures(value: &Value, unit: Unit, summary: &Summary, signs: &mut Signs) -> Vec<String> {
     match value {
         Value::Counter(sum) => {
-            let rate = summary.per_second(*sum).map(|rate| per_second(rate, unit));
-            std::iter::once(number(*sum, unit)).chain(rate).collect()
+            let time = signs.layout.time_unit;
+            let rate = summary.per_second(*sum).map(|rate| per_second(rate, unit, time));
+            std::iter::once(number(*sum, unit, time)).chain(rate).collect()
         }
         Value::Gauge { last, min, max } => {
-            let [last, min, max] = [last, min, max].map(|value| number(*value, unit));
+            let time = signs.layout.time_unit;
+            let [last, min, max] = [last, min, max].map(|value| number(*value, unit, time));
             vec![last, format!("min {min}"), format!("max {max}")]
         }
         Value::Rate { hits, total } => share(*hits, *total),
@@ -85,20 +92,25 @@ pub(super) fn percent(hits: u64, total: u64) -> String {
     format_percent(hits as f64 / total as f64)
 }
 
-/// Average, minimum, median, percentiles and maximum of a trend.
+/// The figures of a trend that are asked for: `avg 2.41ms`.
 pub(super) fn trend_figures(trend: &Trend, unit: Unit, signs: &mut Signs) -> Vec<String> {
     if trend.count() == 0 {
         return vec!["no samples".to_owned()];
     }
-    let mut figures = vec![
-        format!("avg {}", average(trend, unit, signs)),
-        format!("min {}", quantile(trend.min(), unit, signs)),
-        format!("med {}", median(trend, unit, signs)),
-    ];
-    for percent in PERCENTILES {
-        figures.push(format!("p({percent}) {}", percentile(trend, percent, unit, signs)));
-    }
-    figures.push(format!("max {}", quantile(trend.max(), unit, signs)));
+    let stats = std::mem::take(&mut signs.layout.trend_stats);
+    let figure = |stat: &TrendStat| {
+        let figure = match *stat {
+            TrendStat::Average => average(trend, unit, signs),
+            TrendStat::Min => quantile(trend.min(), unit, signs),
+            TrendStat::Median => median(trend, unit, signs),
+            TrendStat::Max => quantile(trend.max(), unit, signs),
+            TrendStat::Count => format_count(trend.count()),
+            TrendStat::Percentile(percent) => percentile(trend, percent, unit, signs),
+        };
+        format!("{stat} {figure}")
+    };
+    let figures = stats.iter().map(figure).collect();
+    signs.layout.trend_stats = stats;
     figures
 }
 
@@ -133,7 +145,7 @@ pub(super) fn tail(trend: &Trend, signs: &mut Signs) -> [String; 5] {
 pub(super) fn interval(trend: &Trend, percent: f64, unit: Unit, signs: &mut Signs) -> Option<String> {
     let interval = trend.interval(percent / 100.0)?;
     signs.interval = true;
-    let [low, high] = [interval.low, interval.high].map(|end| plain(end, unit));
+    let [low, high] = [interval.low, interval.high].map(|end| plain(end, unit, signs.layout.time_unit));
     Some(format_range(&low, &high, interval.high.at_least))
 }
 
@@ -155,26 +167,31 @@ pub(super) fn tail_intervals(trend: &Trend, figures: &[String; 5], signs: &mut S
 /// microseconds, and shows no digit more than it has.
 pub(super) fn quantile(quantile: Option<Quantile>, unit: Unit, signs: &mut Signs) -> String {
     let Some(quantile) = quantile else { return "–".to_owned() };
-    signed(plain(quantile, unit), quantile.at_least, signs)
+    signed(plain(quantile, unit, signs.layout.time_unit), quantile.at_least, signs)
 }
 
 /// A quantile's number, whether it is a lower bound or not.
-fn plain(quantile: Quantile, unit: Unit) -> String {
+fn plain(quantile: Quantile, unit: Unit, time: Option<TimeUnit>) -> String {
     match quantile.value_us {
-        us @ 1..1_000 if unit == Unit::Time => format_duration(Duration::from_micros(us)),
-        stored => scaled(stored as f64, unit),
+        us @ 1..1_000 if unit == Unit::Time && time.is_none() => format_duration(Duration::from_micros(us)),
+        stored => scaled(stored as f64, unit, time),
     }
 }
 
 fn bounded(stored: f64, at_least: bool, unit: Unit, signs: &mut Signs) -> String {
-    signed(scaled(stored, unit), at_least, signs)
+    signed(scaled(stored, unit, signs.layout.time_unit), at_least, signs)
 }
 
-fn scaled(stored: f64, unit: Unit) -> String {
+fn scaled(stored: f64, unit: Unit, time: Option<TimeUnit>) -> String {
     match unit {
-        Unit::Time => format_latency_us(stored),
-        Unit::None | Unit::Bytes => number(stored / 1_000.0, unit),
+        Unit::Time => latency(stored, time),
+        Unit::None | Unit::Bytes => number(stored / 1_000.0, unit, time),
     }
+}
+
+/// A time in the unit that is asked for, else in the one that suits it.
+fn latency(us: f64, unit: Option<TimeUnit>) -> String {
+    unit.map_or_else(|| format_latency_us(us), |unit| unit.format_us(us))
 }
 
 fn signed(shown: String, at_least: bool, signs: &mut Signs) -> String {
@@ -184,9 +201,9 @@ fn signed(shown: String, at_least: bool, signs: &mut Signs) -> String {
 }
 
 /// A number of a unit; times are in milliseconds here, as users give them.
-fn number(value: f64, unit: Unit) -> String {
+fn number(value: f64, unit: Unit, time: Option<TimeUnit>) -> String {
     match unit {
-        Unit::Time => format_latency_us(value * 1_000.0),
+        Unit::Time => latency(value * 1_000.0, time),
         Unit::Bytes => format_size(value),
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and in range")]
         Unit::None if value.fract() == 0.0 && (0.0..9e15).contains(&value) => format_count(value as u64),
@@ -194,10 +211,10 @@ fn number(value: f64, unit: Unit) -> String {
     }
 }
 
-fn per_second(rate: f64, unit: Unit) -> String {
+fn per_second(rate: f64, unit: Unit, time: Option<TimeUnit>) -> String {
     match unit {
         Unit::None => format_rate(rate),
-        Unit::Time | Unit::Bytes => format!("{}/s", number(rate, unit)),
+        Unit::Time | Unit::Bytes => format!("{}/s", number(rate, unit, time)),
     }
 }
 
@@ -250,6 +267,25 @@ mod tests {
     }
 
     #[test]
+    fn figures_are_those_that_are_asked_for_in_the_unit_that_is() {
+        let p = TrendStat::Percentile;
+        let layout = SummaryOptions {
+            trend_stats: vec![TrendStat::Count, p(99.9), TrendStat::Median, p(50.0), TrendStat::Max],
+            time_unit: Some(TimeUnit::Seconds),
+            ..SummaryOptions::default()
+        };
+        let mut signs = Signs::of(&layout);
+        let figures = trend_figures(&trend((1..=1_000).map(|n| n * 100)), Unit::Time, &mut signs);
+        assert_eq!(figures, ["count 1,000", "p(99.9) –", "med 0.0500s", "p(50) 0.0500s", "max 0.100s"]);
+        assert_eq!(signs.layout, layout, "they are still asked for");
+        assert_eq!(number(1.5, Unit::Time, layout.time_unit), "0.00150s");
+        let spread = trend((1..=1_000).map(|n| n * 100));
+        assert_eq!(interval(&spread, 50.0, Unit::Time, &mut signs).as_deref(), Some("0.0469–0.0531s"));
+        signs.layout.time_unit = Some(TimeUnit::Microseconds);
+        assert_eq!(quantile(trend([7]).max(), Unit::Time, &mut signs), "7.00µs");
+    }
+
+    #[test]
     fn nothing_recorded_is_no_zero() {
         let mut signs = Signs::default();
         assert_eq!(trend_figures(&Trend::new(), Unit::Time, &mut signs), ["no samples"]);
@@ -285,10 +321,10 @@ mod tests {
 
     #[test]
     fn whole_numbers_are_counts_and_others_have_three_digits() {
-        assert_eq!(number(1_204.0, Unit::None), "1,204");
-        assert_eq!(number(2.0 / 3.0, Unit::None), "0.667");
-        assert_eq!(number(-3.0, Unit::None), "-3.00");
-        assert_eq!(number(1.5, Unit::Time), "1.50ms");
-        assert_eq!(per_second(1_500.0, Unit::Bytes), "1.50 KB/s");
+        assert_eq!(number(1_204.0, Unit::None, None), "1,204");
+        assert_eq!(number(2.0 / 3.0, Unit::None, None), "0.667");
+        assert_eq!(number(-3.0, Unit::None, None), "-3.00");
+        assert_eq!(number(1.5, Unit::Time, None), "1.50ms");
+        assert_eq!(per_second(1_500.0, Unit::Bytes, None), "1.50 KB/s");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::results::{Books, End, Reason, Severity, Summary, Verdict};
+use crate::results::{Books, End, Incomplete, Reason, Severity, Summary, Verdict};
 use crate::units::{format_count, format_latency_us};
 
 use super::Style;
@@ -12,12 +12,15 @@ use super::paint::clean;
 const REASONS_MAX: usize = 3;
 
 /// `✓ passed: 8 of 8 targets hold`, without a newline. A run that didn't pass never says `passed`.
-pub(super) fn headline(summary: &Summary, style: Style) -> String {
+pub fn headline(summary: &Summary, style: Style) -> String {
     match summary.verdict() {
         Verdict::Passed => format!("{} {}", style.good("✓ passed:"), held(summary, "")),
         Verdict::Stopped => {
             let stopped = format!("✗ stopped by the user after {}:", duration(summary.elapsed));
             format!("{} {}", style.note(&stopped), held(summary, " so far"))
+        }
+        Verdict::Inconclusive(reasons) if summary.incomplete.is_some() => {
+            incomplete(&reasons, summary, style)
         }
         Verdict::Inconclusive(reasons) => inconclusive(&reasons, summary, style),
         Verdict::Failed(reasons) => format!("{} {}", style.bad("✗ failed:"), joined(&reasons, summary)),
@@ -26,6 +29,10 @@ pub(super) fn headline(summary: &Summary, style: Style) -> String {
 
 /// What a run that says nothing of the service says in its first line, before any figure is read.
 pub(super) fn warning(summary: &Summary, style: Style) -> Option<String> {
+    if let Some(incomplete) = &summary.incomplete {
+        let text = clean(&incomplete.to_string());
+        return Some(format!("{} {text}\n  {}", style.bad("✗ INCOMPLETE:"), style.note(Incomplete::MISSING)));
+    }
     match summary.verdict() {
         Verdict::Inconclusive(mut reasons) => {
             reasons.retain(|reason| accused(reason).is_some());
@@ -54,6 +61,14 @@ pub(super) fn findings(summary: &Summary, style: Style) -> Vec<String> {
     }
     lines.extend(summary.warnings.iter().map(|warning| format!("  {note} {}", clean(warning))));
     lines
+}
+
+/// The last line of a run without an end: what holds so far is no verdict.
+fn incomplete(reasons: &[Reason], summary: &Summary, style: Style) -> String {
+    let others: Vec<Reason> =
+        reasons.iter().filter(|reason| !matches!(reason, Reason::Incomplete(_))).cloned().collect();
+    let so_far = if others.is_empty() { held(summary, "") } else { joined(&others, summary) };
+    format!("{} no verdict; until then: {so_far}", style.bad("✗ INCOMPLETE:"))
 }
 
 /// The last line: the rules by name, and where they are explained; the first line has the figures.

@@ -18,6 +18,7 @@ use super::Style;
 use super::example;
 use super::figure::{self, Signs};
 use super::headline::{self, duration};
+use super::interrupted;
 use super::method;
 use super::paint::{clean, columns, left, right};
 use super::steady;
@@ -81,6 +82,7 @@ impl Hit<'_> {
         page.distribution();
         page.details();
         page.answers();
+        page.interrupted();
         page.steadiness();
         page.examples();
         page.method();
@@ -130,6 +132,7 @@ impl Hit<'_> {
             "ok": requests - failed,
             "failed": failed,
             "cut": summary.requests_cut,
+            "interrupted": summary.interrupted.iter().map(interrupted::json).collect::<Vec<_>>(),
             "warm_up": warm_up,
             "steady": steady,
             "dropped": books.dropped,
@@ -385,6 +388,16 @@ impl Page<'_> {
             let figures =
                 format!("{average}, {fastest}, {slowest}  ({} {noun}{plural})", format_count(number));
             self.figure(label, &figures);
+        }
+    }
+
+    fn interrupted(&mut self) {
+        let lines = interrupted::lines(self.hit.summary);
+        if !lines.is_empty() {
+            self.heading("Interrupted:");
+        }
+        for line in lines {
+            self.line(&line);
         }
     }
 

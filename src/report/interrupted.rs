@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::results::Summary;
+use serde_json::{Value as Json, json};
+
+use crate::results::{Interrupted, Summary};
 use crate::units::{format_count, format_latency_us};
 
 use super::paint::clean;
@@ -39,11 +41,21 @@ pub(super) fn lines(summary: &Summary) -> Vec<String> {
     lines
 }
 
+/// The same for programs: `{ "scenario", "place", "count", "oldest_us", "mean_us" }`.
+pub(super) fn json(cut: &Interrupted) -> Json {
+    let us = |age: Duration| u64::try_from(age.as_micros()).unwrap_or(u64::MAX);
+    json!({
+        "scenario": cut.scenario,
+        "place": cut.place,
+        "count": cut.count,
+        "oldest_us": us(cut.oldest),
+        "mean_us": us(cut.sum) / cut.count.max(1),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::results::Interrupted;
-
     #[test]
     fn cut_iterations_have_a_place_a_number_and_an_age() {
         let cut = |place: Option<&str>, count: u64, oldest_ms: u64| Interrupted {

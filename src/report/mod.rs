@@ -3,11 +3,16 @@
 //! A report only lays out: what there is to say was worked out in [`crate::results`]. What a script or a
 //! service named is cleaned before it is printed, so that it can't steer a terminal.
 
+mod evidence;
 mod example;
 mod figure;
+mod github;
 mod headline;
 mod hit;
 mod interrupted;
+mod json;
+mod junit;
+mod k6;
 mod method;
 mod paint;
 mod profile;
@@ -15,7 +20,9 @@ mod steady;
 mod tally;
 mod text;
 
+pub use headline::headline;
 pub use hit::Hit;
+pub use k6::k6_export;
 pub use profile::profile;
 pub use tally::{Ending, tally};
 
@@ -29,10 +36,24 @@ pub struct Report {
     pub about: &'static str,
     /// Lays a summary out; the text ends in a newline.
     pub render: fn(&Summary, &Style) -> String,
+    /// Whether people read it; a program's input must stand alone where it is printed.
+    pub is_for_people: bool,
+    /// Lines for whoever reads what a command prints, whatever else it prints. Paths in them begin with the given folder,
+    /// which is empty or ends in `/`.
+    pub annotations: Option<fn(&Summary, &str) -> String>,
+    /// The environment variable that names a file to which it is added where no other file is named.
+    pub file_variable: Option<&'static str>,
+}
+
+impl std::fmt::Debug for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
 }
 
 /// All reports, in the order of the reference.
-pub const REPORTS: &[&Report] = &[&text::REPORT, &text::TARGETS];
+pub const REPORTS: &[&Report] =
+    &[&text::REPORT, &text::TARGETS, &json::REPORT, &junit::REPORT, &github::REPORT];
 
 /// How a report may look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,6 +18,7 @@ mod times;
 pub(super) use targets::TARGETS;
 
 use crate::metrics::{Kind, Unit, Value, builtin};
+use crate::plan::SummaryMode;
 use crate::results::{MetricTotal, Summary};
 
 use super::figure::{self, Signs};
@@ -26,8 +27,14 @@ use super::paint::{clean, columns, left};
 use super::{Report, Style, interrupted, steady};
 
 /// The terminal's summary.
-pub(super) const REPORT: Report =
-    Report { name: "text", about: "the summary at the end of a run, for the terminal", render };
+pub(super) const REPORT: Report = Report {
+    name: "text",
+    about: "the summary at the end of a run, for the terminal",
+    render,
+    is_for_people: true,
+    annotations: None,
+    file_variable: None,
+};
 
 /// Where the figures start at the earliest: k6's column.
 const NAME_COLUMNS_MIN: usize = 31;
@@ -41,29 +48,31 @@ const CELL_COLUMNS_MAX: usize = 48;
 /// Metrics that are not recorded and named; the rest is counted.
 const DROPPED_MAX: usize = 5;
 
-/// A section: its title, and its lines; one without lines is left out.
-type Section = (&'static str, fn(&mut Page<'_>) -> Vec<String>);
+/// A section: its title, whether a compact summary has it, and its lines; one without lines is left out.
+type Section = (&'static str, bool, fn(&mut Page<'_>) -> Vec<String>);
 
 /// All sections, in the order of the page. A new one is a file and a line here.
 const SECTIONS: &[Section] = &[
-    ("FAILURES", |page| page.failures()),
-    ("TARGETS", |page| page.targets()),
-    ("CHECKS", |page| page.checks()),
-    ("CUSTOM", |page| page.metrics(Kin::Custom)),
-    ("HTTP", |page| {
+    ("FAILURES", true, |page| page.failures()),
+    ("TARGETS", true, |page| page.targets()),
+    ("CHECKS", true, |page| page.checks()),
+    ("CUSTOM", true, |page| page.metrics(Kin::Custom)),
+    ("HTTP", true, |page| {
         let mut lines = page.metrics(Kin::Http);
-        lines.extend(page.endpoints());
+        if !page.is_compact() {
+            lines.extend(page.endpoints());
+        }
         lines
     }),
-    ("STREAMS", |page| page.metrics(Kin::Streams)),
-    ("SERVICE AND RESPONSE TIME", |page| page.times()),
-    ("EXECUTION", |page| page.execution()),
-    ("INTERRUPTED", |page| interrupted::lines(page.summary)),
-    ("STEADY STATE", |page| steady::lines(page.summary, page.style, &mut page.signs)),
-    ("NETWORK", |page| page.metrics(Kin::Network)),
-    ("FAILURE EXAMPLES", |page| page.examples()),
-    ("OUTPUTS", |page| page.outputs()),
-    ("METHOD", |page| page.method()),
+    ("STREAMS", true, |page| page.metrics(Kin::Streams)),
+    ("SERVICE AND RESPONSE TIME", false, |page| page.times()),
+    ("EXECUTION", true, |page| page.execution()),
+    ("INTERRUPTED", false, |page| interrupted::lines(page.summary)),
+    ("STEADY STATE", false, |page| steady::lines(page.summary, page.style, &mut page.signs)),
+    ("NETWORK", true, |page| page.metrics(Kin::Network)),
+    ("FAILURE EXAMPLES", false, |page| page.examples()),
+    ("OUTPUTS", false, |page| page.outputs()),
+    ("METHOD", false, |page| page.method()),
 ];
 
 /// Which metrics are shown together.
@@ -93,9 +102,11 @@ fn kin(metric: &str) -> Kin {
 fn render(summary: &Summary, style: &Style) -> String {
     let mut page = Page::new(summary, *style);
     page.head();
-    for (title, lines) in SECTIONS {
-        let lines = lines(&mut page);
-        page.section(title, lines);
+    for (title, is_in_compact, lines) in SECTIONS {
+        if *is_in_compact || !page.is_compact() {
+            let lines = lines(&mut page);
+            page.section(title, lines);
+        }
     }
     page.footnotes();
     page.findings();
@@ -124,7 +135,12 @@ impl<'a> Page<'a> {
     fn new(summary: &'a Summary, style: Style) -> Self {
         let name_columns = summary.metrics.iter().map(|total| columns(&total.metric.name) + DOTS_MIN);
         let name_columns = name_columns.fold(NAME_COLUMNS_MIN, usize::max);
-        Self { summary, style, name_columns, signs: Signs::default(), lines: Vec::new() }
+        let signs = Signs::of(&summary.layout);
+        Self { summary, style, name_columns, signs, lines: Vec::new() }
+    }
+
+    fn is_compact(&self) -> bool {
+        self.summary.layout.mode == SummaryMode::Compact
     }
 
     fn section(&mut self, title: &str, lines: Vec<String>) {

@@ -1,104 +1,111 @@
-//! The folder of a run, for nobody but its owner. Files are opened by the folder's own descriptor, and
-//! links are not followed: whoever may write beside it can't send what is written elsewhere.
+//! The folder of a run, for nobody but its owner, and held for as long as the run goes: whoever clears up can tell
+//! a run that is under way from one that was killed.
 
 use std::fs::File;
-use std::io::Write as _;
-use std::os::fd::{AsFd as _, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
-use rustix::fs::{Mode, OFlags};
-use rustix::io::Errno;
 
+use super::private_folder::{Held, Links, PrivateFolder};
 use super::{RunId, StoreError};
 
-/// Folders are entered, listed and written by their owner alone.
-const FOLDER_MODE: u32 = 0o700;
+/// Where results lie, unless the user says otherwise.
+pub const RESULTS_FOLDER: &str = ".runner";
 
-/// And so are files.
-const FILE_MODE: u32 = 0o600;
+/// The folder of runs among the results.
+pub const RUNS_FOLDER: &str = "runs";
 
 /// Names that are tried before a folder of another run that begins in this second is an error.
 const TRIES_MAX: u64 = 100;
 
-/// The folder of one run.
+/// The folder of one run. One that is still empty when it is dropped goes away again: nothing began.
 #[derive(Debug)]
 pub struct RunFolder {
     /// The run's name.
     pub id: RunId,
-    path: PathBuf,
-    folder: OwnedFd,
+    /// When it began.
+    pub start: Timestamp,
+    folder: PrivateFolder,
+    runs: PrivateFolder,
+}
+
+/// Whether a link in the place of results is followed: where the user named the place, it is the user's wish.
+pub(super) fn links(results: &Path) -> Links {
+    if results == Path::new(RESULTS_FOLDER) { Links::Refused } else { Links::Followed }
 }
 
 impl RunFolder {
     /// Makes a folder for a run that begins now, `RESULTS/runs/ID`; those above it too, where they are missing.
     pub fn create(results: &Path, start: Timestamp, random: u64) -> Result<Self, StoreError> {
-        let runs = results.join("runs");
-        std::fs::create_dir_all(results).map_err(|error| StoreError::of("create", results, error))?;
-        let results_folder = open_folder(rustix::fs::CWD, results, results)?;
-        let parent = enter(&results_folder, "runs", &runs)?;
-        let mut attempt = 0;
-        loop {
+        let runs = PrivateFolder::make(results, links(results))?.enter(RUNS_FOLDER)?;
+        let mut taken = String::new();
+        for attempt in 0..TRIES_MAX {
             let id = RunId::new(start, random.wrapping_add(attempt));
-            let path = runs.join(id.as_str());
-            match rustix::fs::mkdirat(&parent, id.as_str(), Mode::from_raw_mode(FOLDER_MODE)) {
-                Ok(()) => {
-                    let folder = open_folder(parent.as_fd(), Path::new(id.as_str()), &path)?;
-                    return Ok(Self { id, path, folder });
+            if runs.make_folder(id.as_str())? {
+                if let Some(folder) = take(&runs, &id)? {
+                    return Ok(Self { id, start, folder, runs });
                 }
-                Err(Errno::EXIST) if attempt < TRIES_MAX => attempt += 1,
-                Err(error) => return Err(StoreError::of("create", &path, error)),
+                // Who looked into it at that instant leaves it behind; who clears up has taken it away.
+                let _ = runs.remove_empty(id.as_str());
             }
+            taken = id.to_string();
         }
+        let error = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
+        Err(StoreError::of("create", &runs.path().join(taken), error))
     }
 
     /// Where it lies, as it is told to people.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.folder.path()
+    }
+
+    /// Opens a folder in it, and makes it if it isn't there.
+    pub fn enter(&self, name: &str) -> Result<PrivateFolder, StoreError> {
+        self.folder.enter(name)
     }
 
     /// Makes a file that isn't there yet.
     pub fn create_file(&self, name: &str) -> Result<File, StoreError> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&self.folder, name, flags, Mode::from_raw_mode(FILE_MODE))
-            .map_err(|error| StoreError::of("create", &self.path.join(name), error))?;
-        Ok(File::from(file))
+        self.folder.create_file(name)
     }
 
     /// Writes a file so that it is there whole, or not at all, whenever the machine stops.
     pub fn write_whole(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        let draft = format!("{name}.part");
-        let path = self.path.join(&draft);
-        match rustix::fs::unlinkat(&self.folder, draft.as_str(), rustix::fs::AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(error) => return Err(StoreError::of("remove", &path, error)),
+        self.folder.write_whole(name, bytes)
+    }
+
+    /// The same whenever the process stops.
+    pub fn write_soon(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        self.folder.write_soon(name, bytes)
+    }
+}
+
+impl Drop for RunFolder {
+    fn drop(&mut self) {
+        // One that holds something can't be removed so.
+        let _ = self.runs.remove_empty(self.id.as_str());
+    }
+}
+
+/// Takes a folder that was just made, unless somebody was faster: who clears up, or who plants one of theirs.
+fn take(runs: &PrivateFolder, id: &RunId) -> Result<Option<PrivateFolder>, StoreError> {
+    let folder = match runs.folder(id.as_str()) {
+        Ok(folder) => folder,
+        Err(StoreError::File { error, .. }) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Ok(None);
         }
-        let mut file = self.create_file(&draft)?;
-        file.write_all(bytes).map_err(|error| StoreError::of("write", &path, error))?;
-        file.sync_all().map_err(|error| StoreError::of("sync", &path, error))?;
-        rustix::fs::renameat(&self.folder, draft.as_str(), &self.folder, name)
-            .map_err(|error| StoreError::of("rename", &path, error))?;
-        rustix::fs::fsync(&self.folder).map_err(|error| StoreError::of("sync", &self.path, error))
+        Err(error) => return Err(error),
+    };
+    if folder.hold() == Held::Elsewhere {
+        return Ok(None);
     }
-}
-
-/// Opens a folder of ours inside of another, and makes it if it isn't there.
-fn enter(parent: &OwnedFd, name: &str, path: &Path) -> Result<OwnedFd, StoreError> {
-    match rustix::fs::mkdirat(parent, name, Mode::from_raw_mode(FOLDER_MODE)) {
-        Ok(()) | Err(Errno::EXIST) => open_folder(parent.as_fd(), Path::new(name), path),
-        Err(error) => Err(StoreError::of("create", path, error)),
+    let stat = folder.stat()?;
+    // Where a file system gives all files one owner (a share, a mounted volume), the folder above has it too.
+    let is_ours = stat.st_uid == rustix::process::geteuid().as_raw() || stat.st_uid == runs.stat()?.st_uid;
+    if !is_ours {
+        return Err(StoreError::Planted { path: folder.path().to_owned(), what: "somebody else's folder" });
     }
-}
-
-/// Opens a folder, unless a link or a file lies there.
-fn open_folder(parent: std::os::fd::BorrowedFd<'_>, name: &Path, path: &Path) -> Result<OwnedFd, StoreError> {
-    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    rustix::fs::openat(parent, name, flags, Mode::empty()).map_err(|error| match error {
-        Errno::LOOP => StoreError::Planted { path: path.to_owned(), what: "a link" },
-        // Of a link, some systems say this too.
-        Errno::NOTDIR => StoreError::Planted { path: path.to_owned(), what: "no folder, or a link to one" },
-        error => StoreError::of("open", path, error),
-    })
+    Ok((stat.st_nlink > 0).then_some(folder))
 }
 
 #[cfg(test)]
@@ -113,16 +120,32 @@ mod tests {
     #[test]
     fn runs_that_begin_together_have_folders_of_their_own_for_their_owner_alone() {
         let results = tempfile::tempdir().unwrap();
-        let one = RunFolder::create(results.path(), start(), 5).unwrap();
-        let other = RunFolder::create(results.path(), start(), 5).unwrap();
+        let inner = results.path().join("a/b");
+        let one = RunFolder::create(&inner, start(), 5).unwrap();
+        let other = RunFolder::create(&inner, start(), 5).unwrap();
         assert_ne!(one.id, other.id);
         let mode = |path: &Path| std::fs::metadata(path).unwrap().mode() & 0o777;
         assert_eq!(mode(one.path()), 0o700);
-        assert_eq!(mode(&results.path().join("runs")), 0o700);
+        assert_eq!(mode(&inner.join("runs")), 0o700);
+        assert_eq!(mode(&inner), 0o700);
         one.write_whole("summary.json", b"{}").unwrap();
         assert_eq!(mode(&one.path().join("summary.json")), 0o600);
         one.write_whole("summary.json", b"{ }").unwrap();
         assert_eq!(std::fs::read(one.path().join("summary.json")).unwrap(), b"{ }", "replaced as a whole");
+        assert_eq!(mode(one.enter("script").unwrap().path()), 0o700);
+    }
+
+    #[test]
+    fn a_run_that_never_began_leaves_no_folder() {
+        let results = tempfile::tempdir().unwrap();
+        let (empty, full) = (
+            RunFolder::create(results.path(), start(), 5).unwrap(),
+            RunFolder::create(results.path(), start(), 5).unwrap(),
+        );
+        full.write_soon("journal", b"").unwrap();
+        let paths = [empty.path().to_owned(), full.path().to_owned()];
+        drop((empty, full));
+        assert_eq!(paths.map(|path| path.exists()), [false, true]);
     }
 
     #[test]
@@ -137,11 +160,26 @@ mod tests {
         let run = RunFolder::create(results.path(), start(), 5).unwrap();
         let victim = elsewhere.path().join("victim");
         std::fs::write(&victim, "mine").unwrap();
-        symlink(&victim, run.path().join("journal")).unwrap();
+        for name in ["journal", "summary.json.part", "summary.json", "script"] {
+            symlink(&victim, run.path().join(name)).unwrap();
+        }
         assert!(run.create_file("journal").is_err());
-        symlink(&victim, run.path().join("summary.json.part")).unwrap();
-        symlink(&victim, run.path().join("summary.json")).unwrap();
         run.write_whole("summary.json", b"{}").unwrap();
+        assert!(matches!(run.enter("script"), Err(StoreError::Planted { .. })));
         assert_eq!(std::fs::read_to_string(&victim).unwrap(), "mine");
+        assert_eq!(std::fs::read_to_string(run.path().join("summary.json")).unwrap(), "{}");
+    }
+
+    #[test]
+    fn a_link_in_place_of_the_results_is_followed_where_the_user_named_it() {
+        assert_eq!(links(Path::new(RESULTS_FOLDER)), Links::Refused, "nobody named it");
+        let outer = tempfile::tempdir().unwrap();
+        let (real, link) = (outer.path().join("real"), outer.path().join("link"));
+        std::fs::create_dir(&real).unwrap();
+        symlink(&real, &link).unwrap();
+        let run = RunFolder::create(&link, start(), 5).unwrap();
+        assert!(real.join("runs").join(run.id.as_str()).is_dir());
+        let refused = PrivateFolder::make(&link, Links::Refused).unwrap_err();
+        assert!(matches!(refused, StoreError::Planted { .. }), "{refused}");
     }
 }

@@ -19,6 +19,10 @@ pub struct OutputLine {
     pub lost_samples: u64,
     /// Why the first one didn't; also what else went wrong.
     pub error: Option<String>,
+    /// Spans that arrived.
+    pub delivered_spans: u64,
+    /// Spans that didn't, or for which there was no room.
+    pub lost_spans: u64,
 }
 
 impl OutputLine {
@@ -28,16 +32,17 @@ impl OutputLine {
             let s = if count == 1 { "" } else { "s" };
             (count > 0).then(|| format!("{} {noun}{s}", format_count(count)))
         };
-        let parts: Vec<String> = [counted(self.lost_seconds, "second"), counted(self.lost_samples, "sample")]
-            .into_iter()
-            .flatten()
-            .collect();
-        let error = self.error.as_deref().unwrap_or_default();
-        match (parts.is_empty(), error.is_empty()) {
-            (true, true) => None,
-            (true, false) => Some(error.to_owned()),
-            (false, true) => Some(format!("{} lost", parts.join(" with "))),
-            (false, false) => Some(format!("{} lost: {error}", parts.join(" with "))),
+        let together = |parts: [Option<String>; 2], word: &str| {
+            let parts: Vec<String> = parts.into_iter().flatten().collect();
+            (!parts.is_empty()).then(|| parts.join(word))
+        };
+        let seconds = [counted(self.lost_seconds, "second"), counted(self.lost_samples, "sample")];
+        let lost = together([together(seconds, " with "), counted(self.lost_spans, "span")], " and ");
+        let error = self.error.clone().filter(|error| !error.is_empty());
+        match (lost, error) {
+            (Some(lost), Some(error)) => Some(format!("{lost} lost: {error}")),
+            (Some(lost), None) => Some(format!("{lost} lost")),
+            (None, error) => error,
         }
     }
 }
@@ -54,6 +59,10 @@ mod tests {
         assert_eq!(line.lost().as_deref(), Some("1 second with 1,200 samples lost: disk full"));
         let line = OutputLine { lost_seconds: 0, lost_samples: 0, ..line };
         assert_eq!(line.lost().as_deref(), Some("disk full"), "the end may fail as well");
+        let line = OutputLine { lost_spans: 2, error: None, ..line };
+        assert_eq!(line.lost().as_deref(), Some("2 spans lost"));
+        let line = OutputLine { lost_seconds: 3, lost_samples: 4, ..line };
+        assert_eq!(line.lost().as_deref(), Some("3 seconds with 4 samples and 2 spans lost"));
         assert_eq!(OutputLine::default().lost(), None);
     }
 }

@@ -36,6 +36,13 @@ impl RunId {
         (is_time && is_tail).then(|| Self(text.to_owned()))
     }
 
+    /// When the run began, to the second; none where the name holds no real time.
+    pub fn begun(&self) -> Option<Timestamp> {
+        let [year, month, day, hour, minute, second] =
+            [0..4, 4..6, 6..8, 9..11, 11..13, 13..15].map(|digits| self.0.get(digits).unwrap_or_default());
+        format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z").parse().ok()
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -58,6 +65,8 @@ mod tests {
         assert_eq!(at(0).as_str(), "19700101T000000Z-0jgy");
         assert_eq!(RunId::parse(at(0).as_str()), Some(at(0)));
         assert!(at(999_999_999) < at(1_000_000_000));
+        assert_eq!(at(999_999_999).begun().unwrap().as_second(), 999_999_999);
+        assert_eq!(RunId::parse("20261340T000000Z-0jgy").unwrap().begun(), None, "no such month");
     }
 
     #[test]

@@ -3,6 +3,9 @@
 //! Pure: no clock, no file, no rounding. Lists are in the order that a reader wants them in, and never in
 //! that of a hash.
 
+#[cfg(test)]
+mod eventful;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,10 +16,10 @@ use crate::engine::{Books, End, Examples, Interrupted, Outcome, ScriptFailure};
 use crate::metrics::{
     BUILTINS, Metric, OTHER, Selector, Series, Snapshot, Trend, Unit, Value, Warning, builtin,
 };
-use crate::plan::{Judgement, Plan, Scenario, Verdict as TargetVerdict, without_login};
+use crate::plan::{Judgement, Plan, Scenario, SummaryOptions, Verdict as TargetVerdict, without_login};
 
 use super::crowd::Crowd;
-use super::{Finding, Method, Model, OutputLine, Steadiness, WarmUpLine, finding};
+use super::{Finding, Incomplete, Method, Model, OutputLine, Steadiness, WarmUpLine, finding};
 
 /// A run, as reports read it.
 #[derive(Debug, Clone)]
@@ -78,6 +81,12 @@ pub struct Summary {
     pub outputs: Vec<OutputLine>,
     /// The run's name, where it is kept.
     pub run_id: Option<String>,
+    /// When the load began, in milliseconds since 1970, UTC; none of a run of which nobody looked at the clock.
+    pub start_unix_ms: Option<u64>,
+    /// Of a run that came to no end: how far it is known.
+    pub incomplete: Option<Incomplete>,
+    /// How reports lay it out, as the plan says.
+    pub layout: SummaryOptions,
 }
 
 /// Times of answers, by whether they were expected: a fast error is no fast answer.
@@ -175,8 +184,8 @@ impl Summary {
             script_name: script_name.to_owned(),
             base_url: plan.base_url.as_deref().map(without_login),
             scenarios: scenarios(plan, outcome),
-            elapsed: outcome.elapsed,
-            paused: outcome.paused,
+            elapsed: whole_us(outcome.elapsed),
+            paused: whole_us(outcome.paused),
             end: outcome.end.clone(),
             judgements: outcome.judgements.clone(),
             checks: checks(&outcome.total),
@@ -202,11 +211,14 @@ impl Summary {
             dropped: plan.dropped_metrics().into_iter().map(str::to_owned).collect(),
             warm_up: WarmUpLine::of(outcome),
             steadiness: Steadiness::of(outcome),
-            interrupted: outcome.interrupted.clone(),
+            interrupted: outcome.interrupted.iter().map(cut).collect(),
             examples: outcome.examples.clone(),
             method: Method::default(),
             outputs: Vec::new(),
             run_id: None,
+            start_unix_ms: None,
+            incomplete: None,
+            layout: plan.options.summary.clone(),
         };
         summary.findings = finding::find(&summary, plan, outcome);
         summary.method = Method::of(outcome, &summary.findings);
@@ -227,6 +239,8 @@ impl Summary {
         self.base_url.iter_mut().chain(&mut self.warnings).chain(&mut self.dropped).for_each(hide);
         for scenario in &mut self.scenarios {
             hide(&mut scenario.name);
+            // It may name the one that it waits for.
+            hide(&mut scenario.demand);
         }
         for judgement in &mut self.judgements {
             let Judgement { key, text, observed_text, beside, near, .. } = judgement;
@@ -296,6 +310,16 @@ impl Summary {
         let measured = self.measured();
         (!measured.is_zero()).then(|| amount / measured.as_secs_f64())
     }
+}
+
+fn cut(interrupted: &Interrupted) -> Interrupted {
+    let Interrupted { oldest, sum, .. } = *interrupted;
+    Interrupted { oldest: whole_us(oldest), sum: whole_us(sum), ..interrupted.clone() }
+}
+
+/// Without what a file, which has whole microseconds, would lose: a report of it must print the same.
+pub(super) fn whole_us(duration: Duration) -> Duration {
+    Duration::from_micros(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
 }
 
 /// A warning in words; of too many series, with what there was too much of.

@@ -5,12 +5,12 @@
 
 use std::fmt;
 
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, worst_exit_code};
 use crate::engine::{Accusation, End, Weight};
 use crate::plan::{Judgement, Verdict as TargetVerdict};
 use crate::units::format_count;
 
-use super::{Finding, Summary};
+use super::{Finding, Incomplete, Summary};
 
 /// What became of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,33 @@ pub enum Verdict {
     Inconclusive(Vec<Reason>),
     /// It failed; what lies outside the service's hands first, then the targets. Never empty.
     Failed(Vec<Reason>),
+}
+
+impl Verdict {
+    /// In a word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Stopped => "stopped",
+            Self::Inconclusive(_) => "inconclusive",
+            Self::Failed(_) => "failed",
+        }
+    }
+
+    /// Why it is no other; none of a run that passed.
+    pub fn reasons(&self) -> &[Reason] {
+        match self {
+            Self::Passed => &[],
+            Self::Stopped => &[Reason::Interrupted],
+            Self::Inconclusive(reasons) | Self::Failed(reasons) => reasons,
+        }
+    }
+
+    /// The exit code of a command that has nothing else to tell.
+    pub fn exit_code(&self) -> u8 {
+        let codes: Vec<Code> = self.reasons().iter().map(Reason::code).collect();
+        worst_exit_code(&codes).unwrap_or(0)
+    }
 }
 
 /// Why a run did not pass.
@@ -76,6 +103,8 @@ pub enum Reason {
     TargetEnded(String),
     /// Nothing was declared to hold, and no iteration ran to its end.
     NoEvidence,
+    /// It came to no end that is known.
+    Incomplete(Incomplete),
 }
 
 impl Reason {
@@ -87,7 +116,7 @@ impl Reason {
             Self::Threw { .. } => Code::Script,
             Self::Aborted(_) => Code::Aborted,
             Self::Interrupted => Code::Interrupted,
-            Self::Accused { .. } => Code::Inconclusive,
+            Self::Accused { .. } | Self::Incomplete(_) => Code::Inconclusive,
             Self::NoneOk { .. } | Self::Targets { .. } | Self::TargetEnded(_) | Self::NoEvidence => {
                 Code::Target
             }
@@ -124,6 +153,7 @@ impl fmt::Display for Reason {
                 write!(f, "`{target}` failed and ended the run, though it holds over the whole")
             }
             Self::NoEvidence => f.write_str("no targets declared and no iteration ran to its end"),
+            Self::Incomplete(incomplete) => incomplete.fmt(f),
         }
     }
 }
@@ -135,7 +165,7 @@ fn targets(count: usize) -> String {
 impl Summary {
     /// Whether the run passed, and why not.
     pub fn verdict(&self) -> Verdict {
-        let mut reasons: Vec<Reason> = Vec::new();
+        let mut reasons: Vec<Reason> = self.incomplete.iter().cloned().map(Reason::Incomplete).collect();
         for error in &self.errors {
             reasons.push(Reason::Error { code: error.code, message: error.message.clone() });
         }
@@ -150,8 +180,8 @@ impl Summary {
         }
         match &self.end {
             End::Aborted(reason) => reasons.push(Reason::Aborted(reason.clone())),
-            End::Interrupted => reasons.push(Reason::Interrupted),
-            End::Finished | End::TargetFailed(_) | End::NoLoad => {}
+            End::Interrupted if self.incomplete.is_none() => reasons.push(Reason::Interrupted),
+            End::Interrupted | End::Finished | End::TargetFailed(_) | End::NoLoad => {}
         }
         reasons.extend(self.findings.iter().filter_map(|finding| match finding {
             Finding::Accused(Accusation { code, weight: Weight::Inconclusive, text }) => {
@@ -180,7 +210,7 @@ impl Summary {
             [] => Verdict::Passed,
             [Reason::Interrupted] => Verdict::Stopped,
             // Only what the service did comes behind these, and under them it can't be judged.
-            [Reason::Accused { .. }, ..] => Verdict::Inconclusive(reasons),
+            [Reason::Accused { .. } | Reason::Incomplete(_), ..] => Verdict::Inconclusive(reasons),
             _ => Verdict::Failed(reasons),
         }
     }

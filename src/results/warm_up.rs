@@ -5,6 +5,8 @@ use std::time::Duration;
 use crate::engine::Outcome;
 use crate::metrics::{Selector, Snapshot, Trend, Value};
 
+use super::summary::whole_us;
+
 /// A warm-up beside what was measured after it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WarmUpLine {
@@ -59,7 +61,7 @@ impl WarmUpLine {
         let warm_up = outcome.warm_up.as_ref()?;
         Some(Self {
             length: warm_up.length,
-            elapsed: warm_up.elapsed,
+            elapsed: whole_us(warm_up.elapsed),
             is_over: warm_up.is_over,
             before: WarmUpPart::of(&warm_up.recorded),
             after: WarmUpPart::of(&outcome.total),

@@ -1,7 +1,7 @@
 //! Names that authors bring from other tools, and what stands for them here.
 
 /// Variables and functions of k6, JavaScript and Python.
-const NAMES: [(&str, &str); 12] = [
+const NAMES: [(&str, &str); 13] = [
     ("console", "write `log::info(text)`"),
     ("JSON", "write `parse_json(text)`, `map.to_json()`, or `r.json()` for a response"),
     ("Math", "numbers have methods: `x.floor()`, `x.round()`; for chance there is `random::int(1, 6)`"),
@@ -16,6 +16,7 @@ const NAMES: [(&str, &str); 12] = [
     ("None", "nothing is written `()`"),
     ("True", "write `true`"),
     ("False", "write `false`"),
+    ("textSummary", "write `summary::text()`, in `fn summary(data)`"),
     ("self", "what a user remembers is `this.name`; a request is `http::get(url)`"),
 ];
 

@@ -16,7 +16,7 @@ use std::rc::Rc;
 
 use super::browser::CookieJar;
 use super::expected::Expected;
-use super::request::{Exchanged, Labels, client, send_beside, settle};
+use super::request::{Exchanged, Labels, client, headers_with, send_beside, settle};
 use super::route::Route;
 use super::stage::Stage;
 use super::vu::{Vu, mix};
@@ -133,7 +133,13 @@ pub(super) async fn open(
     let hops = Hops::new(stage, vu, request, handling, None);
     let own = hops.own_headers();
     let headers = hops.headers_with(&own);
-    let (exchange, opened) = client(vu).open(&Request { headers: &headers, ..*request }, opens).await;
+    let request = Request { headers: &headers, ..*request };
+    let own = stage.tracer().and_then(|tracer| tracer.begin_request(stage, vu, &request));
+    let traceparent = own.map(|own| own.to_string());
+    let traced = traceparent.as_ref().map(|text| headers_with(&request, text));
+    let request = Request { headers: traced.as_deref().unwrap_or(&headers), ..request };
+    let (mut exchange, opened) = client(vu).open(&request, opens).await;
+    exchange.traceparent = own.map(Box::new);
     hops.keep_cookies(&exchange, request.endpoint);
     (exchange, opened)
 }

@@ -28,7 +28,7 @@ use super::vu::{Ending, Vu};
 use crate::diagnostic::{Code, Diagnostic, Position};
 
 /// Stack that a top level may use on a thread's own stack: as much as a fiber has.
-const TOP_LEVEL_STACK_BYTES: usize = crate::fiber::STACK_BYTES;
+pub(super) const TOP_LEVEL_STACK_BYTES: usize = crate::fiber::STACK_BYTES;
 
 /// What a file gets by its imports, under the names that it uses.
 #[derive(Debug, Default, Clone)]

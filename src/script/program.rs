@@ -25,9 +25,10 @@ use super::registry::Registry;
 use super::rename::unmarked;
 use super::stage::Stage;
 use super::steps::{Play, Steps, Stillness};
+use super::still_clock::StillClock;
+use super::summarise::SUMMARY;
 use super::vu::{Cast, Ending, Phase, Vu};
 use crate::diagnostic::{Code, Diagnostic, Position, Source, suggest};
-use crate::http::{Alarm, Clock};
 use crate::plan::{Flow, Hooks, Plan, PlanError, RunDefaults, Scenario, Target};
 
 /// A function of the script that the engine calls.
@@ -215,15 +216,16 @@ impl Program {
             teardown: has("teardown"),
             on_start: has("on_start"),
             on_stop: has("on_stop"),
+            summary: has(SUMMARY),
         };
-        for (name, parameters_max) in HOOKS {
+        for (name, parameters_max) in HOOKS.into_iter().chain([(SUMMARY, 1)]) {
             if let Some(parameters) = self.parameters(name)
                 && parameters > parameters_max
             {
-                let takes = if parameters_max == 0 {
-                    "no parameter"
-                } else {
-                    "no parameter, or the result of `setup`"
+                let takes = match name {
+                    SUMMARY => "no parameter, or what became of the run",
+                    _ if parameters_max == 0 => "no parameter",
+                    _ => "no parameter, or the result of `setup`",
                 };
                 return Err(Diagnostic::new(Code::Plan, format!("`{name}` has {parameters} parameters"))
                     .hint(format!("it takes {takes}")));
@@ -348,6 +350,14 @@ impl Program {
         flows.chain(hooks).any(|entry| entry.takes_data)
     }
 
+    pub(super) fn stage(&self) -> &Rc<Stage> {
+        &self.stage
+    }
+
+    pub(super) fn source(&self) -> &Arc<Source> {
+        &self.context.source
+    }
+
     /// Calls a function as the user `vu`, who must be on. `data` is what `setup` returned.
     pub fn call(
         &self,
@@ -370,7 +380,7 @@ impl Program {
         let code = match vu.phase {
             Phase::Setup => Code::Setup,
             Phase::Teardown => Code::Teardown,
-            Phase::Declare | Phase::Flow => Code::Script,
+            Phase::Declare | Phase::Flow | Phase::Summary => Code::Script,
         };
         if vu.is_ending() {
             // Rhai puts what ends a script at the call that led to it, which the engine's own has not.
@@ -406,7 +416,7 @@ impl Program {
     }
 
     /// Where a function of the script begins: at its name, or at a closure's body.
-    fn place_of(&self, name: &str) -> Option<Position> {
+    pub(super) fn place_of(&self, name: &str) -> Option<Position> {
         let function = self.lookups.functions().iter_fn_def().find(|function| function.name == name)?;
         let body = position(function.body.start_position())?;
         let line = self.context.source.line(body.line)?;
@@ -471,30 +481,4 @@ fn watch(engine: &mut Engine, stage: &Rc<Stage>) {
         let place = position(place).map(|place| format!("{place}: ")).unwrap_or_default();
         debug.log(super::log::Level::Info, &format!("{place}{text}"));
     });
-}
-
-/// A clock for threads on which nothing waits: the control thread declares and does no more.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct StillClock;
-
-impl Clock for StillClock {
-    fn now_ns(&self) -> u64 {
-        0
-    }
-
-    fn alarm(&self) -> Rc<dyn Alarm> {
-        Rc::new(Never)
-    }
-}
-
-struct Never;
-
-impl Alarm for Never {
-    fn set(&self, _at_ns: u64) {}
-
-    fn clear(&self) {}
-
-    fn poll_due(&self, _cx: &mut std::task::Context<'_>) -> std::task::Poll<()> {
-        std::task::Poll::Pending
-    }
 }

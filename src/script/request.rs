@@ -10,9 +10,10 @@ use super::examples::note_request;
 use super::hops::{self, Handling, JarChoice};
 use super::host::pause;
 use super::stage::Stage;
+use super::tracer::Tracer;
 use super::traffic;
 use super::vu::{Course, Vu};
-use crate::http::{Client, Exchange, Opened, Opens, Protocol, Request, is_redirect};
+use crate::http::{Client, Exchange, Opened, Opens, Protocol, Request, TRACEPARENT, is_redirect};
 use crate::metrics::{Recorder, RequestKey, RequestSample, Symbol};
 use crate::plan::Slots;
 use crate::plan::TlsVersion;
@@ -50,14 +51,15 @@ pub(super) fn exchange(
     handling: &Handling,
     labels: impl FnOnce(&mut Recorder) -> Labels,
 ) -> Result<Exchanged, Box<EvalAltResult>> {
-    if begins_special(vu, request, handling) {
+    // What is traced goes the way on which a header more is no matter.
+    if stage.tracer().is_some() || begins_special(vu, request, handling) {
         return hop_on(stage, vu, request, handling, labels, None);
     }
     // k6's place for it too: what a request waits for its slot is no part of what is measured of it.
     wait_for_slots(stage, vu)?;
     // Pinned here: moving the future into `wait` would copy it.
     let sent = stage.wait(vu, std::pin::pin!(client(vu).send(request)));
-    let exchange = sent.inspect_err(|_| stage.count_cut_requests(1))?;
+    let exchange = sent.inspect_err(|_| stage.cut_requests(vu, 1))?;
     if ends_special(&exchange, handling) {
         return hop_on(stage, vu, request, handling, labels, Some(exchange));
     }
@@ -94,7 +96,7 @@ fn hop_on(
     let labels = stage.recorder().with(labels);
     // In a box: it is large, and a fiber's stack is not.
     let played = Box::pin(hops::play((stage, vu), &under_way, request, handling, labels, first));
-    stage.wait(vu, played).inspect_err(|_| stage.count_cut_requests(under_way.get()))
+    stage.wait(vu, played).inspect_err(|_| stage.cut_requests(vu, under_way.get()))
 }
 
 /// The same for one of several requests that the user has `under_way` at once. Where the script is cut, whoever
@@ -132,9 +134,29 @@ pub(super) async fn send_beside(
         }
     }
     under_way.set(under_way.get() + 1);
-    let exchange = client(vu).send(request).await;
+    let exchange = match stage.tracer() {
+        None => client(vu).send(request).await,
+        Some(tracer) => Box::pin(send_traced((stage, vu), tracer, request)).await,
+    };
     under_way.set(under_way.get() - 1);
     exchange
+}
+
+/// Sends it with its `traceparent`.
+async fn send_traced((stage, vu): (&Stage, &Vu), tracer: &Tracer, request: &Request<'_>) -> Exchange {
+    let Some(own) = tracer.begin_request(stage, vu, request) else {
+        return client(vu).send(request).await;
+    };
+    let text = own.to_string();
+    let headers = headers_with(request, &text);
+    let mut exchange = client(vu).send(&Request { headers: &headers, ..*request }).await;
+    exchange.traceparent = Some(Box::new(own));
+    exchange
+}
+
+/// A request's headers and its `traceparent`.
+pub(super) fn headers_with<'a>(request: &Request<'a>, traceparent: &'a str) -> Vec<(&'a str, &'a str)> {
+    request.headers.iter().copied().chain([(TRACEPARENT, traceparent)]).collect()
 }
 
 /// Sends a request whose response may open something, and gives what it opened. The response of a stream of events
@@ -149,13 +171,16 @@ pub(super) fn open(
     wait_for_slots(stage, vu)?;
     // In a box: it is large, and a fiber's stack is not.
     let opened = Box::pin(hops::open((stage, vu), request, handling, opens));
-    stage.wait(vu, opened).inspect_err(|_| stage.count_cut_requests(1))
+    stage.wait(vu, opened).inspect_err(|_| stage.cut_requests(vu, 1))
 }
 
 /// Shows an exchange to whoever debugs.
 pub(super) fn show(stage: &Stage, vu: &Vu, request: &Request<'_>, exchange: &Exchange) {
     if let Some(debug) = stage.http().debug {
-        traffic::show(stage, client(vu).options().user_agent.as_deref(), request, exchange, debug);
+        let traceparent = exchange.traceparent.as_ref().map(ToString::to_string);
+        let headers = traceparent.as_ref().map(|text| headers_with(request, text));
+        let request = Request { headers: headers.as_deref().unwrap_or(request.headers), ..*request };
+        traffic::show(stage, client(vu).options().user_agent.as_deref(), &request, exchange, debug);
     }
 }
 
@@ -179,6 +204,9 @@ pub(super) fn settle(
         note_request(stage, vu, name, request, &exchange);
     }
     show(stage, vu, request, &exchange);
+    if let Some(tracer) = stage.tracer() {
+        tracer.end_request(stage, vu, &exchange, name, is_expected);
+    }
     Exchanged { exchange, is_expected, url: None }
 }
 

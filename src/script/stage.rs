@@ -7,10 +7,8 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use rhai::{Dynamic, EvalAltResult, Position};
 use rustc_hash::FxHashMap;
@@ -26,11 +24,14 @@ use super::lookups::LEVELS;
 use super::modules::ModuleFiles;
 use super::profiler::{Profiler, ScriptProfile};
 use super::secrets::Secrets;
+use super::series_key::{SERIES_KEPT_MAX, SeriesKey};
+use super::timeouts::Timeouts;
+use super::tracer::Tracer;
 use super::vu::{Ending, Limit, Phase, Vu};
 use super::words::Words;
 use crate::fiber::{Cancelled, Current, Shared};
 use crate::http::{self, Clock};
-use crate::metrics::{MetricId, Recorder, SeriesId, Symbol};
+use crate::metrics::{Recorder, SeriesId};
 use crate::plan::{GivenParams, HttpOptions, RunDefaults};
 
 /// Operations of the interpreter between two waits. Some two seconds of work: a flow that needs more
@@ -46,9 +47,6 @@ const SLICE_NS: u64 = 2_000_000;
 /// Operations after which values are looked at for nesting: below it, fewer levels than the limit of
 /// the native stack can have been added.
 const OPERATIONS_NESTING: u32 = 256;
-
-/// Series found by key; beyond, they are looked up by their tags each time.
-const SERIES_KEPT_MAX: usize = 10_000;
 
 /// What a script takes from outside, the same on every worker.
 #[derive(Debug, Clone, Default)]
@@ -75,27 +73,8 @@ pub struct Outside {
     pub null_response: Option<Arc<[u8]>>,
     /// Where it is kept what scripts spend their time on, if somebody asks.
     pub profile: Option<ScriptProfile>,
-}
-
-/// The key of a series that a script adds to: a check, a group, a custom metric.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct SeriesKey {
-    pub(super) metric: MetricId,
-    /// The name of a check; else none.
-    pub(super) check: Symbol,
-    pub(super) scenario: Symbol,
-    pub(super) group: Symbol,
-    /// Tags of the scenario, or those and the call's.
-    pub(super) tags: Symbol,
-}
-
-/// How long requests may take that say nothing of it themselves.
-#[derive(Debug, Clone, Copy)]
-pub struct Timeouts {
-    /// All in all.
-    pub total_ns: u64,
-    /// Until the connection stands.
-    pub connect_ns: u64,
+    /// What `summary::text()` gives, once the run is over.
+    pub summary_text: Option<Arc<str>>,
 }
 
 /// What the host functions of one worker share.
@@ -105,9 +84,9 @@ pub struct Stage {
     outside: Outside,
     network: Rc<http::Shared>,
     log: Box<dyn Fn(LogLine)>,
-    on: RefCell<Option<Rc<Vu>>>,
+    pub(super) on: RefCell<Option<Rc<Vu>>>,
     /// Operations since the running script last waited.
-    operations: Cell<u32>,
+    pub(super) operations: Cell<u32>,
     looks_for_nesting: Cell<bool>,
     /// A limit was met, and the script goes on to the next variable for the place to show.
     seeks_place: Cell<bool>,
@@ -127,6 +106,7 @@ pub struct Stage {
     pub(super) examples: RefCell<Gallery>,
     /// Only while a profile is taken.
     profiler: Option<Rc<Profiler>>,
+    tracer: OnceCell<Tracer>,
     /// The wall clock at the clock's zero, in nanoseconds since 1970.
     wall_start_ns: Cell<u64>,
     pub(super) declaration: RefCell<Declaration>,
@@ -151,6 +131,7 @@ impl Stage {
             current,
             clock,
             network: http::Shared::with_null(outside.null_response.clone()),
+            tracer: OnceCell::new(),
             outside,
             log: Box::new(log),
             on: RefCell::new(None),
@@ -252,7 +233,12 @@ impl Stage {
 
     /// Nanoseconds since 1970: the wall clock at the start, and the clock since.
     pub(super) fn wall_ns(&self) -> u64 {
-        self.wall_start_ns.get().saturating_add(self.clock.now_ns())
+        self.wall_at_ns(self.clock.now_ns())
+    }
+
+    /// The same of an instant on the clock.
+    pub(super) fn wall_at_ns(&self, at_ns: u64) -> u64 {
+        self.wall_start_ns.get().saturating_add(at_ns)
     }
 
     /// Requests under way when their iteration was cut, since the last call.
@@ -260,8 +246,10 @@ impl Stage {
         self.requests_cut.take()
     }
 
-    pub(super) fn count_cut_requests(&self, count: u64) {
+    /// So many of a user's were.
+    pub(super) fn cut_requests(&self, vu: &Vu, count: u64) {
         self.requests_cut.set(self.requests_cut.get() + count);
+        self.tracer().into_iter().for_each(|tracer| tracer.cut(self, vu));
     }
 
     /// Runs `work` with `vu` on, on the thread's own stack: the top level.
@@ -290,6 +278,11 @@ impl Stage {
         if vu.phase == Phase::Declare {
             return Err(HostError::new(format!("`{function}` can't be called at the top level"))
                 .hint("the top level only declares: call it in a flow, in `setup()` or in `on_start()`")
+                .into());
+        }
+        if vu.phase == Phase::Summary {
+            return Err(HostError::new(format!("`{function}` can't be called in `summary(data)`"))
+                .hint("the run is over: call it in `teardown()`, and return texts here")
                 .into());
         }
         if vu.is_ending() { Err(terminated().into()) } else { Ok(vu) }
@@ -321,6 +314,17 @@ impl Stage {
     /// What is told where scripts spend their time, while a profile is taken.
     pub(super) fn profiler(&self) -> Option<&Rc<Profiler>> {
         self.profiler.as_ref()
+    }
+
+    /// What makes spans, where somebody takes them.
+    #[inline]
+    pub fn tracer(&self) -> Option<&Tracer> {
+        self.tracer.get()
+    }
+
+    /// From now on somebody does. Given once.
+    pub fn trace(&self, tracer: Tracer) {
+        assert!(self.tracer.set(tracer).is_ok(), "a stage gets one tracer");
     }
 
     /// Waits for `future`, letting the worker's other users run.
@@ -463,38 +467,4 @@ impl Stage {
 /// Ends the script; [`Vu::is_ending`] says why.
 pub(super) fn terminated() -> EvalAltResult {
     EvalAltResult::ErrorTerminated(Dynamic::UNIT, Position::NONE)
-}
-
-/// A user's task: sets the user on the stage whenever it is polled.
-pub struct Turn<F> {
-    stage: Rc<Stage>,
-    vu: Rc<Vu>,
-    task: F,
-}
-
-impl<F> Turn<F> {
-    /// The task `task` with `vu` on.
-    pub fn new(stage: &Rc<Stage>, vu: &Rc<Vu>, task: F) -> Self {
-        Self { stage: Rc::clone(stage), vu: Rc::clone(vu), task }
-    }
-
-    /// The task.
-    pub fn task(&self) -> &F {
-        &self.task
-    }
-}
-
-impl<F: Future + Unpin> Future for Turn<F> {
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let this = &mut *self;
-        this.vu.keep_waker(context.waker());
-        let outer = this.stage.on.replace(Some(Rc::clone(&this.vu)));
-        let operations = this.stage.operations.replace(0);
-        let result = Pin::new(&mut this.task).poll(context);
-        this.stage.operations.set(operations);
-        this.stage.on.replace(outer);
-        result
-    }
 }

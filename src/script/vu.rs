@@ -17,6 +17,7 @@ use rustc_hash::FxHashMap;
 use super::browser::Browser;
 use super::route::Route;
 use super::state::State;
+use super::tracer::Trail;
 use crate::diagnostic::Position;
 use crate::http::{Alarm, Client};
 use crate::metrics::{Recorder, Symbol, TagSet};
@@ -37,6 +38,8 @@ pub enum Phase {
     Flow,
     /// `teardown(data)`, once a run.
     Teardown,
+    /// `summary(data)`, once the run is over; may not act.
+    Summary,
 }
 
 /// Why a script was told to end.
@@ -199,6 +202,8 @@ pub struct Vu {
     pub client: Option<Box<Client>>,
     /// What it remembers of services, once there is something.
     browser: OnceCell<Box<Browser>>,
+    /// What is traced of it, where somebody takes spans.
+    trail: OnceCell<Box<Trail>>,
     ending: RefCell<Option<Ending>>,
     /// Where the script itself asked to end.
     ending_place: Cell<Option<Position>>,
@@ -235,6 +240,7 @@ impl Vu {
             alarm,
             client: client.map(Box::new),
             browser: OnceCell::new(),
+            trail: OnceCell::new(),
             ending: RefCell::new(None),
             ending_place: Cell::new(None),
             is_ending: Cell::new(false),
@@ -251,6 +257,11 @@ impl Vu {
     /// The same, made if need be.
     pub(super) fn open_browser(&self) -> &Browser {
         self.browser.get_or_init(Box::default)
+    }
+
+    /// What is traced of it.
+    pub(super) fn open_trail(&self) -> &Trail {
+        self.trail.get_or_init(Box::default)
     }
 
     /// From now on its iterations begin with the cookies that it has now.

@@ -13,7 +13,7 @@ use crate::diagnostic::{Code, Diagnostic, Position, Source, suggest};
 use crate::http::Endpoint;
 use crate::plan::{
     Given, HTTP_OPTIONS, OptionSpec, Options, ParamSource, Plan, PlanError, RUN_OPTIONS, Reader, RunDefaults,
-    RunOptions, Value, canonical,
+    RunOptions, SUMMARY_OPTIONS, SYSTEM_TAGS_OPTION, Value, canonical,
 };
 use crate::script::DEMO_URL;
 
@@ -62,7 +62,19 @@ const OWN_OPTIONS: &[OptionSpec] = &[
     switch("no_teardown", "leave `teardown(data)` out"),
     switch("no_targets", "judge nothing"),
     switch("allow_few", "judge percentiles on fewer samples than they need"),
+    text("summary_export", "the file that k6's JSON of the summary goes to"),
+    text("console_output", "the file that the script's own lines go to"),
+    text("log_output", "where the log goes: stderr, stdout, none or file=PATH"),
+    text("log_format", "how its lines look: text, raw or json"),
 ];
+
+/// All that it can say.
+const SPECS: [&[OptionSpec]; 5] =
+    [RUN_OPTIONS, SYSTEM_TAGS_OPTION, SUMMARY_OPTIONS, HTTP_OPTIONS, OWN_OPTIONS];
+
+const fn text(name: &'static str, about: &'static str) -> OptionSpec {
+    OptionSpec { name, takes: "a text", default: Some("none"), about }
+}
 
 const fn switch(name: &'static str, about: &'static str) -> OptionSpec {
     OptionSpec { name, takes: "true or false", default: Some("false"), about }
@@ -85,6 +97,8 @@ pub struct Config {
     pub scenarios: Vec<String>,
     /// Flags that are on, by their names in the file: `no_setup`.
     switches: BTreeSet<&'static str>,
+    /// Flags that take a text, by their names in the file: `log_output`.
+    texts: BTreeMap<&'static str, String>,
     /// Whether the user named it; else it was found.
     is_named: bool,
     source: Option<Arc<Source>>,
@@ -114,6 +128,11 @@ impl Config {
     /// Whether a flag is on, by its name in the file.
     pub fn is_on(&self, name: &str) -> bool {
         self.switches.contains(name)
+    }
+
+    /// What it says for a flag that takes a text.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.texts.get(name).map(String::as_str)
     }
 
     /// Whether there is a file.
@@ -193,12 +212,11 @@ impl Config {
     /// Takes one key of the file.
     fn take(&mut self, option: &str, entry: &Entry) -> Result<(), Fault> {
         let alone = Options::from([(option.to_owned(), entry.value.clone())]);
-        let reader = Reader::new("the configuration", &alone, &[RUN_OPTIONS, HTTP_OPTIONS, OWN_OPTIONS]);
+        let reader = Reader::new("the configuration", &alone, &SPECS);
         if reader.check_names().is_err() {
             // Again with the key as it is written.
             let written = Options::from([(entry.name.clone(), entry.value.clone())]);
-            return Ok(Reader::new("the configuration", &written, &[RUN_OPTIONS, HTTP_OPTIONS, OWN_OPTIONS])
-                .check_names()?);
+            return Ok(Reader::new("the configuration", &written, &SPECS).check_names()?);
         }
         if let Some(switch) =
             OWN_OPTIONS.iter().find(|spec| spec.name == option && spec.takes == "true or false")
@@ -206,6 +224,10 @@ impl Config {
             if reader.flag(option)? {
                 self.switches.insert(switch.name);
             }
+            return Ok(());
+        }
+        if let Some(text) = OWN_OPTIONS.iter().find(|spec| spec.name == option && spec.takes == "a text") {
+            self.texts.insert(text.name, reader.text(option)?);
             return Ok(());
         }
         match option {

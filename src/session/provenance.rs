@@ -44,6 +44,17 @@ impl Origin {
         }
     }
 
+    /// The files of the script as they run, by their paths from its folder, the script first. None where there is no
+    /// script; one that came over standard input has no name of its own.
+    pub(super) fn files(&self, nameless: &str) -> Vec<(String, String)> {
+        let Some(source) = &self.source else { return Vec::new() };
+        let name = file_name(&source.name).unwrap_or_else(|| nameless.to_owned());
+        let modules = self.modules.sources();
+        let modules = modules.iter().filter(|(module, _)| *module != name);
+        let modules = modules.map(|(name, module)| (name.clone(), module.text.clone()));
+        std::iter::once((name.clone(), source.text.clone())).chain(modules).collect()
+    }
+
     /// To be called when the load is over.
     pub(super) fn provenance(&self) -> Provenance {
         let script = self.source.as_ref().map(|source| {

@@ -16,6 +16,7 @@ use crate::script::{DEMO_URL, Outside};
 
 use super::declare::Declared;
 use super::error::SessionError;
+use super::keeping::Keeping;
 use super::preflight::preflight;
 use super::profile::{Profiled, Profiling};
 use super::provenance::Origin;
@@ -38,6 +39,8 @@ pub struct Settings {
     pub folder: Option<RunFolder>,
     /// Where its seconds go while it is played.
     pub outputs: Vec<Courier>,
+    /// The command line, word by word, for whoever looks at the run later.
+    pub command: Vec<String>,
 }
 
 /// One of the scripts that are played at the same time.
@@ -80,15 +83,20 @@ pub fn run(mut parts: Vec<Part<'_>>, begin: impl FnOnce(&[&Plan])) -> Result<Pla
     let masks: Vec<_> = parts.iter().map(|part| part.settings.outside.secrets.mask().clone()).collect();
     let names: Vec<String> = parts.iter().map(|part| part.settings.name.clone()).collect();
     let origins: Vec<Origin> = parts.iter().map(|part| Origin::of(&part.settings)).collect();
-    let mut recordings: Vec<Recording> = parts
-        .iter_mut()
-        .map(|part| {
-            let settings = &mut part.settings;
-            let (folder, outputs) = (settings.folder.take(), std::mem::take(&mut settings.outputs));
-            let mask = settings.outside.secrets.mask().clone();
-            Recording::new(settings.name.clone(), part.declared.plan.clone(), mask, folder, outputs)
-        })
-        .collect();
+    let record = |(part, origin): (&mut Part<'_>, &Origin)| {
+        let (settings, plan) = (&mut part.settings, &part.declared.plan);
+        let (folder, outputs) = (settings.folder.take(), std::mem::take(&mut settings.outputs));
+        let keeping = folder.as_ref().map(|folder| Keeping::new(settings, origin, plan, folder));
+        let mask = settings.outside.secrets.mask().clone();
+        let seed = plan.options.seed.unwrap_or(settings.outside.seed);
+        let recording = Recording::new(settings.name.clone(), plan.clone(), mask, folder, outputs);
+        let mut recording = recording.journalled(seed, settings.workers);
+        if let Some(keeping) = keeping {
+            recording.keep(keeping);
+        }
+        recording
+    };
+    let mut recordings: Vec<Recording> = parts.iter_mut().zip(&origins).map(record).collect();
     let mut outcomes = play(parts, &mut recordings, &names);
     let stays = plans.iter().any(|plan| plan.options.linger);
     // The runs were played: that their service then failed is no reason to lose the summaries.

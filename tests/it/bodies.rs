@@ -134,8 +134,7 @@ fn a_bomb_of_each_coding_ends_at_the_limit_and_so_does_memory() {
         let flow = "let r = http::get(\"/\");
             if r.status == 0 { log::info(`ended with ${r.error_code}: ${r.error}`); } else { log::info(\"answered\"); }
             sleep(\"2s\");";
-        // Huge pages off: with them the allocator rounds what is held up to 2 MB each, 5 MB in all.
-        let running = script(&server, flow).env("MIMALLOC_ALLOW_THP", "0").start();
+        let running = script(&server, flow).start();
         wait_until("the answer", SOON, || {
             let said = running.stderr() + &running.stdout();
             said.contains("ended with") || said.contains("answered")

@@ -272,6 +272,19 @@ fn a_stop_ends_it_in_good_order() {
 }
 
 #[test]
+fn a_request_that_a_stop_cut_is_told_with_its_age() {
+    let server = Server::start(|_| {
+        pause(Duration::from_secs(5));
+        Reply::ok("late")
+    });
+    let running = hit(&server.url(), &["-n", "3", "-c", "3"]).start();
+    wait_until("requests", Duration::from_secs(20), || server.count() == 3);
+    running.interrupt();
+    running.interrupt();
+    running.wait().expect_code(105).expect_said("Interrupted:\n  3 × hit");
+}
+
+#[test]
 fn json_is_data_alone() {
     let server = Server::plain();
     let finished = hit(&server.url(), &["-n", "40", "-c", "4", "--json", "--quiet"]).run().expect_code(0);

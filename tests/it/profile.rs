@@ -180,7 +180,7 @@ fn a_run_too_short_for_a_sample_says_so_and_keeps_its_verdict() {
     let finished = run.env("TARGET_URL", server.url()).run().expect_code(107);
     let said = finished.stdout.contains("note: no samples") || finished.stdout.contains("thread's root");
     assert!(said, "{}", finished.printed());
-    finished.expect_said("in .runner/profile:").expect_said("http::get (test.rhai:2)");
+    finished.expect_said("in .runner/runs/").expect_said("http::get (test.rhai:2)");
 }
 
 #[test]

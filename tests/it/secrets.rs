@@ -10,13 +10,13 @@ use crate::fixture::{Finished, Runner, runner};
 use crate::server::{Reply, Server};
 
 /// Holds what each of the encodings changes, and is wide enough for base64 to need all of its alphabet.
-const TOKEN: &str = "T0k/en+ü?>>~ \"q\"\\7e";
+pub(crate) const TOKEN: &str = "T0k/en+ü?>>~ \"q\"\\7e";
 
 /// Of letters and digits alone, for a place that takes no other.
-const WORD: &str = "hunter2Tango";
+pub(crate) const WORD: &str = "hunter2Tango";
 
 /// A secret in eight encodings, by name; base64 as it stands alone and behind `user:` of each length.
-fn codes(secret: &str) -> Vec<(String, String)> {
+pub(crate) fn codes(secret: &str) -> Vec<(String, String)> {
     let hex: String = secret.bytes().fold(String::new(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex

@@ -447,3 +447,25 @@ fn needs_nginx_needs_curl_a_failures_line_goes_over_tls_as_it_did() {
         assert_eq!(seen(0), seen(1), "{line}");
     }
 }
+
+#[test]
+fn needs_nginx_an_output_goes_over_tls_to_whom_the_system_believes() {
+    let nginx = Nginx::start();
+    let play = |roots: Option<String>| {
+        let out = format!("remote-write={}/take", nginx.url("good"));
+        let script = format!("fn flow() {{ http::get(\"http://127.0.0.1:{}/large.txt\"); }}", nginx.plain);
+        let run = nginx.prepare("", &script, &["-q", "-o", &out]);
+        let run = if let Some(roots) = roots { run.env("SSL_CERT_FILE", roots) } else { run };
+        run.run().expect_code(0);
+    };
+    let written = || nginx.log().iter().filter(|line| line[0] == "POST" && line[1] == "/take").count();
+    play(None);
+    assert_eq!(written(), 0, "a stranger's authority is not believed");
+    play(Some(nginx.path("ca.pem")));
+    assert!(written() >= 2, "a second, and the end: {:?}", nginx.log());
+    assert!(
+        nginx.log().iter().filter(|line| line[0] == "POST").all(|line| line[2] == "201"),
+        "{:?}",
+        nginx.log()
+    );
+}

@@ -80,7 +80,7 @@ pub struct Question {
     /// The body.
     pub body: Excerpt,
     /// How curl goes the same way: its options, unquoted.
-    pub(super) route: Vec<String>,
+    pub route: Vec<String>,
 }
 
 /// What came back, as an example tells it.

@@ -17,3 +17,4 @@ mod tests;
 pub use collection::{EXAMPLES_MAX, Examples};
 pub use example::{Answer, Example, Happened, Kind, Question};
 pub use excerpt::{Content, Excerpt};
+pub use sensitive::{shown_word, url as presentable_url};

@@ -48,7 +48,7 @@ fn pair(text: &str) -> String {
 }
 
 /// A URL without the values that nobody may see, those of its user included.
-pub(super) fn url(text: &str) -> String {
+pub fn url(text: &str) -> String {
     let (start, rest) = match text.split_once("://") {
         Some((scheme, rest)) => {
             let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -81,6 +81,21 @@ fn pairs(text: &str) -> String {
         }
     }
     shown + rest
+}
+
+/// A word of a command line: of `NAME=VALUE` and `Name: value` what the name gives away, of a URL as [`url`].
+pub fn shown_word(text: &str) -> String {
+    let is_plain =
+        |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
+    match (text.split_once('='), text.split_once(':')) {
+        // All of it, blanks too, which end a value within a sentence.
+        (Some((name, _)), _) if is_plain(name) && is_hidden(name) => format!("{name}={SHOWN}"),
+        (_, Some((name, value))) if is_plain(name) && !value.starts_with("//") => {
+            let blank = if value.starts_with(' ') { " " } else { "" };
+            format!("{name}:{blank}{}", header(name, value.trim_start()))
+        }
+        _ => url(text),
+    }
 }
 
 /// A text of a kind (`Content-Type`, in small letters), or its beginning.
@@ -207,6 +222,26 @@ mod tests {
             ("/x?session=1#token=2", "/x?session=***#token=***"),
         ] {
             assert_eq!(url(text), wanted);
+        }
+    }
+
+    #[test]
+    fn words_of_a_command_line_keep_their_names() {
+        for (word, shown) in [
+            ("a.rhai", "a.rhai"),
+            ("PASSWORD=hunter2 and more", "PASSWORD=***"),
+            ("--param=users=5", "--param=users=5"),
+            ("--param=api_token=x", "--param=api_token=***"),
+            ("USERS=5", "USERS=5"),
+            ("Authorization: Bearer abc", "Authorization: Bearer ***"),
+            ("Accept: text/html", "Accept: text/html"),
+            ("https://me:pw@host/a?token=x&b=1", "https://***@host/a?token=***&b=1"),
+            ("--base-url=http://me:pw@host/", "--base-url=http://***@host/"),
+            ("influxdb=http://u:p@host:8086/db", "influxdb=http://***@host:8086/db"),
+            ("30s:50", "30s:50"),
+            ("T=", "T="),
+        ] {
+            assert_eq!(shown_word(word), shown);
         }
     }
 

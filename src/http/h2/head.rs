@@ -51,7 +51,7 @@ fn indexing(name: &[u8], value: &[u8]) -> Option<Indexing> {
         b"cookie" | b"authorization" | b"proxy-authorization" if value.len() < SECRET_MIN_BYTES => {
             Indexing::Secret
         }
-        b"if-modified-since" | b"if-none-match" | b"range" => Indexing::Again,
+        b"if-modified-since" | b"if-none-match" | b"range" | b"traceparent" => Indexing::Again,
         _ => Indexing::Always,
     })
 }

@@ -58,8 +58,8 @@ proptest! {
     fn buckets_hold_each_sample_once_and_in_order(samples in samples(600)) {
         let trend = trend(&samples);
         for buckets in [trend.buckets(), trend.censored_buckets()] {
-            prop_assert!(buckets.iter().all(|bucket| bucket.lowest_us <= bucket.highest_us && bucket.count > 0));
-            prop_assert!(buckets.windows(2).all(|pair| pair[0].highest_us < pair[1].lowest_us));
+            prop_assert!(buckets.iter().all(|bucket| bucket.lowest <= bucket.highest && bucket.count > 0));
+            prop_assert!(buckets.windows(2).all(|pair| pair[0].highest < pair[1].lowest));
         }
         let count = |buckets: Vec<Bucket>| buckets.iter().map(|bucket| bucket.count).sum::<u64>();
         let answered = trend.count() - trend.censored();
@@ -67,9 +67,9 @@ proptest! {
         prop_assert!(count(trend.censored_buckets()) <= trend.censored());
         let ends = trend.answered();
         if let (Some(first), Some(last)) = (trend.buckets().first(), trend.buckets().last()) {
-            prop_assert!(last.lowest_us <= ends.max().unwrap().value_us && ends.max().unwrap().value_us <= last.highest_us);
+            prop_assert!(last.lowest <= ends.max().unwrap().value_us && ends.max().unwrap().value_us <= last.highest);
             let above_zero = trend.above_zero().min().unwrap().value_us;
-            prop_assert!((first.lowest_us..=first.highest_us).contains(&above_zero));
+            prop_assert!((first.lowest..=first.highest).contains(&above_zero));
         }
     }
 

@@ -220,3 +220,50 @@ fn more_series_than_are_allowed_are_refused() {
     let error = serde_json::from_str::<Snapshot>(&text).unwrap_err().to_string();
     assert!(error.contains("30000 series"), "{error}");
 }
+
+#[test]
+fn the_memory_of_what_is_added_is_known_before() {
+    let trend = |name: &str, values: &[u64]| {
+        let mut recorder = Recorder::new(&[]);
+        let (metric, _) = recorder.metric("http_req_duration").unwrap();
+        let series = recorder.series(metric, &TagSet::from_pairs([("name", name)]));
+        for us in values {
+            recorder.trend_us(series, *us);
+        }
+        recorder.take(1)
+    };
+    let alone = |snapshot: &Snapshot| snapshot.weight_bytes_with(&Snapshot::default());
+    let (few, one) = (trend("b", &[5; 128]), trend("b", &[1_000_000]));
+    assert_eq!((alone(&few), alone(&one)), (1_024, 8));
+    // Together they are a histogram up to a second: 2,048 buckets, and 1,024 for each doubling from there.
+    assert_eq!(few.weight_bytes_with(&one), 8 * (2_048 + 9 * 1_024));
+    let others = trend("a", &[7; 3]);
+    assert_eq!(few.weight_bytes_with(&others), 1_024 + 24);
+    assert_eq!(others.weight_bytes_with(&few), 1_024 + 24);
+}
+
+#[test]
+fn bytes_that_would_ask_for_gigabytes_are_refused() {
+    // A few bytes each: 129 samples at the largest value there is.
+    let mut recorder = Recorder::new(&[]);
+    let (metric, _) = recorder.metric("http_req_duration").unwrap();
+    let series = recorder.series(metric, &TagSet::default());
+    (0..129).for_each(|_| recorder.trend_us(series, 1_000_000_000_000_000));
+    let one = recorder.take(1);
+    let value = one.iter().next().unwrap().value.clone();
+    let texts: Vec<String> = ["http_req_duration".to_owned(), "name".to_owned()]
+        .into_iter()
+        .chain((0..4_000).map(|at| format!("{at:05}")))
+        .collect();
+    let tag_sets: Vec<Vec<(u32, u32)>> = (2..4_002).map(|text| vec![(1, text)]).collect();
+    let series: Vec<(u32, u32, &Value)> = (0..4_000).map(|at| (0, at, &value)).collect();
+    let bytes = |series: &[(u32, u32, &Value)]| {
+        let warnings = BTreeSet::<Warning>::new();
+        postcard::to_stdvec(&(1_u64, warnings, &texts, &tag_sets, series)).unwrap()
+    };
+    assert!(postcard::from_bytes::<Snapshot>(&bytes(&series[..10])).is_ok());
+    let bytes = bytes(&series);
+    assert!(bytes.len() < 64 * 4_000, "{}", bytes.len());
+    let refused = postcard::from_bytes::<Snapshot>(&bytes);
+    assert!(refused.is_err());
+}

@@ -10,7 +10,7 @@ use super::super::fields::Units;
 use super::super::line_protocol::lines;
 use super::super::out_file::OutFile;
 use super::super::{Output, OutputError, Place, Played, SendError, Sink};
-use super::post::{Login, Post};
+use super::server::{Login, Server};
 use crate::results::PlayedSecond;
 
 /// `-o influxdb=URL`.
@@ -40,7 +40,7 @@ const LINES_MAX: usize = 5_000;
 enum Target {
     File(OutFile),
     Server {
-        post: Post,
+        server: Server,
         /// The database to make, of version 1.
         database: Option<String>,
     },
@@ -78,8 +78,8 @@ fn server(place: &Place, variable: impl Fn(&str) -> Option<String>) -> Result<Ta
         })?;
     let login = login(&mut url, variable);
     let database = address(&mut url).map_err(wrong)?;
-    let post = Post::new(url, login, timeout).map_err(wrong)?;
-    Ok(Target::Server { post, database })
+    let server = Server::new(url, login, timeout).map_err(wrong)?;
+    Ok(Target::Server { server, database })
 }
 
 /// Takes user and password out of the URL; the environment's come first.
@@ -136,8 +136,8 @@ impl Sink for InfluxDb {
     fn begin(&mut self, run: &Played) -> Result<(), SendError> {
         self.units = Units::of(&run.plan);
         self.script_name.clone_from(&run.script_name);
-        if let Target::Server { post, database: Some(database) } = &self.target {
-            post.create_database(database);
+        if let Target::Server { server, database: Some(database) } = &self.target {
+            server.create_database(database);
         }
         Ok(())
     }
@@ -146,12 +146,12 @@ impl Sink for InfluxDb {
         let mut lines = lines(second, &self.units, &self.script_name);
         match &mut self.target {
             Target::File(file) => Ok(file.append(lines.collect::<String>().as_bytes())?),
-            Target::Server { post, .. } => loop {
+            Target::Server { server, .. } => loop {
                 let some: String = lines.by_ref().take(LINES_MAX).collect();
                 if some.is_empty() {
                     return Ok(());
                 }
-                post.send(&some)?;
+                server.send(&some)?;
             },
         }
     }

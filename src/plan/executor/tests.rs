@@ -1,6 +1,7 @@
 //! Each executor's demand, defaults and errors.
 
 use super::super::tests::options;
+use super::super::{HTTP_OPTIONS, RUN_OPTIONS, SUMMARY_OPTIONS, SYSTEM_TAGS_OPTION};
 use super::*;
 use serde_json::json;
 
@@ -237,9 +238,8 @@ fn no_option_is_a_word_that_rhai_reserves() {
         "yield",
     ];
     let executors = EXECUTORS.iter().flat_map(|executor| executor.options);
-    for spec in
-        executors.chain(COMMON_OPTIONS).chain(super::super::RUN_OPTIONS).chain(super::super::HTTP_OPTIONS)
-    {
+    let own = [RUN_OPTIONS, SYSTEM_TAGS_OPTION, SUMMARY_OPTIONS, HTTP_OPTIONS];
+    for spec in executors.chain(COMMON_OPTIONS).chain(own.into_iter().flatten()) {
         assert!(!reserved.contains(&spec.name), "{}", spec.name);
     }
 }

@@ -174,7 +174,7 @@ fn declared_scenarios_and_a_declared_load_exclude_each_other() {
 
 #[test]
 fn flags_reach_options_and_hooks() {
-    let hooks = Hooks { setup: true, teardown: true, on_start: true, on_stop: false };
+    let hooks = Hooks { setup: true, teardown: true, on_start: true, on_stop: false, summary: false };
     let mut plan = Plan { hooks, ..Plan::default() };
     plan.options.seed = Some(1);
     let flags = Overrides {

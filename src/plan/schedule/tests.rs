@@ -74,6 +74,17 @@ fn jitter_is_the_seeds_and_the_scenarios() {
 }
 
 #[test]
+fn a_seed_draws_the_same_times_in_every_version() {
+    // SplitMix64's first outputs from the seed 0, and FNV-1a's published values of `a` and `foobar`.
+    assert_eq!((mix(0), mix(0x9e37_79b9_7f4a_7c15)), (0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4));
+    assert_eq!(hash(0, "a"), mix(0xaf63_dc4c_8601_ec8c));
+    assert_eq!(hash(5, "foobar"), mix(5 ^ 0x8594_4171_f739_67e8));
+    // Of three blocks; a draw that changes makes another run of each recorded seed.
+    let due = due(RateCurve::constant(500.0, SECOND, 10 * SECOND), Jitter::Poisson, 1);
+    assert_eq!([0, 1_000, 4_999].map(|index| due[index]), [215_308, 2_002_327_378, 9_999_122_901]);
+}
+
+#[test]
 fn jitter_spreads_as_a_poisson_process_does() {
     // 100,000 arrivals in spans that expect 10: the counts' variance is their mean, but for the blocks' 1 %.
     let due = due(RateCurve::constant(1_000.0, SECOND, 100 * SECOND), Jitter::Poisson, 3);

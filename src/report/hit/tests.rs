@@ -6,6 +6,7 @@ use super::*;
 use crate::engine::{Books, Outcome, ScenarioOutcome};
 use crate::metrics::{Phases, Recorder, RequestKey, RequestSample};
 use crate::plan::{Flow, Options, Plan, Request, Scenario, Value as OptionValue};
+use crate::results::Interrupted;
 
 const PLAIN: Style = Style { colour: false, width: 100 };
 
@@ -152,6 +153,22 @@ fn the_json_has_integers_and_no_percentile_of_what_got_no_answer() {
     assert_eq!(json["service_time"]["max_us"], json!(108));
     assert_eq!(json["verdict"], json!("passed"));
     insta::assert_snapshot!("hit_json", serde_json::to_string_pretty(&json).unwrap());
+}
+
+#[test]
+fn requests_that_a_stop_cut_are_told_with_their_age() {
+    let mut summary = good().summary();
+    let (oldest, sum) = (Duration::from_secs(4), Duration::from_secs(6));
+    summary.interrupted = vec![Interrupted { scenario: "hit".into(), place: None, count: 3, oldest, sum }];
+    let text = hit(&summary).text(PLAIN);
+    assert!(
+        text.contains("Interrupted:\n  3 × hit, the oldest after 4.00s, on average after 2.00s\n"),
+        "{text}"
+    );
+    let told = json!([{
+        "scenario": "hit", "place": null, "count": 3, "oldest_us": 4_000_000, "mean_us": 2_000_000,
+    }]);
+    assert_eq!(hit(&summary).json()["interrupted"], told);
 }
 
 #[test]

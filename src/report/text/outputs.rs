@@ -28,7 +28,7 @@ impl Page<'_> {
     }
 }
 
-/// `30 seconds, 1,234 samples`; of a loss how many of how many, the reason stands with what stands out.
+/// `30 seconds, 1,234 samples`, and spans where there were any; of a loss how many of how many, the reason stands with what stands out.
 fn delivered(line: &OutputLine) -> String {
     let of = |delivered: u64, lost: u64, noun: &str| {
         let all = delivered.saturating_add(lost);
@@ -40,5 +40,9 @@ fn delivered(line: &OutputLine) -> String {
     };
     let seconds = of(line.delivered_seconds, line.lost_seconds, "second");
     let samples = of(line.delivered_samples, line.lost_samples, "sample");
-    format!("{seconds}, {samples}")
+    let spans = match (line.delivered_spans, line.lost_spans) {
+        (0, 0) => String::new(),
+        (delivered, lost) => format!(", {}", of(delivered, lost, "span")),
+    };
+    format!("{seconds}, {samples}{spans}")
 }

@@ -1,18 +1,22 @@
 //! What had to hold, and whether it did.
 
-use crate::metrics::Value;
-use crate::plan::{Judgement, Verdict as TargetVerdict};
+use crate::plan::Verdict as TargetVerdict;
 use crate::results::Summary;
-use crate::units::format_count;
 
-use super::super::headline;
+use super::super::headline::{self, headline};
 use super::super::paint::{clean, left, widest};
-use super::super::{Report, Style};
+use super::super::{Report, Style, evidence};
 use super::{CELL_COLUMNS_MAX, Page};
 
 /// What had to hold, and nothing else: for whoever reads many runs.
-pub(in super::super) const TARGETS: Report =
-    Report { name: "targets", about: "the targets and the verdict alone, for the terminal", render };
+pub(in super::super) const TARGETS: Report = Report {
+    name: "targets",
+    about: "the targets and the verdict alone, for the terminal",
+    render,
+    is_for_people: true,
+    annotations: None,
+    file_variable: None,
+};
 
 fn render(summary: &Summary, style: &Style) -> String {
     let mut page = Page::new(summary, *style);
@@ -24,7 +28,7 @@ fn render(summary: &Summary, style: &Style) -> String {
         page.lines.extend(targets);
         page.lines.push(String::new());
     }
-    page.lines.push(headline::headline(summary, *style));
+    page.lines.push(headline(summary, *style));
     page.lines.join("\n") + "\n"
 }
 
@@ -41,9 +45,7 @@ impl Page<'_> {
             let target =
                 format!("{}  {}", left(&clean(&judgement.key), key), left(&clean(&judgement.text), text));
             let found = clean(&judgement.observed_text);
-            let interval = judgement.interval.as_ref().map(|bounds| format!("95 %: {}", bounds.text));
-            let facts: Vec<String> =
-                [interval, self.samples(judgement), judgement.beside.clone()].into_iter().flatten().collect();
+            let facts = evidence::facts(judgement, self.summary);
             lines.push(if facts.is_empty() {
                 format!("  {mark} {target}  {found}")
             } else {
@@ -60,21 +62,5 @@ impl Page<'_> {
             lines.push(format!("      {} {advice}", self.style.hint()));
         }
         lines
-    }
-
-    /// How many samples a target rests on; a sum or a gauge says nothing beside itself.
-    fn samples(&self, judgement: &Judgement) -> Option<String> {
-        let metric = judgement.key.split('{').next().unwrap_or_default().trim();
-        let value = self.summary.metric(metric)?.value.as_ref()?;
-        let counts = matches!(value, Value::Rate { .. } | Value::Trend(_));
-        if !counts || judgement.observed.is_none() {
-            return None;
-        }
-        let noun = if judgement.samples == 1 { "sample" } else { "samples" };
-        let samples = format_count(judgement.samples);
-        Some(match judgement.needed {
-            Some(needed) => format!("too few: {samples} {noun}, it needs {}", format_count(needed)),
-            None => format!("{samples} {noun}"),
-        })
     }
 }

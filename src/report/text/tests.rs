@@ -414,17 +414,24 @@ fn outputs_tell_what_came_through_and_a_loss_stands_out() {
         lost_seconds: lost,
         lost_samples: lost * 400,
         error: (lost > 0).then(|| "the server answered with status 500".to_owned()),
+        delivered_spans: if output == "otlp" { 7 } else { 0 },
+        lost_spans: if output == "otlp" { lost } else { 0 },
     };
-    let outputs = vec![line("json", "seconds.jsonl", 0), line("influxdb", "http://db:8086/k6", 2)];
+    let outputs = vec![
+        line("json", "seconds.jsonl", 0),
+        line("influxdb", "http://db:8086/k6", 2),
+        line("otlp", "http://otel", 1),
+    ];
     let summary = Summary { outputs, ..Summary::uneventful() };
     let text = (REPORT.render)(&summary, &PLAIN);
-    let section: Vec<&str> = text.lines().skip_while(|line| !line.contains("OUTPUTS")).take(3).collect();
+    let section: Vec<&str> = text.lines().skip_while(|line| !line.contains("OUTPUTS")).take(4).collect();
     assert_eq!(
         section,
         [
             "  OUTPUTS",
             "  ✓ json      seconds.jsonl      30 seconds, 12,345 samples",
             "  ✗ influxdb  http://db:8086/k6  28 of 30 seconds, 12,345 of 13,145 samples",
+            "  ✗ otlp      http://otel        29 of 30 seconds, 12,345 of 12,745 samples, 7 of 8 spans",
         ]
     );
     let finding = "  ! output `influxdb` to `http://db:8086/k6`: 2 seconds with 800 samples lost: the server answered with \

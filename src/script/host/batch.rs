@@ -139,7 +139,7 @@ fn send(stage: &Stage, items: Vec<Item>) -> Outcome<Array> {
         (&**outgoing.route.endpoint.origin(), sent)
     });
     let work = side_by_side(work.collect(), limit(options.batch), limit(options.batch_per_host));
-    let exchanged = stage.wait(&vu, work).inspect_err(|_| stage.count_cut_requests(under_way.get()))?;
+    let exchanged = stage.wait(&vu, work).inspect_err(|_| stage.cut_requests(&vu, under_way.get()))?;
     let replies = outgoings.iter().zip(exchanged).map(|(outgoing, exchanged)| {
         let reply: Reply = outgoing.reply(stage, exchanged)?;
         Ok(Dynamic::from(reply))

@@ -8,7 +8,8 @@ use rhai::{Dynamic, EvalAltResult, FnPtr, ImmutableString, Map, NativeCallContex
 use super::super::error::HostError;
 use super::super::frozen::FrozenMap;
 use super::super::registry::Registry;
-use super::super::stage::{SeriesKey, Stage};
+use super::super::series_key::SeriesKey;
+use super::super::stage::Stage;
 use super::super::value::type_name;
 use super::super::vu::Vu;
 use super::call_back;

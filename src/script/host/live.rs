@@ -6,7 +6,8 @@ use std::cell::Cell;
 use rhai::{Dynamic, EvalAltResult, FnPtr, Map, NativeCallContext};
 
 use super::super::route::{name_of, url_of};
-use super::super::stage::{SeriesKey, Stage};
+use super::super::series_key::SeriesKey;
+use super::super::stage::Stage;
 use super::super::vu::Vu;
 use super::call_back;
 use super::options::Options;

@@ -47,6 +47,7 @@ mod signature;
 mod statuses;
 mod socket;
 mod sse;
+mod summary;
 mod time;
 mod url;
 mod uuid;
@@ -123,6 +124,7 @@ pub(super) const MODULES: &[HostModule] = &[
     HostModule { register: jwt::register },
     HostModule { register: regex::register },
     HostModule { register: url::register },
+    HostModule { register: summary::register },
 ];
 
 /// Calls a closure that a script gave us; `this` stays the user's state in it.

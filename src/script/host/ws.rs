@@ -107,9 +107,15 @@ fn connect(
         Some(Err(error)) => exchange.result = Err(error.into()),
         None => {}
     }
-    if opened.is_none() || exchange.result.is_err() {
+    let is_open = opened.is_some() && exchange.result.is_ok();
+    if !is_open || stage.tracer().is_some() {
         let labels = stage.recorder().with(|recorder| outgoing.labels(stage, &vu, recorder));
-        note_request(stage, &vu, labels.name, &request, &exchange);
+        if !is_open {
+            note_request(stage, &vu, labels.name, &request, &exchange);
+        }
+        if let Some(tracer) = stage.tracer() {
+            tracer.end_request(stage, &vu, &exchange, labels.name, is_open);
+        }
     }
     show(stage, &vu, &request, &exchange);
     let ws_url = as_ws(outgoing.route.endpoint.url());

@@ -9,7 +9,7 @@ use crate::plan::Flow;
 pub(super) const LINT: Lint =
     Lint { name: "unused_flow", about: "a function that no scenario, hook or other function runs", look };
 
-const HOOKS: [&str; 4] = ["setup", "teardown", "on_start", "on_stop"];
+const HOOKS: [&str; 5] = ["setup", "teardown", "on_start", "on_stop", "summary"];
 
 fn look(subject: &Subject<'_>) -> Vec<Finding> {
     let survey = subject.survey;

@@ -17,6 +17,8 @@ fn no_option_is_a_word_that_the_language_reserves() {
         .chain(COMMON_OPTIONS)
         .chain(crate::plan::RUN_OPTIONS)
         .chain(crate::plan::HTTP_OPTIONS)
+        .chain(crate::plan::SUMMARY_OPTIONS)
+        .chain(crate::plan::SYSTEM_TAGS_OPTION)
         .chain(declaration::TARGET_OPTIONS);
     let names: Vec<&str> =
         specs.map(|option| option.name).chain(host::REQUEST_OPTIONS.iter().copied()).collect();

@@ -36,12 +36,16 @@ fn every_option_of_a_run_is_a_key() {
         "a duration" => "\"5s\"",
         "an integer" => "5",
         "true or false" => "true",
+        "\"compact\", \"full\" or \"disabled\"" => "\"compact\"",
+        "\"s\", \"ms\" or \"us\"" => "\"ms\"",
+        takes if takes.starts_with("a list of figures") => "[\"avg\", \"p(99.9)\"]",
+        "a list of tags' names" => "[\"name\", \"status\"]",
         takes if takes.starts_with("a number a second") => "\"600/m\"",
         "a map of texts" => "{ a = \"b\" }",
         takes if takes.starts_with("a map `#{ keep") => "{ drop = [\"http_req_*\"], keep = \"http_*\" }",
         _ => "[\"30s:50\", { duration = \"10s\", target = 0 }]",
     };
-    for spec in RUN_OPTIONS {
+    for spec in RUN_OPTIONS.iter().chain(SYSTEM_TAGS_OPTION).chain(SUMMARY_OPTIONS) {
         let line = format!("{} = {}", spec.name, text(spec));
         assert!(read(&line).is_ok(), "{line}");
     }

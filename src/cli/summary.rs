@@ -1,0 +1,37 @@
+//! The flags that lay out the summary and choose what is sent on, k6's by their names: each becomes an option as a
+//! script would give it, and is read and refused as such.
+
+use crate::plan::{Options, Value};
+
+/// How the summary looks, instead of what the script says.
+#[derive(Debug, Default, clap::Args)]
+#[command(next_help_heading = "Summary")]
+pub(super) struct SummaryArguments {
+    /// How much the summary shows: full, compact or disabled
+    #[arg(long, env = "RUNNER_SUMMARY_MODE", value_name = "MODE")]
+    summary_mode: Option<String>,
+    /// The figures of times and other trends, such as "avg,p(95),p(99.9),count"
+    #[arg(long, env = "RUNNER_SUMMARY_TREND_STATS", value_name = "FIGURES")]
+    summary_trend_stats: Option<String>,
+    /// One unit for all times of requests: s, ms or us
+    #[arg(long, env = "RUNNER_SUMMARY_TIME_UNIT", value_name = "UNIT")]
+    summary_time_unit: Option<String>,
+    /// Send only these of runner's own tags to the outputs, such as name,method,status
+    #[arg(long, env = "RUNNER_SYSTEM_TAGS", value_name = "TAGS")]
+    system_tags: Option<String>,
+}
+
+impl SummaryArguments {
+    /// What is given, as a script's `options(#{ … })` would have it.
+    pub(super) fn options(&self) -> Options {
+        [
+            ("summary_mode", &self.summary_mode),
+            ("summary_trend_stats", &self.summary_trend_stats),
+            ("summary_time_unit", &self.summary_time_unit),
+            ("system_tags", &self.system_tags),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), Value::Text(value.clone()?))))
+        .collect()
+    }
+}
