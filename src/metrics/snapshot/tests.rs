@@ -227,7 +227,9 @@ fn the_memory_of_what_is_added_is_known_before() {
         let mut recorder = Recorder::new(&[]);
         let (metric, _) = recorder.metric("http_req_duration").unwrap();
         let series = recorder.series(metric, &TagSet::from_pairs([("name", name)]));
-        values.iter().for_each(|us| recorder.trend_us(series, *us));
+        for us in values {
+            recorder.trend_us(series, *us);
+        }
         recorder.take(1)
     };
     let alone = |snapshot: &Snapshot| snapshot.weight_bytes_with(&Snapshot::default());

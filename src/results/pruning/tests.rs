@@ -1,3 +1,5 @@
+//! Which runs go, which are spared, and what is left of the rest: always more than the rules ask for.
+
 use std::path::{Path, PathBuf};
 
 use super::*;

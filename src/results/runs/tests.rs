@@ -1,3 +1,5 @@
+//! Runs by what users call them, beside whatever else may lie in their folder.
+
 use super::*;
 use crate::results::RunFolder;
 
