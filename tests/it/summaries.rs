@@ -218,7 +218,8 @@ fn every_sample_that_is_sent_has_the_runs_tags_and_the_system_tags_that_are_aske
         "{SCRIPT}fn setup() {{ http::get(\"/in-setup\"); }}\ntarget(\"http_reqs{{build:7,name:price}}\", \"count == 12\");\n"
     );
     let args =
-        ["--tag", "build=7", "--tag", "team=a,b", "--system-tags", "name,status", "-o", "json=out.jsonl"];
+        "--tag build=7 --tag team=a,b --system-tags name,status -o json=out.jsonl -o csv-samples=samples.csv";
+    let args: Vec<&str> = args.split(' ').collect();
     let finished = play_in(folder.path(), &script, &server(), &args).expect_code(0);
     finished.expect_said("3 of 3 targets hold");
     let path = folder.path().join("out.jsonl");
