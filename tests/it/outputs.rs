@@ -5,7 +5,7 @@ mod totals;
 
 use std::io::Read as _;
 use std::net::{TcpListener, UdpSocket};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -67,6 +67,16 @@ fn expect_exit_in_time(run: &Finished, reference: &Finished) {
 
 fn text(folder: &Path, name: &str) -> String {
     std::fs::read_to_string(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// A copy of the journal of the only run in a folder, without its last bytes.
+fn journal_without_end(folder: &Path) -> PathBuf {
+    let mut runs = std::fs::read_dir(folder.join(".runner/runs")).expect("a folder of runs");
+    let run = runs.next().expect("a run").expect("a folder that can be read");
+    let bytes = std::fs::read(run.path().join("journal")).expect("a journal");
+    let copy = folder.join("journal");
+    std::fs::write(&copy, &bytes[..bytes.len() - 8]).expect("a writable folder");
+    copy
 }
 
 /// Datagrams to a port, until dropped.
@@ -163,8 +173,9 @@ fn every_output_tells_the_same_run_as_the_summary_and_the_server() {
 
 #[test]
 fn outputs_that_fail_lose_their_own_seconds_and_nothing_else() {
-    let (other, folder) = (service(), folder());
-    let reference = played(play(&other, &[], folder.path()));
+    let (other, apart) = (service(), folder());
+    let reference = played(play(&other, &[], apart.path()));
+    let folder = folder();
     let service = service();
     let answering = |status: u16| Server::start(move |_| Reply::new(status, "no"));
     let (broken, busy) = (answering(500), answering(429));
@@ -206,6 +217,10 @@ fn outputs_that_fail_lose_their_own_seconds_and_nothing_else() {
     assert!(line("/flaky").contains(&format!("{arrived} of {seconds} seconds")), "{}", line("/flaky"));
     assert!(line("all.jsonl").contains("✓ json      all.jsonl"), "{}", line("all.jsonl"));
     assert!(line("all.jsonl").contains(&format!("{seconds} seconds, ")), "{}", line("all.jsonl"));
+    // What the folder keeps is whole: the journal, its end cut off, tells every request from its seconds.
+    let journal = journal_without_end(folder.path());
+    let replayed = runner(["report", journal.to_str().expect("a path of text")]).run().expect_code(0);
+    replayed.expect_said("INCOMPLETE").expect_counted(service.count());
     for why in ["status 500: no", "status 429: no", "was not done", "Connection refused"] {
         assert!(run.stdout.contains(why), "{why} is not told\n{}", run.printed());
     }
@@ -266,8 +281,9 @@ fn a_file_that_cannot_be_written_fails_the_run_and_not_the_load() {
 
 #[test]
 fn samples_that_a_slow_reader_leaves_behind_are_counted_to_the_last() {
-    let (other, folder) = (service(), folder());
-    let reference = played(play(&other, &[], folder.path()));
+    let (other, apart) = (service(), folder());
+    let reference = played(play(&other, &[], apart.path()));
+    let folder = folder();
     let service = service();
     let pipe = folder.path().join("pipe");
     let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo of coreutils");
