@@ -29,7 +29,7 @@ use quantile::{median, median_interval};
 use round::{Repeats, about};
 use runner::demo::NULL_RESPONSE;
 use runner::diagnostic::Source;
-use runner::engine::{self, Control, Job, Observer, Tick};
+use runner::engine::{self, Control, Job, Observer, Taps, Tick};
 use runner::metrics::{Selector, Value};
 use runner::plan::Overrides;
 use runner::script::{LogLine, Outside};
@@ -119,7 +119,7 @@ impl Load {
         let Declared { declared, plan, .. } = declare(&source, &outside, &Overrides::default(), |_| {})
             .map_err(|error| error.message.clone())?;
         let workers = usize::try_from(self.workers).expect("a count of workers");
-        let job = Job { source: Some(source), declared, plan, outside, workers };
+        let job = Job { source: Some(source), declared, plan, outside, workers, taps: Taps::default() };
         let control = Control::default();
         let mut window = Window {
             load: self,

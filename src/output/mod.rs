@@ -52,7 +52,7 @@ pub struct Output {
 impl Output {
     /// Whether WHERE is a file's name, so that two can't have the same.
     fn is_file(&self, at: &str) -> bool {
-        self.place.contains("FILE") && !at.contains("://")
+        (self.place.contains("FILE") || self.place == "PREFIX") && !at.contains("://")
     }
 }
 

@@ -212,7 +212,7 @@ fn html(text: &str) -> String {
 }
 
 /// One line in which nothing means anything to Markdown or HTML. GitHub's Markdown lets a backslash stand before any ASCII
-/// mark (CommonMark 0.31, §2.4), also within a table's cell.
+/// mark (`CommonMark` 0.31, §2.4), also within a table's cell.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in clean(text).chars() {

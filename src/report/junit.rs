@@ -1,4 +1,4 @@
-//! The verdicts as JUnit XML, which CI systems read: a case for the run, for each target and for each check.
+//! The verdicts as `JUnit` XML, which CI systems read: a case for the run, for each target and for each check.
 //!
 //! There is no one schema. This keeps to what Ant's and Jenkins' have in common: a suite's properties come first, then
 //! its cases, then its output; a case has at most one of `failure`, `error` and `skipped`; counts are those of the cases.
@@ -18,7 +18,7 @@ use crate::units::format_count;
 use super::paint::clean;
 use super::{Report, Style, evidence, figure, headline};
 
-/// The summary as JUnit XML.
+/// The summary as `JUnit` XML.
 pub(super) const REPORT: Report = Report {
     name: "junit",
     about: "JUnit XML for CI: a case for the run, for each target and for each check",
@@ -83,7 +83,7 @@ fn of_run(summary: &Summary) -> Outcome {
     let trouble = Trouble {
         kind: word(first.code()),
         message: headline(summary, PLAIN),
-        evidence: reasons.iter().map(|reason| format!("{}: {reason}\n", word(reason.code()))).collect(),
+        evidence: lines(reasons.iter().map(|reason| format!("{}: {reason}", word(reason.code())))),
     };
     // What the service did is a failure; all else says nothing of it.
     if reasons.iter().all(|reason| reason.code() == Code::Target) {
@@ -91,6 +91,10 @@ fn of_run(summary: &Summary) -> Outcome {
     } else {
         Outcome::Error(trouble)
     }
+}
+
+fn lines(lines: impl IntoIterator<Item = String>) -> String {
+    lines.into_iter().map(|line| line + "\n").collect()
 }
 
 /// A code as files have it: `teardown_timeout`.
@@ -110,7 +114,7 @@ fn of_target(judgement: &Judgement, summary: &Summary) -> Outcome {
     lines.extend(evidence::facts(judgement, summary));
     lines.extend(judgement.near.iter().map(|near| format!("did you mean `{near}`?")));
     let message = judgement.observed_text.clone();
-    Outcome::Failed(Trouble { kind: kind.to_owned(), message, evidence: lines.join("\n") + "\n" })
+    Outcome::Failed(Trouble { kind: kind.to_owned(), message, evidence: self::lines(lines) })
 }
 
 /// `pay :: is paid`.
@@ -131,7 +135,7 @@ fn of_check(check: &Check) -> Outcome {
     Outcome::Failed(Trouble { kind: "check".to_owned(), message, evidence })
 }
 
-/// Seconds, as JUnit has times.
+/// Seconds, as `JUnit` has times.
 fn seconds(summary: &Summary) -> String {
     format!("{:.6}", summary.elapsed.as_secs_f64())
 }

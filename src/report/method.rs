@@ -130,7 +130,13 @@ fn books(summary: &Summary) -> Vec<Row> {
         };
         rows.push(("requests", format!("{all} = {ok} ok + {failed} failed{warm_up}{cut}")));
     }
-    let Books { scheduled, ok, failed, interrupted, dropped, .. } = summary.books();
+    let books = summary.books();
+    let Books { scheduled, ok, failed, interrupted, dropped, .. } = books;
+    // Of a run without an end.
+    let running = match books.running() {
+        0 => String::new(),
+        running => format!(" + {} running", format_count(running)),
+    };
     let [scheduled, ok, failed, interrupted, dropped] =
         [scheduled, ok, failed, interrupted, dropped].map(format_count);
     let warm_up = match left_out.map_or(0, |part| part.iterations) {
@@ -138,7 +144,7 @@ fn books(summary: &Summary) -> Vec<Row> {
         warm_up => format!("; {} of them ended in the warm-up", format_count(warm_up)),
     };
     let all = format!(
-        "{scheduled} = {ok} ok + {failed} failed + {interrupted} interrupted + {dropped} dropped{warm_up}"
+        "{scheduled} = {ok} ok + {failed} failed + {interrupted} interrupted + {dropped} dropped{running}{warm_up}"
     );
     rows.push(("iterations", all));
     rows

@@ -100,8 +100,12 @@ mod tests {
             odd in any::<bool>(),
         ) {
             let mut trend = Trend::new();
-            values.iter().for_each(|us| trend.record_us(*us));
-            bounds.iter().for_each(|us| trend.record_at_least_us(*us));
+            for us in values {
+                trend.record_us(us);
+            }
+            for us in bounds {
+                trend.record_at_least_us(us);
+            }
             if odd {
                 trend.record(-1.0);
             }

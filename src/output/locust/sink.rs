@@ -18,7 +18,7 @@ use crate::results::{PlayedSecond, Summary};
 pub(in super::super) const OUTPUT: Output = Output {
     name: "locust",
     alias: None,
-    place: "FILE PREFIX",
+    place: "PREFIX",
     about: "Locust's four CSV files: PREFIX_stats.csv, _stats_history.csv, _failures.csv, _exceptions.csv",
     options: &[],
     open,

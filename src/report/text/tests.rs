@@ -9,7 +9,7 @@ use crate::diagnostic::{Code, Diagnostic, Position, Source};
 use crate::engine::{End, Outcome, ScenarioOutcome, ScriptFailure};
 use crate::metrics::{Kind, Metric, Phases, Recorder, RequestKey, RequestSample, TagSet, Unit};
 use crate::plan::{Options, Plan, Scenario, Target, TargetOptions, Value as OptionValue, judge};
-use crate::results::{Books, FailureKind, OutputLine};
+use crate::results::{Books, FailureKind, Incomplete, NoEnd, OutputLine};
 use crate::results::{Content, Example, Examples, Excerpt, Kind as Failed};
 
 const PLAIN: Style = Style { colour: false, width: 100 };
@@ -438,4 +438,23 @@ fn outputs_tell_what_came_through_and_a_loss_stands_out() {
                    status 500";
     assert!(text.lines().any(|line| line == finding), "{text}");
     assert!(!(REPORT.render)(&Summary::uneventful(), &PLAIN).contains("OUTPUTS"));
+}
+
+#[test]
+fn a_run_without_an_end_says_so_in_its_first_line_and_its_last() {
+    let mut summary = Summary::uneventful();
+    summary.incomplete = Some(Incomplete {
+        seconds: 41,
+        elapsed: Duration::from_secs(41),
+        end_unix_ms: Some(1_764_323_557_211),
+        damage: Some("at byte 900: a record doesn't match its checksum".to_owned()),
+        why: NoEnd::Died,
+    });
+    let text = (REPORT.render)(&summary, &PLAIN);
+    let lines: Vec<&str> = text.lines().collect();
+    insta::assert_snapshot!(lines[0], @"✗ INCOMPLETE: the run came to no end, 41 seconds are kept, the last until 2025-11-28 09:52:37.211 UTC (41.0s of load); its journal is damaged at byte 900: a record doesn't match its checksum");
+    insta::assert_snapshot!(lines[1], @"  what a run tells at its end alone is missing: failures of the script and their examples, connections, what was interrupted, the workers' use of the cores");
+    insta::assert_snapshot!(lines[lines.len() - 1], @"✗ INCOMPLETE: no verdict; until then: no targets declared, 0 iterations ok");
+    assert!(!text.contains("passed"), "{text}");
+    assert!(matches!(summary.verdict(), crate::results::Verdict::Inconclusive(_)));
 }
