@@ -189,7 +189,6 @@ fn needs_strace_a_fault_at_any_call_costs_neither_load_nor_what_was_kept() {
             cases.extend(errors.iter().map(|error| (call.clone(), *error, nth)));
         }
     }
-    println!("{} faults: {made:?}", cases.len());
     let all = cases.len();
     let (no_load, failed) = (Mutex::new(BTreeSet::new()), Mutex::new(Vec::new()));
     let injected = AtomicUsize::new(0);
