@@ -170,7 +170,7 @@ fn scraped(port: u16, running: &mut Running) -> Vec<u8> {
 /// All datagrams that lie there.
 fn datagrams(socket: &UdpSocket) -> Vec<u8> {
     socket.set_nonblocking(true).expect("a socket of ours");
-    let (mut all, mut datagram) = (Vec::new(), [0; 65_536]);
+    let (mut all, mut datagram) = (Vec::new(), vec![0; 65_536]);
     while let Ok(length) = socket.recv(&mut datagram) {
         all.extend_from_slice(&datagram[..length]);
     }
