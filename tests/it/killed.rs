@@ -110,7 +110,7 @@ fn full_every_second_that_ended_1200_ms_before_a_kill_is_there() {
                 for round in (lane..count).step_by(usize::try_from(AT_ONCE).expect("two")) {
                     // Spread over five seconds, by the golden ratio from a random start: no moment is left out for long.
                     let part =
-                        (seed.wrapping_add(round).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) * 5_000 >> 32;
+                        ((seed.wrapping_add(round).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) * 5_000) >> 32;
                     kill_after(Duration::from_millis(500 + part));
                 }
             });

@@ -2,6 +2,7 @@
 //! count, each `traceparent` that the service saw has its span, and a receiver that fails costs no load.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::io::Read;
 use std::time::Duration;
 
@@ -165,7 +166,8 @@ fn points(data: Data) -> (Vec<(Vec<KeyValue>, Sum)>, bool) {
             let points = histogram.data_points.into_iter().map(|point| {
                 let in_buckets = point.positive.iter().flat_map(|buckets| &buckets.bucket_counts).sum();
                 assert_eq!(point.count, point.zero_count + in_buckets, "{point:?}");
-                let (sum, min, max) = (point.sum.unwrap(), point.min.unwrap(), point.max.unwrap());
+                let of = |figure: Option<f64>| figure.expect("a figure of a distribution with samples");
+                let (sum, min, max) = (of(point.sum), of(point.min), of(point.max));
                 let zeros = point.zero_count;
                 (point.attributes, Sum::Distribution { count: point.count, sum, zeros, in_buckets, min, max })
             });
@@ -197,6 +199,7 @@ fn add(known: &mut Sum, more: Sum) {
     }
 }
 
+#[expect(clippy::float_cmp, reason = "counts, which are exact")]
 fn expect_totals(finished: &Finished, totals: &Totals, service: &Server) {
     assert_eq!(finished.figure("http_reqs"), 450.0);
     assert_eq!(service.count(), 450);
@@ -262,12 +265,15 @@ fn spans(receiver: &Server) -> Vec<Span> {
     let requests = bodies(receiver, "/v1/traces");
     let requests = requests.iter().map(|body| ExportTraceServiceRequest::decode(&**body).expect("spans"));
     let resources = requests.flat_map(|request| request.resource_spans);
-    let scopes = resources.inspect(|spans| expect_resource(spans.resource.as_ref().unwrap()));
+    let scopes = resources.inspect(|spans| expect_resource(spans.resource.as_ref().expect("a resource")));
     scopes.flat_map(|spans| spans.scope_spans).flat_map(|scope| scope.spans).collect()
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn header_of(span: &Span) -> String {
@@ -304,7 +310,7 @@ fn flow() {
 "#;
     let finished = play(&service, script, &format!("otlp={}#traces", receiver.url())).run().expect_code(0);
     // Two hops of a redirect, two of a batch, and `setup`'s; the web socket's is none.
-    assert_eq!(finished.figure("http_reqs"), 321.0);
+    assert!((finished.figure("http_reqs") - 321.0).abs() < 0.5);
     assert!(finished.stdout.contains(" samples, 361 spans\n"), "{}", finished.printed());
     let spans = spans(&receiver);
     let (requests, iterations): (Vec<Span>, Vec<Span>) =
