@@ -131,7 +131,7 @@ fn what_is_owed_comes_with_the_next_sums_and_counts_as_delivered_then() {
     sink.second(&second(1, &["http_reqs"])).unwrap();
     assert_eq!(receiver.latest(), [point("http_reqs", 10.0, 1_000_000, 1_001_000)]);
     let error = sink.second(&second(2, &["http_reqs", "iterations"])).unwrap_err();
-    assert_eq!(error.to_string(), "the receiver answered with status 500");
+    assert_eq!(error.to_string(), "the server answered with status 500");
     assert_eq!(receiver.count(), 2, "500 says that another attempt is of no use");
     sink.second(&second(3, &["http_reqs"])).unwrap();
     let both =
@@ -189,7 +189,7 @@ fn a_receiver_that_is_short_of_breath_is_asked_again_when_it_says() {
     let receiver = Receiver::start(&[never, busy.clone(), ("200 OK", Vec::new()), busy]);
     let mut sink = receiver.sink("");
     let error = sink.second(&second(1, &["http_reqs"])).unwrap_err();
-    assert_eq!((error.to_string().as_str(), receiver.count()), ("the receiver answered with status 429", 1));
+    assert_eq!((error.to_string().as_str(), receiver.count()), ("the server answered with status 429", 1));
     sink.second(&second(2, &["http_reqs"])).unwrap_err();
     assert_eq!(receiver.count(), 2);
     sink.second(&second(3, &["http_reqs"])).unwrap();
@@ -204,7 +204,7 @@ fn what_a_receiver_says_of_a_refusal_is_told_on_one_line() {
     let status = [&[0x12, u8::try_from(message.len()).unwrap()][..], message].concat();
     let receiver = Receiver::start(&[("400 Bad", status)]);
     let error = receiver.sink("").second(&second(1, &["http_reqs"])).unwrap_err();
-    assert_eq!(error.to_string(), "the receiver answered with status 400: no such tenant");
+    assert_eq!(error.to_string(), "the server answered with status 400: no such tenant");
 }
 
 #[test]
@@ -241,6 +241,6 @@ fn rejected_spans_are_counted_one_by_one() {
     let loss = sink.spans(&spans).unwrap_err();
     assert_eq!((loss.count, loss.error.to_string().as_str()), (2, "the receiver rejected them: full"));
     let loss = sink.spans(&spans).unwrap_err();
-    assert_eq!((loss.count, loss.error.to_string().as_str()), (3, "the receiver answered with status 500"));
+    assert_eq!((loss.count, loss.error.to_string().as_str()), (3, "the server answered with status 500"));
     sink.spans(&spans).unwrap();
 }
