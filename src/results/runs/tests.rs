@@ -88,7 +88,7 @@ fn a_wrong_name_hears_of_those_like_it() {
     assert_eq!(near(&id.replace("-5", "-6")), [id]);
     assert!(near("").is_empty());
     assert!(matches!(runs.find("./none"), Err(StoreError::File { verb: "open", .. })));
-    assert!(matches!(runs.find("../../etc"), Err(StoreError::File { .. })));
+    assert!(matches!(runs.find("./none/of/these"), Err(StoreError::File { .. })));
 }
 
 #[test]
