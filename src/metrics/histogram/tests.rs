@@ -246,3 +246,39 @@ fn counts_up_to_a_value_agree_with_ranks() {
     }
     assert_eq!(Trend::new().at_most(5), 0);
 }
+
+#[test]
+fn custom_values_are_clamped_at_both_ends_and_only_beyond_them() {
+    let stored = |value: f64| {
+        let mut trend = Trend::new();
+        let stored = trend.record(value);
+        (stored, trend.count(), trend.clamped(), trend.max().map(|max| max.value_us))
+    };
+    assert_eq!(stored(0.0), (Some(0), 1, 0, Some(0)));
+    assert_eq!(stored(-0.5), (Some(0), 1, 1, Some(0)));
+    assert_eq!(stored(1e12), (Some(STORED_MAX), 1, 0, Some(STORED_MAX)));
+    assert_eq!(stored(1e13), (Some(STORED_MAX), 1, 1, Some(STORED_MAX)));
+    assert_eq!(stored(f64::NAN), (None, 0, 1, None));
+}
+
+#[test]
+fn measured_values_come_with_how_many_had_them() {
+    let mut trend = Trend::new();
+    for us in [7, 0, 5, 5] {
+        trend.record_us(us);
+    }
+    trend.record_at_least_us(9);
+    assert_eq!(trend.measured(), [(5, 2), (7, 1)], "neither zeros nor what is only known from below");
+    // Of many the middles of buckets, of which each percentile is one.
+    let mut many = Trend::new();
+    for us in 1..=10_000 {
+        many.record_us(us * 100);
+    }
+    let measured = many.measured();
+    assert_eq!(measured.iter().map(|(_, count)| count).sum::<u64>(), 10_000);
+    assert!(measured.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    for q in [0.1, 0.5, 0.99] {
+        let value_us = many.quantile(q).unwrap().value_us;
+        assert!(measured.iter().any(|(value, _)| *value == value_us), "{q}: {value_us}");
+    }
+}
