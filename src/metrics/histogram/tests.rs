@@ -282,3 +282,16 @@ fn measured_values_come_with_how_many_had_them() {
         assert!(measured.iter().any(|(value, _)| *value == value_us), "{q}: {value_us}");
     }
 }
+
+#[test]
+fn trends_with_the_same_totals_and_other_values_differ() {
+    let of = |values: [u64; 4]| {
+        let mut trend = Trend::new();
+        for us in values {
+            trend.record_us(us);
+        }
+        trend
+    };
+    assert_eq!(of([1, 5, 6, 10]), of([10, 6, 5, 1]));
+    assert_ne!(of([1, 5, 6, 10]), of([1, 4, 7, 10]));
+}
