@@ -83,7 +83,7 @@ fn pairs(text: &str) -> String {
     shown + rest
 }
 
-/// A word of a command line: of `NAME=VALUE` and `Name: value` what the name gives away, of a URL as [`url`].
+/// A word of a command line: of `NAME=VALUE` and `Name: value` what the name gives away, of a URL as [`url()`].
 pub fn shown_word(text: &str) -> String {
     let is_plain =
         |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
