@@ -156,3 +156,31 @@ impl Arrivals {
 fn count(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", format_count(number), if number == 1 { "" } else { "s" })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_demand_comes_to_is_that_of_its_curve() {
+        let (minute, ten) = (Duration::from_mins(1), Duration::from_secs(10));
+        let arrivals = Demand::Arrivals(Arrivals {
+            rate: RateCurve::constant(600.0, minute, ten),
+            jitter: Jitter::None,
+            pre_allocated_vus: 0,
+            vus_max: 7,
+            when_busy: WhenBusy::Drop,
+        });
+        assert_eq!((arrivals.peak_rate(), arrivals.iterations()), (Some(10.0), Some(100)));
+        assert_eq!((arrivals.peak(), arrivals.duration()), (7, ten));
+        let users = |bound, max| {
+            let curve = Curve::constant(5, ten);
+            Demand::Users(Users { curve, bound, graceful_ramp_down: Duration::ZERO, max })
+        };
+        assert_eq!((users(None, None).peak_rate(), users(None, None).iterations()), (None, None));
+        assert_eq!((users(None, None).peak(), users(None, Some(9)).peak()), (5, 9));
+        assert_eq!(users(Some(Bound::Shared(40)), None).iterations(), Some(40));
+        assert_eq!(users(Some(Bound::PerUser(40)), None).iterations(), Some(200));
+        assert_eq!(users(None, None).duration(), ten);
+    }
+}
