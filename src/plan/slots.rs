@@ -140,6 +140,17 @@ mod tests {
     }
 
     #[test]
+    fn a_slot_is_the_last_one_due_from_its_own_instant_on() {
+        for per_second in [0.1, 3.0, 10.0, 997.0, 1e6] {
+            let slots = alone(per_second);
+            for slot in [1, 2, 3, 10, 1_000, 123_457] {
+                let due_ns = slots.due_ns(slot);
+                assert_eq!((slots.at(due_ns - 1), slots.at(due_ns)), (slot - 1, slot), "{per_second}");
+            }
+        }
+    }
+
+    #[test]
     fn idle_time_saves_nothing_up_but_the_last_slot() {
         let slots = alone(10.0);
         assert_eq!(slots.take(0), 0);
