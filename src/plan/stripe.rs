@@ -152,6 +152,15 @@ mod tests {
     }
 
     #[test]
+    fn weights_may_sum_to_the_longest_period_and_no_further() {
+        assert!(Stripe::weighted(&[PERIOD_MAX - 1, 1]).is_ok());
+        for beyond in [PERIOD_MAX, PERIOD_MAX + 1, 3 * PERIOD_MAX] {
+            assert!(Stripe::weighted(&[beyond, 1]).is_err(), "{beyond}");
+        }
+        assert!(Stripe::weighted(&[2 * PERIOD_MAX - 2, 2]).is_ok(), "by their ratio");
+    }
+
+    #[test]
     fn useless_weights_are_refused() {
         assert!(Stripe::weighted(&[]).is_err());
         assert!(Stripe::weighted(&[1, 0]).is_err());
