@@ -422,6 +422,15 @@ fn a_burst_in_the_first_second_that_has_any_is_not_overlooked() {
 }
 
 #[test]
+fn what_must_never_be_counts_in_a_fraction_of_a_second_too() {
+    let at_the_end = [(0, On), (0, On), (7, Off)];
+    is(&requests("http_reqs", "count==0 over 2s", &at_the_end).0, Failed, "count=7 over 2s");
+    // An amount that must be met isn't asked of such a second.
+    let met = [(1, On), (5, On), (0, On), (7, Off)];
+    is(&requests("http_reqs", "count==5 over 2s", &met).0, Passed, "count=5 over 2s");
+}
+
+#[test]
 fn a_load_that_the_warm_up_saw_begin_has_whole_seconds_from_the_start() {
     let target = target("http_reqs", "rate>=90/s over 2s");
     let mut window = Window::new(&target).unwrap();
