@@ -208,11 +208,16 @@ impl Outcome {
     /// A run that came to its end in a second and of which nothing else is to be told, for tests to add to.
     #[cfg(test)]
     pub(crate) fn uneventful() -> Self {
+        Self { elapsed: Duration::from_secs(1), ..Self::blank(End::Finished, 0) }
+    }
+
+    /// A run of which nothing is known but how it ended, for whoever knows more to add to.
+    pub(crate) fn blank(end: End, seed: u64) -> Self {
         Self {
             total: Snapshot::default(),
-            elapsed: Duration::from_secs(1),
+            elapsed: Duration::ZERO,
             paused: Duration::ZERO,
-            end: End::Finished,
+            end,
             judgements: Vec::new(),
             scenarios: Vec::new(),
             failures: Vec::new(),
@@ -221,7 +226,7 @@ impl Outcome {
             imbalances: Vec::new(),
             requests_cut: 0,
             log_lost: 0,
-            seed: 0,
+            seed,
             vitals: Vitals::default(),
             warm_up: None,
             seconds: Vec::new(),

@@ -27,8 +27,6 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::watch;
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::http::{Connections, Examples};
-use crate::metrics::Snapshot;
 
 use super::aggregator::Aggregator;
 use super::control::{Control, Urgency};
@@ -314,25 +312,9 @@ impl Workers {
 
     fn outcome(&mut self, end: End) -> Outcome {
         Outcome {
-            total: Snapshot::default(),
-            elapsed: Duration::ZERO,
-            paused: Duration::ZERO,
-            end,
-            judgements: Vec::new(),
-            scenarios: Vec::new(),
-            failures: Vec::new(),
-            failures_more: 0,
             errors: std::mem::take(&mut self.errors),
-            imbalances: Vec::new(),
-            requests_cut: 0,
-            log_lost: 0,
-            seed: self.seed,
             vitals: Vitals { host: std::mem::take(&mut self.host), ..Vitals::default() },
-            warm_up: None,
-            seconds: Vec::new(),
-            interrupted: Vec::new(),
-            examples: Examples::default(),
-            connections: Connections::default(),
+            ..Outcome::blank(end, self.seed)
         }
     }
 

@@ -12,6 +12,7 @@ mod folder;
 mod incomplete;
 mod journal;
 mod kept_run;
+mod masked_plan;
 mod method;
 mod output_line;
 mod played_second;
@@ -45,6 +46,7 @@ pub use journal::{
     Head, JOURNAL_DRAIN_MAX, Journal, JournalError, KeptSecond, Medium, Survey, TOTAL_EVERY, Tail, Writer,
 };
 pub use kept_run::{JOURNAL_FILE, KeptRun, LAST, PROFILE_FOLDER, RunCard, RunFile, RunState, SCRIPT_FOLDER};
+pub use masked_plan::masked_plan;
 pub use method::{Health, Method, Model};
 pub use output_line::OutputLine;
 pub use played_second::{Labels, PlayedSecond};

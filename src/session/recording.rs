@@ -11,7 +11,7 @@ use crate::output::{Courier, DRAIN_MAX, Played};
 use crate::plan::Plan;
 use crate::results::{
     DOCUMENT_FILE, Document, Head, JOURNAL_DRAIN_MAX, Journal, Labels, PlayedSecond, RunFolder, StoreError,
-    Summary,
+    Summary, masked_plan,
 };
 use crate::script::LogLine;
 
@@ -20,6 +20,7 @@ use super::keeping::Keeping;
 /// An observer that keeps what it sees.
 pub(super) struct Recording {
     script_name: String,
+    /// Without secrets: it is kept and sent on.
     plan: Plan,
     mask: Mask,
     folder: Option<Arc<RunFolder>>,
@@ -41,6 +42,7 @@ impl Recording {
     ) -> Self {
         let (folder, start_unix_ms) = (folder.map(Arc::new), now_unix_ms());
         let labels = Labels::new(&plan.options, &mask);
+        let plan = masked_plan(&plan, &mask).unwrap_or_default();
         Self { script_name, plan, mask, folder, outputs, start_unix_ms, journal: None, labels, keeping: None }
     }
 

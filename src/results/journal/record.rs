@@ -9,9 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
 
-use super::super::{Fingerprint, PlayedSecond};
+use super::super::{Fingerprint, PlayedSecond, masked_plan};
 use super::frame::PAYLOAD_BYTES_MAX;
 use crate::diagnostic::Mask;
 use crate::engine::{Books, ScenarioOutcome, Second, SoFar};
@@ -55,11 +54,9 @@ impl Head {
         workers: usize,
         mask: &Mask,
     ) -> Self {
-        let mut json = serde_json::to_value(plan).unwrap_or(Json::Null);
-        mask.apply_json(&mut json);
         Self {
             script_name: mask.mask(script_name).into_owned(),
-            plan: serde_json::from_value(json).ok(),
+            plan: masked_plan(plan, mask),
             seed,
             begin_unix_ms,
             machine: Fingerprint::here(workers),

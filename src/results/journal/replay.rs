@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::record::State;
 use super::{JournalError, Survey, Tail};
-use crate::engine::{Connections, End, Examples, Outcome, Vitals, WarmUp};
+use crate::engine::{End, Outcome, Vitals, WarmUp};
 use crate::plan::{Plan, Target, judge};
 
 use super::super::{Document, Incomplete, NoEnd, Provenance, Summary};
@@ -76,20 +76,10 @@ impl Survey {
             total: total.recorded,
             elapsed,
             paused,
-            // The nearest there is: something from outside ended it.
-            end: End::Interrupted,
-            failures: Vec::new(),
-            failures_more: 0,
-            errors: Vec::new(),
-            imbalances: Vec::new(),
-            requests_cut: 0,
-            log_lost: 0,
-            seed: self.head.seed,
             warm_up,
             seconds: std::mem::take(&mut self.lines),
-            interrupted: Vec::new(),
-            examples: Examples::default(),
-            connections: Connections::default(),
+            // The nearest there is: something from outside ended it.
+            ..Outcome::blank(End::Interrupted, self.head.seed)
         })
     }
 }
