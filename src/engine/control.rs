@@ -20,6 +20,8 @@ use crate::diagnostic::suggest;
 use crate::plan::{Demand, Plan, VUS_MAX};
 use crate::units::format_count;
 
+use super::version::Version;
+
 /// The largest factor of [`Control::scale`]: beyond, it is a mistake.
 pub const FACTOR_MAX: f64 = 1_000.0;
 /// The highest rate of [`Control::rate`], a second: more than this program can start.
@@ -62,6 +64,10 @@ struct Board {
     /// The scenarios of the load; empty while there is none.
     scenes: Vec<Scene>,
     status: Status,
+    /// Another version that is wanted, and not taken yet.
+    next: Option<Box<Version>>,
+    /// A new epoch is wanted.
+    is_reset: bool,
 }
 
 /// A scenario, as far as wishes are judged by it.
@@ -338,6 +344,26 @@ impl Control {
         Ok(())
     }
 
+    /// Another version of the script from the next iterations on. A later one replaces one that was not taken
+    /// yet. Observers hear of it by [`Observer::epoch`](super::Observer::epoch), or by
+    /// [`Observer::refused`](super::Observer::refused) where it can't be taken.
+    pub fn reload(&self, version: Version) -> Result<(), ControlError> {
+        let mut board = self.board();
+        if board.status.state == State::Stopping || self.is_stopping() {
+            return Err(ControlError::NoLoad);
+        }
+        board.next = Some(Box::new(version));
+        self.0.asked.notify_one();
+        Ok(())
+    }
+
+    /// Begins a new epoch: observers count anew, the run's totals go on.
+    pub fn reset(&self) -> Result<(), ControlError> {
+        self.steerable()?.is_reset = true;
+        self.0.asked.notify_one();
+        Ok(())
+    }
+
     /// How the run goes.
     pub fn status(&self) -> Status {
         let mut status = self.board().status.clone();
@@ -371,6 +397,16 @@ impl Control {
     /// What is wanted now.
     pub(super) fn wanted(&self) -> Wanted {
         self.board().wanted.clone()
+    }
+
+    /// The version that is wanted since the last call, if any.
+    pub(super) fn take_version(&self) -> Option<Box<Version>> {
+        self.board().next.take()
+    }
+
+    /// Whether a new epoch is wanted since the last call.
+    pub(super) fn take_reset(&self) -> bool {
+        std::mem::take(&mut self.board().is_reset)
     }
 
     /// The load of a plan begins. What was wanted of an earlier one is forgotten, but for a pause.

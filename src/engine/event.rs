@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::diagnostic::Diagnostic;
 use crate::http::{Connections, Examples};
 use crate::metrics::Snapshot;
-use crate::plan::Judgement;
+use crate::plan::{Judgement, Plan};
 use crate::script::LogLine;
 
 use super::books::{Books, ScenarioOutcome};
@@ -45,6 +45,36 @@ pub struct Tick<'a> {
     pub so_far: &'a SoFar<'a>,
 }
 
+/// A new epoch: what is recorded from here on is to be compared with what was before.
+#[derive(Debug)]
+pub struct NewEpoch<'a> {
+    /// Which one; the load begins with 1.
+    pub number: u64,
+    /// The first second ([`Tick::number`]) that is wholly of it. Those between the end of the last epoch and
+    /// this one are mixed, and of neither.
+    pub first_second: u64,
+    /// The last second that is wholly of the epoch before.
+    pub last_second: u64,
+    /// Why it begins.
+    pub cause: EpochCause,
+    /// What is played from here on.
+    pub plan: &'a Plan,
+}
+
+/// Why an epoch begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EpochCause {
+    /// Another version of the script is played.
+    Reload {
+        /// Which one; the run begins with 1.
+        version: u64,
+        /// From the wish until the last worker played it.
+        took: Duration,
+    },
+    /// Somebody wanted to count anew.
+    Reset,
+}
+
 /// Who wants to know how the run goes.
 pub trait Observer {
     /// Called once a second, after the targets were looked at.
@@ -58,6 +88,12 @@ pub trait Observer {
 
     /// Called when the load is over, before `teardown`.
     fn load_ends(&mut self) {}
+
+    /// Called when a new epoch begins, before its first second is told.
+    fn epoch(&mut self, _new: &NewEpoch<'_>) {}
+
+    /// Called when another version of the script could not be taken: the one before is played on.
+    fn refused(&mut self, _diagnostic: &Diagnostic) {}
 }
 
 /// Several observers, told one after another.
@@ -78,6 +114,14 @@ impl Observer for Observers<'_> {
 
     fn load_ends(&mut self) {
         self.0.iter_mut().for_each(|observer| observer.load_ends());
+    }
+
+    fn epoch(&mut self, new: &NewEpoch<'_>) {
+        self.0.iter_mut().for_each(|observer| observer.epoch(new));
+    }
+
+    fn refused(&mut self, diagnostic: &Diagnostic) {
+        self.0.iter_mut().for_each(|observer| observer.refused(diagnostic));
     }
 }
 

@@ -34,6 +34,7 @@ mod steering;
 mod succession;
 mod timer;
 mod timetable;
+mod version;
 mod vitals;
 mod warm_up;
 mod worker;
@@ -46,8 +47,8 @@ pub use control::{
 };
 pub use error::EngineError;
 pub use event::{
-    End, FAILURES_MAX, FailureKind, INTERRUPTED_MAX, Interrupted, Observer, Observers, Outcome,
-    ScriptFailure, Tick,
+    End, EpochCause, FAILURES_MAX, FailureKind, INTERRUPTED_MAX, Interrupted, NewEpoch, Observer, Observers,
+    Outcome, ScriptFailure, Tick,
 };
 pub use gate::Pass;
 pub use generator::{Accusation, RULES, Rule, Weight, accuse};
@@ -55,6 +56,7 @@ pub use run::{run, run_together};
 pub use second::Second;
 pub use so_far::{SoFar, Worst};
 pub use timer::{Epoch, Timer};
+pub use version::Version;
 pub use vitals::{Gap, HostUse, Seconds, Slow, ThreadUse, Vitals};
 pub use warm_up::WarmUp;
 
