@@ -58,26 +58,24 @@ impl Workers {
         observer: &mut dyn Observer,
     ) {
         let Some(mut preparing) = turnover.preparing.take() else { return };
-        match told {
-            Err(diagnostic) => observer.refused(&diagnostic),
-            Ok(()) => {
-                preparing.loaded += 1;
-                if preparing.loaded < self.commands.len() {
-                    self.tell(preparing.loaded, Command::Prepare(Arc::clone(&preparing.wish.version))).await;
-                    turnover.preparing = Some(preparing);
-                    return;
-                }
-                let version = &preparing.wish.version;
-                let now_ns = self.now_ns();
-                let (command, at_ns, parts) = steering.take(&version.plan, now_ns);
-                self.control.replan(&version.plan, &parts);
-                sums.replan(&version.plan);
-                self.steer(command, steering, sums).await;
-                let took =
-                    preparing.wish.asked.elapsed() + Duration::from_nanos(at_ns.saturating_sub(now_ns));
-                let cause = EpochCause::Reload { version: version.number, took };
-                turnover.begin(cause, at_ns, steering, sums, observer);
+        if let Err(diagnostic) = told {
+            observer.refused(&diagnostic);
+        } else {
+            preparing.loaded += 1;
+            if preparing.loaded < self.commands.len() {
+                self.tell(preparing.loaded, Command::Prepare(Arc::clone(&preparing.wish.version))).await;
+                turnover.preparing = Some(preparing);
+                return;
             }
+            let version = &preparing.wish.version;
+            let now_ns = self.now_ns();
+            let (command, at_ns, parts) = steering.take(&version.plan, now_ns);
+            self.control.replan(&version.plan, &parts);
+            sums.replan(&version.plan);
+            self.steer(command, steering, sums).await;
+            let took = preparing.wish.asked.elapsed() + Duration::from_nanos(at_ns.saturating_sub(now_ns));
+            let cause = EpochCause::Reload { version: version.number, took };
+            turnover.begin(cause, at_ns, steering, sums, observer);
         }
         // Another one may be wanted by now.
         self.turn_over(turnover).await;
