@@ -20,7 +20,7 @@ pub struct TakeOver {
     pub applied: Vec<String>,
     /// What holds after a restart only, a sentence each.
     pub restart: Vec<String>,
-    /// Why no line of the new script can be played before a restart, if so: the plan is the running one then.
+    /// Why nothing of the new script can be played before a restart, if so: the plan is the running one then.
     pub barred: Vec<String>,
 }
 
@@ -32,6 +32,7 @@ impl TakeOver {
             return Self { plan: running.clone(), barred, ..Self::default() };
         }
         let mut over = Self { plan: running.clone(), ..Self::default() };
+        over.metrics(new);
         over.scenarios(new);
         over.base_url(new);
         over.targets(new);
@@ -44,6 +45,16 @@ impl TakeOver {
     /// Whether the plan stays as it is, and nothing waits for a restart.
     pub fn is_same(&self) -> bool {
         self.applied.is_empty() && self.restart.is_empty() && self.barred.is_empty()
+    }
+
+    /// New ones are made where samples are; those that are gone are told to the end.
+    fn metrics(&mut self, new: &Plan) {
+        for metric in &new.metrics {
+            if self.plan.metrics.iter().all(|known| known.name != metric.name) {
+                self.applied.push(format!("the {} `{}` is new", metric.kind, metric.name));
+                self.plan.metrics.push(metric.clone());
+            }
+        }
     }
 
     fn scenarios(&mut self, new: &Plan) {
@@ -112,20 +123,15 @@ impl TakeOver {
             lists.applied("graceful stop ", was, now, "");
             old.graceful_stop = new.graceful_stop;
         }
-        for (what, was, now) in [("variable", &mut old.env, &new.env), ("tag", &mut old.tags, &new.tags)] {
+        // They are parts of what each user is.
+        for (what, was, now) in [("variable", &old.env, &new.env), ("tag", &old.tags, &new.tags)] {
             for (key, was, now) in differences(was, now) {
-                lists.applied(&format!("{what} `{key}` "), or_none(was), or_none(now), "");
+                lists.restart(&format!("{what} `{key}` "), or_none(was), or_none(now), "");
             }
-            was.clone_from(now);
         }
         if old.base_url != new.base_url {
-            lists.applied(
-                "`base_url` ",
-                url(old.base_url.as_deref()),
-                url(new.base_url.as_deref()),
-                "its login",
-            );
-            old.base_url.clone_from(&new.base_url);
+            let [was, now] = [&old.base_url, &new.base_url].map(|one| url(one.as_deref()));
+            lists.restart("`base_url` ", was, now, "its login");
         }
         if old.start_time != new.start_time {
             let [was, now] = [old.start_time, new.start_time].map(format_duration);
@@ -150,8 +156,7 @@ impl TakeOver {
     fn base_url(&mut self, new: &Plan) {
         if self.plan.base_url != new.base_url {
             let [was, now] = [&self.plan.base_url, &new.base_url].map(|one| url(one.as_deref()));
-            Lists { of: "`base_url`".to_owned(), over: self }.applied("", was, now, "its login");
-            self.plan.base_url.clone_from(&new.base_url);
+            Lists { of: "`base_url`".to_owned(), over: self }.restart("", was, now, "its login");
         }
     }
 
@@ -178,26 +183,33 @@ impl TakeOver {
         self.plan.targets = taken;
     }
 
-    /// Tags hold from now on; the rest was used up when the load began.
+    /// What each request looks up holds from now on; the rest was used up when the load began.
     fn options(&mut self, new: &RunOptions) {
-        let mut old = self.plan.options.clone();
-        for (key, was, now) in differences(&old.tags, &new.tags) {
-            let of = format!("tag `{key}`");
-            Lists { of, over: self }.applied("", or_none(was), or_none(now), "");
-        }
-        old.tags.clone_from(&new.tags);
-        self.plan.options = old.clone();
-        let [was, now] = [&old, new].map(settings);
-        let mut is_told = false;
+        let old = self.plan.options.clone();
+        let taken = RunOptions {
+            timeout: new.timeout,
+            connect_timeout: new.connect_timeout,
+            throws: new.throws,
+            fold_ids: new.fold_ids,
+            min_iteration_duration: new.min_iteration_duration,
+            summary: new.summary.clone(),
+            ..old.clone()
+        };
+        let [was, now, left] = [&old, &taken, new].map(settings);
+        let or_default = |value: Option<String>| value.unwrap_or_else(|| "its default".to_owned());
         for (name, was, now) in differences(&was, &now) {
-            is_told = true;
-            let or_default = |value: Option<String>| value.unwrap_or_else(|| "its default".to_owned());
+            let of = format!("option `{name}`");
+            Lists { of, over: self }.applied("", or_default(was), or_default(now), "its value");
+        }
+        let left = differences(&now, &left);
+        if left.is_empty() && taken != *new {
+            self.restart.push("options of HTTP have changed".to_owned());
+        }
+        for (name, was, now) in left {
             let of = format!("option `{name}`");
             Lists { of, over: self }.restart("", or_default(was), or_default(now), "its value");
         }
-        if !is_told && old != *new {
-            self.restart.push("options of HTTP have changed".to_owned());
-        }
+        self.plan.options = taken;
     }
 
     fn hooks(&mut self, new: Hooks) {
@@ -276,45 +288,31 @@ fn took_users(old: &Users, new: &Users) -> Taken {
     if old.bound.is_some() || new.bound.is_some() {
         return Taken::None("a number of iterations is shared out when it begins: ");
     }
-    // What a plan reserves, it reserves when it begins.
-    if old.max != new.max {
-        let told = |max: Option<u64>| or_none(max.map(crate::units::format_count));
-        let left = vec![("`max_vus` ", told(old.max), told(new.max))];
-        let taken = if old.max.is_none_or(|max| new.curve.peak() <= max) { new } else { old };
-        return Taken::Part(Demand::Users(Users { max: old.max, ..taken.clone() }), left);
-    }
     Taken::All(Demand::Users(new.clone()))
 }
 
-/// The rate changes; who plays the arrivals is settled when the scenario begins.
+/// Draws go on, and users that were there before the start were there.
 fn took_arrivals(old: &Arrivals, new: &Arrivals) -> Taken {
-    let taken = Arrivals { rate: new.rate.clone(), ..old.clone() };
+    let taken = Arrivals { jitter: old.jitter, pre_allocated_vus: old.pre_allocated_vus, ..new.clone() };
     if taken == *new {
         return Taken::All(Demand::Arrivals(taken));
     }
     let mut left = Vec::new();
     let count = crate::units::format_count;
-    if old.vus_max != new.vus_max {
-        left.push(("`max_vus` ", count(old.vus_max), count(new.vus_max)));
-    }
     if old.pre_allocated_vus != new.pre_allocated_vus {
         left.push(("`pre_allocated_vus` ", count(old.pre_allocated_vus), count(new.pre_allocated_vus)));
     }
     if old.jitter != new.jitter {
         left.push(("`jitter` ", json_text(&old.jitter), json_text(&new.jitter)));
     }
-    if old.when_busy != new.when_busy {
-        left.push(("`when_busy` ", json_text(&old.when_busy), json_text(&new.when_busy)));
-    }
     Taken::Part(Demand::Arrivals(taken), left)
 }
 
-/// The metrics that samples go into are made when the load begins: a flow that adds to another would fail.
+/// A metric keeps its kind: samples of another would be lost.
 fn barred(running: &Plan, new: &Plan) -> Vec<String> {
     let of = |metric: &crate::metrics::Metric| {
         let known = running.metrics.iter().find(|known| known.name == metric.name);
         match known {
-            None => Some(format!("the metric `{}` is new", metric.name)),
             Some(known) if known.kind != metric.kind => Some(format!(
                 "the metric `{}` is a {} now, and was a {}",
                 metric.name, metric.kind, known.kind
@@ -322,7 +320,7 @@ fn barred(running: &Plan, new: &Plan) -> Vec<String> {
             Some(known) if known.unit != metric.unit => {
                 Some(format!("the metric `{}` has another unit now", metric.name))
             }
-            Some(_) => None,
+            _ => None,
         }
     };
     new.metrics.iter().filter_map(of).collect()
@@ -333,13 +331,18 @@ fn is_renamed(old: &Scenario, new: &Scenario) -> bool {
     *new == Scenario { name: new.name.clone(), position: new.position, ..old.clone() }
 }
 
-/// The options as text, by the names that users write; what is too long to be told on a line is a mark of it.
+/// The options as text, by the names that users write.
 fn settings(options: &RunOptions) -> BTreeMap<String, String> {
     let mut settings = BTreeMap::new();
     if let Ok(Json::Object(fields)) = serde_json::to_value(options) {
         for (name, value) in fields {
-            if name != "http" && name != "tags" {
-                settings.insert(name, plain_text(&value));
+            match value {
+                _ if name == "http" => {}
+                Json::Object(fields) => {
+                    let field = |(key, value): (String, Json)| (format!("{name}.{key}"), plain_text(&value));
+                    settings.extend(fields.into_iter().map(field));
+                }
+                value => _ = settings.insert(name, plain_text(&value)),
             }
         }
     }

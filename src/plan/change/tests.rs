@@ -42,8 +42,7 @@ fn a_scenario_takes_its_load_flow_and_think_time_with_both_values_told() {
     let running = plan(vec![users("a", 10)]);
     let new = scenario(
         "a",
-        json!({"executor": "ramping-vus", "stages": ["10s:40", "20s:0"], "flow": "sell", "think": "500ms", "graceful_stop": "5s",
-            "tags": {"team": "red"}, "env": {"DEPTH": 3}}),
+        json!({"executor": "ramping-vus", "stages": ["10s:40", "20s:0"], "flow": "sell", "think": "500ms", "graceful_stop": "5s"}),
     );
     let over = TakeOver::of(&running, &plan(vec![new.clone()]));
     assert_eq!(over.plan, plan(vec![new]));
@@ -52,8 +51,6 @@ fn a_scenario_takes_its_load_flow_and_think_time_with_both_values_told() {
     scenario `a`: flow `sell`, was `buy`
     scenario `a`: think time 500ms, was none
     scenario `a`: graceful stop 5s, was 30s
-    scenario `a`: variable `DEPTH` 3, was none
-    scenario `a`: tag `team` red, was none
     ");
     assert_eq!((over.restart, over.barred), (vec![], vec![]));
 }
@@ -94,24 +91,46 @@ fn a_number_of_iterations_is_never_changed_under_way() {
 }
 
 #[test]
-fn of_arrivals_the_rate_changes_and_who_plays_them_does_not() {
-    let over = TakeOver::of(&plan(vec![arrivals("a", 5, 50)]), &plan(vec![arrivals("a", 9, 80)]));
-    assert_eq!(over.plan, plan(vec![arrivals("a", 9, 50)]));
-    assert_eq!(over.applied, ["scenario `a`: 9/s for 30s, up to 50 VUs, was 5/s for 30s, up to 50 VUs"]);
-    assert_eq!(over.restart, ["scenario `a`: `max_vus` 80, was 50"]);
+fn of_arrivals_the_rate_and_its_users_change_and_how_they_are_drawn_does_not() {
+    let drawn = |rate, max_vus, jitter| {
+        scenario(
+            "a",
+            json!({"executor": "constant-arrival-rate", "rate": rate, "duration": "30s", "max_vus": max_vus, "flow": "f", "jitter": jitter}),
+        )
+    };
+    let over = TakeOver::of(&plan(vec![drawn(5, 50, "none")]), &plan(vec![drawn(9, 80, "poisson")]));
+    assert_eq!(over.plan, plan(vec![drawn(9, 80, "none")]));
+    assert_eq!(over.applied, ["scenario `a`: 9/s for 30s, up to 80 VUs, was 5/s for 30s, up to 50 VUs"]);
+    assert_eq!(over.restart, ["scenario `a`: `jitter` poisson, was none"]);
 }
 
 #[test]
-fn what_a_plan_reserves_is_no_less_and_no_more() {
+fn a_scenario_that_is_steered_by_plan_may_have_more_users() {
     let steered = |vus, max_vus| {
         let options = json!({"executor": "externally-controlled", "vus": vus, "max_vus": max_vus, "duration": "30s", "flow": "f"});
         plan(vec![scenario("a", options)])
     };
-    let over = TakeOver::of(&steered(5, 10), &steered(8, 20));
-    assert_eq!(over.plan, steered(8, 10));
-    assert_eq!(over.restart, ["scenario `a`: `max_vus` 20, was 10"]);
     let over = TakeOver::of(&steered(5, 10), &steered(15, 20));
-    assert_eq!(over.plan, steered(5, 10), "more than is reserved can't be");
+    assert_eq!((over.plan, over.restart), (steered(15, 20), vec![]));
+    assert_eq!(
+        over.applied,
+        ["scenario `a`: 15 VUs, steered up to 20, for 30s, was 5 VUs, steered up to 10, for 30s"]
+    );
+}
+
+#[test]
+fn what_each_user_is_made_of_waits_for_a_restart() {
+    let mut new = users("a", 1);
+    new.tags.insert("team".to_owned(), "red".to_owned());
+    new.env.insert("DEPTH".to_owned(), "3".to_owned());
+    new.base_url = Some("http://me:secret@b/".to_owned());
+    let over = TakeOver::of(&plan(vec![users("a", 1)]), &plan(vec![new]));
+    assert_eq!(over.plan, plan(vec![users("a", 1)]));
+    insta::assert_snapshot!(over.restart.join("\n"), @r"
+    scenario `a`: variable `DEPTH` 3, was none
+    scenario `a`: tag `team` red, was none
+    scenario `a`: `base_url` http://b/, was none
+    ");
 }
 
 #[test]
@@ -171,26 +190,27 @@ fn a_target_on_what_the_run_drops_waits_for_a_restart() {
 }
 
 #[test]
-fn options_wait_for_a_restart_but_for_tags_and_addresses_are_told_without_logins() {
+fn what_requests_look_up_holds_at_once_and_other_options_wait_for_a_restart() {
     let read = |json| RunOptions::from_options(&super::super::tests::options(json)).unwrap().0;
     let running = Plan { base_url: Some("http://u:secret@a/".to_owned()), ..plan(vec![users("a", 1)]) };
     let mut new = Plan { base_url: Some("http://u:secret@b/".to_owned()), ..running.clone() };
     new.options = read(
-        json!({"timeout": "5s", "http_version": "2", "max_redirects": 3, "seed": 7, "tags": {"build": "9"}}),
+        json!({"timeout": "5s", "throws": true, "http_version": "2", "max_redirects": 3, "seed": 7, "tags": {"build": "9"}}),
     );
     let over = TakeOver::of(&running, &new);
     insta::assert_snapshot!(over.applied.join("\n"), @r"
-    `base_url`: http://b/, was http://a/
-    tag `build`: 9, was none
+    option `throws`: true, was false
+    option `timeout`: 5s, was 1m
     ");
     insta::assert_snapshot!(over.restart.join("\n"), @r"
+    `base_url`: http://b/, was http://a/
     option `http_version`: 2, was its default
     option `max_redirects`: 3, was its default
     option `seed`: 7, was none
-    option `timeout`: 5s, was 1m
+    option `tags.build`: 9, was its default
     ");
-    assert_eq!(over.plan.options, read(json!({"tags": {"build": "9"}})));
-    assert_eq!(over.plan.base_url, new.base_url);
+    assert_eq!(over.plan.options, read(json!({"timeout": "5s", "throws": true})));
+    assert_eq!(over.plan.base_url, running.base_url);
 }
 
 #[test]
@@ -205,18 +225,15 @@ fn setup_has_run_and_the_other_functions_of_the_life_cycle_are_the_new_ones() {
 }
 
 #[test]
-fn a_new_metric_bars_the_whole_script_and_one_that_is_gone_does_not() {
+fn a_metric_of_another_kind_bars_the_whole_script_and_new_ones_are_made() {
     let with = |metrics: Vec<Metric>, vus| Plan { metrics, ..plan(vec![users("a", vus)]) };
     let running = with(vec![metric("sold", Kind::Counter), metric("old", Kind::Rate)], 1);
-    let over =
-        TakeOver::of(&running, &with(vec![metric("sold", Kind::Trend), metric("new", Kind::Counter)], 5));
+    let over = TakeOver::of(&running, &with(vec![metric("sold", Kind::Trend)], 5));
     assert_eq!(over.plan, running);
-    assert_eq!(
-        over.barred,
-        ["the metric `sold` is a trend now, and was a counter", "the metric `new` is new"]
-    );
+    assert_eq!(over.barred, ["the metric `sold` is a trend now, and was a counter"]);
     assert!(over.applied.is_empty() && !over.is_same());
-    let over = TakeOver::of(&running, &with(vec![metric("sold", Kind::Counter)], 5));
-    assert_eq!(over.plan.metrics, running.metrics, "its samples are told to the end");
-    assert!(over.barred.is_empty() && over.plan.scenarios[0].demand.peak() == 5);
+    let over = TakeOver::of(&running, &with(vec![metric("new", Kind::Gauge)], 1));
+    assert_eq!(over.applied, ["the gauge `new` is new"]);
+    let all = [metric("sold", Kind::Counter), metric("old", Kind::Rate), metric("new", Kind::Gauge)];
+    assert_eq!(over.plan.metrics, all, "samples of the old ones are told to the end");
 }

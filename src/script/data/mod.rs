@@ -46,12 +46,6 @@ struct Content {
 }
 
 impl Shelf {
-    /// One for another version of the script: files are read anew, shared counters go on.
-    pub(super) fn renewed(&self) -> Self {
-        let counters = self.content().counters.clone();
-        Self(Mutex::new(Content { counters, ..Content::default() }))
-    }
-
     /// The table of a CSV file, read if it was not yet.
     pub(super) fn table(
         &self,
@@ -87,7 +81,7 @@ impl Shelf {
     /// A shelf for another version of the script: the files that were asked for and have not changed are not read
     /// again, shared counters go on.
     #[must_use]
-    pub fn renewed(&self, has_changed: impl Fn(&Path) -> bool) -> Self {
+    pub(super) fn renewed(&self, has_changed: impl Fn(&Path) -> bool) -> Self {
         let content = self.content();
         let stays = |path: &str| content.asked.contains(path) && !has_changed(Path::new(path));
         let tables = content.tables.iter().filter(|((path, _), _)| stays(path));

@@ -106,7 +106,12 @@ impl Files {
         };
         let (watcher, note) = match notify::recommended_watcher(told) {
             Ok(watcher) => (Some(watcher), None),
-            Err(error) => (None, Some(format!("the system tells no changes of files ({error}): they are looked at ten times a second"))),
+            Err(error) => (
+                None,
+                Some(format!(
+                    "the system tells no changes of files ({error}): they are looked at ten times a second"
+                )),
+            ),
         };
         let (files, targets, folders) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         (Self { files, targets, folders, watcher, signs, waker }, note)
@@ -120,7 +125,8 @@ impl Files {
     /// a change.
     pub(super) fn watch(&mut self, paths: impl IntoIterator<Item = PathBuf>) {
         let paths: BTreeSet<PathBuf> = paths.into_iter().map(|path| plain(&path)).collect();
-        self.targets = paths.iter().filter_map(|path| Some((path.canonicalize().ok()?, path.clone()))).collect();
+        self.targets =
+            paths.iter().filter_map(|path| Some((path.canonicalize().ok()?, path.clone()))).collect();
         // The folders first: an event is rather had twice than never.
         self.watch_folders(&paths);
         let known = std::mem::take(&mut self.files);
@@ -142,8 +148,10 @@ impl Files {
     fn watch_folders(&mut self, paths: &BTreeSet<PathBuf>) {
         let Some(watcher) = &mut self.watcher else { return };
         let real = self.targets.keys();
-        let wanted: BTreeSet<PathBuf> = paths.iter().chain(real).filter_map(|path| nearest_folder(path)).collect();
-        let gone: Vec<PathBuf> = self.folders.keys().filter(|folder| !wanted.contains(*folder)).cloned().collect();
+        let wanted: BTreeSet<PathBuf> =
+            paths.iter().chain(real).filter_map(|path| nearest_folder(path)).collect();
+        let gone: Vec<PathBuf> =
+            self.folders.keys().filter(|folder| !wanted.contains(*folder)).cloned().collect();
         for folder in gone {
             let _ = watcher.unwatch(&folder);
             self.folders.remove(&folder);
@@ -234,7 +242,7 @@ fn is_change(kind: EventKind) -> bool {
 }
 
 /// The path from the root, without `.`; links stay.
-fn plain(path: &Path) -> PathBuf {
+pub(super) fn plain(path: &Path) -> PathBuf {
     let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     whole.components().filter(|component| *component != Component::CurDir).collect()
 }
@@ -290,7 +298,10 @@ mod tests {
     #[test]
     fn a_file_that_is_written_renamed_removed_or_made_is_noticed() {
         let ours = ["flow.rhai", "lib/login.rhai", "lib/new.rhai"];
-        assert_eq!(after(&ours, |root| std::fs::write(root.join("flow.rhai"), "new").unwrap()), ["flow.rhai"]);
+        assert_eq!(
+            after(&ours, |root| std::fs::write(root.join("flow.rhai"), "new").unwrap()),
+            ["flow.rhai"]
+        );
         let renamed = after(&ours, |root| {
             std::fs::write(root.join("lib/.login.tmp"), "new").unwrap();
             std::fs::rename(root.join("lib/.login.tmp"), root.join("lib/login.rhai")).unwrap();
@@ -341,11 +352,15 @@ mod tests {
         files.watch(["flow.rhai", "linked.rhai"].map(|name| folder.path().join(name)));
         files.stamp();
         std::fs::write(&real, "new").unwrap();
-        assert!(matches!(files.wait(), Woken::Saved(paths, _) if paths == [folder.path().join("linked.rhai")].into()));
+        assert!(
+            matches!(files.wait(), Woken::Saved(paths, _) if paths == [folder.path().join("linked.rhai")].into())
+        );
         files.stamp();
         symlink("two", folder.path().join("swap")).unwrap();
         std::fs::rename(folder.path().join("swap"), folder.path().join("data")).unwrap();
-        assert!(matches!(files.wait(), Woken::Saved(paths, _) if paths == [folder.path().join("flow.rhai")].into()));
+        assert!(
+            matches!(files.wait(), Woken::Saved(paths, _) if paths == [folder.path().join("flow.rhai")].into())
+        );
     }
 
     #[test]
