@@ -18,6 +18,7 @@ mod inspect;
 mod keep;
 mod log;
 mod new;
+mod news;
 mod own_summary;
 mod profile;
 mod progress;
@@ -30,6 +31,7 @@ mod script;
 mod signals;
 mod summary;
 mod terminal;
+mod watch;
 mod words;
 
 use std::panic::AssertUnwindSafe;
@@ -77,6 +79,8 @@ enum Command {
     Report(report::Arguments),
     /// Look at the runs that were kept: list, show, tag, remove old ones
     Runs(runs::Arguments),
+    /// Play a script that is edited meanwhile: a save is felt at once
+    Watch(watch::Arguments),
     /// Serve the sample service (or, with `--null`, a bare server for benches) until interrupted
     Demo(demo::Arguments),
 }
@@ -95,6 +99,7 @@ impl Command {
             Self::Doctor(arguments) => doctor::run(&arguments, terminal),
             Self::Report(arguments) => report::run(&arguments, terminal),
             Self::Runs(arguments) => runs::run(&arguments, terminal),
+            Self::Watch(arguments) => watch::run(&arguments, terminal),
             Self::Demo(arguments) => demo::run(&arguments, terminal),
         }
     }

@@ -11,8 +11,6 @@ use crate::script::LogLine;
 pub enum News {
     /// The script's top level logged a line when it was read anew.
     Log(LogLine),
-    /// The files could not be watched as usual.
-    Note(String),
     /// A save that can't be played, and all that `runner check` says of it. What was played before is played on.
     Broken(Vec<Diagnostic>),
     /// The files say again what is played: a mistake is undone.

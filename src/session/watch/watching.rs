@@ -68,18 +68,21 @@ impl Watch {
         Follower::new(Arc::clone(&self.standing), tell)
     }
 
-    /// Hands each save to a load that has begun, until somebody calls the waker. `declared` is the plan as it was read,
-    /// `plan` the same with its real addresses.
+    /// Hands each save to a load that has begun, until somebody calls the waker and it is over. `declared` is the plan
+    /// as it was read, `plan` the same with its real addresses.
     pub fn follow(
         &mut self,
         control: &Control,
         (declared, plan): (&Plan, Plan),
+        is_over: impl Fn() -> bool,
         tell: impl Fn(News) + Clone + 'static,
     ) {
         let demo = demo_of(declared, &plan);
         self.standing.begin(plan);
         let mut version = 1;
-        while let Woken::Saved(changed, first) = self.files.wait() {
+        while !is_over() {
+            // A call may be an old one, which nobody waited for.
+            let Woken::Saved(changed, first) = self.files.wait() else { continue };
             self.files.stamp();
             self.take(control, &mut version, (&changed, first), demo.as_deref(), &tell);
             self.look_after();
