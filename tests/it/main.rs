@@ -68,4 +68,5 @@ mod tls;
 mod truth;
 mod ui;
 mod websocket;
+mod watch;
 mod witness;
