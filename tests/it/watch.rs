@@ -1,4 +1,5 @@
 //! `runner watch`: scripts that are edited while they are played.
+#![expect(clippy::print_stdout, reason = "the figures are what `make soak` is run for")]
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -305,15 +306,43 @@ fn resident_kb(id: u32) -> u64 {
     line.trim().trim_end_matches("kB").trim().parse().expect("a number")
 }
 
+/// A server that notes which versions of a script have asked, in the order and with the instants of their requests.
+fn versions() -> (Server, Arc<Mutex<Vec<(usize, Instant)>>>) {
+    let seen: Arc<Mutex<Vec<(usize, Instant)>>> = Arc::default();
+    let log = Arc::clone(&seen);
+    let server = Server::start(move |request| {
+        let version = request.headers.get("version").and_then(|version| version.parse().ok());
+        // `on_start` has none.
+        let asked = version.map(|version| (version, Instant::now()));
+        log.lock().unwrap_or_else(PoisonError::into_inner).extend(asked);
+        Reply::ok("ok")
+    });
+    (server, seen)
+}
+
+/// A request that says which version it is of, and that is counted under one name.
+fn versioned(server: &Server, load: &str, version: usize) -> String {
+    shaped(server, load, &format!("http::get(\"/1\", #{{ headers: #{{ Version: \"{version}\" }} }});"))
+}
+
 /// Saves of either kind, one after another, while users go on. `COUNT` of them; 30 else.
 #[test]
 fn saves_under_load_lose_no_iteration_and_no_memory_and_the_last_one_is_live() {
     let count: usize = std::env::var("COUNT").ok().and_then(|count| count.parse().ok()).unwrap_or(30);
-    let server = Server::plain();
-    let watched = watch(&server, &[("flow.rhai", &script(&server, "1"))], &["-q"]);
+    let (server, seen) = versions();
+    let load = "vus: 4, duration: \"10m\", think: \"20ms\"";
+    let watched = watch(&server, &[("flow.rhai", &versioned(&server, load, 1))], &["-q"]);
+    let wait_for_version = |version| {
+        wait_until(&format!("version {version}"), SOON, || {
+            seen.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .last()
+                .is_some_and(|(seen, _)| *seen == version)
+        });
+    };
     let mut flat_kb = 0;
     for number in 2..count + 2 {
-        let text = script(&server, &number.to_string());
+        let text = versioned(&server, load, number);
         if number % 2 == 0 {
             save(&watched, "flow.rhai", text);
         } else {
@@ -321,7 +350,7 @@ fn saves_under_load_lose_no_iteration_and_no_memory_and_the_last_one_is_live() {
         }
         // Some follow so closely that one is replaced on its way; the last of ten is waited for.
         if number % 10 == 1 {
-            wait_for(&server, &format!("/{number}"));
+            wait_for_version(number);
         } else {
             pause(Duration::from_millis(40));
         }
@@ -329,53 +358,56 @@ fn saves_under_load_lose_no_iteration_and_no_memory_and_the_last_one_is_live() {
             flat_kb = resident_kb(watched.id());
         }
     }
-    wait_for(&server, &format!("/{}", count + 1));
+    wait_for_version(count + 1);
     let last_kb = resident_kb(watched.id());
-    // The load comes to its end by one more save: nothing is cut.
-    save(&watched, "flow.rhai", script(&server, "last").replace("10m", "1s"));
+    // The load comes to its end by one more save: that lies in the past, and what runs may end.
+    let ends = "vus: 4, duration: \"1s\", graceful_stop: \"10m\"";
+    save(&watched, "flow.rhai", versioned(&server, ends, count + 2));
     wait_said(&watched, "the load is over");
     let counted = server.requests().iter().filter(|request| request.path() != "/").count();
     watched.interrupt();
-    let ended = watched.wait().expect_code(0);
-    ended.expect_counted(counted);
+    let ended = watched.wait();
+    // Other tests may have had the cores, which is no fault of a save's.
+    assert!(matches!(ended.code, Some(0 | 111)), "{}", ended.printed());
+    let ended = ended.expect_counted(counted).expect_said(" + 0 interrupted + 0 dropped");
+    println!("{count} saves: {flat_kb} kB after a third of them, {last_kb} kB after all");
     assert!(
-        last_kb <= flat_kb + flat_kb / 10 + 8_192,
-        "{last_kb} kB after {count} saves, {flat_kb} kB after a third of them"
+        last_kb <= flat_kb + flat_kb / 20 + 4_096,
+        "{flat_kb} kB, then {last_kb} kB\n{}",
+        ended.printed()
     );
 }
 
 #[test]
 fn full_a_save_is_felt_within_300_ms_at_1000_users() {
     const SAVES: usize = 5;
-    let seen: Arc<Mutex<Vec<(String, Instant)>>> = Arc::default();
-    let log = Arc::clone(&seen);
-    let server = Server::start(move |request| {
-        let version = request.headers.get("version").cloned().unwrap_or_default();
-        log.lock().unwrap_or_else(PoisonError::into_inner).push((version, Instant::now()));
-        Reply::ok("ok")
-    });
-    // A thousand users, some two hundred requests a second: one a user in five seconds.
-    let versioned = |version: usize| {
-        let flow = format!("http::get(\"/\", #{{ headers: #{{ Version: \"{version}\" }} }});");
-        shaped(&server, "vus: 1000, duration: \"10m\", think: between(\"4s\", \"6s\")", &flow)
-    };
-    let watched =
-        runner(["watch", "flow.rhai", "-q"]).timeout(SOON * 4).file("flow.rhai", &versioned(0)).start();
+    const FELT_MAX: Duration = Duration::from_millis(300);
+    let (server, seen) = versions();
+    // A thousand users, some five hundred requests a second.
+    let load = "vus: 1000, duration: \"10m\", think: between(\"0s\", \"4s\")";
+    let watched = runner(["watch", "flow.rhai", "-q"]).timeout(SOON * 4);
+    let watched = watched.file("flow.rhai", &versioned(&server, load, 0)).start();
     wait_until("all users", SOON, || server.count_of("/start") == 1_000);
-    let mut late = Vec::new();
-    for number in 1..=SAVES {
+    // They begin together: until they are spread.
+    pause(Duration::from_secs(4));
+    let mut felt = Vec::new();
+    for version in 1..=SAVES {
         let saved = Instant::now();
-        save_by_rename(watched.folder(), "flow.rhai", &versioned(number));
+        let text = versioned(&server, load, version);
+        if version % 2 == 0 {
+            save(&watched, "flow.rhai", text);
+        } else {
+            save_by_rename(watched.folder(), "flow.rhai", &text);
+        }
         pause(Duration::from_secs(2));
         let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let version = number.to_string();
-        let first =
-            seen.iter().find(|(seen, _)| *seen == version).map(|(_, at)| *at).expect("the new version");
-        // `on_start` has no version.
-        let last = seen.iter().rfind(|(seen, at)| *seen != version && !seen.is_empty() && *at > saved);
-        let took = last.map_or(Duration::ZERO, |(_, at)| *at - saved).max(first - saved);
-        late.push(took);
+        let first = seen.iter().find(|(seen, _)| *seen == version).map(|(_, at)| *at);
+        let first = first.unwrap_or_else(|| panic!("no request of version {version}\n{}", watched.stderr()));
+        // Of the version before none begins any more; one that has begun takes a moment.
+        let last = seen.iter().rfind(|(seen, at)| *seen != version && *at > saved).map(|(_, at)| *at);
+        felt.push(last.unwrap_or(first).max(first) - saved);
     }
-    assert!(late.iter().all(|took| *took <= Duration::from_millis(300)), "{late:?}\n{}", watched.stderr());
+    println!("felt after {felt:?}");
+    assert!(felt.iter().all(|took| *took <= FELT_MAX), "{felt:?}\n{}", watched.stderr());
     stop(watched);
 }
