@@ -1,5 +1,7 @@
 //! What `runner watch` says of saves, on standard error: lines that stay.
 
+use std::fmt::Write as _;
+
 use super::terminal::{self, Terminal};
 use crate::diagnostic::clean;
 use crate::results::{EndpointChange, EndpointFigures, Moved};
@@ -32,15 +34,19 @@ pub(super) fn say(news: &News, is_quiet: bool, terminal: &Terminal) {
         }
         News::Barred(why) => {
             line("the save is played after a restart:");
-            why.iter().for_each(|why| line(&format!("  {why}")));
+            for why in why {
+                line(&format!("  {why}"));
+            }
         }
         _ if is_quiet => {}
         News::Mended => line("the files say again what is played"),
         News::Read(read) => {
             line(&format!("version {} is read", read.version));
-            read.notes.iter().for_each(|note| line(&format!("  note: {note}")));
-            read.applied.iter().for_each(|applied| line(&format!("  now: {applied}")));
-            read.restart.iter().for_each(|restart| line(&format!("  after a restart: {restart}")));
+            for (what, told) in
+                [("note", &read.notes), ("now", &read.applied), ("after a restart", &read.restart)]
+            {
+                told.iter().for_each(|told| line(&format!("  {what}: {told}")));
+            }
         }
         News::Live { version, took, .. } => {
             let took = format_latency_us(took.as_secs_f64() * 1e6);
@@ -67,10 +73,10 @@ fn table(compared: &Compared) -> String {
                 },
             )
             .collect();
-        text += &format!("  {}\n", cells.join("  "));
+        let _ = writeln!(text, "  {}", cells.join("  ").trim_end());
     }
     if compared.endpoints.len() > ENDPOINTS_MAX {
-        text += &format!("  and {} more\n", compared.endpoints.len() - ENDPOINTS_MAX);
+        let _ = writeln!(text, "  and {} more", compared.endpoints.len() - ENDPOINTS_MAX);
     }
     text
 }

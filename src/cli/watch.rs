@@ -155,7 +155,9 @@ impl Ways<'_> {
                     );
                 }
                 Err(diagnostics) => {
-                    diagnostics.iter().for_each(|diagnostic| self.terminal().print_diagnostic(diagnostic));
+                    for diagnostic in &diagnostics {
+                        self.terminal().print_diagnostic(diagnostic);
+                    }
                     say(self.terminal(), "waiting for a save that can be played; Ctrl-C ends this");
                 }
             }
