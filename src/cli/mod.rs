@@ -5,6 +5,7 @@
 
 mod calibrate;
 mod check;
+mod control_api;
 mod demo;
 mod doctor;
 mod editor;

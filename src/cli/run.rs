@@ -11,6 +11,7 @@ use std::sync::Arc;
 use clap::builder::BoolishValueParser;
 
 use super::CliError;
+use super::control_api::{ControlApi, ControlApiArguments};
 use super::exit;
 use super::keep::{self, KeepArguments};
 use super::log::LogArguments;
@@ -73,6 +74,8 @@ pub(super) struct Arguments {
     log: LogArguments,
     #[command(flatten)]
     load: LoadArguments,
+    #[command(flatten)]
+    api: ControlApiArguments,
 }
 
 /// How many worker threads.
@@ -105,6 +108,11 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
     let terminal = &terminal.logging(arguments.log.open(&config)?);
     let reports = arguments.reports.reports(arguments.targets_only, &arguments.scripts)?;
     let scripts = arguments.declare(&config, terminal)?;
+    if arguments.api.is_asked() && scripts.len() > 1 {
+        return Err(Diagnostic::new(Code::Usage, "the control API steers one script, and several are named")
+            .hint("play each in a process of its own, with an address of its own")
+            .into());
+    }
     let controls: Vec<Control> = scripts.iter().map(|_| Control::default()).collect();
     // From here on; reading and declaring a script end at once by the system's default.
     let halt = Halt::watch(controls.clone(), terminal)?;
@@ -117,6 +125,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
             terminal.note(format_args!("the load begins paused: `kill -USR1 {id}` lets it go on"));
         }
     }
+    let api = arguments.api.start(&controls[0], &scripts[0].declared.plan, quiet, terminal)?;
     let is_in_series = arguments.in_series || config.is_on("in_series");
     let at_once = if is_in_series { 1 } else { scripts.len() };
     let is_several = scripts.len() > 1;
@@ -139,6 +148,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
         played: None,
         profiled: profiled.as_ref(),
         orders,
+        api: &api,
     };
     let lingers = scripts.iter().any(|script| script.declared.plan.options.linger);
     let mut pairs = scripts.into_iter().zip(&controls);
@@ -228,6 +238,8 @@ struct Plays<'a> {
     profiled: Option<&'a Profiled>,
     /// What is asked of outputs, of each script that is still to be played.
     orders: VecDeque<Vec<String>>,
+    /// What is told of the run, where it is asked for.
+    api: &'a ControlApi,
 }
 
 impl Plays<'_> {
@@ -239,7 +251,9 @@ impl Plays<'_> {
             return;
         }
         self.end_demo();
-        let mut observers = Progress::of(&names, self.quiet, self.terminal);
+        let observers = Progress::of(&names, self.quiet, self.terminal);
+        let mut observers: Vec<_> =
+            observers.into_iter().map(|observer| self.api.beside(observer)).collect();
         let (mut parts, mut authors) = (Vec::new(), Vec::new());
         for (((script, control), observer), workers) in
             scripts.into_iter().zip(&mut observers).zip(&self.workers)
@@ -281,11 +295,12 @@ impl Plays<'_> {
                 }
             }
         });
-        observers[0].clear();
+        observers[0].observer.clear();
         match played {
             Ok(mut played) => {
                 let summaries = played.summaries.drain(..).zip(authors);
                 for (name, (summary, author)) in names.into_iter().zip(summaries) {
+                    self.api.end(summary.as_ref().ok());
                     let ending = match summary {
                         Ok(summary) => self.sum_up(&summary, &name, author),
                         Err(error) => self.fail(&error.into()),
@@ -295,6 +310,7 @@ impl Plays<'_> {
                 self.played = Some(played);
             }
             Err(error) => {
+                self.api.end(None);
                 let ending = self.fail(&error.into());
                 self.endings.extend(names.into_iter().map(|name| (name, ending)));
             }
