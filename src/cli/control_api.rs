@@ -41,18 +41,15 @@ impl ControlApiArguments {
         is_quiet: bool,
         terminal: &Terminal,
     ) -> Result<ControlApi, CliError> {
-        if let Some(chosen) = &self.api_token {
-            terminal.mask().hide(chosen);
-        }
+        let chosen = self.api_token.as_deref().map(Token::new).transpose().map_err(refused)?;
+        // The command line is kept with the run.
+        chosen.iter().for_each(|token| terminal.mask().hide(token.text()));
         let Some(address) = &self.address else { return Ok(ControlApi::default()) };
         let address: Address = address.parse().map_err(refused)?;
-        let (token, is_token_chosen) = match &self.api_token {
-            Some(chosen) => (Token::new(chosen).map_err(refused)?, true),
-            None => (Token::random().map_err(refused)?, false),
-        };
+        let is_token_chosen = chosen.is_some();
+        let token = chosen.map_or_else(Token::random, Ok).map_err(refused)?;
         let mask = terminal.mask().clone();
-        let host =
-            Host { address: &address, token: token.clone(), is_token_chosen, mask, control, plan };
+        let host = Host { address: &address, token: token.clone(), is_token_chosen, mask, control, plan };
         let server = Server::start(host).map_err(refused)?;
         let at = server.address();
         if !is_token_chosen {

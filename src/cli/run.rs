@@ -252,8 +252,7 @@ impl Plays<'_> {
         }
         self.end_demo();
         let observers = Progress::of(&names, self.quiet, self.terminal);
-        let mut observers: Vec<_> =
-            observers.into_iter().map(|observer| self.api.beside(observer)).collect();
+        let mut observers: Vec<_> = observers.into_iter().map(|observer| self.api.beside(observer)).collect();
         let (mut parts, mut authors) = (Vec::new(), Vec::new());
         for (((script, control), observer), workers) in
             scripts.into_iter().zip(&mut observers).zip(&self.workers)

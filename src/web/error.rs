@@ -40,7 +40,9 @@ impl WebError {
     /// What to do.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Address(_) => "write HOST:PORT, as in `127.0.0.1:6565`, or a port alone; port 0 is any free one",
+            Self::Address(_) => {
+                "write HOST:PORT, as in `127.0.0.1:6565`, or a port alone; port 0 is any free one"
+            }
             Self::Token { .. } => "leave it out to have one made, or make one with `openssl rand -hex 16`",
             Self::Random | Self::Start(_) => "look at `ulimit -n`, `ulimit -u` and the memory",
             Self::Open(_) => "set RUNNER_API_TOKEN, or listen at 127.0.0.1",

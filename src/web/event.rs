@@ -121,7 +121,9 @@ pub(super) fn log(line: &LogLine) -> Json {
 /// A new epoch.
 pub(super) fn epoch(news: &EpochNews) -> Json {
     let (cause, version, took_ms) = match &news.cause {
-        EpochCause::Reload { version, took } => ("reload", Some(*version), Some(took.as_secs_f64() * 1_000.0)),
+        EpochCause::Reload { version, took } => {
+            ("reload", Some(*version), Some(took.as_secs_f64() * 1_000.0))
+        }
         EpochCause::Reset => ("reset", None, None),
     };
     json!({

@@ -80,8 +80,12 @@ mod tests {
         board.groups.insert("::shop::pay".to_owned());
         board.checks.insert(("::shop".to_owned(), "open".to_owned()), (3, 1));
         let all = all(&board);
-        let names: Vec<&str> =
-            all["data"].as_array().unwrap().iter().map(|group| group["attributes"]["name"].as_str().unwrap()).collect();
+        let names: Vec<&str> = all["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|group| group["attributes"]["name"].as_str().unwrap())
+            .collect();
         assert_eq!(names, ["", "shop", "pay"]);
         assert_eq!(all["data"][0]["id"], "d41d8cd98f00b204e9800998ecf8427e", "as k6's root");
         assert_eq!(all["data"][0]["relationships"]["groups"]["data"][0]["id"], all["data"][1]["id"]);

@@ -42,7 +42,9 @@ impl Guard {
         }
         self.check_token(headers)?;
         let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-        if length.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > BODY_BYTES_MAX as u64)
+        if length
+            .and_then(|length| length.parse::<u64>().ok())
+            .is_some_and(|length| length > BODY_BYTES_MAX as u64)
         {
             return Err(too_large());
         }
@@ -119,7 +121,9 @@ mod tests {
             }
             map.append(*name, value.parse().unwrap());
         }
-        guard.check(&Uri::from_static("/v1/status"), &map).map_or_else(|refusal| refusal.status.as_u16(), |()| 200)
+        guard
+            .check(&Uri::from_static("/v1/status"), &map)
+            .map_or_else(|refusal| refusal.status.as_u16(), |()| 200)
     }
 
     #[test]
@@ -128,12 +132,22 @@ mod tests {
         for ours in ["127.0.0.1:6565", "localhost:6565", "LOCALHOST", "[::1]:6565", "127.0.0.1:7000"] {
             assert_eq!(status(&own, &[("host", ours)]), 200, "{ours}");
         }
-        for foreign in ["evil.example", "evil.example:6565", "localhost.evil.example", "127.0.0.1.nip.io", "10.0.0.1", ""]
-        {
+        for foreign in [
+            "evil.example",
+            "evil.example:6565",
+            "localhost.evil.example",
+            "127.0.0.1.nip.io",
+            "10.0.0.1",
+            "",
+        ] {
             assert_eq!(status(&own, &[("host", foreign)]), 403, "{foreign}");
         }
         assert_eq!(status(&own, &[]), 403);
-        assert_eq!(status(&own, &[("host", "localhost"), ("host", "localhost")]), 403, "which of them is it?");
+        assert_eq!(
+            status(&own, &[("host", "localhost"), ("host", "localhost")]),
+            403,
+            "which of them is it?"
+        );
     }
 
     #[test]
@@ -154,7 +168,8 @@ mod tests {
         let own = guard("127.0.0.1", "127.0.0.1");
         let from = |origin: &str| status(&own, &[("host", "localhost:6565"), ("origin", origin)]);
         assert_eq!(from("http://localhost:6565"), 200);
-        for foreign in ["http://evil.example", "http://localhost:3000", "https://localhost:6565", "null", ""] {
+        for foreign in ["http://evil.example", "http://localhost:3000", "https://localhost:6565", "null", ""]
+        {
             assert_eq!(from(foreign), 403, "{foreign}");
         }
     }

@@ -40,14 +40,15 @@ pub(super) fn patch(control: &Control, name: &str, attributes: &Map<String, Json
         (Some(users), None) => Ok(control.users(name, users)?),
         (None, Some(rate)) => Ok(control.rate(name, rate)?),
         (Some(_), Some(_)) => Err(Refusal::bad("a scenario has users or a rate: send one of them")),
-        (None, None) => {
-            Err(Refusal::bad("send {\"users\": N}, or {\"rate\": N} of a scenario that starts iterations at a rate"))
-        }
+        (None, None) => Err(Refusal::bad(
+            "send {\"users\": N}, or {\"rate\": N} of a scenario that starts iterations at a rate",
+        )),
     }
 }
 
 fn resource(scenario: &ScenarioStatus, board: &Board) -> Json {
-    let books = board.scenarios.iter().find(|outcome| outcome.name == scenario.name).map(|outcome| outcome.books);
+    let books =
+        board.scenarios.iter().find(|outcome| outcome.name == scenario.name).map(|outcome| outcome.books);
     json!({
         "type": "scenarios",
         "id": scenario.name,

@@ -88,7 +88,8 @@ impl Seats {
         let (stay, stays) = oneshot::channel();
         let mut places = self.places();
         if places.len() >= SEATS_MAX
-            && let Some(least) = places.iter().min_by_key(|(_, place)| place.standing).map(|(number, _)| *number)
+            && let Some(least) =
+                places.iter().min_by_key(|(_, place)| place.standing).map(|(number, _)| *number)
         {
             places.remove(&least);
         }

@@ -86,9 +86,9 @@ pub(super) fn patch(control: &Control, attributes: &Map<String, Json>) -> Result
 fn check_vus_max(control: &Control, attributes: &Map<String, Json>) -> Result<(), Refusal> {
     let vus_max = control.status().vus_max;
     match count(attributes, "vus-max")? {
-        Some(asked) if asked != vus_max && asked != 0 => Err(Refusal::bad(format!(
-            "`vus-max` is {vus_max}, and follows from the scenarios: leave it out"
-        ))),
+        Some(asked) if asked != vus_max && asked != 0 => {
+            Err(Refusal::bad(format!("`vus-max` is {vus_max}, and follows from the scenarios: leave it out")))
+        }
         _ => Ok(()),
     }
 }
@@ -105,14 +105,18 @@ pub(super) fn stop(control: &Control, now: bool) {
 
 fn only_scenario_of_users(control: &Control) -> Result<String, Refusal> {
     let scenarios = control.status().scenarios;
-    let of_users =
-        scenarios.into_iter().filter(|scenario| scenario.users.is_some() && scenario.progress != Progress::Over);
+    let of_users = scenarios
+        .into_iter()
+        .filter(|scenario| scenario.users.is_some() && scenario.progress != Progress::Over);
     let names: Vec<String> = of_users.map(|scenario| scenario.name).collect();
     match names.as_slice() {
         [name] => Ok(name.clone()),
         [] => Err(Refusal::new(
             axum::http::StatusCode::CONFLICT,
-            format!("{}: no scenario of users goes on; see `GET /v1/scenarios`", ControlError::NothingToScale),
+            format!(
+                "{}: no scenario of users goes on; see `GET /v1/scenarios`",
+                ControlError::NothingToScale
+            ),
         )),
         names => {
             let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();

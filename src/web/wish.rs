@@ -18,8 +18,8 @@ impl Wish {
             return Ok(Map::new());
         }
         let wrong = || Refusal::bad("the body must be a JSON object, such as {\"paused\": true}");
-        let json: Json =
-            serde_json::from_slice(body).map_err(|error| Refusal::bad(format!("the body is no JSON: {error}")))?;
+        let json: Json = serde_json::from_slice(body)
+            .map_err(|error| Refusal::bad(format!("the body is no JSON: {error}")))?;
         let Json::Object(mut object) = json else { return Err(wrong()) };
         match object.remove("data") {
             None => Ok(object),
@@ -37,7 +37,8 @@ impl Wish {
         wishes: &[&str],
         read_only: &[&str],
     ) -> Result<(), Refusal> {
-        let unknown = |name: &&String| !wishes.contains(&name.as_str()) && !read_only.contains(&name.as_str());
+        let unknown =
+            |name: &&String| !wishes.contains(&name.as_str()) && !read_only.contains(&name.as_str());
         let Some(name) = attributes.keys().find(unknown) else { return Ok(()) };
         let near = suggest(name, wishes.iter().copied());
         let listed = |names: &[&str]| {
@@ -59,7 +60,10 @@ fn given<'a>(attributes: &'a Map<String, Json>, name: &str) -> Option<&'a Json> 
 
 pub(super) fn boolean(attributes: &Map<String, Json>, name: &str) -> Result<Option<bool>, Refusal> {
     let Some(value) = given(attributes, name) else { return Ok(None) };
-    value.as_bool().map(Some).ok_or_else(|| Refusal::bad(format!("`{name}` must be true or false, not {value}")))
+    value
+        .as_bool()
+        .map(Some)
+        .ok_or_else(|| Refusal::bad(format!("`{name}` must be true or false, not {value}")))
 }
 
 pub(super) fn count(attributes: &Map<String, Json>, name: &str) -> Result<Option<u64>, Refusal> {

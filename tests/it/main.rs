@@ -12,6 +12,7 @@ mod calibrate;
 mod check;
 mod config;
 mod control;
+mod control_api;
 mod cookies;
 mod curl;
 mod data;
