@@ -17,8 +17,8 @@ pub(super) struct ControlApiArguments {
     /// (docs/exploring.md)
     #[arg(short, long, env = "RUNNER_ADDRESS", value_name = "HOST:PORT")]
     address: Option<String>,
-    /// The token that opens the control API, else one is made and printed; better set as RUNNER_API_TOKEN, since
-    /// others see command lines
+    /// The token that opens the control API, else one is made and printed; others see command lines: the
+    /// environment is a better place
     #[arg(long, env = "RUNNER_API_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     api_token: Option<String>,
 }
@@ -43,7 +43,9 @@ impl ControlApiArguments {
     ) -> Result<ControlApi, CliError> {
         let chosen = self.api_token.as_deref().map(Token::new).transpose().map_err(refused)?;
         // The command line is kept with the run.
-        chosen.iter().for_each(|token| terminal.mask().hide(token.text()));
+        if let Some(token) = &chosen {
+            terminal.mask().hide(token.text());
+        }
         let Some(address) = &self.address else { return Ok(ControlApi::default()) };
         let address: Address = address.parse().map_err(refused)?;
         let is_token_chosen = chosen.is_some();

@@ -57,7 +57,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Play a script, print its summary, say pass or fail
-    Run(run::Arguments),
+    Run(Box<run::Arguments>),
     /// Put load on a URL, without a script
     Hit(hit::Arguments),
     /// Look whether a script would run, without a request

@@ -6,7 +6,7 @@ use crate::diagnostic::Diagnostic;
 use crate::engine::{Books, EpochCause, NewEpoch, ScenarioOutcome, Tick};
 use crate::metrics::{Snapshot, Value};
 use crate::plan::Plan;
-use crate::results::Summary;
+use crate::results::{Summary, Verdict as Ended};
 use crate::script::LogLine;
 
 /// Something that was told, in order.
@@ -98,11 +98,10 @@ pub(super) struct Verdict {
 impl Verdict {
     pub(super) fn of(summary: Option<&Summary>) -> Self {
         let verdict = summary.map(Summary::verdict);
-        let reasons = verdict.iter().flat_map(|verdict| verdict.reasons()).map(ToString::to_string).collect();
         Self {
-            word: verdict.as_ref().map(crate::results::Verdict::word),
-            exit_code: verdict.as_ref().map(crate::results::Verdict::exit_code),
-            reasons,
+            word: verdict.as_ref().map(Ended::word),
+            exit_code: verdict.as_ref().map(Ended::exit_code),
+            reasons: verdict.iter().flat_map(Ended::reasons).map(ToString::to_string).collect(),
         }
     }
 }

@@ -86,7 +86,9 @@ impl Desk {
 
     fn take_all(&self, inbox: &Inbox) {
         let (notices, lines_lost) = inbox.take();
-        notices.into_iter().for_each(|notice| self.take(notice));
+        for notice in notices {
+            self.take(notice);
+        }
         if lines_lost > 0 {
             self.publish("log_lost", json!({ "lines": lines_lost }));
         }

@@ -126,7 +126,7 @@ mod tests {
         Notice::Second(Box::new(Beat {
             number,
             elapsed: Duration::from_secs(number),
-            end_max: Duration::from_secs(60),
+            end_max: Duration::from_mins(1),
             is_paused: false,
             is_warm_up: false,
             vus: 1,

@@ -77,7 +77,8 @@ impl Api {
 
     /// A request with these headers and no others but for its length.
     pub(super) fn bare(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let headers =
+            headers.iter().fold(String::new(), |lines, (name, value)| format!("{lines}{name}: {value}\r\n"));
         let length = body.len();
         self.send(&format!(
             "{method} {path} HTTP/1.1\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
