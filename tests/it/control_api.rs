@@ -182,9 +182,7 @@ fn status_metrics_and_groups_have_k6s_shapes() {
         assert!(ids.contains(&id), "{id}: {ids:?}");
     }
     assert!(ids.is_sorted(), "{ids:?}");
-    insta::assert_snapshot!(
-        serde_json::to_string_pretty(&shape(&api.get("/v1/groups").json())).expect("JSON")
-    );
+    insta::assert_snapshot!(shape(&api.get("/v1/groups").json()), @"");
     let id = api.get("/v1/groups").json()["data"][1]["id"].as_str().expect("an id").to_owned();
     let group = api.get(&format!("/v1/groups/{id}")).attributes();
     assert_eq!((&group["name"], &group["checks"][0]["fails"]), (&json!("cart"), &json!(0)));
@@ -331,7 +329,7 @@ fn a_stop_now_leaves_teardown_out() {
 fn events_tell_of_each_second_of_logs_and_of_the_end() {
     let server = Server::plain();
     let script = "scenario(\"users\", #{ executor: \"constant-vus\", vus: 2, duration: \"3s\", flow: || {
-            http::get(\"/u\"); if vu::iter() == 5 { log::warn(\"the fifth\") } sleep(0.02) } });
+            http::get(\"/u\"); if vu::iteration() == 5 { log::warn(\"the fifth\") } sleep(0.02) } });
         target(\"http_req_failed\", \"rate < 1%\");";
     let (running, api) = start(script, &server, &["--paused"]);
     api.wait_for("the load", |status| status["status"] == 7);
@@ -372,13 +370,33 @@ fn events_tell_of_each_second_of_logs_and_of_the_end() {
     );
 }
 
+#[test]
+fn a_reset_begins_an_epoch_and_the_totals_go_on() {
+    let server = Server::plain();
+    let (running, api) = under_load(USERS, &server, &[]);
+    let mut events = api.events();
+    let before = events.next_of("tick");
+    assert_eq!(api.ask("POST", "/v1/reset", "").attributes()["running"], true);
+    let epoch = events.next_of("epoch");
+    assert_eq!(
+        (&epoch["number"], &epoch["cause"], &epoch["version"]),
+        (&json!(2), &json!("reset"), &Value::Null)
+    );
+    assert!(epoch["first_second"].as_u64() > epoch["last_second"].as_u64(), "{epoch}");
+    let after = events.next_of("tick");
+    assert!(after["iterations"]["started"].as_u64() >= before["iterations"]["started"].as_u64(), "{after}");
+    let counted = api.get("/v1/metrics/http_reqs").attributes()["sample"]["count"].as_u64();
+    assert!(counted > Some(0), "{counted:?}");
+    end(running, &api);
+}
+
 // ---------------------------------------------------------------- who means no good
 
 #[test]
 fn five_hundred_slow_sockets_change_nothing_of_the_load() {
     const SOCKETS: usize = 500;
     let server = Server::plain();
-    let script = "scenario(\"arrivals\", #{ executor: \"constant-arrival-rate\", rate: 100, duration: \"6s\", flow: || http::get(\"/a\") });";
+    let script = "scenario(\"arrivals\", #{ executor: \"constant-arrival-rate\", rate: 100, duration: \"4s\", flow: || http::get(\"/a\") });";
     let play = || {
         let before = server.count_of("/a");
         let (mut running, api) = under_load(script, &server, &[]);
@@ -390,7 +408,7 @@ fn five_hundred_slow_sockets_change_nothing_of_the_load() {
         }
         assert_eq!(api.status()["running"], true, "who is slow keeps nobody out");
         // A byte now and then, as long as the load goes on.
-        while running.is_running() && server.count_of("/a") - before < 560 {
+        while running.is_running() && server.count_of("/a") - before < 360 {
             for socket in &mut slow {
                 let _ = socket.write_all(b"s");
             }
@@ -398,11 +416,11 @@ fn five_hundred_slow_sockets_change_nothing_of_the_load() {
             pause(Duration::from_millis(200));
         }
         let finished = running.wait();
-        assert_eq!(server.count_of("/a") - before, 600, "{}", finished.printed());
+        assert_eq!(server.count_of("/a") - before, 400, "{}", finished.printed());
         finished
     };
     let finished = conclusive(play).expect_code(0);
-    assert!(!finished.stdout.contains(" dropped"), "{}", finished.printed());
+    assert!(finished.figure("dropped_iterations").abs() < 0.5, "{}", finished.printed());
 }
 
 #[test]
@@ -471,7 +489,7 @@ fn secrets_are_in_nothing_that_it_sends_nor_is_its_token_in_what_is_kept() {
     wait_until("what is kept", SOON, || {
         kept()
             .and_then(|run| std::fs::read_to_string(run.join("environment.json")).ok())
-            .is_some_and(|text| text.contains("\"105\"") || text.contains("105"))
+            .is_some_and(|text| text.contains("105"))
     });
     let text = std::fs::read_to_string(kept().expect("a run").join("environment.json")).expect("readable");
     assert!(text.contains("--api-token") && !text.contains(TOKEN), "{text}");
