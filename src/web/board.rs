@@ -62,6 +62,17 @@ impl Board {
         board
     }
 
+    /// A load begins. What an earlier one of the same plan has come to is forgotten.
+    pub(super) fn begin(&mut self) {
+        if self.is_load_over {
+            for watched in &mut self.targets {
+                (watched.value, watched.worst) = (None, None);
+            }
+            let (targets, units) = (std::mem::take(&mut self.targets), std::mem::take(&mut self.units));
+            *self = Self { targets, units, ..Self::default() };
+        }
+    }
+
     /// Another plan; what its targets share with the ones before they keep.
     pub(super) fn take_plan(&mut self, plan: &Plan) {
         let before = std::mem::take(&mut self.targets);
@@ -189,5 +200,80 @@ fn append(total: &mut Option<Value>, later: Option<Value>) {
         (Some(total), Some(later)) => _ = total.append(&later),
         (None, later) => *total = later,
         (Some(_), None) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Books;
+    use crate::metrics::{Recorder, TagSet};
+    use crate::plan::TargetOptions;
+
+    fn target(key: &str, expression: &str) -> Target {
+        Target::parse(key, expression, &TargetOptions::default(), &[], None).expect("a target")
+    }
+
+    fn plan(targets: &[(&str, &str)]) -> Plan {
+        Plan { targets: targets.iter().map(|(key, text)| target(key, text)).collect(), ..Plan::default() }
+    }
+
+    /// A second with so many requests of two names, and a check.
+    fn beat(number: u64, count: f64, is_warm_up: bool) -> Beat {
+        let mut recorder = Recorder::new(&[]);
+        let (requests, _) = recorder.metric("http_reqs").expect("a metric");
+        for name in ["/a", "/b"] {
+            let series = recorder.series(requests, &TagSet::from_pairs([("name", name)]));
+            recorder.add(series, count);
+        }
+        Beat {
+            number,
+            elapsed: Duration::from_secs(number),
+            end_max: Duration::from_secs(9),
+            is_paused: false,
+            is_warm_up,
+            vus: 1,
+            vus_max: 1,
+            books: Books::default(),
+            scenarios: Vec::new(),
+            worst: Vec::new(),
+            delta: recorder.take(number),
+        }
+    }
+
+    fn counts(board: &Board) -> Vec<(String, f64, Option<bool>)> {
+        let count = |value: &Value| match value {
+            Value::Counter(count) => *count,
+            other => panic!("{other:?}"),
+        };
+        board.shown().iter().map(|shown| (shown.id.to_owned(), count(shown.value), shown.tainted)).collect()
+    }
+
+    #[test]
+    fn totals_are_of_all_seconds_but_the_warm_up() {
+        let mut board = Board::new(&plan(&[("http_reqs{name:/a}", "count > 5"), ("http_reqs", "count > 5")]));
+        board.add(&beat(1, 100.0, true));
+        assert_eq!((counts(&board), board.measured()), (Vec::new(), Duration::ZERO));
+        board.add(&beat(2, 2.0, false));
+        board.add(&beat(3, 2.0, false));
+        let all =
+            [("http_reqs".to_owned(), 8.0, Some(false)), ("http_reqs{name:/a}".to_owned(), 4.0, Some(true))];
+        assert_eq!((counts(&board), board.measured()), (all.to_vec(), Duration::from_secs(2)));
+        assert!(board.is_tainted());
+    }
+
+    #[test]
+    fn another_plan_keeps_what_its_targets_share_and_another_load_nothing() {
+        let mut board = Board::new(&plan(&[("http_reqs{name:/a}", "count > 5")]));
+        board.add(&beat(1, 3.0, false));
+        board.take_plan(&plan(&[("http_reqs{name:/a}", "count > 2"), ("http_reqs{name:/b}", "count > 2")]));
+        let verdicts: Vec<Option<Verdict>> =
+            board.judged().map(|(_, judgement)| judgement.map(|judgement| judgement.verdict)).collect();
+        assert_eq!(verdicts, [Some(Verdict::Passed), None], "of `/b` nobody has looked before");
+        board.begin();
+        assert_eq!(counts(&board).len(), 2, "the load that goes on");
+        board.is_load_over = true;
+        board.begin();
+        assert!(counts(&board).is_empty() && !board.is_load_over && !board.is_tainted());
     }
 }

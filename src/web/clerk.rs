@@ -51,7 +51,10 @@ impl Desk {
 
     fn take(&self, notice: Notice) {
         match notice {
-            Notice::LoadBegins => self.publish("begin", json!({})),
+            Notice::LoadBegins => {
+                self.board().begin();
+                self.publish("begin", json!({}));
+            }
             Notice::LoadEnds => {
                 self.board().is_load_over = true;
                 self.publish("load_end", json!({}));

@@ -1,16 +1,16 @@
-//! The control API as scripts and pages meet it: who gets in, what it shows, that what is wanted happens, and that nobody who
-//! holds its sockets open delays the load.
+//! The control API as scripts and pages meet it: what it shows, what it refuses and why, that what is wanted happens, its events,
+//! and how it starts. Who is kept out is in `strangers.rs`.
 
 mod client;
+mod strangers;
 
 use std::collections::BTreeSet;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::fixture::{Finished, Running, conclusive, pause, runner, wait_until};
+use crate::fixture::{Finished, Running, pause, runner, wait_until};
 use crate::server::Server;
 use client::Api;
 
@@ -44,80 +44,13 @@ fn end(running: Running, api: &Api) -> Finished {
     running.wait().expect_code(105)
 }
 
-// ---------------------------------------------------------------- who gets in
-
-#[test]
-fn nobody_gets_in_without_the_token_or_through_another_name() {
-    let server = Server::plain();
-    let (running, api) = under_load(USERS, &server, &[]);
-    let bearer = format!("Bearer {}", api.token);
-    let host = api.address.as_str();
-    let port = host.rsplit(':').next().expect("a port");
-    let (right, localhost) = (("Authorization", bearer.as_str()), format!("localhost:{port}"));
-    let get = |headers: &[(&str, &str)]| api.bare("GET", "/v1/status", headers, "");
-
-    for good in [host, &localhost] {
-        assert_eq!(get(&[("Host", good), right]).status, 200, "{good}");
-        let origin = format!("http://{good}");
-        assert_eq!(get(&[("Host", good), ("Origin", &origin), right]).status, 200, "a page of its own");
-    }
-    let none = get(&[("Host", host)]);
-    assert_eq!(none.status, 401);
-    assert!(none.head.contains("www-authenticate: bearer"), "{none:?}");
-    for wrong in ["Bearer 00000000000000000000000000000000", "Bearer ", "Basic dTpw", api.token.as_str()] {
-        let refused = get(&[("Host", host), ("Authorization", wrong)]);
-        assert_eq!((refused.status, refused.text.contains(&api.token)), (401, false), "{wrong}");
-    }
-    for foreign in ["evil.example", &format!("evil.example:{port}"), "169.254.169.254"] {
-        let refused = get(&[("Host", foreign), right]);
-        assert_eq!(refused.status, 403, "a name that was made to point here: {foreign}");
-    }
-    for foreign in ["http://evil.example", &format!("http://localhost:1{port}"), "null"] {
-        let refused = get(&[("Host", host), ("Origin", foreign), right]);
-        assert_eq!((refused.status, refused.head.contains("access-control")), (403, false), "{foreign}");
-    }
-    let preflight = api.bare(
-        "OPTIONS",
-        "/v1/status",
-        &[("Host", host), ("Origin", "http://evil.example"), ("Access-Control-Request-Method", "PATCH")],
-        "",
-    );
-    assert_eq!((preflight.status, preflight.head.contains("access-control")), (403, false));
-    for path in ["/", "/v1/metrics", "/v1/events", "/v1/stop", "/nothing"] {
-        assert_eq!(api.bare("POST", path, &[("Host", host)], "").status, 401, "{path}");
-    }
-    assert_eq!(api.status()["stopped"], false, "none of them did anything");
-    end(running, &api);
-}
-
-#[test]
-fn a_body_that_is_huge_is_refused_and_the_api_goes_on() {
-    let server = Server::plain();
-    let (running, api) = under_load(USERS, &server, &[]);
-    let huge = format!("{{\"paused\": \"{}\"}}", "x".repeat(10 << 20));
-    let refused = api.ask("PATCH", "/v1/status", &huge);
-    assert_eq!(refused.status, 413, "{refused:?}");
-    assert!(refused.detail().contains("at most 16384 bytes"));
-    // One that doesn't say how large it will be.
-    let (host, token) = (&api.address, &api.token);
-    let chunk = format!("4000\r\n{}\r\n", "x".repeat(0x4000));
-    let refused = api.send(&format!(
-        "PATCH /v1/status HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}{chunk}"
-    ));
-    assert_eq!(refused.status, 413, "{refused:?}");
-    // A head without end is cut, answered or not.
-    let mut endless = api.connect();
-    let line = format!("X-Line: {}\r\n", "x".repeat(8_000));
-    let _ = endless.write_all(b"GET /v1/status HTTP/1.1\r\n");
-    wait_until("the end of it", SOON, || endless.write_all(line.as_bytes()).is_err());
-    assert_eq!(api.status()["paused"], false);
-    end(running, &api);
-}
+// ---------------------------------------------------------------- what is refused
 
 #[test]
 fn what_is_wrong_is_told_with_what_to_do() {
     let server = Server::plain();
     let (running, api) = under_load(&format!("{USERS}{ARRIVALS}"), &server, &[]);
+    wait_until("a second of it", SOON, || api.ask("GET", "/v1/metrics/http_reqs", "").status == 200);
     let refused = |method: &str, path: &str, body: &str| {
         let answer = api.ask(method, path, body);
         format!("{} {}", answer.status, answer.detail())
@@ -126,7 +59,7 @@ fn what_is_wrong_is_told_with_what_to_do() {
     insta::assert_snapshot!(refused("DELETE", "/v1/status", ""), @"405 `/v1/status` takes no DELETE");
     insta::assert_snapshot!(refused("PATCH", "/v1/status", "paused"), @"400 the body is no JSON: expected value at line 1 column 1");
     insta::assert_snapshot!(refused("PATCH", "/v1/status", "{\"pause\": true}"), @"400 nothing is named `pause`: did you mean `paused`?");
-    insta::assert_snapshot!(refused("PATCH", "/v1/status", "{\"vus-max\": 7}"), @"");
+    insta::assert_snapshot!(refused("PATCH", "/v1/status", "{\"vus-max\": 7}"), @"400 `vus-max` is 10050, and follows from the scenarios: leave it out");
     insta::assert_snapshot!(refused("PATCH", "/v1/status", "{\"scale\": -1}"), @"400 a factor must be from 0 to 1000, not -1");
     insta::assert_snapshot!(refused("PATCH", "/v1/scenarios/user", "{\"users\": 3}"), @"404 no scenario is named `user`: did you mean `users`?");
     insta::assert_snapshot!(refused("GET", "/v1/scenarios/user", ""), @"404 no scenario is named `user`: did you mean `users`?");
@@ -134,7 +67,7 @@ fn what_is_wrong_is_told_with_what_to_do() {
     insta::assert_snapshot!(refused("PATCH", "/v1/scenarios/users", "{\"rate\": 3}"), @"409 scenario `users` is one of users, not of arrivals: set its users");
     insta::assert_snapshot!(refused("PATCH", "/v1/scenarios/arrivals", "{\"users\": 3}"), @"409 scenario `arrivals` starts iterations at a rate, and hires users by need: set its rate");
     insta::assert_snapshot!(refused("PATCH", "/v1/scenarios/arrivals", "{}"), @r#"400 send {"users": N}, or {"rate": N} of a scenario that starts iterations at a rate"#);
-    insta::assert_snapshot!(refused("GET", "/v1/metrics/http_req", ""), @"");
+    insta::assert_snapshot!(refused("GET", "/v1/metrics/http_req", ""), @"404 nothing has been recorded of a metric `http_req`: did you mean `http_reqs`?");
     insta::assert_snapshot!(refused("GET", "/v1/groups/0", ""), @"404 no group has the id `0`: `GET /v1/groups` lists those with samples so far");
     end(running, &api);
 }
@@ -166,11 +99,11 @@ fn status_metrics_and_groups_have_k6s_shapes() {
     assert!(status.head.contains("content-type: application/json"), "{status:?}");
     insta::assert_snapshot!(status.json(), @r#"{"data":{"type":"status","id":"default","attributes":{"status":7,"paused":false,"vus":1,"vus-max":1,"stopped":false,"running":true,"tainted":true}}}"#);
     let metric = |id: &str| shape(&api.get(&format!("/v1/metrics/{id}")).json());
-    insta::assert_snapshot!(metric("http_req_duration"), @"");
-    insta::assert_snapshot!(metric("http_reqs%7Bname:%2Fu%7D"), @"");
-    insta::assert_snapshot!(metric("checks"), @"");
-    insta::assert_snapshot!(metric("vus"), @"");
-    insta::assert_snapshot!(metric("data_sent"), @"");
+    insta::assert_snapshot!(metric("http_req_duration"), @r#"{"data":{"type":"metrics","id":"http_req_duration","attributes":{"type":"trend","contains":"time","tainted":false,"sample":{"avg":"number","max":"number","med":"number","min":"number","p(90)":"number","p(95)":"number"}}}}"#);
+    insta::assert_snapshot!(metric("http_reqs%7Bname:%2Fu%7D"), @r#"{"data":{"type":"metrics","id":"http_reqs{name:/u}","attributes":{"type":"counter","contains":"default","tainted":true,"sample":{"count":"number","rate":"number"}}}}"#);
+    insta::assert_snapshot!(metric("checks"), @r#"{"data":{"type":"metrics","id":"checks","attributes":{"type":"rate","contains":"default","tainted":null,"sample":{"rate":"number"}}}}"#);
+    insta::assert_snapshot!(metric("vus"), @r#"{"data":{"type":"metrics","id":"vus","attributes":{"type":"gauge","contains":"default","tainted":null,"sample":{"value":"number"}}}}"#);
+    insta::assert_snapshot!(metric("data_sent"), @r#"{"data":{"type":"metrics","id":"data_sent","attributes":{"type":"counter","contains":"data","tainted":null,"sample":{"count":"number","rate":"number"}}}}"#);
     let all = api.get("/v1/metrics").json();
     let ids: Vec<&str> = all["data"]
         .as_array()
@@ -182,11 +115,11 @@ fn status_metrics_and_groups_have_k6s_shapes() {
         assert!(ids.contains(&id), "{id}: {ids:?}");
     }
     assert!(ids.is_sorted(), "{ids:?}");
-    insta::assert_snapshot!(shape(&api.get("/v1/groups").json()), @"");
+    insta::assert_snapshot!(shape(&api.get("/v1/groups").json()), @r#"{"data":[{"type":"groups","id":"d41d8cd98f00b204e9800998ecf8427e","attributes":{"path":"","name":"","checks":null},"relationships":{"groups":{"data":[{"type":"groups","id":"f04b3cd05742616746bf38f3dd5f5654"}]},"parent":{"data":null}}},{"type":"groups","id":"f04b3cd05742616746bf38f3dd5f5654","attributes":{"path":"::cart","name":"cart","checks":[{"id":"ebbcc2d1f8c54c14b4dea8c6b7399691","path":"::cart::it is there","name":"it is there","passes":"number","fails":"number"}]},"relationships":{"groups":{"data":[]},"parent":{"data":{"type":"groups","id":"d41d8cd98f00b204e9800998ecf8427e"}}}}]}"#);
     let id = api.get("/v1/groups").json()["data"][1]["id"].as_str().expect("an id").to_owned();
     let group = api.get(&format!("/v1/groups/{id}")).attributes();
     assert_eq!((&group["name"], &group["checks"][0]["fails"]), (&json!("cart"), &json!(0)));
-    insta::assert_snapshot!(shape(&api.get("/v1/scenarios").json()), @"");
+    insta::assert_snapshot!(shape(&api.get("/v1/scenarios").json()), @r#"{"data":[{"type":"scenarios","id":"shop","attributes":{"progress":"running","users":"number","rate":null,"iterations":{"scheduled":"number","started":"number","ok":"number","failed":"number","interrupted":"number","dropped":"number","running":"number"}}}]}"#);
     // What it counts is what the service was asked, up to a second ago.
     let counted = |id: &str| api.get(&format!("/v1/metrics/{id}")).attributes()["sample"]["count"].as_u64();
     wait_until("what was asked by now", SOON, {
@@ -390,58 +323,7 @@ fn a_reset_begins_an_epoch_and_the_totals_go_on() {
     end(running, &api);
 }
 
-// ---------------------------------------------------------------- who means no good
-
-#[test]
-fn five_hundred_slow_sockets_change_nothing_of_the_load() {
-    const SOCKETS: usize = 500;
-    let server = Server::plain();
-    let script = "scenario(\"arrivals\", #{ executor: \"constant-arrival-rate\", rate: 100, duration: \"4s\", flow: || http::get(\"/a\") });";
-    let play = || {
-        let before = server.count_of("/a");
-        let (mut running, api) = under_load(script, &server, &[]);
-        let mut slow: Vec<TcpStream> = Vec::new();
-        for _ in 0..SOCKETS {
-            let mut socket = api.connect();
-            let _ = socket.write_all(b"GET /v1/status HTTP/1.1\r\nHo");
-            slow.push(socket);
-        }
-        assert_eq!(api.status()["running"], true, "who is slow keeps nobody out");
-        // A byte now and then, as long as the load goes on.
-        while running.is_running() && server.count_of("/a") - before < 360 {
-            for socket in &mut slow {
-                let _ = socket.write_all(b"s");
-            }
-            assert_eq!(api.ask("GET", "/v1/status", "").status, 200);
-            pause(Duration::from_millis(200));
-        }
-        let finished = running.wait();
-        assert_eq!(server.count_of("/a") - before, 400, "{}", finished.printed());
-        finished
-    };
-    let finished = conclusive(play).expect_code(0);
-    assert!(finished.figure("dropped_iterations").abs() < 0.5, "{}", finished.printed());
-}
-
-#[test]
-fn full_a_socket_that_stays_silent_is_closed_and_a_listener_is_not() {
-    let server = Server::plain();
-    let (running, api) = start(USERS, &server, &["--paused"]);
-    api.wait_for("the load", |status| status["status"] == 7);
-    let mut events = api.events();
-    let mut silent = api.connect();
-    silent.write_all(b"GET /v1/status HTTP/1.1\r\n").expect("it listens");
-    let start = Instant::now();
-    let mut rest = Vec::new();
-    // An error is an end too.
-    let _ = silent.read_to_end(&mut rest);
-    assert!((Duration::from_secs(8)..SOON).contains(&start.elapsed()), "{:?}", start.elapsed());
-    pause(Duration::from_secs(3));
-    api.patch("/v1/status", "{\"paused\": false}");
-    assert_eq!(events.next_of("tick")["paused"], true, "seconds of the pause are told too");
-    end(running, &api);
-    assert_eq!(events.rest().last().expect("an end").0, "end");
-}
+// ---------------------------------------------------------------- what is hidden
 
 #[test]
 fn secrets_are_in_nothing_that_it_sends_nor_is_its_token_in_what_is_kept() {
@@ -517,13 +399,28 @@ fn an_api_that_cannot_start_ends_the_command_before_the_load() {
         let target = if command == "run" { "test.rhai" } else { "http://127.0.0.1:9/" };
         let said = refused(&[command, "--address", &address, target], 106).replace(port, "PORT");
         insta::allow_duplicates! {
-            insta::assert_snapshot!(said, @"");
+            insta::assert_snapshot!(said, @"
+            error: the control API can't listen at 127.0.0.1:PORT: Address already in use (os error 98)
+            hint: another process listens there: name another port, or 0 for any free one
+            ");
         }
     }
-    insta::assert_snapshot!(refused(&["run", "--address", "0.0.0.0:0", "test.rhai"], 2), @"");
-    insta::assert_snapshot!(refused(&["run", "--address", "http://localhost", "test.rhai"], 2), @"");
-    insta::assert_snapshot!(refused(&["run", "--address", "0", "--api-token", "short", "test.rhai"], 2), @"");
-    insta::assert_snapshot!(refused(&["run", "--address", "0", "test.rhai", "two.rhai"], 2), @"");
+    insta::assert_snapshot!(refused(&["run", "--address", "0.0.0.0:0", "test.rhai"], 2), @"
+    error: the control API at 0.0.0.0 can be reached from other machines, and has no token of yours
+    hint: set RUNNER_API_TOKEN, or listen at 127.0.0.1
+    ");
+    insta::assert_snapshot!(refused(&["run", "--address", "http://localhost", "test.rhai"], 2), @"
+    error: `http://localhost` is no address to listen at
+    hint: write HOST:PORT, as in `127.0.0.1:6565`, or a port alone; port 0 is any free one
+    ");
+    insta::assert_snapshot!(refused(&["run", "--address", "0", "--api-token", "short", "test.rhai"], 2), @"
+    error: an API token has from 16 to 256 letters, digits and signs, and no spaces
+    hint: leave it out to have one made, or make one with `openssl rand -hex 16`
+    ");
+    insta::assert_snapshot!(refused(&["run", "--address", "0", "test.rhai", "two.rhai"], 2), @"
+    error: the control API steers one script, and several are named
+    hint: play each in a process of its own, with an address of its own
+    ");
 }
 
 #[test]
