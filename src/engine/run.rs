@@ -364,6 +364,10 @@ fn take(
             observer.log(&line);
             None
         }
+        Report::Failing(new) => {
+            observer.failing(&new);
+            None
+        }
         Report::Aborted(reason) => Some(Cause::Abort(reason)),
         Report::Gone(error) => return Err(error),
         Report::Loaded(_) | Report::SetUp(..) | Report::TornDown(..) | Report::Over { .. } => None,
