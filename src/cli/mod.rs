@@ -16,6 +16,7 @@ mod hit;
 mod http;
 mod inspect;
 mod keep;
+mod live;
 mod log;
 mod new;
 mod own_summary;

@@ -8,6 +8,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use super::act::Scenario;
 use super::moment::Moment;
 use crate::engine::NewFailures;
 
@@ -25,6 +26,8 @@ pub(super) enum Word {
     Begun(usize),
     /// A run's load is over.
     Ended(usize),
+    /// A run plays other scenarios: the same ones, with other demands.
+    Scenarios(usize, Vec<Scenario>),
     /// Lines to be said above the view.
     Text(String),
 }

@@ -8,10 +8,14 @@
 mod act;
 mod board;
 mod cell;
+mod endpoints;
 mod gather;
+mod graph;
+mod head;
 mod key;
 mod mail;
 mod moment;
+mod overlay;
 mod page;
 mod painter;
 mod palette;
@@ -20,8 +24,9 @@ mod spectator;
 mod steer;
 mod stretch;
 mod tty;
+mod verdicts;
 mod view;
 
 pub use act::Act;
 pub use spectator::Spectator;
-pub use view::{Look, View};
+pub use view::{Look, View, Voice};

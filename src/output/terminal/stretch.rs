@@ -167,7 +167,12 @@ fn whole(sum: f64) -> u64 {
 
 /// A name on one line, as it may be shown.
 pub(super) fn shown(name: &str, mask: &Mask) -> Arc<str> {
-    clean(&mask.mask(name)).replace('\n', " ").into()
+    one_line(&mask.mask(name)).into()
+}
+
+/// A text on one line, that can't steer the terminal.
+pub(super) fn one_line(text: &str) -> String {
+    clean(text).replace('\n', " ")
 }
 
 #[cfg(test)]
