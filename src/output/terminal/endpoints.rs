@@ -16,6 +16,9 @@ const NAME_COLUMNS: (usize, usize) = (14, 40);
 const HEADS: [(&str, usize); 6] =
     [("requests", 9), ("rate", 8), ("p(50)", 8), ("p(95)", 8), ("p(99)", 8), ("failed", 8)];
 
+/// The table's head and a few endpoints.
+const LINES_LEAST: usize = 5;
+
 /// From here on there is room for both epochs in one line.
 const COLUMNS_WIDE: usize = 130;
 
@@ -78,6 +81,7 @@ pub(super) fn table(run: &Run, palette: Palette, columns: usize) -> Section {
         head: Some(fit(head, columns)),
         items: rows.iter().map(item).collect(),
         more,
+        least: LINES_LEAST,
     }
 }
 

@@ -10,7 +10,7 @@ use super::graph::{bar, spark};
 use super::palette::{Palette, plain};
 use super::section::Section;
 use crate::engine::{Progress, State};
-use crate::units::{format_count, format_duration, format_latency_us, format_percent, format_rate};
+use crate::units::{format_count, format_duration, format_latency_us, format_rate};
 
 /// Columns of a scenario's name.
 const NAME_COLUMNS_MAX: usize = 24;
@@ -152,7 +152,7 @@ pub(super) fn scenarios(board: &Board, columns: usize) -> Section {
         fit(spans, columns)
     };
     let rows = run.scenarios.iter().zip(&courses).enumerate().map(row).collect();
-    Section::list("SCENARIOS", rows)
+    Section::list("SCENARIOS", 2, rows)
 }
 
 /// What a scenario's schedule wants now.
@@ -166,24 +166,22 @@ fn load(course: &Course) -> String {
 }
 
 /// What the generator measured of itself.
-pub(super) fn health(run: &Run, palette: Palette) -> Vec<Line<'static>> {
+pub(super) fn health(run: &Run, palette: Palette, columns: usize) -> Vec<Line<'static>> {
     let Some(moment) = &run.moment else { return Vec::new() };
     let health = moment.health;
-    let percent = |share: f64| format_percent(share).replace("<0.01%", "0.00%");
+    let percent = |share: f64| format!("{:.1}%", share * 100.0);
     let mut facts = Vec::new();
     facts.extend(health.cpu.map(|cpu| format!("CPU {} of a core", percent(cpu))));
     facts.extend(health.wait.map(|wait| format!("waits {}", percent(wait))));
-    facts.extend(health.lag_us.map(|lag| format!("loop lag p(99) {}", format_latency_us(lag as f64))));
-    let mut spans = vec![
-        palette.mark(!health.is_slow),
-        palette.faint(" generator  "),
-        plain(if facts.is_empty() { "–".to_owned() } else { facts.join(", ") }),
-    ];
+    facts.extend(health.lag_us.map(|lag| format!("lag p(99) {}", format_latency_us(lag as f64))));
+    let mut spans = vec![palette.mark(!health.is_slow), palette.faint(" generator  ")];
     if health.slow.0 > 0 {
         let (slow, judged) = (format_count(health.slow.0), format_count(health.slow.1));
-        spans.push(palette.bad(format!("; it was the limit in {slow} of {judged} s")));
+        spans.push(palette.bad(format!("the limit in {slow} of {judged} s")));
+        spans.push(plain("; "));
     }
-    vec![Line::from(spans)]
+    spans.push(plain(if facts.is_empty() { "–".to_owned() } else { facts.join(", ") }));
+    vec![fit(spans, columns)]
 }
 
 /// The keys, or what came of the last one.

@@ -28,7 +28,7 @@ pub(super) fn page(board: &Board, columns: usize, rows: usize) -> Vec<Line<'stat
     let foot = head::foot(board, columns);
     if board.overlay == Overlay::None {
         lines.extend(head::graphs(board.run(), board.palette, columns, graph_rows));
-        let health = head::health(board.run(), board.palette);
+        let health = head::health(board.run(), board.palette, columns);
         let room = rows - lines.len() - 1 - health.len();
         lines.extend(tables(board, columns, room));
         lines.extend(health);
@@ -53,9 +53,10 @@ fn tables(board: &Board, columns: usize, rows: usize) -> Vec<Line<'static>> {
     .filter(|section| !section.is_empty())
     .collect();
     let wants: Vec<usize> = sections.iter().map(Section::height).collect();
+    let least: Vec<usize> = sections.iter().map(|section| section.least).collect();
     // With room enough each has a blank line before it, and its name.
     let is_roomy = wants.iter().sum::<usize>() + 2 * sections.len() < rows;
-    let given = deal(rows, &wants);
+    let given = deal(rows, &wants, &least);
     let mut lines = Vec::new();
     for (section, given) in sections.iter().zip(given) {
         if is_roomy {
@@ -70,22 +71,23 @@ fn tables(board: &Board, columns: usize, rows: usize) -> Vec<Line<'static>> {
     lines
 }
 
-/// Deals rows out: everyone gets one more in turn, until each has what it wants or none is left.
-fn deal(rows: usize, wants: &[usize]) -> Vec<usize> {
+/// Deals rows out: everyone gets one more in turn, until each has the least that it can do with; then until each has what
+/// it wants, or none is left.
+fn deal(rows: usize, wants: &[usize], least: &[usize]) -> Vec<usize> {
     let mut given = vec![0; wants.len()];
     let mut left = rows;
-    loop {
-        let before = left;
-        for (given, want) in given.iter_mut().zip(wants) {
-            if *given < *want && left > 0 {
-                *given += 1;
-                left -= 1;
+    let least: Vec<usize> = least.iter().zip(wants).map(|(least, want)| *least.min(want)).collect();
+    for wanted in [&least[..], wants] {
+        while left > 0 && given.iter().zip(wanted).any(|(given, want)| given < want) {
+            for (given, want) in given.iter_mut().zip(wanted) {
+                if *given < *want && left > 0 {
+                    *given += 1;
+                    left -= 1;
+                }
             }
         }
-        if left == before {
-            return given;
-        }
     }
+    given
 }
 
 /// Draws lines, one below the other.
@@ -96,4 +98,4 @@ pub(super) fn draw(lines: &[Line<'_>], area: Rect, buffer: &mut Buffer) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -16,12 +16,14 @@ pub(super) struct Section {
     pub(super) items: Vec<Vec<Line<'static>>>,
     /// A line for what is left out already.
     pub(super) more: Option<Line<'static>>,
+    /// The lines without which it says little.
+    pub(super) least: usize,
 }
 
 impl Section {
     /// A list of lines.
-    pub(super) fn list(title: &'static str, lines: Vec<Line<'static>>) -> Self {
-        Self { title, items: lines.into_iter().map(|line| vec![line]).collect(), ..Self::default() }
+    pub(super) fn list(title: &'static str, least: usize, lines: Vec<Line<'static>>) -> Self {
+        Self { title, least, items: lines.into_iter().map(|line| vec![line]).collect(), ..Self::default() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -75,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_list_that_is_cut_counts_the_rest() {
-        let section = Section::list("", ["a", "b", "c"].map(Line::from).to_vec());
+        let section = Section::list("", 1, ["a", "b", "c"].map(Line::from).to_vec());
         assert_eq!(section.height(), 3);
         assert_eq!(texts(&section, 3), ["a", "b", "c"]);
         assert_eq!(texts(&section, 2), ["a", "  +2 more"]);

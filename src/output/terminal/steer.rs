@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::board::{Answer, Board, Overlay, Run};
+use super::board::{Answer, Board, Overlay};
 use super::key::Key;
-use crate::engine::{Control, ControlError, Progress};
+use crate::engine::{Control, ControlError, Progress, ScenarioStatus};
 use crate::units::{format_count, format_rate};
 
 /// What keys ask of whoever holds the terminal.
@@ -44,7 +44,7 @@ pub(super) fn press(board: &mut Board, key: Key) -> Wish {
         Key::Suspend => return Wish::Suspend,
         Key::Char('q' | 'Q') => {
             let is_second = board.runs.iter().all(|run| run.control.is_stopping());
-            let said = if is_second { "stopping at once" } else { "stopping: once more ends it at once" };
+            let said = if is_second { "stopping at once" } else { "stopping: `q` once more ends it at once" };
             board.set_answer(Answer::Done(said.to_owned()));
             return Wish::Stop;
         }
@@ -56,12 +56,12 @@ pub(super) fn press(board: &mut Board, key: Key) -> Wish {
             board.run().control.reset()?;
             Ok("counting anew".to_owned())
         }),
-        Key::Char('w') => answer(board, |board| add_users(board, 1)),
-        Key::Char('W') => answer(board, |board| add_users(board, 10)),
-        Key::Char('s') => answer(board, |board| add_users(board, -1)),
-        Key::Char('S') => answer(board, |board| add_users(board, -10)),
-        Key::Char('+' | '=') => answer(board, |board| scale_rate(board, 1.1)),
-        Key::Char('-') => answer(board, |board| scale_rate(board, 0.9)),
+        Key::Char('w') => answer(board, |board| steer(board, &Users(1))),
+        Key::Char('W') => answer(board, |board| steer(board, &Users(10))),
+        Key::Char('s') => answer(board, |board| steer(board, &Users(-1))),
+        Key::Char('S') => answer(board, |board| steer(board, &Users(-10))),
+        Key::Char('+' | '=') => answer(board, |board| steer(board, &Rate(1.1))),
+        Key::Char('-') => answer(board, |board| steer(board, &Rate(0.9))),
         Key::Left | Key::Right => {
             let runs = board.runs.len();
             let step = if key == Key::Right { 1 } else { runs - 1 };
@@ -99,21 +99,27 @@ fn choose(board: &mut Board, forwards: bool) {
     };
 }
 
-fn answer(board: &mut Board, ask: impl FnOnce(&mut Board) -> Result<String, ControlError>) {
+fn answer(board: &mut Board, ask: impl FnOnce(&mut Board) -> Result<String, Refusal>) {
     let answer = match ask(board) {
-        Ok(done) => Answer::Done(done),
-        Err(error) => Answer::Refused(error.to_string()),
-    };
-    let hidden = |text: &String| board.mask.mask(text).into_owned();
-    let answer = match &answer {
-        Answer::Done(text) => Answer::Done(hidden(text)),
-        Answer::Refused(text) => Answer::Refused(hidden(text)),
+        Ok(done) => Answer::Done(board.mask.mask(&done).into_owned()),
+        Err(refusal) => Answer::Refused(board.mask.mask(&refusal.to_string()).into_owned()),
     };
     board.set_answer(answer);
 }
 
+/// Why a key does nothing.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    /// The run can't be steered so.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// A scenario whose users and arrivals are to come yet.
+    #[error("scenario `{0}` has not begun: it can be steered once it has")]
+    NotBegun(String),
+}
+
 /// Pauses all runs, or lets all go on, as the signal does.
-fn pause(board: &mut Board) -> Result<String, ControlError> {
+fn pause(board: &mut Board) -> Result<String, Refusal> {
     let are_paused = board.runs.iter().any(|run| run.control.is_paused());
     let change = if are_paused { Control::resume } else { Control::pause };
     let mut results: Vec<_> = board.runs.iter().map(|run| change(&run.control)).collect();
@@ -124,75 +130,106 @@ fn pause(board: &mut Board) -> Result<String, ControlError> {
     Ok(if are_paused { "going on" } else { "paused: `p` goes on" }.to_owned())
 }
 
-/// More or less users, in the chosen scenario or in all that have users.
-fn add_users(board: &mut Board, more: i64) -> Result<String, ControlError> {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole numbers of users, far below 2^53")]
-    let set = |control: &Control, name: &str, users: f64| control.users(name, users as u64);
-    let change = |run: &Run, index: usize| {
-        let status = run.control.status();
-        let users = status.scenarios.get(index).and_then(|scenario| scenario.users).map(|users| users as f64);
-        users.map(|users| (lately(run, index).unwrap_or(users) + more as f64).max(0.0))
-    };
-    let shown = |users: f64| {
-        let users = format!("{users:.0}").parse().map_or_else(|_| users.to_string(), format_count);
-        format!("{users} user{}", if users == "1" { "" } else { "s" })
-    };
-    let error = |name: &str| ControlError::NoUsers { scenario: name.to_owned() };
-    steer(board, change, set, shown, error)
+/// What a key makes of a scenario's load.
+trait Change {
+    /// What is wanted instead; none where the scenario has no such load.
+    fn wanted(&self, now: &ScenarioStatus, lately: Option<f64>) -> Option<f64>;
+
+    fn set(&self, control: &Control, scenario: &str, wanted: f64) -> Result<(), ControlError>;
+
+    fn shown(&self, wanted: f64) -> String;
+
+    fn not_of_this_kind(&self, scenario: &str) -> ControlError;
 }
 
-/// Another rate, in the chosen scenario or in all that have one.
-fn scale_rate(board: &mut Board, factor: f64) -> Result<String, ControlError> {
-    let change = |run: &Run, index: usize| {
-        let status = run.control.status();
-        let rate = status.scenarios.get(index).and_then(|scenario| scenario.rate);
-        rate.map(|rate| lately(run, index).unwrap_or(rate) * factor)
-    };
-    let error = |name: &str| ControlError::NoRate { scenario: name.to_owned() };
-    steer(board, change, Control::rate, format_rate, error)
+/// So many users more.
+struct Users(i32);
+
+impl Change for Users {
+    fn wanted(&self, now: &ScenarioStatus, lately: Option<f64>) -> Option<f64> {
+        Some((lately.unwrap_or(now.users? as f64) + f64::from(self.0)).max(0.0))
+    }
+
+    fn set(&self, control: &Control, scenario: &str, wanted: f64) -> Result<(), ControlError> {
+        control.users(scenario, whole(wanted))
+    }
+
+    fn shown(&self, wanted: f64) -> String {
+        match whole(wanted) {
+            1 => "1 user".to_owned(),
+            users => format!("{} users", format_count(users)),
+        }
+    }
+
+    fn not_of_this_kind(&self, scenario: &str) -> ControlError {
+        ControlError::NoUsers { scenario: scenario.to_owned() }
+    }
 }
 
-/// What a scenario was lately asked for.
-fn lately(run: &Run, index: usize) -> Option<f64> {
-    let (since, asked) = run.asked.get(index).copied().flatten()?;
-    (since.elapsed() < ASKED_HOLDS).then_some(asked)
+/// So many times the rate.
+struct Rate(f64);
+
+impl Change for Rate {
+    fn wanted(&self, now: &ScenarioStatus, lately: Option<f64>) -> Option<f64> {
+        Some(lately.unwrap_or(now.rate?) * self.0)
+    }
+
+    fn set(&self, control: &Control, scenario: &str, wanted: f64) -> Result<(), ControlError> {
+        control.rate(scenario, wanted)
+    }
+
+    fn shown(&self, wanted: f64) -> String {
+        format_rate(wanted)
+    }
+
+    fn not_of_this_kind(&self, scenario: &str) -> ControlError {
+        ControlError::NoRate { scenario: scenario.to_owned() }
+    }
 }
 
-/// Steers the chosen scenario, or all that `change` has something for and that are not over.
-fn steer(
-    board: &mut Board,
-    change: impl Fn(&Run, usize) -> Option<f64>,
-    set: impl Fn(&Control, &str, f64) -> Result<(), ControlError>,
-    shown: impl Fn(f64) -> String,
-    not_of_this_kind: impl Fn(&str) -> ControlError,
-) -> Result<String, ControlError> {
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole users, at most the limit of all")]
+fn whole(users: f64) -> u64 {
+    users as u64
+}
+
+/// Steers the chosen scenario, or all that run and have such a load.
+fn steer(board: &mut Board, change: &dyn Change) -> Result<String, Refusal> {
     let chosen = board.chosen;
     let run = &mut board.runs[board.shown];
     let status = run.control.status();
-    let is_over = |index: usize| {
-        status.scenarios.get(index).is_none_or(|scenario| scenario.progress == Progress::Over)
-    };
     let (mut done, mut refused) = (Vec::new(), None);
-    for index in 0..run.scenarios.len() {
-        let name = run.scenarios[index].name.clone();
-        if chosen.is_some_and(|chosen| chosen != index) || chosen.is_none() && is_over(index) {
+    for (index, now) in status.scenarios.iter().enumerate() {
+        let is_meant = match chosen {
+            Some(chosen) => chosen == index,
+            None => now.progress == Progress::Running,
+        };
+        if !is_meant || index >= run.asked.len() {
             continue;
         }
-        let Some(wanted) = change(run, index) else {
-            refused.get_or_insert_with(|| not_of_this_kind(&name));
+        let name = &now.name;
+        if now.progress == Progress::Waiting {
+            refused = Some(Refusal::NotBegun(name.clone()));
+            continue;
+        }
+        let lately = run.asked[index].filter(|(since, _)| since.elapsed() < ASKED_HOLDS);
+        let Some(wanted) = change.wanted(now, lately.map(|(_, asked)| asked)) else {
+            refused = Some(change.not_of_this_kind(name).into());
             continue;
         };
-        match set(&run.control, &name, wanted) {
+        match change.set(&run.control, name, wanted) {
             Ok(()) => {
                 run.asked[index] = Some((Instant::now(), wanted));
-                done.push(format!("{name}: {}", shown(wanted)));
+                done.push(format!("{name}: {}", change.shown(wanted)));
             }
-            Err(error) => refused = Some(error),
+            Err(error) => refused = Some(error.into()),
         }
     }
     match (done.is_empty(), refused) {
-        (true, Some(error)) => Err(error),
-        (true, None) => Err(ControlError::NoLoad),
+        (true, Some(refusal)) => Err(refusal),
+        (true, None) => Err(ControlError::NoLoad.into()),
         (false, _) => Ok(done.join(", ")),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@
 //! without waiting and nobody else's standard input is changed.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 
 use rustix::fs::OFlags;
@@ -71,11 +71,7 @@ impl Tty {
         let _ = kill_process_group(getpgrp(), Signal::TSTP);
     }
 
-    /// Bytes that keys sent, without waiting: none where the terminal is gone.
-    pub(super) fn read(&self, bytes: &mut [u8]) -> io::Result<usize> {
-        (&self.file).read(bytes)
-    }
-
+    /// To read what keys send; without waiting.
     pub(super) fn file(&self) -> io::Result<File> {
         self.file.try_clone()
     }

@@ -37,7 +37,7 @@ pub(super) fn checks(run: &Run, palette: Palette, columns: usize) -> Section {
         }
         fit(spans, columns)
     };
-    Section::list("CHECKS", moment.checks.iter().zip(&held).map(row).collect())
+    Section::list("CHECKS", 1, moment.checks.iter().zip(&held).map(row).collect())
 }
 
 /// The targets as they would be judged now.
@@ -65,7 +65,7 @@ pub(super) fn targets(run: &Run, palette: Palette, columns: usize) -> Section {
         }
         fit(spans, columns)
     };
-    Section::list("TARGETS", targets.iter().map(row).collect())
+    Section::list("TARGETS", 2, targets.iter().map(row).collect())
 }
 
 /// What failed, most often first.
@@ -95,5 +95,5 @@ pub(super) fn failures(run: &Run, palette: Palette, columns: usize) -> Section {
         *first = cut;
         first.spans.push(palette.faint(hint));
     }
-    Section::list("FAILURES", lines)
+    Section::list("FAILURES", 1, lines)
 }

@@ -19,8 +19,7 @@ use std::time::{Duration, Instant};
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use tokio::net::unix::pipe;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -38,8 +37,8 @@ use crate::diagnostic::Mask;
 /// Between two frames: lines that come faster are said together.
 const FRAME_MIN: Duration = Duration::from_millis(30);
 
-/// How often an idle view looks at the terminal: whose it is, and how large.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often an idle view looks at the terminal: whose it is, and how its modes are.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// A terminal without a size is as large as terminals once were.
 const SIZE: (usize, usize) = (80, 24);
@@ -130,7 +129,7 @@ impl Drop for View {
 /// What the thread listens to besides the runs.
 struct Ears {
     /// None once the terminal is gone.
-    keys: Option<AsyncFd<std::fs::File>>,
+    keys: Option<pipe::Receiver>,
     resized: Signal,
     woken: Signal,
 }
@@ -138,7 +137,8 @@ struct Ears {
 impl Ears {
     fn listen(tty: &Tty) -> io::Result<Self> {
         Ok(Self {
-            keys: Some(AsyncFd::register_with_interest(tty.file()?, Interest::READABLE)?),
+            // A terminal is waited for and read as a pipe is.
+            keys: Some(pipe::Receiver::from_file_unchecked(tty.file()?)?),
             resized: signal(SignalKind::window_change())?,
             // Whoever was put to sleep from outside finds another terminal than it left.
             woken: signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
@@ -177,7 +177,7 @@ impl Stage {
                 tokio::time::sleep(next).await;
                 tokio::select! {
                     () = self.mail.came() => {}
-                    pressed = pressed(&mut ears.keys, &self.tty), if self.is_up => {
+                    pressed = pressed(&mut ears.keys), if self.is_up => {
                         for key in pressed {
                             self.press(key);
                         }
@@ -193,7 +193,8 @@ impl Stage {
     /// Whose the terminal is now.
     fn look(&mut self) {
         let is_ours = self.tty.is_ours();
-        if is_ours && !self.is_up {
+        if is_ours {
+            // Each time: a shell that wakes the process may set the modes after it.
             self.is_up = self.tty.take().is_ok();
         } else if !is_ours && self.is_up {
             tty::send(&self.painter.leave());
@@ -263,19 +264,16 @@ impl Drop for Stage {
 }
 
 /// The next keys. A terminal that is gone has none any more.
-async fn pressed(ear: &mut Option<AsyncFd<std::fs::File>>, tty: &Tty) -> Vec<Key> {
-    let Some(ready) = ear else { return std::future::pending().await };
+async fn pressed(ear: &mut Option<pipe::Receiver>) -> Vec<Key> {
+    let Some(terminal) = ear else { return std::future::pending().await };
     let mut bytes = [0; 256];
-    let read = match ready.readable().await {
-        Err(_) => Ok(0),
-        Ok(mut guard) => match guard.try_io(|_| tty.read(&mut bytes)) {
-            Ok(read) => read,
-            Err(_would_block) => return Vec::new(),
-        },
+    let read = match terminal.readable().await {
+        Ok(()) => terminal.try_read(&mut bytes),
+        Err(error) => Err(error),
     };
     match read {
         Ok(length @ 1..) => keys(&bytes[..length]),
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => Vec::new(),
+        Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => Vec::new(),
         Ok(0) | Err(_) => {
             *ear = None;
             Vec::new()
