@@ -19,11 +19,9 @@ pub struct Act {
     pub control: Control,
 }
 
-/// A scenario, as far as it is shown and steered.
+/// A scenario, as far as it is shown.
 #[derive(Debug, Clone)]
 pub(super) struct Scenario {
-    /// What it is called in steering.
-    pub(super) name: String,
     pub(super) shown: String,
     pub(super) demand: String,
     /// When it starts; none where that depends on the end of another.
@@ -37,7 +35,6 @@ pub(super) struct Scenario {
 impl Scenario {
     pub(super) fn of(plan: &Plan, mask: &Mask) -> Vec<Self> {
         let scenario = |scenario: &crate::plan::Scenario| Self {
-            name: scenario.name.clone(),
             shown: shown(&scenario.name, mask).to_string(),
             demand: shown(&scenario.demand.describe(), mask).to_string(),
             start: scenario.start_after.is_none().then_some(scenario.start_time),
