@@ -67,5 +67,6 @@ mod tidy;
 mod tls;
 mod truth;
 mod ui;
+mod view;
 mod websocket;
 mod witness;
