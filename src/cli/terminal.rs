@@ -30,7 +30,8 @@ pub(super) fn is_watched() -> bool {
 
 /// Whether standard error's terminal can't move its cursor, or nobody says what it can.
 pub(super) fn is_dumb() -> bool {
-    std::env::var("TERM").is_ok_and(|name| name.is_empty() || name == "dumb") || std::env::var_os("TERM").is_none()
+    std::env::var("TERM").is_ok_and(|name| name.is_empty() || name == "dumb")
+        || std::env::var_os("TERM").is_none()
 }
 
 /// Whether standard output takes colours.

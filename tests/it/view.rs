@@ -235,9 +235,18 @@ fn needs_tmux_keys_steer_a_run() {
 #[test]
 fn needs_tmux_a_page_follows_its_terminal() {
     let tmux = Tmux::play(200, 50, "$RUNNER run test.rhai");
-    let screen = tmux.expect(&["▶ running", "SCENARIOS", "CHECKS", "TARGETS", "FAILURES", "20/s for 10m, up to 10 VUs"]);
+    let screen = tmux.expect(&[
+        "▶ running",
+        "SCENARIOS",
+        "CHECKS",
+        "TARGETS",
+        "FAILURES",
+        "20/s for 10m, up to 10 VUs",
+    ]);
     assert_eq!(pages(&screen), 1, "{screen}");
-    for (columns, rows, seen) in [("100", "30", "ENDPOINTS"), ("80", "24", "ENDPOINTS"), ("132", "43", "SCENARIOS")] {
+    for (columns, rows, seen) in
+        [("100", "30", "ENDPOINTS"), ("80", "24", "ENDPOINTS"), ("132", "43", "SCENARIOS")]
+    {
         tmux.call(&["resize-window", "-t", "test", "-x", columns, "-y", rows]);
         tmux.expect(&["▶ running", seen, "q stop"]);
         // Until what the old size left has gone.

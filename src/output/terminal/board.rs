@@ -248,8 +248,7 @@ impl Run {
 fn count(moment: &Moment, example: &Example) -> u64 {
     match &example.kind {
         Kind::Request { status, error_code } => {
-            let kind =
-                FailedKind { name: example.name.clone(), status: *status, error_code: *error_code };
+            let kind = FailedKind { name: example.name.clone(), status: *status, error_code: *error_code };
             moment.failed.iter().find(|(known, _)| *known == kind).map_or(0, |(_, count)| *count)
         }
         Kind::Check(name) => {

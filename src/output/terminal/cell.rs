@@ -47,6 +47,9 @@ mod tests {
     fn names_are_cut_and_figures_are_not() {
         assert_eq!([left("prices", 5), left("値値値", 5), left("a", 3)], ["pric…", "値値…", "a  "]);
         assert_eq!([right("12.1ms", 8), right("123,456,789", 4)], ["  12.1ms", "123,456,789"]);
-        assert_eq!((cut("abc", 0), cut("abc", 1), widest(["a", "abcd"], 3)), (String::new(), "…".to_owned(), 3));
+        assert_eq!(
+            (cut("abc", 0), cut("abc", 1), widest(["a", "abcd"], 3)),
+            (String::new(), "…".to_owned(), 3)
+        );
     }
 }

@@ -33,12 +33,13 @@ pub(super) fn table(run: &Run, palette: Palette, columns: usize) -> Section {
     for Endpoint { name, now, last } in &moment.endpoints {
         rows.push((name.to_string(), cells(now), last.as_ref().map(cells)));
     }
-    let more = moment.more.map(|(names, figures)| (format!("{} others", format_count(names as u64)), cells(&figures)));
+    let more = moment
+        .more
+        .map(|(names, figures)| (format!("{} others", format_count(names as u64)), cells(&figures)));
     let all = || rows.iter().flat_map(|(_, now, last)| [Some(now), last.as_ref()]).flatten();
     let all = || all().chain(more.as_ref().map(|(_, cells)| cells));
-    let widths: [usize; 6] = std::array::from_fn(|at| {
-        HEADS[at].1.max(widest(all().map(|cells| cells[at].as_str()), columns) + 1)
-    });
+    let widths: [usize; 6] =
+        std::array::from_fn(|at| HEADS[at].1.max(widest(all().map(|cells| cells[at].as_str()), columns) + 1));
     let figures = widths.iter().sum::<usize>() * if is_beside { 2 } else { 1 };
     let room = columns.saturating_sub(figures + 3).clamp(NAME_COLUMNS.0, NAME_COLUMNS.1);
     let names = rows.iter().map(|(name, ..)| name.as_str());

@@ -237,8 +237,14 @@ mod tests {
 
     fn plan() -> Plan {
         let target = |key, text| {
-            plan::Target::parse(key, text, &TargetOptions { allow_few: true, ..TargetOptions::default() }, &[], None)
-                .unwrap()
+            plan::Target::parse(
+                key,
+                text,
+                &TargetOptions { allow_few: true, ..TargetOptions::default() },
+                &[],
+                None,
+            )
+            .unwrap()
         };
         let targets = vec![target("http_req_duration", "p(95) < 10ms"), target("checks", "rate > 50%")];
         Plan { targets, ..Plan::default() }
@@ -251,8 +257,11 @@ mod tests {
             recorder.series(metric, &TagSet::from_pairs(tags.iter().copied()))
         };
         let tags = [("name", "/a"), ("status", "503")];
-        let (sent, failures, times) =
-            (series("http_reqs", &tags), series("http_req_failed", &tags), series("http_req_duration", &tags));
+        let (sent, failures, times) = (
+            series("http_reqs", &tags),
+            series("http_req_failed", &tags),
+            series("http_req_duration", &tags),
+        );
         for _ in 0..100 {
             recorder.add(sent, 1.0);
             recorder.trend_us(times, us);
@@ -290,7 +299,10 @@ mod tests {
         let [duration, checks] = &moment.targets[..] else { panic!("{:?}", moment.targets) };
         assert_eq!((duration.standing, &*duration.observed), (Standing::Holds, "p(95)=4.00ms"));
         assert!((duration.margin.unwrap() - 0.6).abs() < 1e-3);
-        assert_eq!((checks.standing, &*checks.observed, checks.margin), (Standing::Open, "no samples yet", None));
+        assert_eq!(
+            (checks.standing, &*checks.observed, checks.margin),
+            (Standing::Open, "no samples yet", None)
+        );
     }
 
     #[test]
@@ -302,7 +314,11 @@ mod tests {
         gather.epoch(&NewEpoch { number: 2, first_second: 5, last_second: 3, cause, plan: &plan });
         let moment = shown_after(&mut gather, 4..=6, 2_000);
         let endpoint = &moment.endpoints[0];
-        assert_eq!((endpoint.now.requests, endpoint.last.unwrap().requests), (200, 300), "the fourth is mixed");
+        assert_eq!(
+            (endpoint.now.requests, endpoint.last.unwrap().requests),
+            (200, 300),
+            "the fourth is mixed"
+        );
         assert_eq!(moment.lasted, (Duration::from_secs(2), Some(Duration::from_secs(3))));
         assert!((endpoint.now.per_second - 100.0).abs() < 1e-9);
         let kind = FailedKind { name: "/a".to_owned(), status: 503, error_code: 0 };
@@ -315,7 +331,9 @@ mod tests {
         let target = plan.targets[0].clone();
         plan.targets = vec![target; JUDGED_MAX + 3];
         let mut gather = Gather::new(&plan, &Mask::default());
-        let open = |moment: &Moment| moment.targets.iter().filter(|target| target.standing == Standing::Open).count();
+        let open = |moment: &Moment| {
+            moment.targets.iter().filter(|target| target.standing == Standing::Open).count()
+        };
         assert_eq!(open(&shown_after(&mut gather, 1..=1, 1_000)), 3);
         assert_eq!(open(&shown_after(&mut gather, 2..=2, 1_000)), 0);
     }

@@ -7,7 +7,11 @@ const EIGHTHS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '�
 pub(super) fn spark(values: &[Option<f64>], width: usize, rows: usize) -> Vec<String> {
     let values = &values[values.len().saturating_sub(width)..];
     let most = values.iter().flatten().copied().fold(0.0, f64::max);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within 0 and the rows' eighths")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "within 0 and the rows' eighths"
+    )]
     let eighths = |value: f64| match value {
         _ if value <= 0.0 || most <= 0.0 => 0,
         _ => ((value / most * (rows * 8) as f64).round() as usize).clamp(1, rows * 8),

@@ -39,7 +39,9 @@ pub(super) fn state_line(board: &Board, columns: usize) -> Line<'static> {
         spans.push(plain(format!("  {} of at most {}", whole(moment.elapsed), whole(moment.end_max))));
         spans.push(plain(format!("   {}/{} VUs", format_count(moment.vus), format_count(moment.vus_max))));
         spans.push(plain(format!("   {} iterations", format_count(books.ok + books.failed))));
-        for (count, what) in [(books.failed, "failed"), (books.dropped, "dropped"), (books.interrupted, "cut")] {
+        for (count, what) in
+            [(books.failed, "failed"), (books.dropped, "dropped"), (books.interrupted, "cut")]
+        {
             if count > 0 {
                 spans.push(palette.bad(format!(", {} {what}", format_count(count))));
             }
@@ -69,7 +71,11 @@ pub(super) fn graphs(run: &Run, palette: Palette, columns: usize, rows: usize) -
     let rate = Graph { label: "requests", values: rates, format: format_rate };
     let time = Graph { label: "p(95)", values: times, format: format_latency_us };
     if columns < COLUMNS_WIDE {
-        return rate.lines(palette, columns, rows).into_iter().chain(time.lines(palette, columns, rows)).collect();
+        return rate
+            .lines(palette, columns, rows)
+            .into_iter()
+            .chain(time.lines(palette, columns, rows))
+            .collect();
     }
     let half = columns / 2;
     let pairs = rate.lines(palette, half - 2, rows).into_iter().zip(time.lines(palette, half - 2, rows));
@@ -118,10 +124,15 @@ pub(super) fn scenarios(board: &Board, columns: usize) -> Section {
         let is_chosen = board.chosen == Some(index);
         let share = course.share.unwrap_or(0.0);
         let (done, rest) = bar(share, BAR_COLUMNS);
-        let books = run.moment.as_ref().and_then(|moment| moment.scenarios.get(index)).copied().unwrap_or_default();
+        let books =
+            run.moment.as_ref().and_then(|moment| moment.scenarios.get(index)).copied().unwrap_or_default();
         let mut spans = vec![
             if is_chosen { palette.strong("▸ ") } else { plain("  ") },
-            if is_chosen { palette.strong(left(&scenario.shown, name)) } else { plain(left(&scenario.shown, name)) },
+            if is_chosen {
+                palette.strong(left(&scenario.shown, name))
+            } else {
+                plain(left(&scenario.shown, name))
+            },
             plain("  "),
             palette.graph(done),
             palette.faint(rest),

@@ -71,7 +71,10 @@ mod tests {
     #[test]
     fn letters_arrows_and_pages_are_keys() {
         assert_eq!(keys(b"w?"), [Key::Char('w'), Key::Char('?')]);
-        assert_eq!(keys(b"\x1b[A\x1bOB\x1b[Z\x1b[5~\t"), [Key::Up, Key::Down, Key::BackTab, Key::PageUp, Key::Tab]);
+        assert_eq!(
+            keys(b"\x1b[A\x1bOB\x1b[Z\x1b[5~\t"),
+            [Key::Up, Key::Down, Key::BackTab, Key::PageUp, Key::Tab]
+        );
         assert_eq!(keys(b"\x1b"), [Key::Escape]);
         assert_eq!(keys(b"\x1b\x1b[C"), [Key::Escape, Key::Right]);
         assert_eq!(keys(b"\x1a"), [Key::Suspend]);
@@ -79,7 +82,11 @@ mod tests {
 
     #[test]
     fn sequences_that_mean_nothing_leave_no_letters_behind() {
-        assert_eq!(keys(b"\x1b[200~q\x1b[1;5C\x1bq"), [Key::Char('q')], "a paste, Ctrl with an arrow, Alt with a letter");
+        assert_eq!(
+            keys(b"\x1b[200~q\x1b[1;5C\x1bq"),
+            [Key::Char('q')],
+            "a paste, Ctrl with an arrow, Alt with a letter"
+        );
         assert_eq!(keys(b"\x1b[12"), [], "cut off");
         assert_eq!(keys("ä€\r\n\x7f".as_bytes()), []);
     }

@@ -27,7 +27,8 @@ pub(super) fn lines(board: &Board, columns: usize, rows: usize) -> Vec<Line<'sta
     let left = all.len().saturating_sub(from + room);
     let mut lines: Vec<Line<'static>> = all.into_iter().skip(from).take(room).collect();
     if left > 0 || from > 0 {
-        let text = format!("  lines {}–{}, {} more below", from + 1, from + lines.len(), format_count(left as u64));
+        let text =
+            format!("  lines {}–{}, {} more below", from + 1, from + lines.len(), format_count(left as u64));
         lines.push(Line::from(palette.faint(text)));
     }
     lines

@@ -134,7 +134,8 @@ fn encode_line(page: &Buffer, y: u16) -> (String, usize) {
 /// The parameters of a style, behind a reset: `;1;31`.
 fn sgr(colour: Color, modifier: Modifier) -> String {
     let mut parameters = String::new();
-    for (is_on, code) in [(modifier.contains(Modifier::BOLD), ";1"), (modifier.contains(Modifier::DIM), ";2")] {
+    for (is_on, code) in [(modifier.contains(Modifier::BOLD), ";1"), (modifier.contains(Modifier::DIM), ";2")]
+    {
         if is_on {
             parameters.push_str(code);
         }
@@ -187,7 +188,10 @@ mod tests {
     fn what_is_said_stands_above_the_page() {
         let mut painter = Painter::default();
         frame(&mut painter, &lines(&["one", "two"]), 21, "");
-        assert_eq!(frame(&mut painter, &lines(&["one", "two"]), 21, "a\nb\n"), "\r\x1b[1A\x1b[Ja\r\nb\r\none\r\ntwo");
+        assert_eq!(
+            frame(&mut painter, &lines(&["one", "two"]), 21, "a\nb\n"),
+            "\r\x1b[1A\x1b[Ja\r\nb\r\none\r\ntwo"
+        );
     }
 
     #[test]

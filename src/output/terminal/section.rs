@@ -88,8 +88,11 @@ mod tests {
     #[test]
     fn items_of_two_lines_are_not_torn() {
         let pair = |text: &'static str| vec![Line::from(text), Line::from("was")];
-        let section =
-            Section { head: Some(Line::from("head")), items: vec![pair("a"), pair("b")], ..Section::default() };
+        let section = Section {
+            head: Some(Line::from("head")),
+            items: vec![pair("a"), pair("b")],
+            ..Section::default()
+        };
         assert_eq!(texts(&section, 5), ["head", "a", "was", "b", "was"]);
         assert_eq!(texts(&section, 4), ["head", "a", "was", "  +1 more"]);
         assert_eq!(texts(&section, 2), ["head", "  +2 more"]);

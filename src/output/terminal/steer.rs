@@ -187,7 +187,11 @@ impl Change for Rate {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole users, at most the limit of all")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "whole users, at most the limit of all"
+)]
 fn whole(users: f64) -> u64 {
     users as u64
 }

@@ -102,7 +102,10 @@ impl Stretch {
     }
 
     /// The endpoints with most requests, beside what they had come to in the epoch before; and what the others come to.
-    pub(super) fn endpoints(&self, last: &BTreeMap<String, Figures>) -> (Vec<Endpoint>, Option<(usize, Figures)>) {
+    pub(super) fn endpoints(
+        &self,
+        last: &BTreeMap<String, Figures>,
+    ) -> (Vec<Endpoint>, Option<(usize, Figures)>) {
         let mut order: Vec<(&String, &Sum)> = self.endpoints.iter().collect();
         // By name within equal counts, so that rows don't change places for nothing.
         order.sort_by_key(|(_, sum)| std::cmp::Reverse(sum.requests));
@@ -130,8 +133,11 @@ impl Stretch {
 
     /// The checks: those that failed most often first.
     pub(super) fn checks(&self) -> Vec<Check> {
-        let check =
-            |(name, held, total): &(Arc<str>, u64, u64)| Check { name: Arc::clone(name), held: *held, total: *total };
+        let check = |(name, held, total): &(Arc<str>, u64, u64)| Check {
+            name: Arc::clone(name),
+            held: *held,
+            total: *total,
+        };
         let mut checks: Vec<Check> = self.checks.values().map(check).collect();
         checks.sort_by_key(|check| std::cmp::Reverse(check.total - check.held));
         checks.truncate(ROWS_MAX);
@@ -189,7 +195,8 @@ mod tests {
                 let (metric, _) = recorder.metric(metric).unwrap();
                 recorder.series(metric, &tags)
             };
-            let (sent, failed, times) = (series("http_reqs"), series("http_req_failed"), series("http_req_duration"));
+            let (sent, failed, times) =
+                (series("http_reqs"), series("http_req_failed"), series("http_req_duration"));
             for at in 0..*count {
                 recorder.add(sent, 1.0);
                 recorder.rate(failed, u64::from(at % 10 == 0), 1);
@@ -211,7 +218,8 @@ mod tests {
     #[test]
     fn endpoints_come_by_requests_with_what_they_were_in_the_epoch_before() {
         let before = stretch(&[second(&[("/a", 100, 4_000)])]);
-        let now = stretch(&[second(&[("/a", 100, 2_000), ("/b", 300, 1_000)]), second(&[("/a", 100, 2_000)])]);
+        let now =
+            stretch(&[second(&[("/a", 100, 2_000), ("/b", 300, 1_000)]), second(&[("/a", 100, 2_000)])]);
         let (endpoints, more) = now.endpoints(&before.figures());
         assert!(more.is_none());
         let names: Vec<&str> = endpoints.iter().map(|endpoint| &*endpoint.name).collect();
@@ -219,7 +227,11 @@ mod tests {
         let a = &endpoints[1];
         assert_eq!((a.now.requests, a.now.failed), (200, (20, 200)));
         assert!((a.now.per_second - 100.0).abs() < 1e-9);
-        assert_eq!(a.now.percentiles.map(|p| p.map(|p| p.value_us)), [Some(2_000), Some(2_000), None], "too few");
+        assert_eq!(
+            a.now.percentiles.map(|p| p.map(|p| p.value_us)),
+            [Some(2_000), Some(2_000), None],
+            "too few"
+        );
         assert_eq!(a.last.unwrap().percentiles[0].unwrap().value_us, 4_000);
         assert_eq!(endpoints[0].last, None);
     }

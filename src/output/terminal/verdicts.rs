@@ -30,7 +30,12 @@ pub(super) fn checks(run: &Run, palette: Palette, columns: usize) -> Section {
         let share = check.held as f64 / check.total.max(1) as f64;
         let mut spans = vec![
             palette.mark(failed == 0),
-            plain(format!(" {}  {} of {}", left(&check.name, name), right(held, width), format_count(check.total))),
+            plain(format!(
+                " {}  {} of {}",
+                left(&check.name, name),
+                right(held, width),
+                format_count(check.total)
+            )),
         ];
         if failed > 0 {
             spans.push(palette.bad(format!("  {}", format_percent(share))));

@@ -273,7 +273,9 @@ async fn pressed(ear: &mut Option<pipe::Receiver>) -> Vec<Key> {
     };
     match read {
         Ok(length @ 1..) => keys(&bytes[..length]),
-        Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => Vec::new(),
+        Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {
+            Vec::new()
+        }
         Ok(0) | Err(_) => {
             *ear = None;
             Vec::new()

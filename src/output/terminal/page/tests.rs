@@ -12,7 +12,8 @@ use super::super::steer::press;
 use super::*;
 use crate::diagnostic::{Code, Diagnostic, Mask};
 use crate::engine::{
-    Books, Control, Example, FailureKind, Kind, NewFailures, Progress, ScenarioStatus, ScriptFailure, State, Status,
+    Books, Control, Example, FailureKind, Kind, NewFailures, Progress, ScenarioStatus, ScriptFailure, State,
+    Status,
 };
 use crate::metrics::Quantile;
 use crate::output::terminal::key::Key;
@@ -29,7 +30,9 @@ pub(in super::super) fn plan() -> Plan {
         Scenario::from_options(name, &options, None).unwrap()
     };
     let text = |text: &str| Value::Text(text.to_owned());
-    let users = |count| vec![("executor", text("constant-vus")), ("vus", Value::Int(count)), ("duration", text("60s"))];
+    let users = |count| {
+        vec![("executor", text("constant-vus")), ("vus", Value::Int(count)), ("duration", text("60s"))]
+    };
     let arrivals = vec![
         ("executor", text("constant-arrival-rate")),
         ("rate", Value::Int(20)),
@@ -44,7 +47,8 @@ pub(in super::super) fn plan() -> Plan {
 }
 
 fn status() -> Status {
-    let scenario = |name: &str, progress, users, rate| ScenarioStatus { name: name.to_owned(), progress, users, rate };
+    let scenario =
+        |name: &str, progress, users, rate| ScenarioStatus { name: name.to_owned(), progress, users, rate };
     Status {
         state: State::Running,
         elapsed: SECOND * 24,
@@ -61,7 +65,8 @@ fn status() -> Status {
 
 fn figures(requests: u64, p50_us: u64, failed: u64) -> Figures {
     let time = |value_us| Some(Quantile { value_us, at_least: false });
-    let percentiles = [time(p50_us), time(p50_us * 3), if requests < 1_000 { None } else { time(p50_us * 8) }];
+    let percentiles =
+        [time(p50_us), time(p50_us * 3), if requests < 1_000 { None } else { time(p50_us * 8) }];
     Figures { requests, per_second: requests as f64 / 24.0, percentiles, failed: (failed, requests) }
 }
 
@@ -74,7 +79,8 @@ fn moment() -> Moment {
         observed: observed.to_owned(),
         margin,
     };
-    let books = |ok, failed| Books { scheduled: ok + failed, started: ok + failed, ok, failed, ..Books::default() };
+    let books =
+        |ok, failed| Books { scheduled: ok + failed, started: ok + failed, ok, failed, ..Books::default() };
     Moment {
         elapsed: SECOND * 24,
         end_max: SECOND * 150,
@@ -96,7 +102,13 @@ fn moment() -> Moment {
             Check { name: "status is 200".into(), held: 12_000, total: 12_000 },
         ],
         targets: vec![
-            target("http_req_duration{name:price}", "p(95) < 200ms", Standing::Holds, "p(95)=36.9ms", Some(0.8155)),
+            target(
+                "http_req_duration{name:price}",
+                "p(95) < 200ms",
+                Standing::Holds,
+                "p(95)=36.9ms",
+                Some(0.8155),
+            ),
             target("http_req_failed", "rate < 5%", Standing::Holds, "rate=4.81%", Some(0.038)),
             target("checks", "rate > 99%", Standing::Fails, "rate=96.39%", Some(-0.0264)),
             target("orders", "count > 10", Standing::Open, "no samples yet", None),
@@ -117,10 +129,12 @@ fn moment() -> Moment {
 pub(in super::super) fn board() -> Board {
     let plan = plan();
     let control = Control::sample(&plan, status());
-    let mut board = Board::new(vec![Act { name: "shop.rhai".to_owned(), plan, control }], &Mask::default(), false);
+    let mut board =
+        Board::new(vec![Act { name: "shop.rhai".to_owned(), plan, control }], &Mask::default(), false);
     board.hear(Word::Begun(0));
     for second in 1..=24_u32 {
-        let (rate, p95_us) = (500.0 + f64::from(second % 7) * 40.0, Some(u64::from(second % 5) * 4_000 + 20_000));
+        let (rate, p95_us) =
+            (500.0 + f64::from(second % 7) * 40.0, Some(u64::from(second % 5) * 4_000 + 20_000));
         board.hear(Word::Second(0, Box::new(Moment { rate: Some(rate), p95_us, ..moment() })));
     }
     board
@@ -182,7 +196,10 @@ fn two_epochs_stand_beside_each_other_on_a_large_terminal() {
 
 #[test]
 fn a_tiny_terminal_has_one_line() {
-    assert_eq!(page(&board(), 19, 4).iter().map(ToString::to_string).collect::<Vec<_>>(), ["▶ running  24s of …"]);
+    assert_eq!(
+        page(&board(), 19, 4).iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["▶ running  24s of …"]
+    );
     assert_eq!(page(&board(), 200, 8).len(), 1);
     assert_eq!(page(&board(), 59, 50).len(), 1);
 }

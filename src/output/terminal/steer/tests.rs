@@ -19,7 +19,11 @@ fn answered(board: &mut Board, key: char) -> Result<String, String> {
 fn users_are_added_to_all_scenarios_that_run_and_have_some() {
     let mut board = board();
     assert_eq!(answered(&mut board, 'w').unwrap(), "traffic: 11 users");
-    assert_eq!(answered(&mut board, 'W').unwrap(), "traffic: 21 users", "before the status tells of the first one");
+    assert_eq!(
+        answered(&mut board, 'W').unwrap(),
+        "traffic: 21 users",
+        "before the status tells of the first one"
+    );
     assert_eq!(answered(&mut board, 's').unwrap(), "traffic: 20 users");
     for _ in 0..2 {
         answered(&mut board, 'S').unwrap();
