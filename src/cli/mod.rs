@@ -17,6 +17,7 @@ mod hit;
 mod http;
 mod inspect;
 mod keep;
+mod live;
 mod log;
 mod new;
 mod own_summary;

@@ -68,5 +68,6 @@ mod tidy;
 mod tls;
 mod truth;
 mod ui;
+mod view;
 mod websocket;
 mod witness;
