@@ -20,6 +20,7 @@ mod keep;
 mod live;
 mod log;
 mod new;
+mod news;
 mod own_summary;
 mod profile;
 mod progress;
@@ -32,6 +33,7 @@ mod script;
 mod signals;
 mod summary;
 mod terminal;
+mod watch;
 mod words;
 
 use std::panic::AssertUnwindSafe;
@@ -79,6 +81,8 @@ enum Command {
     Report(report::Arguments),
     /// Look at the runs that were kept: list, show, tag, remove old ones
     Runs(runs::Arguments),
+    /// Play a script that is edited meanwhile: a save is felt at once
+    Watch(watch::Arguments),
     /// Serve the sample service (or, with `--null`, a bare server for benches) until interrupted
     Demo(demo::Arguments),
 }
@@ -97,6 +101,7 @@ impl Command {
             Self::Doctor(arguments) => doctor::run(&arguments, terminal),
             Self::Report(arguments) => report::run(&arguments, terminal),
             Self::Runs(arguments) => runs::run(&arguments, terminal),
+            Self::Watch(arguments) => watch::run(&arguments, terminal),
             Self::Demo(arguments) => demo::run(&arguments, terminal),
         }
     }

@@ -6,7 +6,7 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -78,10 +78,18 @@ pub struct Outside {
 }
 
 impl Outside {
-    /// The same for another version of the script: modules and data files are read anew, shared counters go on.
+    /// The same for another version of the script: modules and data files are read anew, shared counters go on, and so
+    /// do secrets.
     #[must_use]
     pub fn renewed(&self) -> Self {
-        Self { modules: Arc::default(), data: Arc::new(self.data.renewed()), ..self.clone() }
+        self.renewed_where(|_| true)
+    }
+
+    /// The same where only some data files have changed, by their paths from the script's folder.
+    #[must_use]
+    pub fn renewed_where(&self, has_changed: impl Fn(&Path) -> bool) -> Self {
+        let (data, secrets) = (Arc::new(self.data.renewed(has_changed)), self.secrets.renewed());
+        Self { modules: Arc::default(), data, secrets, ..self.clone() }
     }
 }
 

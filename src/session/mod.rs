@@ -16,6 +16,7 @@ mod recording;
 mod run;
 mod syntax;
 mod targets;
+pub mod watch;
 
 pub use calibrate::{CALIBRATION_ROUNDS, CalibrateSettings, calibrate};
 pub use config::{CONFIG_FILES, Config, is_variable};

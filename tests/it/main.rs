@@ -70,4 +70,5 @@ mod truth;
 mod ui;
 mod view;
 mod websocket;
+mod watch;
 mod witness;
