@@ -42,7 +42,9 @@ impl Live {
     /// Takes it away, so that something else can be printed.
     pub(super) fn end<'a>(self, watchers: impl IntoIterator<Item = &'a Watcher>) {
         drop(self.view);
-        watchers.into_iter().for_each(|watcher| watcher.line.clear());
+        for watcher in watchers {
+            watcher.line.clear();
+        }
     }
 }
 

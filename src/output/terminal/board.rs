@@ -225,12 +225,11 @@ impl Run {
             };
             let books = self.moment.as_ref().and_then(|moment| moment.scenarios.get(index));
             let share = match (now.progress, scenario.iterations, books) {
-                (Progress::Waiting, ..) => Some(0.0),
                 (Progress::Over, ..) => Some(1.0),
                 (Progress::Running, Some(all), Some(books)) if all > 0 => {
                     Some((books.ok + books.failed + books.interrupted) as f64 / all as f64)
                 }
-                (Progress::Running, Some(_), _) => Some(0.0),
+                (Progress::Waiting, ..) | (Progress::Running, Some(_), _) => Some(0.0),
                 (Progress::Running, None, _) => {
                     let start = scenario.start.or(self.began[index]).unwrap_or(at);
                     let length = scenario.duration.as_secs_f64();

@@ -279,7 +279,7 @@ mod tests {
             moment = gather.tick(&Tick {
                 number,
                 elapsed: Duration::from_secs(number),
-                end_max: Duration::from_secs(60),
+                end_max: Duration::from_mins(1),
                 is_paused: false,
                 delta: &delta,
                 is_warm_up: false,

@@ -86,8 +86,7 @@ impl Stretch {
             let sum = Sum { shown: shown(name, mask), ..Sum::default() };
             self.endpoints.insert(name.to_owned(), sum);
         }
-        let sum = self.endpoints.get_mut(name).expect("it was put in");
-        sum
+        self.endpoints.get_mut(name).expect("it was put in")
     }
 
     fn check(&mut self, name: &str, (hits, total): (u64, u64), mask: &Mask) {
