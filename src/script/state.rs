@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, ImmutableString};
+use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, ImmutableString, Map};
 
 use super::error::HostError;
 use super::value::{DEPTH_MAX, is_deeper_than};
@@ -46,6 +46,11 @@ impl State {
         }
         names.insert(name, value);
         Ok(())
+    }
+
+    /// What it holds now.
+    pub(super) fn to_map(&self) -> Map {
+        self.0.borrow().iter().map(|(name, value)| (name.as_str().into(), value.clone())).collect()
     }
 
     fn remove(&mut self, name: ImmutableString) -> Dynamic {
