@@ -30,6 +30,11 @@ pub(super) fn stdout_has_colour() -> bool {
     anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never
 }
 
+/// Whether standard error takes colours.
+pub(super) fn stderr_has_colour() -> bool {
+    anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
+}
+
 /// Where a command writes.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Terminal {

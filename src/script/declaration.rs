@@ -288,7 +288,8 @@ impl Stage {
     /// From now on what was declared so far is recorded.
     pub(super) fn record_declared(&self) {
         let declaration = self.declaration.borrow();
-        self.recorder().with(|recorder| declaration.metrics().iter().for_each(|metric| recorder.learn(metric)));
+        self.recorder()
+            .with(|recorder| declaration.metrics().iter().for_each(|metric| recorder.learn(metric)));
     }
 
     /// Tells the top level of metrics that another script declares; for a file that holds that script's targets.

@@ -16,8 +16,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use rhai::{
-    AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, Expr, ImmutableString, Module, Scope,
-    Stmt,
+    AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, Expr, ImmutableString, Module, Scope, Stmt,
 };
 
 use super::diagnose::Context;
@@ -105,7 +104,8 @@ impl Repl {
         for (name, value) in globals.iter_var() {
             scope.push_constant_dynamic(name, value.clone());
         }
-        let nothing = context.functions.iter().filter(|one| one.kind == Kind::Method && one.gives == "nothing");
+        let nothing =
+            context.functions.iter().filter(|one| one.kind == Kind::Method && one.gives == "nothing");
         let silent = nothing.filter_map(|one| Some(one.name().split_once('.')?.1)).collect();
         let desk = Desk {
             engine,
@@ -356,7 +356,10 @@ impl Desk {
     fn evaluate(&self, statement: &Stmt) -> Result<Dynamic, Box<EvalAltResult>> {
         let block = Expr::Stmt(Box::new(statement.clone().into()));
         let result = self.with_context(&mut self.scope.borrow_mut(), |context| {
-            #[expect(deprecated, reason = "not deprecated but marked as volatile: a change would not compile")]
+            #[expect(
+                deprecated,
+                reason = "not deprecated but marked as volatile: a change would not compile"
+            )]
             context.eval_expression_tree_raw(&(&block).into(), false)
         });
         match result.map_err(|error| *error) {

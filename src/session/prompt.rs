@@ -101,11 +101,10 @@ impl Prompt {
         let timer = timer.map_err(bug)?;
         let stage =
             Stage::new(Rc::new(Current::default()), Rc::clone(&timer) as Rc<dyn Clock>, outside.clone(), log);
-        let source = script
-            .unwrap_or_else(|| Arc::new(Source { name: UNNAMED.to_owned(), text: String::new() }));
+        let source =
+            script.unwrap_or_else(|| Arc::new(Source { name: UNNAMED.to_owned(), text: String::new() }));
         let (program, mut plan) = Program::load(&source, &stage)?;
-        let mut notes =
-            overrides.apply(&mut plan).map_err(|error| Box::new(program.plan_error(&error)))?;
+        let mut notes = overrides.apply(&mut plan).map_err(|error| Box::new(program.plan_error(&error)))?;
         notes.extend(check_network(&plan)?);
         set(&stage, &plan, epoch)?;
         runtime.block_on(async {
@@ -116,8 +115,7 @@ impl Prompt {
             .map_err(|error| Diagnostic::new(Code::Other, format!("failed to start: {error}")))?;
         let repl = Repl::new(program, vu);
         let base_url = plan.base_url.clone();
-        let mut prompt =
-            Self { repl, stage, arena, runtime, epoch, base_url: None, demo: None, interrupted };
+        let mut prompt = Self { repl, stage, arena, runtime, epoch, base_url: None, demo: None, interrupted };
         if let Some(url) = base_url {
             prompt.go_to(url)?;
         }
@@ -180,9 +178,10 @@ impl Prompt {
         let url = match (&self.demo, url == DEMO_URL) {
             (Some(demo), true) => demo.url(),
             (None, true) => {
-                let demo = Demo::start(DemoOptions { port: 0, ..DemoOptions::default() }).map_err(|error| {
-                    Diagnostic::new(Code::Other, format!("failed to start the embedded demo: {error}"))
-                })?;
+                let demo =
+                    Demo::start(DemoOptions { port: 0, ..DemoOptions::default() }).map_err(|error| {
+                        Diagnostic::new(Code::Other, format!("failed to start the embedded demo: {error}"))
+                    })?;
                 self.demo.insert(demo).url()
             }
             (_, false) => url,
@@ -256,10 +255,7 @@ fn set(stage: &Rc<Stage>, plan: &Plan, epoch: Epoch) -> Result<(), Box<Diagnosti
     stage.set_recorder(Recorder::new(&plan.metrics));
     let options = &plan.options;
     let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-    stage.set_timeouts(Timeouts {
-        total_ns: ns(options.timeout),
-        connect_ns: ns(options.connect_timeout),
-    });
+    stage.set_timeouts(Timeouts { total_ns: ns(options.timeout), connect_ns: ns(options.connect_timeout) });
     stage.set_throws(options.throws);
     stage.set_folds_ids(options.fold_ids);
     stage
@@ -286,8 +282,9 @@ fn user(stage: &Rc<Stage>, plan: &Plan) -> Rc<Vu> {
 
 fn panicked(panic: &(dyn std::any::Any + Send)) -> Diagnostic {
     let text = panic.downcast_ref::<&str>().copied();
-    let text =
-        text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic without words");
+    let text = text
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("a panic without words");
     Diagnostic::new(Code::Bug, format!("runner {} panicked: {text}", env!("CARGO_PKG_VERSION")))
         .hint("this is a bug: please report it with the line")
 }

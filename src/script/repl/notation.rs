@@ -244,10 +244,7 @@ mod tests {
         let node = of("#{ name: \"AAPL\", list: [1, 2, 3] }");
         assert_eq!(node.laid_out(80), "#{ list: [1, 2, 3], name: \"AAPL\" }");
         assert_eq!(node.laid_out(20), "#{\n  list: [1, 2, 3],\n  name: \"AAPL\",\n}");
-        assert_eq!(
-            node.laid_out(10),
-            "#{\n  list: [\n    1,\n    2,\n    3,\n  ],\n  name: \"AAPL\",\n}"
-        );
+        assert_eq!(node.laid_out(10), "#{\n  list: [\n    1,\n    2,\n    3,\n  ],\n  name: \"AAPL\",\n}");
     }
 
     #[test]

@@ -67,9 +67,10 @@ impl Desk {
     /// How the interpreter tells a value.
     pub(super) fn told(&self, value: &Dynamic) -> String {
         let mut value = value.clone();
-        let told = self.with_context(&mut Scope::new(), |context: &mut EvalContext<'_, '_, '_, '_, '_, '_>| {
-            context.call_native_fn_raw("to_string", true, &mut [&mut value])
-        });
+        let told =
+            self.with_context(&mut Scope::new(), |context: &mut EvalContext<'_, '_, '_, '_, '_, '_>| {
+                context.call_native_fn_raw("to_string", true, &mut [&mut value])
+            });
         told.ok().and_then(|text| text.into_string().ok()).unwrap_or_else(|| value.type_name().to_owned())
     }
 }
@@ -90,8 +91,7 @@ fn response(reply: &Reply) -> ShownResponse {
         phases_ms: (times.iter().filter(|(name, ms)| *ms > 0.0 && !matches!(*name, "duration" | "total")))
             .copied()
             .collect(),
-        content_type: answer
-            .and_then(|answer| Some(answer.header("content-type")?.into_owned())),
+        content_type: answer.and_then(|answer| Some(answer.header("content-type")?.into_owned())),
         body: reply.body().to_vec(),
     }
 }

@@ -40,8 +40,8 @@ fn asks(expression: &Expr, silent: &BTreeSet<&'static str>) -> bool {
             Expr::MethodCall(call, _) => {
                 // What Rhai's own give is not known; those change what they are called on.
                 const CHANGES: [&str; 12] = [
-                    "push", "append", "insert", "clear", "sort", "reverse", "truncate", "pad", "set", "retain",
-                    "drain", "extend",
+                    "push", "append", "insert", "clear", "sort", "reverse", "truncate", "pad", "set",
+                    "retain", "drain", "extend",
                 ];
                 !silent.contains(call.name.as_str()) && !CHANGES.contains(&call.name.as_str())
             }

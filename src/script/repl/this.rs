@@ -58,7 +58,9 @@ mod tests {
             ThisAsVariable::install(&mut engine);
             engine.compile(text).map(|ast| format!("{ast:?}").matches("ThisPtr").count())
         };
-        for line in ["this", "this.token = 1", "let a = #{ b: this.c };", "fn f() { 1 } this.a", "`${this.a}`"] {
+        for line in
+            ["this", "this.token = 1", "let a = #{ b: this.c };", "fn f() { 1 } this.a", "`${this.a}`"]
+        {
             // Rhai's own way would not compile.
             assert_eq!(read(line).unwrap(), 0, "{line}");
         }
@@ -67,7 +69,10 @@ mod tests {
         let mut engine = Engine::new();
         ThisAsVariable::install(&mut engine);
         let ast = engine.compile("fn f() { let a = #{}; this.c }").unwrap();
-        let body = format!("{:?}", ast.shared_lib().iter_script_fn_info().map(|one| one.2.to_owned()).collect::<Vec<_>>());
+        let body = format!(
+            "{:?}",
+            ast.shared_lib().iter_script_fn_info().map(|one| one.2.to_owned()).collect::<Vec<_>>()
+        );
         assert!(body.contains('f'));
     }
 }
