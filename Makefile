@@ -6,7 +6,7 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 
 # What tests whose name holds `needs_` drive, as Debian packages.
-TEST_SERVERS := curl influxdb iproute2 nghttp2-client nginx-core prometheus strace tcpdump tinyproxy-bin wrk
+TEST_SERVERS := curl influxdb iproute2 nghttp2-client nginx-core prometheus strace tcpdump tinyproxy-bin tmux wrk
 
 FUZZ_RUNS ?= 500000
 FUZZ_HTTP_RUNS ?= 10000000

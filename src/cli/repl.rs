@@ -5,6 +5,7 @@
 
 mod complete;
 mod editor;
+mod ending;
 mod history;
 mod order;
 mod page;
@@ -55,6 +56,8 @@ struct Session<'a> {
     config: Config,
     terminal: &'a Terminal,
     interrupted: Interrupted,
+    /// Lines that were read so far: the first one of the present entry comes next.
+    lines: u32,
 }
 
 /// Whether there are further lines.
@@ -73,7 +76,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
     let interrupted = if is_asked { Interrupted::Line } else { Interrupted::Process };
     let config = arguments.outside.config()?;
     let prompt = open(arguments, &config, interrupted, terminal)?;
-    let mut session = Session { prompt, arguments, config, terminal, interrupted };
+    let mut session = Session { prompt, arguments, config, terminal, interrupted, lines: 0 };
     if is_asked { session.ask() } else { session.pipe() }
 }
 
@@ -126,6 +129,7 @@ impl Session<'_> {
             })
         });
         self.greet();
+        ending::watch().map_err(CliError::Signal)?;
         let mut editor = Editor::open(&earlier, terminal::stderr_has_colour()).map_err(failed)?;
         let mut is_kept = true;
         loop {
@@ -198,10 +202,13 @@ impl Session<'_> {
 
     /// Does what an entry says.
     fn take(&mut self, text: &str) -> Result<Goes, CliError> {
+        let origin = Origin::Line(self.lines.saturating_add(1));
+        let count = text.lines().count().max(1);
+        self.lines = self.lines.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
         match Order::parse(text)? {
             None if text.trim().is_empty() => {}
             None => {
-                let line = self.play(text, &Origin::Typed)?;
+                let line = self.play(text, &origin)?;
                 self.show(&line)?;
             }
             Some(Order::Help) => self.terminal.print(&page::help())?,
@@ -213,7 +220,7 @@ impl Session<'_> {
                 }
             }
             Some(Order::Vars) => self.terminal.print(&page::known(&self.prompt.known()))?,
-            Some(Order::Time(times, line)) => self.time(times, line)?,
+            Some(Order::Time(times, line)) => self.time(times, line, &origin)?,
             Some(Order::Load(file)) => {
                 let source = read(Path::new(file))?;
                 let line = self.play(&source.text, &Origin::File(source.name.clone()))?;
@@ -253,11 +260,11 @@ impl Session<'_> {
     }
 
     /// Plays a line so many times; shows what it gave the last time, and how long it took.
-    fn time(&mut self, times: u32, text: &str) -> Result<(), CliError> {
+    fn time(&mut self, times: u32, text: &str, origin: &Origin) -> Result<(), CliError> {
         let mut took: Vec<Duration> = Vec::new();
         let mut recorded = Snapshot::new(0);
         for number in 1..=times {
-            let line = self.play(text, &Origin::Typed)?;
+            let line = self.play(text, origin)?;
             took.push(line.took);
             recorded.append(&line.recorded);
             if number == times {

@@ -312,7 +312,7 @@ impl Repl {
         let context = self.context.of(file);
         match self.vu.take_ending() {
             Some(Ending::Stopped) => {
-                let cut = Diagnostic::new(Code::Interrupted, "cut");
+                let cut = Diagnostic::new(Code::Interrupted, "cut by Ctrl-C");
                 match place {
                     Some(place) => cut.at(&context.source, place, ""),
                     None => cut,

@@ -42,7 +42,7 @@ pub struct Line {
     pub given: Given,
     /// What looks wrong in functions that it defines.
     pub warnings: Vec<Diagnostic>,
-    /// How long it took.
+    /// How long its statements took, without the reading of them.
     pub took: Duration,
     /// What it recorded: requests, checks, the script's own metrics.
     pub recorded: Snapshot,
@@ -124,11 +124,13 @@ impl Prompt {
 
     /// Plays an entry to its end. An error leaves what came before it as it is.
     pub fn play(&mut self, text: &str, origin: &Origin) -> Result<Line, Box<Diagnostic>> {
-        let start_ns = self.epoch.now_ns();
         let warnings = self.repl.read(text, origin)?;
         self.follow()?;
+        let mut took_ns = 0;
         while let Some(body) = self.repl.step() {
+            let start_ns = self.epoch.now_ns();
             let ended = self.on_a_fiber(body);
+            took_ns += self.epoch.now_ns().saturating_sub(start_ns);
             if let Err(error) = ended {
                 self.repl.abandon();
                 return Err(error);
@@ -137,13 +139,8 @@ impl Prompt {
             self.follow()?;
         }
         let given = self.repl.finish();
-        let end_ns = self.epoch.now_ns();
-        Ok(Line {
-            given,
-            warnings,
-            took: Duration::from_nanos(end_ns.saturating_sub(start_ns)),
-            recorded: self.take(end_ns),
-        })
+        let now_ns = self.epoch.now_ns();
+        Ok(Line { given, warnings, took: Duration::from_nanos(took_ns), recorded: self.take(now_ns) })
     }
 
     /// What is to be seen of a value.

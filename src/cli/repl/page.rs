@@ -67,7 +67,7 @@ fn text(text: &str) -> String {
 }
 
 fn response(response: &ShownResponse) -> String {
-    let duration = format_latency_us(response.duration_ms * 1e3);
+    let ms = if response.status == 0 { response.total_ms } else { response.duration_ms };
     let mut facts = Vec::new();
     let head = match &response.error {
         Some((code, error)) if response.status == 0 => {
@@ -80,7 +80,7 @@ fn response(response: &ShownResponse) -> String {
             format!("{style}{}{style:#}", status.trim_end())
         }
     };
-    facts.push(duration);
+    facts.push(format_latency_us(ms * 1e3));
     if response.status != 0 {
         facts.push(format_size(response.body.len() as f64));
         facts.extend(response.content_type.as_deref().map(clean));
@@ -227,6 +227,7 @@ mod tests {
             reused: true,
             phases_ms: vec![("tls_handshaking", 1.5), ("waiting", 2.25)],
             duration_ms: 2.5,
+            total_ms: 4.0,
             content_type: Some("text/plain".to_owned()),
             body: body.as_bytes().to_vec(),
         }))

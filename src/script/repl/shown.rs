@@ -43,6 +43,8 @@ pub struct ShownResponse {
     pub phases_ms: Vec<(&'static str, f64)>,
     /// Sending, waiting and receiving, in milliseconds.
     pub duration_ms: f64,
+    /// The same with all that came before, such as connecting.
+    pub total_ms: f64,
     /// The header `content-type`.
     pub content_type: Option<String>,
     /// The body, decoded.
@@ -88,6 +90,7 @@ fn response(reply: &Reply) -> ShownResponse {
         protocol: answer.map(|answer| answer.protocol().as_str().to_owned()).unwrap_or_default(),
         reused: exchange.reused,
         duration_ms: time("duration"),
+        total_ms: time("total"),
         phases_ms: (times.iter().filter(|(name, ms)| *ms > 0.0 && !matches!(*name, "duration" | "total")))
             .copied()
             .collect(),

@@ -17,8 +17,8 @@ const TYPED: &str = "repl";
 /// Where an entry came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// A person, or a pipe.
-    Typed,
+    /// A person, or a pipe, as its line of that number, from 1.
+    Line(u32),
     /// A file of this name.
     File(String),
 }
@@ -42,8 +42,6 @@ pub(super) struct Transcript {
     parts: Vec<Part>,
     /// The last part, and its text, while nobody has said whether it is kept.
     entry: String,
-    /// Lines that were typed so far.
-    typed: u32,
     source: Arc<Source>,
 }
 
@@ -63,7 +61,6 @@ impl Transcript {
             lines,
             parts,
             entry: String::new(),
-            typed: 0,
             source: Arc::clone(script),
         }
     }
@@ -80,11 +77,9 @@ impl Transcript {
         }
         let (source, first) = match origin {
             Origin::File(name) => (Source { name: name.clone(), text: text.to_owned() }, 1),
-            Origin::Typed => {
-                let above = "\n".repeat(self.typed as usize);
-                let first = self.typed + 1;
-                self.typed = self.typed.saturating_add(count);
-                (Source { name: TYPED.to_owned(), text: above + text }, first)
+            Origin::Line(line) => {
+                let above = "\n".repeat(line.saturating_sub(1) as usize);
+                (Source { name: TYPED.to_owned(), text: above + text }, *line)
             }
         };
         self.parts.push(Part { start: self.lines + 1, source: Arc::new(source), first });
@@ -156,26 +151,27 @@ mod tests {
     #[test]
     fn places_are_those_of_the_text_that_a_line_came_from() {
         let mut transcript = Transcript::new(&script("fn a() {\n}"));
-        assert_eq!(transcript.begin("1 + 1", &Origin::Typed).unwrap(), "\n\n1 + 1\n");
+        assert_eq!(transcript.begin("1 + 1", &Origin::Line(1)).unwrap(), "\n\n1 + 1\n");
         assert_eq!(told(&transcript, 1), ("flow.rhai:1:1".to_owned(), Some("fn a() {".to_owned())));
         assert_eq!(told(&transcript, 3), ("repl:1:1".to_owned(), Some("1 + 1".to_owned())));
-        // What is not kept leaves no lines behind, but it was typed.
-        assert_eq!(transcript.begin("fn b() {\n  x\n}", &Origin::Typed).unwrap(), "\n\nfn b() {\n  x\n}\n");
+        // What is not kept leaves no lines behind.
+        let function = "fn b() {\n  x\n}";
+        assert_eq!(transcript.begin(function, &Origin::Line(2)).unwrap(), format!("\n\n{function}\n"));
         transcript.keep(true);
         assert_eq!(told(&transcript, 4), ("repl:3:1".to_owned(), Some("  x".to_owned())));
         let file = Origin::File("more.rhai".to_owned());
         assert_eq!(transcript.begin("\nb()", &file).unwrap(), "\n\n\n\n\n\nb()\n");
         assert_eq!(told(&transcript, 7), ("more.rhai:2:1".to_owned(), Some("b()".to_owned())));
         assert_eq!(told(&transcript, 4), ("repl:3:1".to_owned(), Some("  x".to_owned())));
-        transcript.begin("z", &Origin::Typed).unwrap();
-        assert_eq!(told(&transcript, 6), ("repl:5:1".to_owned(), Some("z".to_owned())));
+        transcript.begin("z", &Origin::Line(9)).unwrap();
+        assert_eq!(told(&transcript, 6), ("repl:9:1".to_owned(), Some("z".to_owned())));
     }
 
     #[test]
     fn more_lines_than_the_interpreter_counts_are_refused() {
         let mut transcript = Transcript::new(&script(""));
-        assert!(transcript.begin(&"\n".repeat(70_000), &Origin::Typed).is_err());
-        transcript.begin("1", &Origin::Typed).unwrap();
+        assert!(transcript.begin(&"\n".repeat(70_000), &Origin::Line(1)).is_err());
+        transcript.begin("1", &Origin::Line(1)).unwrap();
         assert_eq!(told(&transcript, 1).1.as_deref(), Some("1"));
     }
 }
