@@ -264,10 +264,7 @@ impl Repl {
     pub fn finish(&mut self) -> Given {
         let given = std::mem::take(&mut self.given);
         if let Some(value) = given.value.clone().filter(|value| given.name.is_none() && !value.is_unit()) {
-            self.desk.scope.borrow_mut().set_or_push(LAST, Dynamic::UNIT);
-            if let Some(slot) = self.desk.scope.borrow_mut().get_mut(LAST) {
-                *slot = value;
-            }
+            self.desk.scope.borrow_mut().push_dynamic(LAST, value);
         }
         self.close();
         given
@@ -286,12 +283,10 @@ impl Repl {
         let _ = self.vu.take_ending_place();
         let mut scope = self.desk.scope.borrow_mut();
         let mut seen = BTreeSet::new();
-        let mut kept: Vec<(String, bool, Dynamic)> = Vec::new();
-        for (name, constant, value) in scope.iter_raw() {
-            kept.push((name.to_owned(), constant, value.clone()));
-        }
-        kept.reverse();
-        kept.retain(|(name, ..)| seen.insert(name.clone()));
+        // From the last.
+        let all = scope.iter_raw().filter(|(name, ..)| seen.insert((*name).to_owned()));
+        let mut kept: Vec<(String, bool, Dynamic)> =
+            all.map(|(name, constant, value)| (name.to_owned(), constant, value.clone())).collect();
         kept.reverse();
         scope.clear();
         for (name, constant, value) in kept {

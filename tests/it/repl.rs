@@ -50,6 +50,7 @@ fn what_lines_declare_is_kept() {
         ("const A = 1; fn a() { global::A }; a()\nconst A = 2\na()", "1\n2\n"),
         ("let x = 1\nlet x = x + 1\nlet grow = |n| n + x\ngrow.call(40)", "42\n"),
         ("let n = 0\nfor i in 0..5 { n += i; }\nn", "10\n"),
+        ("const C = 41\nC\nit = it + 1\nit", "41\n42\n"),
         ("41\nit + 1\nit", "41\n42\n42\n"),
         ("this.token = \"abc\"\nthis.token", "abc\n"),
         ("fn keep() { this.n = (this.n ?? 0) + 1; this.n }\nkeep()\nlet twice = keep();\ntwice", "1\n2\n"),
@@ -127,7 +128,7 @@ const SCRIPT: &str = "base_url(\"demo\");\n\
     scenario(\"a\", #{ executor: \"constant-vus\", vus: 1, duration: \"1s\", flow: \"price\" });\n\
     fn on_start() { this.token = \"t1\"; }\n\
     fn price() { `${this.token} ${http::get(\"/health\").status} ${global::SYMBOLS.len()}` }\n\
-    fn broken(x) {\n    x.nothing()\n}\n";
+    fn broken(x) {\n    throw `not ${x}`\n}\n";
 
 #[test]
 fn a_script_lends_its_functions_constants_and_base_url() {
@@ -135,7 +136,7 @@ fn a_script_lends_its_functions_constants_and_base_url() {
         "on_start()\nprice()\nSYMBOLS[1]\nfn symbols() { global::SYMBOLS.len() }\nsymbols()\nbroken(1)";
     let finished = piped(lines, &["s.rhai"]).file("s.rhai", SCRIPT).run().expect_code(107);
     assert_eq!(finished.stdout, "t1 200 2\nTSLA\n2\n", "{}", finished.printed());
-    assert!(finished.stderr.contains("--> s.rhai:7:"), "{}", finished.printed());
+    assert!(finished.stderr.contains("error: not 1\n  --> s.rhai:7:5"), "{}", finished.printed());
     let url = "http::get(\"/\").error_code";
     let port = super::fixture::closed_port();
     let elsewhere = piped(url, &["s.rhai", "--base-url", &format!("http://127.0.0.1:{port}")]);
@@ -171,7 +172,7 @@ fn the_first_error_ends_a_pipe_with_its_line_and_its_code() {
         ("1\nhttp::gt(\"/\")\n4", 107, "did you mean `http::get`"),
         ("1\nlet = 3\n4", 107, "--> repl:2:"),
         ("1\nthrow \"no\"\n4", 107, "no"),
-        ("1\nassert::equal(1, 2)\n4", 99, "--> repl:2:"),
+        ("1\nassert::equal(1, 2, \"same\")\n4", 99, "--> repl:2:"),
         ("1\nfail(\"enough\")\n4", 99, "enough"),
         ("1\nabort(\"all of it\")\n4", 108, "aborted: all of it"),
         ("1\nhttp::get(\"/x\")\n4", 107, "no `base_url` is set"),

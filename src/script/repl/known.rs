@@ -48,8 +48,10 @@ impl Repl {
         };
         // A user's state is one worth telling once it holds something.
         let is_worth = |name: &str, value: &Dynamic| name != THIS || !keys(value).is_empty();
-        let variables =
+        let mut variables: Vec<Variable> =
             scope.iter_raw().filter(|(name, _, value)| is_worth(name, value)).map(variable).collect();
+        // The last one comes first.
+        variables.reverse();
         let is_own = |name: &str| !name.contains('$') && unmarked(name).is_none();
         let mut functions: Vec<String> = (self.desk.functions.iter_functions())
             .filter(|function| is_own(function.name))
