@@ -11,6 +11,7 @@ mod order;
 mod page;
 mod scan;
 
+use std::fmt::Write as _;
 use std::io::{BufRead, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -24,7 +25,7 @@ use super::terminal::{self, Terminal};
 use super::{CliError, exit};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::metrics::Snapshot;
-use crate::plan::Overrides;
+use crate::plan::{Overrides, without_login};
 use crate::script::Origin;
 use crate::session::{Config, Interrupted, Line, Prompt, read};
 
@@ -164,14 +165,15 @@ impl Session<'_> {
             format!("runner {version}: a line is played as in a flow; `:help` tells more, Ctrl-D ends\n");
         let known = self.prompt.known();
         if !known.functions.is_empty() {
-            text += &format!("functions: {}\n", known.functions.join(", "));
+            let _ = writeln!(text, "functions: {}", known.functions.join(", "));
         }
-        match self.prompt.base_url() {
-            Some(url) => text += &format!("relative URLs go to {url}\n"),
+        let goes = match self.prompt.base_url() {
+            Some(url) => format!("to {}", without_login(url)),
             None => {
-                text += "relative URLs go nowhere yet: `base_url(\"http://HOST:PORT\")`, or \"demo\" for a sample service\n"
+                "nowhere yet: `base_url(\"http://HOST:PORT\")`, or \"demo\" for a sample service".to_owned()
             }
-        }
+        };
+        let _ = writeln!(text, "relative URLs go {goes}");
         self.terminal.say(format_args!("{text}"));
     }
 

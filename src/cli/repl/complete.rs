@@ -203,8 +203,8 @@ impl Names {
         if let Some(form) = forms.max_by_key(|one| one.arity()) {
             return Some(form.parameters.iter().map(|one| one.name.to_owned()).collect());
         }
-        let own = self.known.functions.iter().chain(&self.known.imported);
-        let form = own.filter_map(|form| form.strip_prefix(name)?.strip_prefix('(')).next()?;
+        let mut own = self.known.functions.iter().chain(&self.known.imported);
+        let form = own.find_map(|form| form.strip_prefix(name)?.strip_prefix('('))?;
         Some(form.trim_end_matches(')').split(", ").map(str::to_owned).collect())
     }
 }

@@ -172,7 +172,7 @@ mod tests {
         std::fs::set_permissions(&history.path, Permissions::from_mode(0o644)).unwrap();
         history.read().unwrap();
         assert_eq!(mode(&history.path), 0o600);
-        let long: String = (0..25_000).map(|number| format!("{number}\n")).collect();
+        let long = (0..25_000).map(|number| number.to_string()).collect::<Vec<_>>().join("\n");
         std::fs::write(&history.path, long).unwrap();
         let lines = history.read().unwrap();
         assert_eq!((lines.len(), lines[0].as_str()), (LINES_MAX, "15000"));

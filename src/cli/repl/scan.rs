@@ -44,7 +44,7 @@ impl Scan {
                     '/' if next == '/' => scan.place = In::LineComment,
                     '/' if next == '*' => (scan.place, step) = (In::BlockComment(1), 2),
                     '#' if matches!(next, '#' | '"') => {
-                        let marks = (index..).take_while(|index| at(*index) == '#').count();
+                        let marks = characters[index..].iter().take_while(|(_, c)| *c == '#').count();
                         if at(index + marks) == '"' {
                             (scan.place, step) = (In::Raw(marks), marks + 1);
                         }

@@ -63,10 +63,13 @@ impl Repl {
         let mut imported: Vec<String> = imports.constants.iter().cloned().collect();
         for (path, forms) in &imports.forms {
             let alias = path.split_once("::").map_or("", |(alias, _)| alias);
-            imported.extend(forms.iter().map(|form| match form.contains("::") {
-                true => form.clone(),
-                false => format!("{alias}::{form}"),
-            }));
+            imported.extend(
+                forms.iter().map(
+                    |form| {
+                        if form.contains("::") { form.clone() } else { format!("{alias}::{form}") }
+                    },
+                ),
+            );
         }
         imported.sort_unstable();
         Known { variables, functions, imported }

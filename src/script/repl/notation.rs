@@ -1,6 +1,8 @@
 //! A value as an author would write it: `#{ name: "AAPL", list: [1, 2] }`, on one line where it fits, else on
 //! several; what is long is cut, and says by how much.
 
+use std::fmt::Write as _;
+
 use rhai::{Dynamic, FnPtr};
 
 use super::super::error::HostError;
@@ -192,10 +194,10 @@ impl Node {
         for (name, item) in items {
             let name = name.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
             let item = item.at(level + 1, name.chars().count() + 1, columns);
-            text.push_str(&format!("{indent}{name}{item},\n"));
+            let _ = writeln!(text, "{indent}{name}{item},");
         }
         if *more > 0 {
-            text.push_str(&format!("{indent}{}\n", more_of(*more)));
+            let _ = writeln!(text, "{indent}{}", more_of(*more));
         }
         format!("{text}{}{close}", INDENT.repeat(level))
     }
