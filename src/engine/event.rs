@@ -4,6 +4,7 @@
 //! delays nobody but the control thread, which has a second for each tick.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnostic::Diagnostic;
@@ -205,6 +206,8 @@ pub struct Outcome {
     pub examples: Examples,
     /// The connections that were opened, `setup`'s and `teardown`'s included.
     pub connections: Connections,
+    /// What was played in the end, where that isn't what the run began with.
+    pub replanned: Option<Arc<Plan>>,
 }
 
 /// Iterations that were cut at one place of the script.
@@ -277,6 +280,7 @@ impl Outcome {
             interrupted: Vec::new(),
             examples: Examples::default(),
             connections: Connections::default(),
+            replanned: None,
         }
     }
 

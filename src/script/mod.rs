@@ -5,6 +5,7 @@
 //! [`Stage`]; a [`Turn`] sets who is on it. Flows read as blocking code: a host function that waits
 //! suspends the fiber that it runs on.
 
+mod aside;
 mod bodies;
 mod bounded;
 mod browser;
@@ -63,6 +64,7 @@ mod vu;
 mod words;
 mod wording;
 
+pub use aside::Aside;
 pub use data::{DATA_BYTES_MAX, Shelf};
 pub use declaration::{BASE_URL_HINT, DEMO_URL};
 pub use engine::{

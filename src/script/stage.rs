@@ -77,13 +77,22 @@ pub struct Outside {
     pub summary_text: Option<Arc<str>>,
 }
 
+impl Outside {
+    /// The same for another version of the script: modules and data files are read anew, shared counters go on.
+    #[must_use]
+    pub fn renewed(&self) -> Self {
+        Self { modules: Arc::default(), data: Arc::new(self.data.renewed()), ..self.clone() }
+    }
+}
+
 /// What the host functions of one worker share.
 pub struct Stage {
     current: Rc<Current>,
     clock: Rc<dyn Clock>,
-    outside: Outside,
+    pub(super) outside: RefCell<Rc<Outside>>,
     network: Rc<http::Shared>,
     log: Box<dyn Fn(LogLine)>,
+    log_level: Level,
     pub(super) on: RefCell<Option<Rc<Vu>>>,
     /// Operations since the running script last waited.
     pub(super) operations: Cell<u32>,
@@ -114,7 +123,7 @@ pub struct Stage {
 
 impl std::fmt::Debug for Stage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stage").field("outside", &self.outside).finish_non_exhaustive()
+        f.debug_struct("Stage").field("outside", &self.outside()).finish_non_exhaustive()
     }
 }
 
@@ -132,7 +141,8 @@ impl Stage {
             clock,
             network: http::Shared::with_null(outside.null_response.clone()),
             tracer: OnceCell::new(),
-            outside,
+            log_level: outside.log_level,
+            outside: RefCell::new(Rc::new(outside)),
             log: Box::new(log),
             on: RefCell::new(None),
             operations: Cell::new(0),
@@ -212,8 +222,8 @@ impl Stage {
     }
 
     /// What scripts take from outside.
-    pub fn outside(&self) -> &Outside {
-        &self.outside
+    pub fn outside(&self) -> Rc<Outside> {
+        Rc::clone(&self.outside.borrow())
     }
 
     /// What the HTTP clients of this worker share.
@@ -458,7 +468,7 @@ impl Stage {
 
     /// Hands a line of the log on, if somebody reads lines of its level.
     pub(super) fn log(&self, level: Level, text: &str) {
-        if level >= self.outside.log_level {
+        if level >= self.log_level {
             let vu = self.vu();
             let scenario = vu.cast.scenario.to_string();
             (self.log)(LogLine { level, scenario, vu: vu.id, text: text.to_owned() });

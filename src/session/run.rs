@@ -106,7 +106,9 @@ pub fn run(mut parts: Vec<Part<'_>>, begin: impl FnOnce(&[&Plan])) -> Result<Pla
         }
     }
     let sum_up = |(index, outcome): (usize, Result<Outcome, EngineError>)| {
-        let mut summary = Summary::new(&names[index], &plans[index], &outcome?);
+        let outcome = outcome?;
+        let plan = outcome.replanned.as_deref().unwrap_or(&plans[index]);
+        let mut summary = Summary::new(&names[index], plan, &outcome);
         summary.method.provenance = Some(origins[index].provenance());
         summary.apply(&masks[index]);
         Ok(summary)

@@ -43,6 +43,12 @@ struct Content {
 }
 
 impl Shelf {
+    /// One for another version of the script: files are read anew, shared counters go on.
+    pub(super) fn renewed(&self) -> Self {
+        let counters = self.content().counters.clone();
+        Self(Mutex::new(Content { counters, ..Content::default() }))
+    }
+
     /// The table of a CSV file, read if it was not yet.
     pub(super) fn table(
         &self,
