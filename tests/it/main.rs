@@ -46,6 +46,7 @@ mod prometheus;
 mod receiver;
 mod redact;
 mod redirects;
+mod repl;
 mod reports;
 #[path = "../../benches/rival.rs"]
 mod rival;
