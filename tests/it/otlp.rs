@@ -34,7 +34,7 @@ fn service() -> Server {
 }
 
 /// A receiver that takes all.
-fn receiver() -> Server {
+pub(crate) fn receiver() -> Server {
     Server::start(|_| Reply::ok(Vec::new()).header("content-type", "application/x-protobuf"))
 }
 
@@ -57,7 +57,7 @@ fn flow() {
 "#;
 
 /// What came to one path of a receiver.
-fn bodies(receiver: &Server, path: &str) -> Vec<Vec<u8>> {
+pub(crate) fn bodies(receiver: &Server, path: &str) -> Vec<Vec<u8>> {
     let plain = |request: Request| match request.headers.get("content-encoding").map(String::as_str) {
         Some("gzip") => {
             let mut plain = Vec::new();
@@ -94,16 +94,16 @@ fn tags(attributes: &[KeyValue]) -> String {
 
 /// What a point adds up to: a number, or a distribution's count, sum and buckets by index at its scale.
 #[derive(Debug, Clone, PartialEq)]
-enum Sum {
+pub(crate) enum Sum {
     Number(f64),
     Distribution { count: u64, sum: f64, zeros: u64, in_buckets: u64, min: f64, max: f64 },
 }
 
 /// The sums of all points by name and tags: the last one of each where they are cumulative, added up where not.
-struct Totals(BTreeMap<(String, String), Sum>);
+pub(crate) struct Totals(BTreeMap<(String, String), Sum>);
 
 impl Totals {
-    fn of(bodies: &[Vec<u8>]) -> Self {
+    pub(crate) fn of(bodies: &[Vec<u8>]) -> Self {
         let mut totals = BTreeMap::new();
         for body in bodies {
             let request = ExportMetricsServiceRequest::decode(&**body).expect("a message of metrics");
@@ -125,7 +125,7 @@ impl Totals {
     }
 
     /// Of all tags of a metric.
-    fn number(&self, name: &str) -> f64 {
+    pub(crate) fn number(&self, name: &str) -> f64 {
         let of = self.0.iter().filter(|((known, _), _)| known == name);
         of.map(|(_, sum)| match sum {
             Sum::Number(number) => *number,
@@ -167,7 +167,9 @@ fn points(data: Data) -> (Vec<(Vec<KeyValue>, Sum)>, bool) {
                 let in_buckets = point.positive.iter().flat_map(|buckets| &buckets.bucket_counts).sum();
                 assert_eq!(point.count, point.zero_count + in_buckets, "{point:?}");
                 let of = |figure: Option<f64>| figure.expect("a figure of a distribution with samples");
-                let (sum, min, max) = (of(point.sum), of(point.min), of(point.max));
+                // Of what got no answer nobody knows the largest.
+                let unknown = |figure: Option<f64>| figure.unwrap_or(f64::INFINITY);
+                let (sum, min, max) = (of(point.sum), unknown(point.min), unknown(point.max));
                 let zeros = point.zero_count;
                 (point.attributes, Sum::Distribution { count: point.count, sum, zeros, in_buckets, min, max })
             });
@@ -261,7 +263,7 @@ fn the_environment_names_the_receiver_and_its_key_is_sent_and_not_shown() {
 }
 
 /// All spans that came, and the `traceparent`s that the service saw.
-fn spans(receiver: &Server) -> Vec<Span> {
+pub(crate) fn spans(receiver: &Server) -> Vec<Span> {
     let requests = bodies(receiver, "/v1/traces");
     let requests = requests.iter().map(|body| ExportTraceServiceRequest::decode(&**body).expect("spans"));
     let resources = requests.flat_map(|request| request.resource_spans);
@@ -289,7 +291,7 @@ fn sorted(mut texts: Vec<String>) -> Vec<String> {
     texts
 }
 
-const CLIENT: i32 = 3;
+pub(crate) const CLIENT: i32 = 3;
 
 #[test]
 fn each_traceparent_that_the_service_saw_is_a_span_below_its_iteration() {
