@@ -9,9 +9,10 @@ use jiff::Timestamp;
 use super::CliError;
 use super::results::ResultsArguments;
 use super::run::style;
+use super::summary::LayoutArguments;
 use super::terminal::Terminal;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::report::{REPORTS, Report, Style};
+use crate::report::{REPORTS, Report, Style, headline};
 use crate::results::{
     DOCUMENT_BYTES_MAX, DOCUMENT_FILE, Document, KeptRun, LAST, Summary, Survey, write_whole_file,
 };
@@ -29,15 +30,23 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
     #[command(flatten)]
+    layout: LayoutArguments,
+    #[command(flatten)]
     results: ResultsArguments,
 }
 
 pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliError> {
     let run = arguments.results.find(&arguments.run)?;
-    let summary = summary(&run, Timestamp::now())
+    let mut summary = summary(&run, Timestamp::now())
         .map_err(|what| Diagnostic::new(Code::Other, format!("failed to report {}: {what}", run.name())))?;
+    summary.layout = arguments.layout.over(&summary.layout).map_err(|error| error.diagnostic())?;
     let report = report(&arguments.format);
     match &arguments.file {
+        // A run that was to show nothing is told all the same: somebody asks for it now.
+        None if report.is_for_people && arguments.layout.are_disabled() => {
+            terminal.say(format_args!("{}\n", headline(&summary, Style { colour: false, ..style() })));
+            Ok(())
+        }
         None => terminal.print(&(report.render)(&summary, &style())),
         Some(file) => {
             let plain = Style { colour: false, width: FILE_COLUMNS };
