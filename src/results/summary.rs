@@ -16,9 +16,7 @@ use crate::engine::{Books, End, Examples, Interrupted, Outcome, ScriptFailure};
 use crate::metrics::{
     BUILTINS, Metric, OTHER, Selector, Series, Snapshot, Trend, Unit, Value, Warning, builtin,
 };
-use crate::plan::{
-    Judgement, Plan, Scenario, SummaryOptions, Verdict as TargetVerdict, WrittenAt, without_login,
-};
+use crate::plan::{Judgement, Plan, Scenario, SummaryOptions, Verdict as TargetVerdict, without_login};
 
 use super::crowd::Crowd;
 use super::{Finding, Incomplete, Method, Model, OutputLine, Steadiness, WarmUpLine, finding};

@@ -356,6 +356,57 @@ fn flow() {
 }
 
 #[test]
+fn system_tags_that_are_left_out_are_in_no_span_either() {
+    let (service, receiver) = (service(), receiver());
+    let script = r#"
+base_url("SERVICE");
+scenario("shop", #{ executor: "per-vu-iterations", vus: 1, iterations: 2, flow: "flow" });
+fn flow() {
+    vu::tag("team", "red");
+    group("buy", || { http::get("/missing", #{ name: "price", expected_statuses: [200] }); });
+    http::get("http://127.0.0.1:1/down");
+}
+"#;
+    let out = format!("otlp={}#traces", receiver.url());
+    let played = play(&service, script, &out).env("RUNNER_SYSTEM_TAGS", "method,error_code").run();
+    assert!((played.figure("http_reqs") - 4.0).abs() < 0.5, "{}", played.printed());
+    let spans = spans(&receiver);
+    let names: BTreeSet<&str> = spans.iter().map(|span| &*span.name).collect();
+    assert_eq!(names.into_iter().collect::<Vec<_>>(), ["GET", "iteration"]);
+    let left_out = [
+        "runner.scenario",
+        "runner.group",
+        "runner.name",
+        "url.full",
+        "http.response.status_code",
+        "network.protocol.version",
+    ];
+    for span in &spans {
+        for key in left_out {
+            assert_eq!(text(&span.attributes, key), None, "{key} of {span:?}");
+        }
+        let has = |key: &str| text(&span.attributes, key).is_some();
+        assert_eq!(has("http.request.method"), span.kind == CLIENT);
+        assert!(has("runner.vu") && (has("team") || span.kind != CLIENT), "{span:?}");
+        // Which port it was is no tag; the status of the first and the error's text are.
+        assert_eq!(has("error.type"), text(&span.attributes, "server.port").as_deref() == Some("1"));
+        let message = span.status.as_ref().map(|status| &*status.message);
+        assert!(matches!(message, None | Some("the answer was not one that is expected")), "{span:?}");
+    }
+    assert_eq!(spans.iter().filter(|span| span.kind == CLIENT).count(), 4);
+    // What was made of the same run without the option has them all.
+    let all = otlp_names(&service, script);
+    assert!(all.contains("GET price") && all.contains("iteration shop"), "{all:?}");
+}
+
+/// The names of the spans of a script.
+fn otlp_names(service: &Server, script: &str) -> BTreeSet<String> {
+    let receiver = receiver();
+    play(service, script, &format!("otlp={}#traces", receiver.url())).run();
+    spans(&receiver).into_iter().map(|span| span.name).collect()
+}
+
+#[test]
 fn a_share_is_of_whole_traces_and_the_rest_is_told_not_to_record() {
     let (service, receiver) = (service(), receiver());
     let script = r#"
