@@ -28,7 +28,7 @@ mod statsd;
 
 pub use courier::{BATCHES_MAX, Courier, DRAIN_MAX, QUEUE_MAX};
 pub use error::{OutputError, SendError};
-pub use orders::orders;
+pub use orders::{listed, orders};
 pub use place::Place;
 pub use sink::{CaughtUp, Played, Sink};
 pub use span_courier::{SpanLoss, SpanRoute, SpanSink};

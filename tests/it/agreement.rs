@@ -139,7 +139,7 @@ fn scraped(text: &str, name: &str) -> f64 {
 /// The words behind `NAME=`, or behind `- NAME:`, in a list of the command's help.
 fn registered(help: &str, from: &str, name_of: fn(&str) -> Option<&str>) -> Vec<String> {
     let list = help.split_once(from).unwrap_or_else(|| panic!("no {from} in\n{help}")).1;
-    let list = list.split("[env:").next().expect("a first part");
+    let list = list.split("\n      -").next().expect("a first part");
     list.lines().filter_map(|line| name_of(line.trim())).map(str::to_owned).collect()
 }
 
