@@ -76,10 +76,27 @@ fn summary(run: &KeptRun, now: Timestamp) -> Result<Summary, String> {
     if is_under_way || run.is_named_by_journal() || of_journal.as_ref().is_ok_and(|(has_end, _)| *has_end) {
         return of_journal.map(|(_, summary)| summary);
     }
-    let document = run.folder().read(DOCUMENT_FILE, DOCUMENT_BYTES_MAX).ok().flatten();
-    let document =
-        document.and_then(|bytes| Document::from_json(&bytes).and_then(Document::into_summary).ok());
-    document.map_or_else(|| of_journal.map(|(_, summary)| summary), Ok)
+    match (document(run), of_journal) {
+        (None, of_journal) => of_journal.map(|(_, summary)| summary),
+        (Some(Ok(summary)), _) => Ok(summary),
+        (Some(Err(what)), Ok((_, mut summary))) => {
+            summary.warnings.push(what);
+            Ok(summary)
+        }
+        (Some(Err(what)), Err(_)) if run.open_journal().is_ok_and(|journal| journal.is_none()) => Err(what),
+        (Some(Err(what)), Err(of_journal)) => Err(format!("{what}; {of_journal}")),
+    }
+}
+
+/// What its summary says, if there is one; or why it says nothing.
+fn document(run: &KeptRun) -> Option<Result<Summary, String>> {
+    let told = |what: &dyn Display| format!("{}: {what}", run.folder().path().join(DOCUMENT_FILE).display());
+    let bytes = match run.folder().read(DOCUMENT_FILE, DOCUMENT_BYTES_MAX) {
+        Ok(bytes) => bytes?,
+        Err(error) => return Some(Err(error.to_string())),
+    };
+    let summary = Document::from_json(&bytes).and_then(Document::into_summary);
+    Some(summary.map_err(|error| told(&error)))
 }
 
 /// Columns of a report in a file.

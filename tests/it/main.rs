@@ -19,6 +19,7 @@ mod data;
 mod demo;
 mod docs;
 mod doctor;
+mod earlier;
 mod engine;
 mod events;
 mod examples;
