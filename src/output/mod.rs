@@ -8,6 +8,7 @@ mod courier;
 mod csv;
 mod csv_samples;
 mod error;
+mod exponential;
 mod fields;
 mod hidden;
 mod influxdb;
