@@ -108,7 +108,7 @@ impl WorkersArgument {
 pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliError> {
     let config = arguments.outside.config()?;
     let terminal = &terminal.logging(arguments.log.open(&config)?);
-    let reports = arguments.reports.reports(arguments.targets_only, &arguments.scripts)?;
+    let reports = arguments.reports.reports(&config, arguments.targets_only, &arguments.scripts)?;
     let scripts = arguments.declare(&config, terminal)?;
     if arguments.api.is_asked() && scripts.len() > 1 {
         return Err(Diagnostic::new(Code::Usage, "the control API steers one script, and several are named")
@@ -132,7 +132,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
     let at_once = if is_in_series { 1 } else { scripts.len() };
     let is_several = scripts.len() > 1;
     let names: Vec<String> = scripts.iter().map(|script| script.source.name.clone()).collect();
-    let orders = arguments.keep.orders(&names)?.into();
+    let orders = arguments.keep.orders(&config, &names)?.into();
     let profiled = arguments.profile.begin(&arguments.results, &arguments.keep)?;
     let mut plays = Plays {
         is_several,
