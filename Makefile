@@ -6,14 +6,14 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 
 # What tests whose name holds `needs_` drive, as Debian packages.
-TEST_SERVERS := curl influxdb iproute2 nghttp2-client nginx-core prometheus strace tcpdump tinyproxy-bin wrk
+TEST_SERVERS := curl influxdb iproute2 nghttp2-client nginx-core prometheus strace tcpdump tinyproxy-bin tmux wrk
 
 FUZZ_RUNS ?= 500000
 FUZZ_HTTP_RUNS ?= 10000000
 
 FUZZ_JOURNAL_RUNS ?= 10000000
 
-.PHONY: help quick test install-test-servers fmt clippy docs audit main-job fuzz fuzz-http fuzz-journal bench bench-http bench-scale bench-load bench-memory bench-script bench-journal bench-honesty prove-load prove-histograms prove-names prove-truth prove-rivals prove-profile soak mutants clean
+.PHONY: help quick test install-test-servers fmt clippy docs audit main-job fuzz fuzz-http fuzz-journal bench bench-http bench-scale bench-load bench-memory bench-script bench-journal bench-view bench-honesty prove-load prove-histograms prove-names prove-truth prove-rivals prove-profile soak mutants clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -93,6 +93,9 @@ bench-script: ## what checking, shared data, modules and draws cost
 
 bench-journal: ## bytes a second of a run's journal, and time and memory to report a day of it: BENCH_SECONDS (86400)
 	cargo bench --locked --bench journal
+
+bench-view: ## what the live view costs with 50 endpoints, in a terminal of 200x50: at most 2 % of a core; BENCH_SECONDS (20), BENCH_RATE (2000)
+	cargo bench --locked --bench view
 
 bench-honesty: ## does the generator accuse itself beside a busy loop, and only then: BENCH_ROUNDS (20) each, BENCH_SECONDS (5)
 	cargo bench --locked --bench honesty

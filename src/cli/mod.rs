@@ -5,6 +5,7 @@
 
 mod calibrate;
 mod check;
+mod control_api;
 mod demo;
 mod doctor;
 mod editor;
@@ -16,12 +17,14 @@ mod hit;
 mod http;
 mod inspect;
 mod keep;
+mod live;
 mod log;
 mod new;
 mod news;
 mod own_summary;
 mod profile;
 mod progress;
+mod repl;
 mod report;
 mod reports;
 mod results;
@@ -58,7 +61,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Play a script, print its summary, say pass or fail
-    Run(run::Arguments),
+    Run(Box<run::Arguments>),
     /// Put load on a URL, without a script
     Hit(hit::Arguments),
     /// Look whether a script would run, without a request
@@ -75,6 +78,8 @@ enum Command {
     Calibrate(calibrate::Arguments),
     /// Look at this machine as a load generator: what stands in the way, and the command that changes it
     Doctor(doctor::Arguments),
+    /// Try lines at a prompt: requests, functions, a script's own; from a pipe too
+    Repl(repl::Arguments),
     /// Tell a run that is kept again; of one that died, what is known up to its last second
     Report(report::Arguments),
     /// Look at the runs that were kept: list, show, tag, remove old ones
@@ -97,6 +102,7 @@ impl Command {
             Self::Explain(arguments) => explain::run(&arguments, terminal),
             Self::Calibrate(arguments) => calibrate::run(&arguments, terminal),
             Self::Doctor(arguments) => doctor::run(&arguments, terminal),
+            Self::Repl(arguments) => repl::run(&arguments, terminal),
             Self::Report(arguments) => report::run(&arguments, terminal),
             Self::Runs(arguments) => runs::run(&arguments, terminal),
             Self::Watch(arguments) => watch::run(&arguments, terminal),

@@ -64,7 +64,7 @@ pub use summary_options::{SUMMARY_OPTIONS, SummaryMode, SummaryOptions, TimeUnit
 pub use system_tags::{SYSTEM_TAGS, SYSTEM_TAGS_OPTION, SystemTags, SystemTagsError};
 pub use target::{Aggregate, Expression, Operator, Quantity, Target, TargetError, TargetOptions, WINDOW_MAX};
 pub use think::Think;
-pub use verdict::{Bounds, Judgement, Standing, Verdict, Window, judge};
+pub use verdict::{Bounds, Judgement, Standing, Verdict, Window, WrittenAt, judge};
 
 use crate::metrics::{Metric, Overflow};
 use serde::{Deserialize, Serialize};
