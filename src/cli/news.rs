@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::terminal::{self, Terminal};
+use super::terminal::Terminal;
 use crate::diagnostic::clean;
 use crate::results::{EndpointChange, EndpointFigures, Moved};
 use crate::session::watch::{Compared, News, Span};
@@ -13,11 +13,7 @@ const ENDPOINTS_MAX: usize = 20;
 
 /// Says it; nothing but mistakes where quiet is wanted.
 pub(super) fn say(news: &News, is_quiet: bool, terminal: &Terminal) {
-    let line = |text: &str| {
-        // The line of the progress stands there.
-        let clear = if terminal::is_watched() { "\r\x1b[K" } else { "" };
-        terminal.say(format_args!("{clear}{}\n", clean(text)));
-    };
+    let line = |text: &str| terminal.say_line(&clean(text));
     match news {
         News::Log(log) => terminal.hand_on("", log),
         News::Broken(diagnostics) => {
@@ -45,7 +41,9 @@ pub(super) fn say(news: &News, is_quiet: bool, terminal: &Terminal) {
             for (what, told) in
                 [("note", &read.notes), ("now", &read.applied), ("after a restart", &read.restart)]
             {
-                told.iter().for_each(|told| line(&format!("  {what}: {told}")));
+                for told in told {
+                    line(&format!("  {what}: {told}"));
+                }
             }
         }
         News::Live { version, took, .. } => {

@@ -13,15 +13,17 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::CliError;
 use super::exit;
+use super::live::{Live, Watcher};
 use super::log::LogArguments;
 use super::news;
-use super::progress::{Progress, print_header};
+use super::progress::print_header;
 use super::run::{WorkersArgument, print_failures, style};
 use super::script::{LoadArguments, OutsideArguments};
-use super::signals::{Halt, say};
+use super::signals::Halt;
 use super::terminal::Terminal;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::engine::{Control, NewEpoch, Observer, Tick};
+use crate::engine::{Control, NewEpoch, NewFailures, Observer, Tick};
+use crate::output::Act;
 use crate::report::REPORTS;
 use crate::results::{Reason, Summary, Verdict};
 use crate::script::LogLine;
@@ -106,7 +108,7 @@ impl Teller {
         if let Some(restarts) = self.restarts.as_ref().filter(|_| needs_restart) {
             // Once: a second stop would leave `teardown` out.
             if !restarts.swap(true, Ordering::SeqCst) {
-                say(&self.terminal, "the load begins anew");
+                self.terminal.say_line("the load begins anew");
                 self.latest().stop();
             }
         }
@@ -149,8 +151,7 @@ impl Ways<'_> {
                     if self.teller.takes_restart() {
                         continue;
                     }
-                    say(
-                        self.terminal(),
+                    self.terminal().say_line(
                         "the load is over: a save plays it again, and so does Enter; Ctrl-C ends this",
                     );
                 }
@@ -158,7 +159,7 @@ impl Ways<'_> {
                     for diagnostic in &diagnostics {
                         self.terminal().print_diagnostic(diagnostic);
                     }
-                    say(self.terminal(), "waiting for a save that can be played; Ctrl-C ends this");
+                    self.terminal().say_line("waiting for a save that can be played; Ctrl-C ends this");
                 }
             }
             if !self.wait(&mut watch) {
@@ -208,14 +209,16 @@ impl Ways<'_> {
         };
         let (asked, waker) = (declared.plan.clone(), watch.waker());
         let is_over = AtomicBool::new(false);
-        let tell = {
-            let teller = self.teller.clone();
-            move |happened: News| teller.tell(&happened)
+        let act = Act { name: name.clone(), plan: asked.clone(), control: control.clone() };
+        let (live, mut watchers) = Live::of(vec![act], is_quiet, terminal);
+        let (teller, is_view) = (self.teller.clone(), live.is_view());
+        let tell = move |happened: News| match happened {
+            // The view shows both epochs all the time.
+            News::Compared(_) if is_view => {}
+            happened => teller.tell(&happened),
         };
-        let Some(line) = Progress::of(std::slice::from_ref(&name), is_quiet, terminal).pop() else {
-            return vec![Code::Bug];
-        };
-        let mut onlookers = Onlookers { line, follower: watch.follower(tell.clone()) };
+        let shown = watchers.remove(0);
+        let mut onlookers = Onlookers { shown, follower: watch.follower(tell.clone()) };
         let played = std::thread::scope(|scope| {
             let mut following = None;
             let part = Part { declared, settings, control, observer: &mut onlookers, profiling: None };
@@ -234,7 +237,7 @@ impl Ways<'_> {
             }
             played
         });
-        onlookers.line.clear();
+        live.end([&onlookers.shown]);
         let mut codes = Vec::new();
         match played {
             Ok(mut played) => {
@@ -304,36 +307,40 @@ fn listen(is_over: &AtomicBool, is_entered: &AtomicBool, waker: &Waker) {
 
 /// Who looks on while the load goes on.
 struct Onlookers<T: FnMut(News)> {
-    line: Progress,
+    shown: Watcher,
     follower: Follower<T>,
 }
 
 impl<T: FnMut(News)> Observer for Onlookers<T> {
     fn tick(&mut self, tick: &Tick<'_>) {
         self.follower.tick(tick);
-        self.line.tick(tick);
+        self.shown.tick(tick);
     }
 
     fn log(&mut self, line: &LogLine) {
-        self.line.log(line);
+        self.shown.log(line);
     }
 
     fn load_begins(&mut self) {
-        self.line.load_begins();
+        self.shown.load_begins();
     }
 
     fn load_ends(&mut self) {
         self.follower.load_ends();
-        self.line.load_ends();
+        self.shown.load_ends();
     }
 
     fn epoch(&mut self, new: &NewEpoch<'_>) {
         self.follower.epoch(new);
-        self.line.epoch(new);
+        self.shown.epoch(new);
     }
 
     fn refused(&mut self, diagnostic: &Diagnostic) {
         self.follower.refused(diagnostic);
-        self.line.refused(diagnostic);
+        self.shown.refused(diagnostic);
+    }
+
+    fn failing(&mut self, new: &NewFailures) {
+        self.shown.failing(new);
     }
 }
