@@ -137,6 +137,11 @@ mod tests {
                 change("/new", None, Some(figures(7, 1, 0.0)), Moved::Unknown),
             ],
         };
-        insta::assert_snapshot!(table(&compared), @"");
+        insta::assert_snapshot!(table(&compared), @"
+        epoch 1 (version 1, 10 s) → epoch 2 (version 2, 10 s)
+                       requests           p(50)             p(95)             failed
+          /price  100/s → 200/s  5.00ms → 300ms  20.0ms → > 1.20s  ↑  0.00% → 25.00%
+          /new      – → 0.700/s      – → 1.00ms        – → 4.00ms          – → 0.00%
+        ");
     }
 }
