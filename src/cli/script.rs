@@ -271,6 +271,7 @@ impl OutsideArguments {
             null_response: None,
             profile: None,
             summary_text: None,
+            story: None,
         })
     }
 
