@@ -118,7 +118,14 @@ pub(super) struct Registry<'a> {
 
 impl<'a> Registry<'a> {
     pub(super) fn new(engine: &'a mut Engine, stage: Rc<Stage>) -> Self {
-        Self { engine, stage, modules: BTreeMap::new(), functions: Vec::new(), arities: Arities::new(), asking: Module::new() }
+        Self {
+            engine,
+            stage,
+            modules: BTreeMap::new(),
+            functions: Vec::new(),
+            arities: Arities::new(),
+            asking: Module::new(),
+        }
     }
 
     /// Registers a function under its signature; `module::name(…)` goes into a module.
@@ -153,9 +160,11 @@ impl<'a> Registry<'a> {
         let (kind, name) = whole.split_once('.').expect("a method");
         if self.asks() && ACTING.contains(&kind) {
             let function = asking(&self.stage, whole, call.into_rhai_function(false, true));
-            FuncRegistration::new(name)
-                .in_global_namespace()
-                .set_into_module_raw(&mut self.asking, FUNC::param_types(), function);
+            FuncRegistration::new(name).in_global_namespace().set_into_module_raw(
+                &mut self.asking,
+                FUNC::param_types(),
+                function,
+            );
             return self;
         }
         FuncRegistration::new(name).with_volatility(true).register_into_engine(self.engine, call);
@@ -258,9 +267,11 @@ impl<'a> Registry<'a> {
             FuncRegistration::new(own).set_into_module_raw(module, FUNC::param_types(), placed(function));
         } else if asks {
             let function = asking(&self.stage, name, call.into_rhai_function(true, true));
-            FuncRegistration::new(name)
-                .in_global_namespace()
-                .set_into_module_raw(&mut self.asking, FUNC::param_types(), function);
+            FuncRegistration::new(name).in_global_namespace().set_into_module_raw(
+                &mut self.asking,
+                FUNC::param_types(),
+                function,
+            );
         } else {
             let function = FuncRegistration::new(name).with_volatility(true).with_purity(true);
             function.register_into_engine(self.engine, call);

@@ -161,7 +161,7 @@ impl Stage {
     }
 
     /// A value as it is told: a bounded text without secrets.
-    pub(super) fn portray(&self, value: &Dynamic) -> String {
+    pub fn portray(&self, value: &Dynamic) -> String {
         portrait::short(&self.outside().secrets.mask().mask(&portrait(value)))
     }
 
@@ -170,7 +170,8 @@ impl Stage {
         let Some(story) = self.story().filter(|story| story.asks.get()) else { return Ok(()) };
         let vu = self.vu();
         // The top level declares, and where nothing can wait nobody is asked.
-        if matches!(vu.phase, Phase::Declare | Phase::Summary) || vu.is_ending() || !self.current().in_fiber() {
+        if matches!(vu.phase, Phase::Declare | Phase::Summary) || vu.is_ending() || !self.current().in_fiber()
+        {
             return Ok(());
         }
         let arguments = arguments.iter().map(|argument| self.portray(argument)).collect();

@@ -90,7 +90,11 @@ pub(super) const DIFFERENCES: &[Difference] = &[
         explains: |bytes, ours, hypers| {
             // Behind the head, where hyper takes bare ones too, and so do we.
             let head = bytes.windows(3).position(|end| end == b"\n\r\n").unwrap_or(0);
-            let has_bare = bytes.get(head + 2..).unwrap_or_default().windows(2).any(|pair| pair[0] != b'\r' && pair[1] == b'\n');
+            let has_bare = bytes
+                .get(head + 2..)
+                .unwrap_or_default()
+                .windows(2)
+                .any(|pair| pair[0] != b'\r' && pair[1] == b'\n');
             ours.failure() == Some(&Failure::Chunk) && hypers.message().is_some() && has_bare
         },
         example: || b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\nX: y\r\n\r\n".to_vec(),

@@ -262,11 +262,13 @@ impl Socket {
 }
 
 fn tell(stage: &Stage, is_sent: bool, message: &Carried) {
-    stage.tell(|| Event::Message(story::Message {
-        is_sent,
-        kind: "message".to_owned(),
-        body: message.as_bytes().to_vec(),
-    }));
+    stage.tell(|| {
+        Event::Message(story::Message {
+            is_sent,
+            kind: "message".to_owned(),
+            body: message.as_bytes().to_vec(),
+        })
+    });
 }
 
 fn send(stage: &Stage, socket: &Socket, message: Carried) -> Outcome<bool> {

@@ -158,11 +158,13 @@ fn take(
     while let Some(Wait(wait_ns)) = bounds.wait(taken, live.age_ns(stage)) {
         let Some(arrived) = stage.wait(vu, stream.next(wait_ns))? else { break };
         live.arrived(stage, vu, arrived.at_ns);
-        stage.tell(|| story::Event::Message(story::Message {
-            is_sent: false,
-            kind: arrived.item.name.to_string(),
-            body: arrived.item.data.as_bytes().to_vec(),
-        }));
+        stage.tell(|| {
+            story::Event::Message(story::Message {
+                is_sent: false,
+                kind: arrived.item.name.to_string(),
+                body: arrived.item.data.as_bytes().to_vec(),
+            })
+        });
         taken += 1;
         if !goes_on(context, vu, closure, &mut [Dynamic::from(arrived.item)])? {
             break;

@@ -123,7 +123,16 @@ mod tests {
 
     #[test]
     fn values_are_shown_as_an_author_writes_them() {
-        for same in ["1", "2.5", "true", "()", "\"a \\\"b\\\"\"", "[1, \"a\", []]", "#{a: 1, \"b c\": #{d: ()}}", "#{}"] {
+        for same in [
+            "1",
+            "2.5",
+            "true",
+            "()",
+            "\"a \\\"b\\\"\"",
+            "[1, \"a\", []]",
+            "#{a: 1, \"b c\": #{d: ()}}",
+            "#{}",
+        ] {
             assert_eq!(of(same), same);
         }
         assert_eq!(of("let x = 7; |y| y + x"), "closure");
@@ -142,7 +151,13 @@ mod tests {
         assert!(of("let s = \"x\"; for i in 0..20 { s += s; } s").len() <= RAW_BYTES_MAX + 32);
         assert_eq!(of("let a = 1; for i in 0..20 { a = [a]; } a"), "[[[[[[[[[…]]]]]]]]]");
         let shared = Dynamic::from_array(vec![]).into_shared();
-        shared.clone().write_lock::<Dynamic>().unwrap().write_lock::<rhai::Array>().unwrap().push(shared.clone());
+        shared
+            .clone()
+            .write_lock::<Dynamic>()
+            .unwrap()
+            .write_lock::<rhai::Array>()
+            .unwrap()
+            .push(shared.clone());
         assert!(portrait(&shared).contains('…'));
     }
 
