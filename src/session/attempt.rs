@@ -95,6 +95,8 @@ pub struct Ended {
 
 /// Who is told.
 pub trait Audience {
+    /// All is ready: the plan with its real addresses.
+    fn open(&mut self, plan: &Plan);
     /// A function is about to be called.
     fn begin(&mut self, act: &Act);
     /// Something happened in it.
@@ -105,13 +107,12 @@ pub trait Audience {
     fn ask(&mut self, question: &Told) -> oneshot::Receiver<Permit>;
 }
 
-/// Plays a declared script once. `begin` is told the plan with its real addresses, before anything is sent.
+/// Plays a declared script once.
 pub fn attempt(
     mut declared: Declared,
     settings: AttemptSettings,
     control: &Control,
     audience: &mut dyn Audience,
-    begin: impl FnOnce(&Plan),
 ) -> Result<Tally, SessionError> {
     let wanted = StoryWanted { steps: settings.steps };
     let outside = Outside { story: Some(wanted), ..settings.outside };
@@ -125,7 +126,7 @@ pub fn attempt(
             preflight_unless_stopped(vec![declared.plan.clone()], || control.is_stopping())?;
         }
         player.fit(&declared.plan)?;
-        begin(&declared.plan);
+        audience.open(&declared.plan);
         player.play(&declared.plan, scenes, control, audience).await?;
         let mut tally = player.end();
         if let Some(Err(error)) = demo.map(crate::demo::Demo::stop) {
