@@ -66,6 +66,7 @@ mod targets;
 mod tidy;
 mod tls;
 mod truth;
+mod try_once;
 mod ui;
 mod websocket;
 mod witness;

@@ -208,24 +208,14 @@ impl Text {
         let mark = if message.is_sent { '>' } else { '<' };
         let kind = self.safe(&message.kind);
         let excerpt = Excerpt::of(&message.body, self.full, &self.mask);
-        match excerpt.lines(self.columns().saturating_sub(kind.len() + 4)).as_slice() {
-            [] if excerpt.text.is_none() => {
-                let size = format_size(excerpt.bytes as f64);
-                self.line(out, &format!("{mark} {kind}: ({size} that are no text)"));
-            }
-            [] => self.line(out, &format!("{mark} {kind}: (empty)")),
-            [line] => self.line(out, &self.cut(&format!("{mark} {kind}: {}", clean(line)))),
-            lines => {
-                self.line(out, &format!("{mark} {kind}:"));
-                for line in lines {
-                    self.line(out, &self.cut(&format!("{mark} {}", clean(line))));
-                }
-            }
-        }
-        if excerpt.rest > 0 && excerpt.text.is_some() {
-            let rest = format!("{mark} … {} more: `--full` shows all", format_size(excerpt.rest as f64));
-            self.line(out, &self.faint(&rest));
-        }
+        let Some(text) = &excerpt.text else {
+            let size = format_size(excerpt.bytes as f64);
+            return self.line(out, &format!("{mark} {kind}: ({size} that are no text)"));
+        };
+        // A line each: a stream has many.
+        let rest = if excerpt.rest > 0 { "…" } else { "" };
+        let text = format!("{}{rest}", clean(text.trim()).replace('\n', " "));
+        self.line(out, &self.cut(&format!("{mark} {kind}: {text}")));
     }
 
     /// `flow `price` of scenario `hello``
@@ -260,8 +250,11 @@ impl Trace for Text {
 
     fn tell(&mut self, _: &Act, told: &Told) -> String {
         let mut out = String::new();
-        if let Some(place) = &told.place {
-            self.go_to(&mut out, place);
+        match (&told.place, &told.event) {
+            // What is within it was shown last.
+            (Some(place), Event::GroupEnds { .. }) => self.level = place.groups,
+            (Some(place), _) => self.go_to(&mut out, place),
+            (None, _) => {}
         }
         match &told.event {
             Event::Request(seen) => self.request(&mut out, seen),

@@ -16,7 +16,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::super::diagnose::Context;
 use super::super::place::position;
-use super::super::rename::unmarked;
+use super::super::profiler::Names;
 use super::super::stage::Stage;
 use super::super::state::State;
 use super::super::vu::Vu;
@@ -30,8 +30,10 @@ const CHANGES_MAX: u32 = 10;
 /// A call that has not returned.
 #[derive(Debug, Default)]
 struct Frame {
-    /// As Rhai has it; empty for what was not seen to begin.
+    /// As Rhai has it.
     function: ImmutableString,
+    /// Where it was called.
+    called_at: Option<Position>,
     /// The statement that is evaluated.
     place: Option<Position>,
     /// Names and portraits, in the order of the scope.
@@ -147,7 +149,11 @@ impl Scout {
         let mut frames = self.frames.borrow_mut();
         frames.truncate(calls.len() - 1);
         for call in &calls[frames.len()..] {
-            frames.push(Frame { function: call.fn_name.clone(), ..Frame::default() });
+            frames.push(Frame {
+                function: call.fn_name.clone(),
+                called_at: position(call.pos),
+                ..Frame::default()
+            });
         }
         let Some(frame) = frames.last_mut() else { return };
         if frame.function.contains('$') {
@@ -206,16 +212,19 @@ impl Scout {
         let frames = self.frames.borrow();
         let innermost = frames.iter().rposition(|frame| frame.place.is_some())?;
         let at = frames[innermost].place?;
-        let file = frames[..=innermost]
-            .iter()
-            .filter(|frame| !frame.function.is_empty())
-            .fold(0, |caller, frame| context.file_of(&frame.function, "", caller));
-        let function = &frames[innermost].function;
-        let function = unmarked(function).map_or(function.as_str(), |(_, name)| name);
+        let names = Names { context, closures: FxHashMap::default() };
+        let (mut file, mut function) = (0, String::new());
+        for frame in &frames[..=innermost] {
+            if frame.function.contains('$') {
+                (file, function) = (context.file_of(&frame.function, "", file), String::new());
+            } else if let Some(own) = names.own(&frame.function, file, frame.called_at) {
+                (file, function) = own;
+            }
+        }
         let source = &context.of(file).source;
         Some(Place {
             file: Arc::from(source.name.as_str()),
-            function: if function.contains('$') { String::new() } else { function.to_owned() },
+            function,
             line: at.line,
             column: at.column,
             text: source.line(at.line).unwrap_or_default().trim().to_owned(),
@@ -224,10 +233,14 @@ impl Scout {
     }
 }
 
-/// What a scope holds, but for constants, which don't change.
+/// What a scope holds, the oldest first; but for constants, which don't change.
 fn portraits(scope: &Scope<'_>) -> Vec<(ImmutableString, String)> {
     let variables = scope.iter_raw().filter(|(_, constant, _)| !constant);
-    variables.map(|(name, _, value)| (name.into(), portrait(value))).collect()
+    let mut portraits: Vec<_> =
+        variables.map(|(name, _, value)| (ImmutableString::from(name), portrait(value))).collect();
+    // The scope has the newest first.
+    portraits.reverse();
+    portraits
 }
 
 fn portraits_of_state(vu: &Vu) -> BTreeMap<ImmutableString, String> {
