@@ -29,6 +29,7 @@ use crate::script::{DEMO_URL, Permit, Told};
 use crate::session::{Act, AttemptSettings, Audience, Ended, Tally, attempt};
 
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(super) struct Arguments {
     /// The script; `-` reads standard input
     script: PathBuf,
@@ -127,7 +128,7 @@ struct Shown<'a> {
 
 impl Shown<'_> {
     fn print(&mut self, text: String) {
-        if let Err(error) = self.terminal.print_masked(&text) {
+        if let Err(error) = Terminal::print_masked(&text) {
             self.failure.get_or_insert(error);
         }
     }

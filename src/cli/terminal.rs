@@ -99,7 +99,7 @@ impl Terminal {
     }
 
     /// Prints data in which no secret is left: a mask over the whole of JSON could hide what makes it JSON.
-    pub(super) fn print_masked(&self, text: &str) -> Result<(), CliError> {
+    pub(super) fn print_masked(text: &str) -> Result<(), CliError> {
         write_out(text)
     }
 

@@ -177,12 +177,12 @@ impl Stage {
         let arguments = arguments.iter().map(|argument| self.portray(argument)).collect();
         self.tell(|| Event::Call(Question { function: function.to_owned(), arguments }));
         story.is_waiting.set(true);
-        let answer = poll_fn(|context| match story.permit.take() {
-            Some(permit) => Poll::Ready(permit),
-            None => {
-                *story.waker.borrow_mut() = Some(context.waker().clone());
-                Poll::Pending
+        let answer = poll_fn(|context| {
+            if let Some(permit) = story.permit.take() {
+                return Poll::Ready(permit);
             }
+            *story.waker.borrow_mut() = Some(context.waker().clone());
+            Poll::Pending
         });
         let answer = self.wait(&vu, answer);
         story.is_waiting.set(false);

@@ -89,7 +89,7 @@ fn laid_out(json: &str) -> String {
             ' ' | '\t' | '\r' | '\n' => {}
             '{' | '[' => {
                 out.push(c);
-                while rest.next_if(|c| c.is_ascii_whitespace()).is_some() {}
+                while rest.next_if(char::is_ascii_whitespace).is_some() {}
                 if let Some(close) = rest.next_if(|c| matches!(c, '}' | ']')) {
                     out.push(close);
                 } else {

@@ -8,6 +8,7 @@
 //!    | r = response 200 OK, 12 B
 //! ```
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use anstyle::AnsiColor;
@@ -129,11 +130,8 @@ impl Text {
             None => *place.file != *self.script,
         };
         if is_elsewhere {
-            out.push_str(&format!(
-                "{} {}\n",
-                self.paint(AnsiColor::Blue.on_default().bold(), "  -->"),
-                self.safe(&place.file)
-            ));
+            let arrow = self.paint(AnsiColor::Blue.on_default().bold(), "  -->");
+            let _ = writeln!(out, "{arrow} {}", self.safe(&place.file));
         }
         let text = self.cut(&self.safe(&place.text));
         let indent = " ".repeat(self.level * INDENT);
@@ -218,7 +216,7 @@ impl Text {
         self.line(out, &self.cut(&format!("{mark} {kind}: {text}")));
     }
 
-    /// `flow `price` of scenario `hello``
+    /// ``flow `price` of scenario `hello` ``
     fn title(&self, act: &Act) -> String {
         let name = if act.part.name() == act.function || act.part != ActPart::Flow {
             act.part.name().to_owned()
@@ -306,21 +304,23 @@ impl Trace for Text {
     fn end(&mut self, act: &Act, ended: &Ended) -> String {
         let mut out = String::new();
         if let Some(gives) = &ended.gives {
-            out.push_str(&format!("  gives {}\n", self.cut(&self.safe(gives))));
+            let _ = writeln!(out, "  gives {}", self.cut(&self.safe(gives)));
         }
         if ended.untold > 0 {
             let changes = format_count(ended.untold);
-            let text = format!("  {changes} further changes of variables, in loops, are not shown\n");
-            out.push_str(&self.faint(&text));
+            let text = format!("  {changes} further changes of variables, in loops, are not shown");
+            let _ = writeln!(out, "{}", self.faint(&text));
         }
         let took = format_latency_us(ended.took_ns as f64 / 1e3);
         let title = self.title(act);
         match &ended.failure {
-            None => out.push_str(&format!("{} {title}: {took}\n", self.mark(true))),
+            None => {
+                let _ = writeln!(out, "{} {title}: {took}", self.mark(true));
+            }
             Some(failure) => {
                 let width = self.style.width.max(COLUMNS_MIN);
                 out.push_str(&render_masked(failure, &self.mask, self.style.colour, width));
-                out.push_str(&format!("{} {title}: failed after {took}\n", self.mark(false)));
+                let _ = writeln!(out, "{} {title}: failed after {took}", self.mark(false));
             }
         }
         out

@@ -134,7 +134,7 @@ fn methods(registry: &mut Registry<'_>) {
                 return Err(misuse(metric, &format!("can't have {hits} hits of {total}")).into());
             }
             record(&stage, metric, &TagSet::default(), |recorder, series| {
-                recorder.rate(series, hits, total)
+                recorder.rate(series, hits, total);
             })?;
             stage.tell_sample(&metric.name, metric.kind, || format!("{hits} of {total}"));
             Ok(())

@@ -3,6 +3,8 @@
 //! Bounded in depth and length, whatever a script builds: a list of a million items costs no more than one of a few
 //! hundred.
 
+use std::fmt::Write as _;
+
 use rhai::{Dynamic, FnPtr};
 
 use super::super::frozen::{FrozenList, FrozenMap};
@@ -56,7 +58,7 @@ fn draw(value: &Dynamic, text: &mut String, levels: usize) {
     }
     if let Ok(words) = value.as_immutable_string_ref() {
         let end = words.floor_char_boundary(RAW_BYTES_MAX);
-        text.push_str(&format!("{:?}", &words[..end]));
+        let _ = write!(text, "{:?}", &words[..end]);
     } else if value.is_unit() {
         text.push_str("()");
     } else if value.is_int() || value.is_float() || value.is_bool() || value.is_char() {
@@ -72,7 +74,7 @@ fn draw(value: &Dynamic, text: &mut String, levels: usize) {
     } else if let Some(reply) = value.read_lock::<Reply>() {
         text.push_str(&reply.portrait());
     } else if let Ok(bytes) = value.as_blob_ref() {
-        text.push_str(&format!("{} of bytes", format_size(bytes.len() as f64)));
+        let _ = write!(text, "{} of bytes", format_size(bytes.len() as f64));
     } else if let Some(closure) = value.read_lock::<FnPtr>() {
         text.push_str(if closure.fn_name().contains('$') { "closure" } else { closure.fn_name() });
     } else {
@@ -85,7 +87,7 @@ fn pair(text: &mut String, key: &str, item: &Dynamic, levels: usize) {
     if is_plain {
         text.push_str(key);
     } else {
-        text.push_str(&format!("{key:?}"));
+        let _ = write!(text, "{key:?}");
     }
     text.push_str(": ");
     draw(item, text, levels - 1);

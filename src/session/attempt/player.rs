@@ -133,14 +133,13 @@ impl Player {
             let takes_data = self.takes_data(plan, &scenes);
             let limit =
                 Limit { urgency: Urgency::Stop, time: time(plan.options.setup_timeout, Code::SetupTimeout) };
-            match self.hook(plan, Part::Setup, (&data, takes_data), limit, control, audience).await? {
-                Some(given) => data = given,
-                // Nothing begins after a `setup` that failed, as in a run.
-                None => {
-                    self.tally.took_ns = self.stage.clock().now_ns().saturating_sub(begin_ns);
-                    return Ok(());
-                }
-            }
+            let given = self.hook(plan, Part::Setup, (&data, takes_data), limit, control, audience).await?;
+            // Nothing begins after a `setup` that failed, as in a run.
+            let Some(given) = given else {
+                self.tally.took_ns = self.stage.clock().now_ns().saturating_sub(begin_ns);
+                return Ok(());
+            };
+            data = given;
         }
         for scene in scenes {
             if self.is_over(control) {
