@@ -159,7 +159,7 @@ impl<'a> Registry<'a> {
         let whole = self.functions.last().expect("just listed").name();
         let (kind, name) = whole.split_once('.').expect("a method");
         if self.asks() && ACTING.contains(&kind) {
-            let function = asking(&self.stage, whole, call.into_rhai_function(false, true));
+            let function = asking(&self.stage, whole, call.into_rhai_function(true, true));
             FuncRegistration::new(name).in_global_namespace().set_into_module_raw(
                 &mut self.asking,
                 FUNC::param_types(),

@@ -106,9 +106,13 @@ impl Story {
         let _ = self.context.set(Rc::clone(context));
     }
 
+    /// At which statement the script is that is played.
+    pub fn place(&self) -> Option<Place> {
+        self.scout.place(self.context.get()?)
+    }
+
     fn tell(&self, stage: &Stage, event: Event) {
-        let context = self.context.get();
-        let place = context.and_then(|context| self.scout.place(context));
+        let place = self.place();
         self.told.borrow_mut().push_back(Told { at_ns: stage.clock().now_ns(), place, event });
     }
 }

@@ -22,8 +22,8 @@ use crate::http::{Client, Clock, Options};
 use crate::metrics::{Recorder, Symbol, TagSet};
 use crate::plan::{Demand, Ids, Plan, Scenario};
 use crate::script::{
-    Agenda, Cast, Course, DEPTH_MAX, Entry, Failure, Outside, Permit, Phase, Program, Stage, Timeouts, Told,
-    Turn, Vu, freeze, from_json, is_deeper_than, to_json,
+    Agenda, Cast, Course, DEPTH_MAX, Entry, Failure, Outside, Permit, Phase, Place, Program, Stage, Timeouts,
+    Told, Turn, Vu, freeze, from_json, is_deeper_than, to_json,
 };
 
 use super::SessionError;
@@ -335,6 +335,7 @@ impl Player {
         }
         let mut is_late = false;
         let mut is_stopping = false;
+        let mut stopped_at = None;
         let mut asked: Option<oneshot::Receiver<Permit>> = None;
         let tally = &mut self.tally;
         let ended = poll_fn(|context| {
@@ -352,6 +353,7 @@ impl Player {
                 match answer(&mut asked, story.is_waiting(), last.as_ref(), audience, context) {
                     Some(permit) => {
                         if permit == Permit::End {
+                            stopped_at = story.place();
                             control.stop();
                         }
                         story.permit(permit);
@@ -370,6 +372,7 @@ impl Player {
                     return Poll::Pending;
                 }
                 is_stopping = true;
+                stopped_at = stopped_at.take().or_else(|| story.place());
                 vu.stop();
                 alarm.set(stage.clock().now_ns().saturating_add(LEAK_NS));
             }
@@ -394,7 +397,7 @@ impl Player {
             return Ok(Err(Diagnostic::new(code, text)
                 .hint(format!("look at what it waits for, or set `{}_timeout`", act.function))));
         }
-        Ok(returned.map_err(|failure| failed(act, failure)))
+        Ok(returned.map_err(|failure| failed(act, failure, stopped_at)))
     }
 
     /// A user of a scenario.
@@ -473,7 +476,7 @@ fn answer(
 }
 
 /// Why a call did not come to its end.
-fn failed(act: &Act, failure: Failure) -> Diagnostic {
+fn failed(act: &Act, failure: Failure, stopped_at: Option<Place>) -> Diagnostic {
     match failure {
         Failure::Threw(diagnostic) => diagnostic,
         Failure::Asserted(mut diagnostic) | Failure::Failed(mut diagnostic) => {
@@ -483,8 +486,10 @@ fn failed(act: &Act, failure: Failure) -> Diagnostic {
         Failure::Aborted(reason) => {
             Diagnostic::new(Code::Aborted, format!("the script aborted the run: {reason}"))
         }
-        Failure::Stopped(place) => {
-            let at = place.map_or_else(String::new, |place| format!(" at {place}"));
+        Failure::Stopped(_) => {
+            let at = stopped_at.map_or_else(String::new, |place| {
+                format!(" at {}:{}:{}", place.file, place.line, place.column)
+            });
             Diagnostic::new(Code::Interrupted, format!("`{}` was stopped{at}", act.function))
         }
     }
