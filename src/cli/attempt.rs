@@ -41,7 +41,7 @@ pub(super) struct Arguments {
     /// Print a JSON object for each thing that happens, a line each
     #[arg(long)]
     json: bool,
-    /// Show bodies, headers and values whole
+    /// Show bodies and long lines whole
     #[arg(long)]
     full: bool,
     /// Begin without looking whether the hosts are there

@@ -386,7 +386,8 @@ fn asking(stage: &Rc<Stage>, name: &'static str, function: RhaiFunc) -> RhaiFunc
     };
     let stage = Rc::clone(stage);
     let func = Rc::new(move |context: Option<NativeCallContext<'_>>, arguments: &mut [&mut Dynamic]| {
-        stage.ask(name, arguments)?;
+        // A method is called on what stands before the dot.
+        stage.ask(name, &arguments[usize::from(name.contains('.'))..])?;
         call(context, arguments)
     });
     let (has_context, is_pure, is_volatile) = (true, pure, true);

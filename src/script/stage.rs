@@ -336,6 +336,10 @@ impl Stage {
 
     /// Waits for `future`, letting the worker's other users run.
     pub(super) fn wait<F: Future>(&self, vu: &Vu, future: F) -> Result<F::Output, Box<EvalAltResult>> {
+        // What was told so far is shown first: to show it while an answer is under way would count as waiting.
+        if self.story.as_ref().is_some_and(|story| story.has_news()) {
+            self.current.yield_now();
+        }
         match &self.profiler {
             None => self.wait_for(vu, future),
             Some(profiler) => {

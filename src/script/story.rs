@@ -54,6 +54,11 @@ pub struct Story {
     context: OnceCell<Rc<Context>>,
     /// Whether somebody is asked before each call.
     asks: Cell<bool>,
+    /// Whether something happened that was not taken.
+    pub(super) fn has_news(&self) -> bool {
+        !self.told.borrow().is_empty()
+    }
+
     /// Whether a script waits for a permit.
     is_waiting: Cell<bool>,
     permit: Cell<Option<Permit>>,

@@ -330,7 +330,7 @@ fn a_step_waits_before_each_call_of_the_host() {
         shown.lines().filter_map(|line| line.trim_end().split_once("| ? ").map(|(_, call)| call)).collect();
     assert_eq!(
         questions,
-        ["http::get(\"/price\", #{name: \"a\"})", "check(true, \"is ok\")", "metric.add(metric, 3)"],
+        ["http::get(\"/price\", #{name: \"a\"})", "check(true, \"is ok\")", "metric.add(3)"],
         "{shown}"
     );
     assert!(shown.contains("let r = http::get(\"/price\""), "the line is shown: {shown}");

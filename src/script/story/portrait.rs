@@ -12,8 +12,9 @@ use super::super::host::Reply;
 use super::super::value::type_name;
 use crate::units::format_size;
 
-/// Bytes of a text before secrets are hidden in it: far above what is shown, so that none is cut in two.
-const RAW_BYTES_MAX: usize = 64 << 10;
+/// Bytes of a text before secrets are hidden in it: far above what is shown, so that none is cut in two; and few enough
+/// to be drawn at each statement of a loop.
+const RAW_BYTES_MAX: usize = 8 << 10;
 
 /// Characters of a text that is told.
 const CHARACTERS_MAX: usize = 1_000;

@@ -147,7 +147,8 @@ impl Player {
             }
             self.scene(plan, scene, &data, control, audience).await?;
         }
-        if plan.hooks.teardown && *control.subscribe().borrow() < Urgency::Now {
+        let is_sound = !self.tally.codes.contains(&Code::Bug);
+        if plan.hooks.teardown && is_sound && *control.subscribe().borrow() < Urgency::Now {
             let limit = Limit {
                 urgency: Urgency::Now,
                 time: time(plan.options.teardown_timeout, Code::TeardownTimeout),
@@ -254,6 +255,7 @@ impl Player {
         }
         let _ = vu.take_ending();
         if plan.hooks.on_stop
+            && !self.tally.codes.contains(&Code::Bug)
             && *control.subscribe().borrow() < Urgency::Now
             && let Some(entry) = self.program.entry("on_stop")
         {
