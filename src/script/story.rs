@@ -54,11 +54,6 @@ pub struct Story {
     context: OnceCell<Rc<Context>>,
     /// Whether somebody is asked before each call.
     asks: Cell<bool>,
-    /// Whether something happened that was not taken.
-    pub(super) fn has_news(&self) -> bool {
-        !self.told.borrow().is_empty()
-    }
-
     /// Whether a script waits for a permit.
     is_waiting: Cell<bool>,
     permit: Cell<Option<Permit>>,
@@ -73,6 +68,11 @@ impl Story {
     /// What happened since the last call.
     pub fn take(&self) -> VecDeque<Told> {
         self.told.take()
+    }
+
+    /// Whether something happened that was not taken.
+    pub(super) fn has_news(&self) -> bool {
+        !self.told.borrow().is_empty()
     }
 
     /// Whether a script waits for [`Story::permit`]; the call that it waits with was told last.
