@@ -12,16 +12,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::CliError;
+use super::control_api::{ControlApiArguments, Served};
 use super::exit;
+use super::live::{Live, Watcher};
 use super::log::LogArguments;
 use super::news;
-use super::progress::{Progress, print_header};
+use super::progress::print_header;
 use super::run::{WorkersArgument, print_failures, style};
 use super::script::{LoadArguments, OutsideArguments};
 use super::signals::{Halt, say};
 use super::terminal::Terminal;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::engine::{Control, NewEpoch, Observer, Tick};
+use crate::engine::{Control, NewEpoch, NewFailures, Observer, Tick};
+use crate::output::Act;
 use crate::report::REPORTS;
 use crate::results::{Reason, Summary, Verdict};
 use crate::script::LogLine;
@@ -49,6 +52,8 @@ pub(super) struct Arguments {
     log: LogArguments,
     #[command(flatten)]
     load: LoadArguments,
+    #[command(flatten)]
+    api: ControlApiArguments,
 }
 
 pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliError> {
@@ -81,7 +86,8 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
         restarts: arguments.restart.then(Arc::default),
         latest,
     };
-    let ways = Ways { workers, preflight, config: named.as_deref(), halt: &halt, teller };
+    let ways =
+        Ways { workers, preflight, config: named.as_deref(), halt: &halt, teller, api: &arguments.api };
     ways.explore(watch)
 }
 
@@ -129,6 +135,8 @@ struct Ways<'a> {
     config: Option<&'a str>,
     halt: &'a Halt,
     teller: Teller,
+    /// Served while a load goes on.
+    api: &'a ControlApiArguments,
 }
 
 impl Ways<'_> {
@@ -210,10 +218,14 @@ impl Ways<'_> {
             let teller = self.teller.clone();
             move |happened: News| teller.tell(&happened)
         };
-        let Some(line) = Progress::of(std::slice::from_ref(&name), is_quiet, terminal).pop() else {
-            return vec![Code::Bug];
+        let api = match self.api.start(control, &declared.plan, is_quiet, terminal) {
+            Ok(api) => api,
+            Err(error) => return self.fail(&error),
         };
-        let mut onlookers = Onlookers { line, follower: watch.follower(tell.clone()) };
+        let act = Act { name: name.clone(), plan: declared.plan.clone(), control: control.clone() };
+        let (live, mut watchers) = Live::of(vec![act], is_quiet, terminal);
+        let Some(watcher) = watchers.pop() else { return vec![Code::Bug] };
+        let mut onlookers = Onlookers { shown: api.beside(watcher), follower: watch.follower(tell.clone()) };
         let played = std::thread::scope(|scope| {
             let mut following = None;
             let part = Part { declared, settings, control, observer: &mut onlookers, profiling: None };
@@ -232,11 +244,12 @@ impl Ways<'_> {
             }
             played
         });
-        onlookers.line.clear();
+        live.end([&onlookers.shown.observer]);
         let mut codes = Vec::new();
         match played {
             Ok(mut played) => {
                 for summary in played.summaries.drain(..) {
+                    api.end(summary.as_ref().ok());
                     match summary {
                         Ok(summary) => codes.extend(self.sum_up(&summary)),
                         Err(error) => codes.extend(self.fail(&error.into())),
@@ -302,36 +315,40 @@ fn listen(is_over: &AtomicBool, is_entered: &AtomicBool, waker: &Waker) {
 
 /// Who looks on while the load goes on.
 struct Onlookers<T: FnMut(News)> {
-    line: Progress,
+    shown: Served<Watcher>,
     follower: Follower<T>,
 }
 
 impl<T: FnMut(News)> Observer for Onlookers<T> {
     fn tick(&mut self, tick: &Tick<'_>) {
         self.follower.tick(tick);
-        self.line.tick(tick);
+        self.shown.tick(tick);
     }
 
     fn log(&mut self, line: &LogLine) {
-        self.line.log(line);
+        self.shown.log(line);
     }
 
     fn load_begins(&mut self) {
-        self.line.load_begins();
+        self.shown.load_begins();
     }
 
     fn load_ends(&mut self) {
         self.follower.load_ends();
-        self.line.load_ends();
+        self.shown.load_ends();
     }
 
     fn epoch(&mut self, new: &NewEpoch<'_>) {
         self.follower.epoch(new);
-        self.line.epoch(new);
+        self.shown.epoch(new);
     }
 
     fn refused(&mut self, diagnostic: &Diagnostic) {
         self.follower.refused(diagnostic);
-        self.line.refused(diagnostic);
+        self.shown.refused(diagnostic);
+    }
+    fn failing(&mut self, new: &NewFailures) {
+        self.follower.failing(new);
+        self.shown.failing(new);
     }
 }

@@ -374,7 +374,8 @@ impl Program {
 
     /// What it is made of, for whoever goes on with it line by line.
     pub(super) fn into_parts(self) -> (Engine, Context, Lookups) {
-        let context = Rc::into_inner(self.context).expect("only a story shares it, and nobody is told one here");
+        let context =
+            Rc::into_inner(self.context).expect("only a story shares it, and nobody is told one here");
         (self.engine, context, self.lookups)
     }
 
