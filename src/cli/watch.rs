@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::CliError;
+use super::control_api::{ControlApiArguments, Served};
 use super::exit;
 use super::live::{Live, Watcher};
 use super::log::LogArguments;
@@ -51,6 +52,8 @@ pub(super) struct Arguments {
     log: LogArguments,
     #[command(flatten)]
     load: LoadArguments,
+    #[command(flatten)]
+    api: ControlApiArguments,
 }
 
 pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliError> {
@@ -83,7 +86,8 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
         restarts: arguments.restart.then(Arc::default),
         latest,
     };
-    let ways = Ways { workers, preflight, config: named.as_deref(), halt: &halt, teller };
+    let ways =
+        Ways { workers, preflight, config: named.as_deref(), halt: &halt, teller, api: &arguments.api };
     ways.explore(watch)
 }
 
@@ -131,6 +135,8 @@ struct Ways<'a> {
     config: Option<&'a str>,
     halt: &'a Halt,
     teller: Teller,
+    /// Served while a load goes on.
+    api: &'a ControlApiArguments,
 }
 
 impl Ways<'_> {
@@ -209,7 +215,11 @@ impl Ways<'_> {
         };
         let (asked, waker) = (declared.plan.clone(), watch.waker());
         let is_over = AtomicBool::new(false);
-        let act = Act { name: name.clone(), plan: asked.clone(), control: control.clone() };
+        let api = match self.api.start(control, &declared.plan, is_quiet, terminal) {
+            Ok(api) => api,
+            Err(error) => return self.fail(&error),
+        };
+        let act = Act { name: name.clone(), plan: declared.plan.clone(), control: control.clone() };
         let (live, mut watchers) = Live::of(vec![act], is_quiet, terminal);
         let (teller, is_view) = (self.teller.clone(), live.is_view());
         let tell = move |happened: News| match happened {
@@ -217,8 +227,8 @@ impl Ways<'_> {
             News::Compared(_) if is_view => {}
             happened => teller.tell(&happened),
         };
-        let shown = watchers.remove(0);
-        let mut onlookers = Onlookers { shown, follower: watch.follower(tell.clone()) };
+        let Some(watcher) = watchers.pop() else { return vec![Code::Bug] };
+        let mut onlookers = Onlookers { shown: api.beside(watcher), follower: watch.follower(tell.clone()) };
         let played = std::thread::scope(|scope| {
             let mut following = None;
             let part = Part { declared, settings, control, observer: &mut onlookers, profiling: None };
@@ -237,11 +247,12 @@ impl Ways<'_> {
             }
             played
         });
-        live.end([&onlookers.shown]);
+        live.end([&onlookers.shown.observer]);
         let mut codes = Vec::new();
         match played {
             Ok(mut played) => {
                 for summary in played.summaries.drain(..) {
+                    api.end(summary.as_ref().ok());
                     match summary {
                         Ok(summary) => codes.extend(self.sum_up(&summary)),
                         Err(error) => codes.extend(self.fail(&error.into())),
@@ -307,7 +318,7 @@ fn listen(is_over: &AtomicBool, is_entered: &AtomicBool, waker: &Waker) {
 
 /// Who looks on while the load goes on.
 struct Onlookers<T: FnMut(News)> {
-    shown: Watcher,
+    shown: Served<Watcher>,
     follower: Follower<T>,
 }
 
@@ -341,6 +352,7 @@ impl<T: FnMut(News)> Observer for Onlookers<T> {
     }
 
     fn failing(&mut self, new: &NewFailures) {
+        self.follower.failing(new);
         self.shown.failing(new);
     }
 }
