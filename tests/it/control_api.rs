@@ -67,7 +67,7 @@ fn what_is_wrong_is_told_with_what_to_do() {
     insta::assert_snapshot!(refused("PATCH", "/v1/scenarios/users", "{\"rate\": 3}"), @"409 scenario `users` is one of users, not of arrivals: set its users");
     insta::assert_snapshot!(refused("PATCH", "/v1/scenarios/arrivals", "{\"users\": 3}"), @"409 scenario `arrivals` starts iterations at a rate, and hires users by need: set its rate");
     insta::assert_snapshot!(refused("PATCH", "/v1/scenarios/arrivals", "{}"), @r#"400 send {"users": N}, or {"rate": N} of a scenario that starts iterations at a rate"#);
-    insta::assert_snapshot!(refused("GET", "/v1/metrics/http_req", ""), @"404 nothing has been recorded of a metric `http_req`: did you mean `http_reqs`?");
+    insta::assert_snapshot!(refused("GET", "/v1/metrics/http_req", ""), @"404 nothing has been recorded of a metric `http_req`: did you mean `http_reqs` or `http_req_dns` or `http_req_failed`?");
     insta::assert_snapshot!(refused("GET", "/v1/groups/0", ""), @"404 no group has the id `0`: `GET /v1/groups` lists those with samples so far");
     end(running, &api);
 }
@@ -278,7 +278,7 @@ fn events_tell_of_each_second_of_logs_and_of_the_end() {
     let late = api.events();
     let mut told = late.rest();
     assert_eq!(told.remove(0).0, "status");
-    let finished = running.wait().expect_code(0);
+    let finished = running.wait();
     let of =
         |name: &str| told.iter().filter(|(found, _)| found == name).map(|(_, data)| data).collect::<Vec<_>>();
     let ticks = of("tick");
@@ -291,16 +291,22 @@ fn events_tell_of_each_second_of_logs_and_of_the_end() {
         finished.figure("iterations").to_string().parse().ok(),
         "{last}"
     );
-    let busy = ticks.iter().find(|tick| tick["vus"] == 2).expect("a second with users");
+    let busy =
+        ticks.iter().find(|tick| tick["vus"] == 2 && tick["requests"] != 0).expect("a second with users");
     assert_eq!(busy["endpoints"][0]["name"], "/u", "{busy}");
     assert!(busy["http_req_duration"]["p95_ms"].as_f64().is_some_and(|p95| p95 > 0.0), "{busy}");
     assert_eq!(busy["targets"][0]["verdict"], "passed", "{busy}");
     assert_eq!(of("load_end").len(), 1);
     let (name, verdict) = told.last().expect("an end");
+    // Passed, or inconclusive (111) on a machine whose cores others have: what the run said of itself.
+    let word = if finished.code == Some(0) { "passed" } else { "inconclusive" };
     assert_eq!(
-        (name.as_str(), verdict),
-        ("end", &json!({ "verdict": "passed", "exit_code": 0, "reasons": [] }))
+        (name.as_str(), &verdict["verdict"], &verdict["exit_code"]),
+        ("end", &json!(word), &json!(finished.code)),
+        "{}",
+        finished.printed()
     );
+    assert_eq!(verdict["reasons"] == json!([]), finished.code == Some(0), "{verdict}");
 }
 
 #[test]
