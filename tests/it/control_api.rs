@@ -32,8 +32,10 @@ fn start(script: &str, server: &Server, args: &[&str]) -> (Running, Api) {
 
 /// The same, once its load has begun.
 fn under_load(script: &str, server: &Server, args: &[&str]) -> (Running, Api) {
+    let before = server.count();
     let (running, api) = start(script, server, args);
-    wait_until("the load", SOON, || server.count() > 2);
+    // Of each user something, as they begin together.
+    wait_until("the load", SOON, || server.count() > before + 10);
     api.wait_for("a running load", |status| status["status"] == 7);
     (running, api)
 }
