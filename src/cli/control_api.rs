@@ -5,7 +5,7 @@
 use super::CliError;
 use super::terminal::Terminal;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::engine::{Control, NewEpoch, Observer, Tick};
+use crate::engine::{Control, NewEpoch, NewFailures, Observer, Tick};
 use crate::plan::Plan;
 use crate::results::Summary;
 use crate::script::LogLine;
@@ -120,5 +120,10 @@ impl<O: Observer> Observer for Served<O> {
     fn refused(&mut self, diagnostic: &Diagnostic) {
         self.observer.refused(diagnostic);
         self.feed.iter_mut().for_each(|feed| feed.refused(diagnostic));
+    }
+
+    fn failing(&mut self, new: &NewFailures) {
+        self.observer.failing(new);
+        self.feed.iter_mut().for_each(|feed| feed.failing(new));
     }
 }

@@ -17,11 +17,14 @@ mod hit;
 mod http;
 mod inspect;
 mod keep;
+mod live;
 mod log;
 mod new;
+mod news;
 mod own_summary;
 mod profile;
 mod progress;
+mod repl;
 mod report;
 mod reports;
 mod results;
@@ -31,6 +34,7 @@ mod script;
 mod signals;
 mod summary;
 mod terminal;
+mod watch;
 mod words;
 
 use std::panic::AssertUnwindSafe;
@@ -74,10 +78,14 @@ enum Command {
     Calibrate(calibrate::Arguments),
     /// Look at this machine as a load generator: what stands in the way, and the command that changes it
     Doctor(doctor::Arguments),
+    /// Try lines at a prompt: requests, functions, a script's own; from a pipe too
+    Repl(repl::Arguments),
     /// Tell a run that is kept again; of one that died, what is known up to its last second
     Report(report::Arguments),
     /// Look at the runs that were kept: list, show, tag, remove old ones
     Runs(runs::Arguments),
+    /// Play a script that is edited meanwhile: a save is felt at once
+    Watch(watch::Arguments),
     /// Serve the sample service (or, with `--null`, a bare server for benches) until interrupted
     Demo(demo::Arguments),
 }
@@ -94,8 +102,10 @@ impl Command {
             Self::Explain(arguments) => explain::run(&arguments, terminal),
             Self::Calibrate(arguments) => calibrate::run(&arguments, terminal),
             Self::Doctor(arguments) => doctor::run(&arguments, terminal),
+            Self::Repl(arguments) => repl::run(&arguments, terminal),
             Self::Report(arguments) => report::run(&arguments, terminal),
             Self::Runs(arguments) => runs::run(&arguments, terminal),
+            Self::Watch(arguments) => watch::run(&arguments, terminal),
             Self::Demo(arguments) => demo::run(&arguments, terminal),
         }
     }

@@ -14,10 +14,11 @@ use super::CliError;
 use super::control_api::{ControlApi, ControlApiArguments};
 use super::exit;
 use super::keep::{self, KeepArguments};
+use super::live::Live;
 use super::log::LogArguments;
 use super::own_summary::{Author, lay_down};
 use super::profile::{ProfileArguments, Profiled};
-use super::progress::{Progress, print_header};
+use super::progress::print_header;
 use super::reports::{ReportArguments, Reports};
 use super::results::ResultsArguments;
 use super::script::{LoadArguments, OutsideArguments, Script};
@@ -25,6 +26,7 @@ use super::signals::Halt;
 use super::terminal::{self, Terminal};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::engine::Control;
+use crate::output::Act;
 use crate::plan::SummaryMode;
 use crate::report::{Ending, Style, headline, k6_export, tally};
 use crate::results::{Document, Reason, Summary, Verdict};
@@ -106,7 +108,7 @@ impl WorkersArgument {
 pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliError> {
     let config = arguments.outside.config()?;
     let terminal = &terminal.logging(arguments.log.open(&config)?);
-    let reports = arguments.reports.reports(arguments.targets_only, &arguments.scripts)?;
+    let reports = arguments.reports.reports(&config, arguments.targets_only, &arguments.scripts)?;
     let scripts = arguments.declare(&config, terminal)?;
     if arguments.api.is_asked() && scripts.len() > 1 {
         return Err(Diagnostic::new(Code::Usage, "the control API steers one script, and several are named")
@@ -130,7 +132,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
     let at_once = if is_in_series { 1 } else { scripts.len() };
     let is_several = scripts.len() > 1;
     let names: Vec<String> = scripts.iter().map(|script| script.source.name.clone()).collect();
-    let orders = arguments.keep.orders(&names)?.into();
+    let orders = arguments.keep.orders(&config, &names)?.into();
     let profiled = arguments.profile.begin(&arguments.results, &arguments.keep)?;
     let mut plays = Plays {
         is_several,
@@ -251,8 +253,12 @@ impl Plays<'_> {
             return;
         }
         self.end_demo();
-        let observers = Progress::of(&names, self.quiet, self.terminal);
-        let mut observers: Vec<_> = observers.into_iter().map(|observer| self.api.beside(observer)).collect();
+        let acts = scripts.iter().map(|(script, control)| {
+            let (name, plan) = (script.source.name.clone(), script.declared.plan.clone());
+            Act { name, plan, control: Control::clone(control) }
+        });
+        let (live, watchers) = Live::of(acts.collect(), self.quiet, self.terminal);
+        let mut observers: Vec<_> = watchers.into_iter().map(|watcher| self.api.beside(watcher)).collect();
         let (mut parts, mut authors) = (Vec::new(), Vec::new());
         for (((script, control), observer), workers) in
             scripts.into_iter().zip(&mut observers).zip(&self.workers)
@@ -294,7 +300,7 @@ impl Plays<'_> {
                 }
             }
         });
-        observers[0].observer.clear();
+        live.end(observers.iter().map(|served| &served.observer));
         match played {
             Ok(mut played) => {
                 let summaries = played.summaries.drain(..).zip(authors);

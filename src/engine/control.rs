@@ -380,6 +380,15 @@ impl Control {
         status
     }
 
+    /// One of a load that goes so, for tests of what steers it.
+    #[cfg(test)]
+    pub(crate) fn sample(plan: &Plan, status: Status) -> Self {
+        let control = Self::default();
+        control.begin(plan);
+        control.tell(status);
+        control
+    }
+
     fn board(&self) -> MutexGuard<'_, Board> {
         self.0.board.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -20,6 +20,7 @@ mod steady;
 mod tally;
 mod text;
 
+pub use example::{lines as example_lines, title as example_title};
 pub use headline::headline;
 pub use hit::Hit;
 pub use k6::{group_id, k6_export};

@@ -232,6 +232,12 @@ impl Program {
             }
         }
         self.check_flows(&plan)?;
+        for target in &mut plan.targets {
+            let context = self.context.of_call(target.position, &["target"]);
+            if !std::ptr::eq(context, &raw const self.context) {
+                target.file = Some(context.source.name.clone());
+            }
+        }
         Ok(plan)
     }
 
@@ -354,6 +360,11 @@ impl Program {
         &self.stage
     }
 
+    /// What it is made of, for whoever goes on with it line by line.
+    pub(super) fn into_parts(self) -> (Engine, Context, Lookups) {
+        (self.engine, self.context, self.lookups)
+    }
+
     pub(super) fn source(&self) -> &Arc<Source> {
         &self.context.source
     }
@@ -380,7 +391,7 @@ impl Program {
         let code = match vu.phase {
             Phase::Setup => Code::Setup,
             Phase::Teardown => Code::Teardown,
-            Phase::Declare | Phase::Flow | Phase::Summary => Code::Script,
+            Phase::Declare | Phase::Flow | Phase::Summary | Phase::Prompt => Code::Script,
         };
         if vu.is_ending() {
             // Rhai puts what ends a script at the call that led to it, which the engine's own has not.

@@ -6,7 +6,7 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -78,10 +78,18 @@ pub struct Outside {
 }
 
 impl Outside {
-    /// The same for another version of the script: modules and data files are read anew, shared counters go on.
+    /// The same for another version of the script: modules and data files are read anew, shared counters go on, and so
+    /// do secrets.
     #[must_use]
     pub fn renewed(&self) -> Self {
-        Self { modules: Arc::default(), data: Arc::new(self.data.renewed()), ..self.clone() }
+        self.renewed_where(|_| true)
+    }
+
+    /// The same where only some data files have changed, by their paths from the script's folder.
+    #[must_use]
+    pub fn renewed_where(&self, has_changed: impl Fn(&Path) -> bool) -> Self {
+        let (data, secrets) = (Arc::new(self.data.renewed(has_changed)), self.secrets.renewed());
+        Self { modules: Arc::default(), data, secrets, ..self.clone() }
     }
 }
 
@@ -300,8 +308,10 @@ impl Stage {
 
     /// For a function that declares: at the top level alone.
     pub(super) fn declaring(&self, function: &str) -> Result<(), Box<EvalAltResult>> {
-        if self.vu().phase == Phase::Declare {
-            return Ok(());
+        match self.vu().phase {
+            Phase::Declare => return Ok(()),
+            Phase::Prompt => return at_a_prompt(function),
+            _ => {}
         }
         Err(HostError::new(format!("`{function}` can only be called at the top level"))
             .hint("what is declared is known before the load starts: move the call out of the function")
@@ -310,7 +320,7 @@ impl Stage {
 
     /// The same for a function whose value flows want: a constant of the top level brings it to them.
     pub(super) fn declaring_constant(&self, call: &str, constant: &str) -> Result<(), Box<EvalAltResult>> {
-        if self.vu().phase == Phase::Declare {
+        if matches!(self.vu().phase, Phase::Declare | Phase::Prompt) {
             return Ok(());
         }
         let function = call.split('(').next().unwrap_or(call);
@@ -472,6 +482,16 @@ impl Stage {
             (self.log)(LogLine { level, scenario, vu: vu.id, text: text.to_owned() });
         }
     }
+}
+
+/// What a prompt has a use for: it plays no load.
+fn at_a_prompt(function: &str) -> Result<(), Box<EvalAltResult>> {
+    if !matches!(function, "options" | "scenario" | "target") {
+        return Ok(());
+    }
+    Err(HostError::new(format!("`{function}` declares a load, and none is played at the prompt"))
+        .hint("write it into a script and play that: `runner run SCRIPT`")
+        .into())
 }
 
 /// Ends the script; [`Vu::is_ending`] says why.

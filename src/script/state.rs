@@ -48,6 +48,11 @@ impl State {
         Ok(())
     }
 
+    /// What it holds now.
+    pub(super) fn to_map(&self) -> Map {
+        self.0.borrow().iter().map(|(name, value)| (name.as_str().into(), value.clone())).collect()
+    }
+
     fn remove(&mut self, name: ImmutableString) -> Dynamic {
         self.0.borrow_mut().remove(&name).unwrap_or(Dynamic::UNIT)
     }

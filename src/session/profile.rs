@@ -6,7 +6,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::diagnostic::Diagnostic;
-use crate::engine::{NewEpoch, Observer, Tick};
+use crate::engine::{NewEpoch, NewFailures, Observer, Tick};
 use crate::profile::{Profile, ProfileError, Sampler, Samples};
 use crate::script::{LogLine, ScriptProfile};
 
@@ -113,5 +113,9 @@ impl Observer for Profiled<'_> {
 
     fn refused(&mut self, diagnostic: &Diagnostic) {
         self.observer.refused(diagnostic);
+    }
+
+    fn failing(&mut self, new: &NewFailures) {
+        self.observer.failing(new);
     }
 }

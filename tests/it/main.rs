@@ -5,6 +5,7 @@
 //! name steer the Makefile: `full_` marks what takes longer than a few seconds and `needs_` what wants a
 //! server installed (`make install-test-servers`). `make quick` leaves both out, `make test` runs all.
 
+mod agreement;
 mod arrivals;
 mod batch;
 mod bodies;
@@ -19,6 +20,7 @@ mod data;
 mod demo;
 mod docs;
 mod doctor;
+mod earlier;
 mod engine;
 mod events;
 mod examples;
@@ -46,6 +48,7 @@ mod prometheus;
 mod receiver;
 mod redact;
 mod redirects;
+mod repl;
 mod reports;
 #[path = "../../benches/rival.rs"]
 mod rival;
@@ -68,5 +71,7 @@ mod tidy;
 mod tls;
 mod truth;
 mod ui;
+mod view;
 mod websocket;
+mod watch;
 mod witness;

@@ -28,7 +28,7 @@ const ROWS: &[Row] = &[
     ("engine", &["units", "diagnostic", "fiber", "metrics", "plan", "http", "profile", "script"]),
     ("results", &["units", "diagnostic", "stats", "metrics", "plan", "engine"]),
     ("report", &["units", "diagnostic", "stats", "metrics", "plan", "profile", "results"]),
-    ("output", &["units", "diagnostic", "metrics", "plan", "script", "results"]),
+    ("output", &["units", "diagnostic", "metrics", "plan", "script", "engine", "results", "report"]),
     (
         "session",
         &[

@@ -10,7 +10,7 @@ use super::super::registry::Registry;
 use super::super::series_key::SeriesKey;
 use super::super::stage::Stage;
 use super::super::value::{described, type_name};
-use super::super::vu::Vu;
+use super::super::vu::{Phase, Vu};
 use crate::metrics::{Kind, MetricId, Recorder, SeriesId, Symbol, TagSet, Unit};
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
@@ -149,6 +149,9 @@ fn methods(registry: &mut Registry<'_>) {
 fn declare(stage: &Stage, name: ImmutableString, kind: Kind, unit: Unit) -> Outcome<CustomMetric> {
     stage.declaring(kind.name())?;
     stage.declaration.borrow_mut().metric(&name, kind, unit)?;
+    if stage.with_vu(|vu| vu.phase == Phase::Prompt) {
+        stage.record_declared();
+    }
     Ok(CustomMetric { name, kind })
 }
 

@@ -62,7 +62,12 @@ impl Reply {
         Ok(Rc::clone(self.0.page.get_or_init(|| page)))
     }
 
-    pub(super) fn body(&self) -> &[u8] {
+    /// What came of the request.
+    pub(in super::super) fn exchange(&self) -> &Exchange {
+        &self.0.exchange
+    }
+
+    pub(in super::super) fn body(&self) -> &[u8] {
         self.0.exchange.result.as_ref().map_or(&[], |response| response.body())
     }
 
@@ -126,7 +131,7 @@ impl Reply {
     }
 
     /// The URL that was asked, whole.
-    pub(super) fn url(&self) -> &str {
+    pub(in super::super) fn url(&self) -> &str {
         &self.0.url
     }
 
@@ -204,6 +209,12 @@ pub(in super::super) const TIMING_PROPERTIES: &[&str] = &{
     }
     names
 };
+
+/// The timings by name, in milliseconds.
+pub(in super::super) fn timings_of(timings: &Timings) -> impl Iterator<Item = (&'static str, f64)> {
+    let name = |signature: &'static str| signature.trim_start_matches("timings.");
+    TIMINGS.iter().map(move |(signature, _, _, of)| (name(signature), milliseconds(of(timings))))
+}
 
 pub(super) fn register(registry: &mut Registry<'_>) {
     registry.engine.register_type_with_name::<Reply>("response");
