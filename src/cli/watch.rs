@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::CliError;
+use super::control_api::{ControlApi, ControlApiArguments};
 use super::exit;
 use super::log::LogArguments;
 use super::news;
@@ -22,6 +23,7 @@ use super::signals::{Halt, say};
 use super::terminal::Terminal;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::engine::{Control, NewEpoch, Observer, Tick};
+use crate::plan::Plan;
 use crate::report::REPORTS;
 use crate::results::{Reason, Summary, Verdict};
 use crate::script::LogLine;
@@ -49,6 +51,8 @@ pub(super) struct Arguments {
     log: LogArguments,
     #[command(flatten)]
     load: LoadArguments,
+    #[command(flatten)]
+    api: ControlApiArguments,
 }
 
 pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliError> {
@@ -81,7 +85,8 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
         restarts: arguments.restart.then(Arc::default),
         latest,
     };
-    let ways = Ways { workers, preflight, config: named.as_deref(), halt: &halt, teller };
+    let api = arguments.api.start(&Control::default(), &Plan::default(), is_quiet, terminal)?;
+    let ways = Ways { workers, preflight, config: named.as_deref(), halt: &halt, teller, api };
     ways.explore(watch)
 }
 
@@ -129,6 +134,7 @@ struct Ways<'a> {
     config: Option<&'a str>,
     halt: &'a Halt,
     teller: Teller,
+    api: ControlApi,
 }
 
 impl Ways<'_> {
@@ -213,7 +219,9 @@ impl Ways<'_> {
         let Some(line) = Progress::of(std::slice::from_ref(&name), is_quiet, terminal).pop() else {
             return vec![Code::Bug];
         };
-        let mut onlookers = Onlookers { line, follower: watch.follower(tell.clone()) };
+        self.api.plays(control, &declared.plan);
+        let onlookers = Onlookers { line, follower: watch.follower(tell.clone()) };
+        let mut onlookers = self.api.beside(onlookers);
         let played = std::thread::scope(|scope| {
             let mut following = None;
             let part = Part { declared, settings, control, observer: &mut onlookers, profiling: None };
@@ -232,11 +240,12 @@ impl Ways<'_> {
             }
             played
         });
-        onlookers.line.clear();
+        onlookers.observer.line.clear();
         let mut codes = Vec::new();
         match played {
             Ok(mut played) => {
                 for summary in played.summaries.drain(..) {
+                    self.api.end(summary.as_ref().ok());
                     match summary {
                         Ok(summary) => codes.extend(self.sum_up(&summary)),
                         Err(error) => codes.extend(self.fail(&error.into())),
@@ -246,7 +255,10 @@ impl Ways<'_> {
                     codes.extend(self.fail(&error.into()));
                 }
             }
-            Err(error) => codes.extend(self.fail(&error.into())),
+            Err(error) => {
+                self.api.end(None);
+                codes.extend(self.fail(&error.into()));
+            }
         }
         codes
     }

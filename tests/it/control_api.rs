@@ -331,6 +331,45 @@ fn a_reset_begins_an_epoch_and_the_totals_go_on() {
     end(running, &api);
 }
 
+#[test]
+fn a_script_that_is_watched_is_steered_load_after_load() {
+    let server = Server::plain();
+    let script = |path: &str, duration: &str| {
+        format!(
+            "base_url(\"{}\");
+            scenario(\"users\", #{{ executor: \"constant-vus\", vus: 1, duration: \"{duration}\", flow: || {{ http::get(\"/{path}\"); sleep(0.02) }} }});",
+            server.url()
+        )
+    };
+    let mut running = runner(["watch", "--address", "127.0.0.1:0", "test.rhai"])
+        .file("test.rhai", &script("one", "10m"))
+        .start();
+    let api = Api::of(&mut running);
+    wait_until("the load", SOON, || server.count_of("/one") > 2);
+    let file = running.folder().join("test.rhai");
+    let mut events = api.events();
+    std::fs::write(&file, script("two", "10m")).expect("a writable folder");
+    let epoch = events.next_of("epoch");
+    assert_eq!((&epoch["cause"], &epoch["version"]), (&json!("reload"), &json!(2)), "{epoch}");
+    assert!(epoch["took_ms"].as_f64().is_some_and(|took_ms| took_ms > 0.0), "{epoch}");
+    wait_until("the new version", SOON, || server.count_of("/two") > 2);
+    // The load ends; the API and its streams stay for the next one.
+    assert_eq!(api.ask("POST", "/v1/stop", "").status, 200);
+    assert_eq!(events.next_of("end")["verdict"], "stopped");
+    api.wait_for("the load's end", |status| status["status"] == 10);
+    std::fs::write(&file, script("three", "10m")).expect("a writable folder");
+    wait_until("the next load", SOON, || server.count_of("/three") > 2);
+    api.wait_for("the next load", |status| status["status"] == 7 && status["stopped"] == false);
+    assert_eq!(events.next_of("tick")["number"], 1, "its seconds are counted anew");
+    api.patch("/v1/status", "{\"paused\": true}");
+    pause(HOLDS);
+    let before = server.count();
+    pause(Duration::from_millis(300));
+    assert_eq!(server.count(), before, "it is this load that stands");
+    running.interrupt();
+    running.wait().expect_code(105);
+}
+
 // ---------------------------------------------------------------- what is hidden
 
 #[test]
