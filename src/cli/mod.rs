@@ -3,6 +3,7 @@
 //! stdout is data, stderr is talk. A subcommand is a variant of `Command`, its arm in
 //! `Command::run`, and a file. `runner SCRIPT` is `runner run SCRIPT`.
 
+mod attempt;
 mod calibrate;
 mod check;
 mod control_api;
@@ -64,6 +65,8 @@ enum Command {
     Run(Box<run::Arguments>),
     /// Put load on a URL, without a script
     Hit(hit::Arguments),
+    /// Play one iteration of a script, and show each request, check and variable
+    Try(attempt::Arguments),
     /// Look whether a script would run, without a request
     Check(check::Arguments),
     /// Print the plan that a script declares, without a request
@@ -95,6 +98,7 @@ impl Command {
         match self {
             Self::Run(arguments) => run::run(&arguments, terminal),
             Self::Hit(arguments) => hit::run(&arguments, terminal),
+            Self::Try(arguments) => attempt::run(&arguments, terminal),
             Self::Check(arguments) => check::run(&arguments, terminal),
             Self::Inspect(arguments) => inspect::run(&arguments, terminal),
             Self::New(arguments) => new::run(&arguments, terminal),

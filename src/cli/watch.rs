@@ -12,17 +12,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::CliError;
-use super::control_api::{ControlApi, ControlApiArguments};
+use super::control_api::{ControlApi, ControlApiArguments, Served};
 use super::exit;
+use super::live::{Live, Watcher};
 use super::log::LogArguments;
 use super::news;
-use super::progress::{Progress, print_header};
+use super::progress::print_header;
 use super::run::{WorkersArgument, print_failures, style};
 use super::script::{LoadArguments, OutsideArguments};
 use super::signals::{Halt, say};
 use super::terminal::Terminal;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::engine::{Control, NewEpoch, Observer, Tick};
+use crate::engine::{Control, NewEpoch, NewFailures, Observer, Tick};
+use crate::output::Act;
 use crate::plan::Plan;
 use crate::report::REPORTS;
 use crate::results::{Reason, Summary, Verdict};
@@ -85,6 +87,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
         restarts: arguments.restart.then(Arc::default),
         latest,
     };
+    // Before the first load; one that can't start is no reason to wait for a save.
     let api = arguments.api.start(&Control::default(), &Plan::default(), is_quiet, terminal)?;
     let ways = Ways { workers, preflight, config: named.as_deref(), halt: &halt, teller, api };
     ways.explore(watch)
@@ -134,6 +137,7 @@ struct Ways<'a> {
     config: Option<&'a str>,
     halt: &'a Halt,
     teller: Teller,
+    /// From one load to the next.
     api: ControlApi,
 }
 
@@ -216,12 +220,12 @@ impl Ways<'_> {
             let teller = self.teller.clone();
             move |happened: News| teller.tell(&happened)
         };
-        let Some(line) = Progress::of(std::slice::from_ref(&name), is_quiet, terminal).pop() else {
-            return vec![Code::Bug];
-        };
         self.api.plays(control, &declared.plan);
-        let onlookers = Onlookers { line, follower: watch.follower(tell.clone()) };
-        let mut onlookers = self.api.beside(onlookers);
+        let act = Act { name: name.clone(), plan: declared.plan.clone(), control: control.clone() };
+        let (live, mut watchers) = Live::of(vec![act], is_quiet, terminal);
+        let Some(watcher) = watchers.pop() else { return vec![Code::Bug] };
+        let mut onlookers =
+            Onlookers { shown: self.api.beside(watcher), follower: watch.follower(tell.clone()) };
         let played = std::thread::scope(|scope| {
             let mut following = None;
             let part = Part { declared, settings, control, observer: &mut onlookers, profiling: None };
@@ -240,7 +244,7 @@ impl Ways<'_> {
             }
             played
         });
-        onlookers.observer.line.clear();
+        live.end([&onlookers.shown.observer]);
         let mut codes = Vec::new();
         match played {
             Ok(mut played) => {
@@ -314,36 +318,40 @@ fn listen(is_over: &AtomicBool, is_entered: &AtomicBool, waker: &Waker) {
 
 /// Who looks on while the load goes on.
 struct Onlookers<T: FnMut(News)> {
-    line: Progress,
+    shown: Served<Watcher>,
     follower: Follower<T>,
 }
 
 impl<T: FnMut(News)> Observer for Onlookers<T> {
     fn tick(&mut self, tick: &Tick<'_>) {
         self.follower.tick(tick);
-        self.line.tick(tick);
+        self.shown.tick(tick);
     }
 
     fn log(&mut self, line: &LogLine) {
-        self.line.log(line);
+        self.shown.log(line);
     }
 
     fn load_begins(&mut self) {
-        self.line.load_begins();
+        self.shown.load_begins();
     }
 
     fn load_ends(&mut self) {
         self.follower.load_ends();
-        self.line.load_ends();
+        self.shown.load_ends();
     }
 
     fn epoch(&mut self, new: &NewEpoch<'_>) {
         self.follower.epoch(new);
-        self.line.epoch(new);
+        self.shown.epoch(new);
     }
 
     fn refused(&mut self, diagnostic: &Diagnostic) {
         self.follower.refused(diagnostic);
-        self.line.refused(diagnostic);
+        self.shown.refused(diagnostic);
+    }
+    fn failing(&mut self, new: &NewFailures) {
+        self.follower.failing(new);
+        self.shown.failing(new);
     }
 }

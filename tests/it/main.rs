@@ -70,6 +70,7 @@ mod targets;
 mod tidy;
 mod tls;
 mod truth;
+mod try_once;
 mod ui;
 mod view;
 mod websocket;
