@@ -223,7 +223,7 @@ fn needs_tmux_keys_steer_a_run() {
     tmux.expect(&["▸ rate", "✓ rate: 19.8/s"]);
     tmux.keys(&["r"]);
     tmux.expect(&["✓ counting anew"]);
-    tmux.expect(&["EPOCH 2", "  was "]);
+    tmux.expect(&["epoch 2: ", "  was "]);
     tmux.keys(&["e"]);
     tmux.expect(&["FAILURES", "> GET /missing HTTP/1.1", "< HTTP/1.1 404", "$ curl ", "Esc back"]);
     tmux.keys(&["?"]);
