@@ -90,8 +90,8 @@ pub(super) fn failures(run: &Run, palette: Palette, columns: usize) -> Section {
         let text = one_line(&format!(" {verb}: {}{place}", failure.diagnostic.message));
         lines.push(fit(vec![palette.mark(false), plain(text)], columns));
     }
-    for example in run.counted_examples() {
-        let text = one_line(&format!(" {}", example_title(&example)));
+    for example in &run.examples {
+        let text = one_line(&format!(" {}", example_title(example)));
         lines.push(fit(vec![palette.mark(false), plain(text)], columns));
     }
     let hint = match lines.len() {
