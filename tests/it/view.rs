@@ -221,6 +221,7 @@ fn needs_tmux_keys_steer_a_run() {
     tmux.expect(&["▸ users", "✗ scenario `users` is one of users, not of arrivals: set its users"]);
     tmux.keys(&["Down", "+"]);
     tmux.expect(&["▸ rate", "✓ rate: 19.8/s"]);
+    tmux.expect(&["ENDPOINTS", "/found", "/missing"]);
     tmux.keys(&["r"]);
     tmux.expect(&["✓ counting anew"]);
     tmux.expect(&["epoch 2: ", "  was "]);
