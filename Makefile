@@ -29,7 +29,7 @@ quick: ## the inner loop: format, lints, all tests that are short and need no se
 
 # What holds times against a clock of its own has the machine to itself, one after another: beside a hundred servers of
 # other tests it would measure those.
-APART := arrivals::full packets::full rivals::full truth::full steady::full
+APART := arrivals::full packets::full rivals::full truth::full steady::full watch::full
 
 test: install-test-servers ## install what the tests need, then run every test
 	cargo test --locked -- $(addprefix --skip ,$(APART))
@@ -120,9 +120,10 @@ prove-rivals: ## what each tool reports of services that are ill, against their 
 prove-profile: ## the profiler at full speed: BENCH_ROUNDS (50) runs of BENCH_SECONDS (2), none may crash, 99 % of samples reach the root
 	cargo bench --locked --bench profile
 
-soak: ## does memory stay flat: BENCH_MINUTES (30) at 1,000 users, BENCH_REQUESTS (10,000,000) beside 100,000; are runs that are killed told to their last second: COUNT (500)
+soak: ## does memory stay flat: BENCH_MINUTES (30) at 1,000 users, BENCH_REQUESTS (10,000,000) beside 100,000; are runs that are killed told to their last second: COUNT (500); do saves under load lose anything: twice as many
 	cargo bench --locked --bench soak
 	COUNT=$${COUNT:-500} cargo test --locked --release --test it -- killed::full_ --nocapture --test-threads 1
+	COUNT=$$((2 * $${COUNT:-500})) cargo test --locked --release --test it -- watch::saves_under_load --nocapture --test-threads 1
 
 mutants: ## does a test notice when the code that decides is wrong: MUTANTS (200) drawn with SEED (8), 95 % must be caught
 	tests/mutants.sh

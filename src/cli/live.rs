@@ -40,7 +40,7 @@ impl Live {
     }
 
     /// Takes it away, so that something else can be printed.
-    pub(super) fn end(self, watchers: &[Watcher]) {
+    pub(super) fn end<'a>(self, watchers: impl IntoIterator<Item = &'a Watcher>) {
         drop(self.view);
         for watcher in watchers {
             watcher.line.clear();

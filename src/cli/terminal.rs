@@ -125,6 +125,11 @@ impl Terminal {
         write_out(&self.mask.mask(text))
     }
 
+    /// Prints data in which no secret is left: a mask over the whole of JSON could hide what makes it JSON.
+    pub(super) fn print_masked(text: &str) -> Result<(), CliError> {
+        write_out(text)
+    }
+
     /// Prints a value as JSON. Its texts are masked before they are written: between them stands what
     /// makes it JSON.
     pub(super) fn print_json(&self, value: &impl Serialize) -> Result<(), CliError> {

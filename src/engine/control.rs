@@ -401,7 +401,7 @@ impl Control {
     }
 
     /// To wait for a stop.
-    pub(super) fn subscribe(&self) -> watch::Receiver<Urgency> {
+    pub fn subscribe(&self) -> watch::Receiver<Urgency> {
         self.0.urgency.subscribe()
     }
 

@@ -126,6 +126,17 @@ impl Recorder {
         }
     }
 
+    /// Knows one more metric from now on; what has its name already stays as it is.
+    pub fn learn(&mut self, metric: &Metric) {
+        if !self.metric_index.contains_key(&metric.name) {
+            let id = MetricId(u32::try_from(self.metrics.len()).expect("metrics are declared one by one"));
+            self.metric_index.insert(Arc::clone(&metric.name), id);
+            self.metrics.push(metric.clone());
+            self.refused.push(0);
+            self.dropped.push(false);
+        }
+    }
+
     /// Records nothing of these metrics; at the start alone.
     #[must_use]
     pub fn without<'a>(mut self, metrics: impl IntoIterator<Item = &'a str>) -> Self {

@@ -46,6 +46,7 @@ const ROWS: &[Row] = &[
             "output",
         ],
     ),
+    ("web", &["diagnostic", "metrics", "plan", "script", "engine", "results", "report"]),
     (
         "cli",
         &[
@@ -62,6 +63,7 @@ const ROWS: &[Row] = &[
             "report",
             "output",
             "session",
+            "web",
         ],
     ),
 ];
