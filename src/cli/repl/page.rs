@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn a_response_is_told_in_three_parts() {
         let text = plain(&value(&answer(200, "hello\u{1b}[31m\n"), None));
-        let wanted = "✓ 200 OK  2.50ms  10 B  text/plain  HTTP/1.1  http://127.0.0.1/x\n  \
+        let wanted = "✓ 200 OK  2.50ms  11 B  text/plain  HTTP/1.1  http://127.0.0.1/x\n  \
                       tls handshaking 1.50ms · waiting 2.25ms · on a connection that was open\n  hello\u{fffd}[31m\n";
         assert_eq!(text, wanted);
         assert!(plain(&value(&answer(503, ""), Some("r"))).starts_with("r = ✗ 503 OK"));
@@ -256,7 +256,7 @@ mod tests {
         assert_eq!(value(&Shown::Text("a\nb".to_owned()), None), "a\nb\n");
         assert_eq!(data(&Shown::Text("a \"b\"".to_owned())), "a \"b\"\n");
         let long = plain(&value(&Shown::Text("x".repeat(20_000)), None));
-        assert!(long.ends_with("\"… 9.77 kB more\n"), "{}", &long[9_990..]);
+        assert!(long.ends_with("\"… 10.0 KB more\n"), "{}", &long[9_990..]);
     }
 
     #[test]
