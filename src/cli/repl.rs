@@ -26,7 +26,7 @@ use super::{CliError, exit};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::metrics::Snapshot;
 use crate::plan::{Overrides, without_login};
-use crate::script::Origin;
+use crate::script::{Origin, functions};
 use crate::session::{Config, Interrupted, Line, Prompt, read};
 
 use editor::{Asked, Editor};
@@ -36,6 +36,9 @@ use scan::Scan;
 
 /// The longest entry from a pipe: as large as a script may be.
 const ENTRY_BYTES_MAX: usize = 16 << 20;
+
+/// Columns that values are laid out in, however wide the terminal: longer lines are hard to read.
+const COLUMNS_MAX: usize = 120;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -214,12 +217,9 @@ impl Session<'_> {
                 self.show(&line)?;
             }
             Some(Order::Help) => self.terminal.print(&page::help())?,
-            Some(Order::Functions(name)) => {
-                let own = name.is_none().then(|| page::known(&self.prompt.known()));
-                self.terminal.print(&reference(name)?)?;
-                if let Some(own) = own.filter(|_| !self.prompt.known().functions.is_empty()) {
-                    self.terminal.print(&format!("\nhere\n{own}"))?;
-                }
+            Some(Order::Functions(Some(name))) => self.terminal.print(&reference(Some(name))?)?,
+            Some(Order::Functions(None)) => {
+                self.terminal.print(&page::overview(&functions(), terminal::width().min(COLUMNS_MAX)))?;
             }
             Some(Order::Vars) => self.terminal.print(&page::known(&self.prompt.known()))?,
             Some(Order::Time(times, line)) => self.time(times, line, &origin)?,
@@ -256,7 +256,7 @@ impl Session<'_> {
         if name.is_some() && !is_asked {
             return Ok(());
         }
-        let shown = self.prompt.show(value, terminal::width().min(120));
+        let shown = self.prompt.show(value, terminal::width().min(COLUMNS_MAX));
         let is_seen = std::io::stdout().is_terminal();
         self.terminal.print(&if is_seen { page::value(&shown, name) } else { page::data(&shown) })
     }

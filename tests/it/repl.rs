@@ -55,6 +55,7 @@ fn what_lines_declare_is_kept() {
         ("this.token = \"abc\"\nthis.token", "abc\n"),
         ("fn keep() { this.n = (this.n ?? 0) + 1; this.n }\nkeep()\nlet twice = keep();\ntwice", "1\n2\n"),
         ("return 5; 6", "5\n"),
+        ("1 +\n2\nlet a =\n  7;\na", "3\n7\n"),
         ("let sold = counter(\"sold\"); sold.add(2)\nsold", "<counter sold>\n"),
         ("const ROWS = feeder([\"a\", \"b\"], \"circular\")\nROWS.row() != ROWS.row()\n", "false\n"),
         ("import \"std/phases\" as phases;\nlet s = phases::spike(1, 10, \"30s\");\ns.len() > 1", "true\n"),
@@ -229,8 +230,10 @@ fn a_line_can_be_timed() {
 
 #[test]
 fn help_and_functions_tell_what_there_is() {
-    let stdout = given("fn mine(a) { a }\n:help\n:functions http::get\n:functions\n:vars\n:reset\n:vars");
-    for part in [":load FILE", "http::get(url: text", "sleep(time: text or number)", "here\nfn mine(a)\n"] {
+    let stdout = given(
+        "fn mine(a) { a }\n:help\n:functions http::get\n:functions\n:functions slee\n:vars\n:reset\n:vars",
+    );
+    for part in [":load FILE", "http::get(url: text", "sleep(time: text or number)", "\nhttp::  "] {
         assert!(stdout.contains(part), "{part}: {stdout}");
     }
     assert!(
