@@ -172,9 +172,7 @@ impl Session<'_> {
         }
         let goes = match self.prompt.base_url() {
             Some(url) => format!("to {}", without_login(url)),
-            None => {
-                "nowhere yet: `base_url(\"http://HOST:PORT\")`, or \"demo\" for a sample service".to_owned()
-            }
+            None => "nowhere yet: `base_url(\"demo\")` leads to a sample service".to_owned(),
         };
         let _ = writeln!(text, "relative URLs go {goes}");
         self.terminal.say(format_args!("{text}"));
@@ -224,6 +222,10 @@ impl Session<'_> {
             Some(Order::Vars) => self.terminal.print(&page::known(&self.prompt.known()))?,
             Some(Order::Time(times, line)) => self.time(times, line, &origin)?,
             Some(Order::Load(file)) => {
+                if file == "-" {
+                    let refused = Diagnostic::new(Code::Usage, "standard input is where the lines come from");
+                    return Err(refused.hint("name a file").into());
+                }
                 let source = read(Path::new(file))?;
                 let line = self.play(&source.text, &Origin::File(source.name.clone()))?;
                 self.show(&line)?;
