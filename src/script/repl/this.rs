@@ -69,7 +69,10 @@ mod tests {
 
     #[test]
     fn this_is_what_a_method_is_called_on_within_functions() {
-        assert_eq!(value("fn f() { if true { #{ a: this } }.a + this } let x = 5; x.f() + this"), 13);
+        assert_eq!(
+            value("fn f() { let a = if true { #{ a: this } }; a.a + this } let x = 5; x.f() + this"),
+            13
+        );
         assert_eq!(value("fn f() { `${this}` } fn g() { this } let x = 5; x.f().len() + x.g() + this"), 9);
     }
 }
