@@ -419,6 +419,29 @@ fn needs_tmux_ctrl_c_cuts_the_line_that_runs_and_nothing_else() {
 }
 
 #[test]
+fn needs_tmux_values_go_to_a_file_and_the_prompt_stays_at_the_terminal_without_colour_if_asked() {
+    let tmux = Tmux::start("file");
+    let runner = env!("CARGO_BIN_EXE_runner");
+    let styled = || {
+        let output = tmux.command(&["capture-pane", "-p", "-e"]).output().expect("tmux");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    for (colour, is_coloured) in [("NO_COLOR=1", false), ("CLICOLOR_FORCE=1", true)] {
+        tmux.send(&format!("clear; {colour} {runner} repl --no-history > out"), &["Enter"]);
+        tmux.prompt_after("Ctrl-D ends");
+        tmux.send("[1, 2]", &["Enter"]);
+        tmux.prompt_after("› [1, 2]");
+        tmux.send("nobody", &["Enter"]);
+        tmux.prompt_after("error: there is no variable `nobody` here");
+        assert_eq!(styled().contains('\u{1b}'), is_coloured, "{:?}", styled());
+        let out = std::fs::read_to_string(tmux.folder.path().join("out")).expect("the shell made it");
+        assert_eq!(out, "[1,2]\n");
+        tmux.send("", &["C-d"]);
+        tmux.see_when("the shell", |screen| screen.ends_with("shell%"));
+    }
+}
+
+#[test]
 fn needs_tmux_a_signal_gives_the_terminal_back_as_it_was() {
     let tmux = Tmux::start("signal");
     tmux.send("stty -a | grep -o ' -*icanon'", &["Enter"]);
