@@ -7,12 +7,16 @@ use super::CliError;
 use super::results::ResultsArguments;
 use crate::output::{self, Courier};
 use crate::results::RunFolder;
+use crate::session::Config;
+
+/// k6's `K6_OUT`: outputs divided by commas.
+const VARIABLE: &str = "RUNNER_OUT";
 
 /// What is kept, and what is sent on.
 #[derive(Debug, clap::Args)]
 pub(super) struct KeepArguments {
-    /// Send each second to an output while the run goes on; repeatable
-    #[arg(short, long = "out", env = "RUNNER_OUT", value_name = "NAME=WHERE", long_help = outputs_help())]
+    /// Send each second to an output while the run goes on; repeatable [env: RUNNER_OUT, several by commas]
+    #[arg(short, long = "out", value_name = "NAME=WHERE", long_help = outputs_help())]
     out: Vec<String>,
     /// Keep nothing of the run on disk
     #[arg(long, env = "RUNNER_NO_SAVE", value_parser = BoolishValueParser::new())]
@@ -38,9 +42,18 @@ impl KeepArguments {
         Ok(Some(folder.map_err(|error| error.diagnostic())?))
     }
 
-    /// What is asked of outputs for each of the scripts.
-    pub(super) fn orders(&self, script_names: &[String]) -> Result<Vec<Vec<String>>, CliError> {
-        Ok(output::orders(&self.out, script_names).map_err(|error| error.diagnostic())?)
+    /// What is asked of outputs for each of the scripts: by the command line, else the environment, else the configuration.
+    pub(super) fn orders(
+        &self,
+        config: &Config,
+        script_names: &[String],
+    ) -> Result<Vec<Vec<String>>, CliError> {
+        let of_variable = || std::env::var(VARIABLE).ok().map(|text| output::listed(&text));
+        let asked = match &self.out[..] {
+            [] => of_variable().unwrap_or_else(|| config.outputs.clone()),
+            given => given.to_owned(),
+        };
+        Ok(output::orders(&asked, script_names).map_err(|error| error.diagnostic())?)
     }
 }
 
@@ -58,6 +71,6 @@ pub(super) fn outputs_help() -> String {
     let list = list.collect::<Vec<_>>().join("\n");
     format!(
         "Send each second to an output while the run goes on; repeatable. In a file's name `{{script}}` is the script's name. \
-         Options stand behind a `#`, as in `#key=value,key=value`.\n\nOutputs:\n{list}"
+         Options stand behind a `#`, as in `#key=value,key=value`. `{VARIABLE}` holds several, divided by commas.\n\nOutputs:\n{list}\n\n[env: {VARIABLE}]"
     )
 }

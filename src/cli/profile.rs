@@ -8,9 +8,9 @@ use super::keep::KeepArguments;
 use super::results::ResultsArguments;
 use super::terminal::Terminal;
 use crate::engine::Epoch;
-use crate::profile::{Profile, ready};
+use crate::profile::{Profile, ProfileFile, ready, write};
 use crate::report::{self, Style};
-use crate::results::{PROFILE_FOLDER, RunFolder};
+use crate::results::{PROFILE_FOLDER, PrivateFolder, RunFolder, StoreError};
 use crate::session::Profiling;
 
 #[derive(Debug, clap::Args)]
@@ -29,7 +29,15 @@ pub(super) struct ProfileArguments {
 pub(super) struct Profiled {
     pub(super) profiling: Profiling,
     /// None as long as the run's folder isn't made.
-    folder: OnceCell<PathBuf>,
+    place: OnceCell<Place>,
+}
+
+/// Where it goes.
+enum Place {
+    /// Where the user says.
+    Named(PathBuf),
+    /// Into a folder of a run, which is for its owner alone and follows no links.
+    OfRun(Result<PrivateFolder, StoreError>),
 }
 
 impl ProfileArguments {
@@ -45,33 +53,49 @@ impl ProfileArguments {
             None if keep.is_on() => None,
             None => Some(results.results.join(PROFILE_FOLDER)),
         };
-        let folder = OnceCell::new();
+        let place = OnceCell::new();
         if let Some(known) = known {
             ready(&known).map_err(CliError::Profile)?;
-            let _ = folder.set(known);
+            let _ = place.set(Place::Named(known));
         }
-        Ok(Some(Profiled { profiling: Profiling::prepare(!self.profile_native), folder }))
+        Ok(Some(Profiled { profiling: Profiling::prepare(!self.profile_native), place }))
     }
 }
 
 impl Profiled {
     /// Puts the profile into a run's folder, unless the user named another; of several runs the first one's.
     pub(super) fn lies_in(&self, folder: &RunFolder) {
-        let _ = self.folder.get_or_init(|| folder.path().join(PROFILE_FOLDER));
+        let _ = self.place.get_or_init(|| Place::OfRun(folder.again()));
     }
 
     /// Ends the profile, writes its files, and gives the tables to print; nothing where there was no load.
     pub(super) fn end(&self, style: &Style, terminal: &Terminal) -> Result<String, CliError> {
         let Some(mut profile) = self.profiling.finish() else { return Ok(String::new()) };
         // Without a run there was no load either.
-        let Some(folder) = self.folder.get() else { return Ok(String::new()) };
+        let Some(place) = self.place.get() else { return Ok(String::new()) };
         hide_secrets(&mut profile, terminal);
         let epoch = Epoch::now();
-        ready(folder).map_err(CliError::Profile)?;
-        let files = profile.write(folder, epoch.wall_ns(epoch.now_ns())).map_err(CliError::Profile)?;
-        let folder = folder.display().to_string();
-        Ok(format!("\n{}", report::profile(&profile, &folder, &files, style)))
+        let files = profile.files(epoch.wall_ns(epoch.now_ns())).map_err(CliError::Profile)?;
+        let folder = match place {
+            Place::Named(folder) => {
+                ready(folder).and_then(|()| write(folder, &files)).map_err(CliError::Profile)?;
+                folder.display().to_string()
+            }
+            Place::OfRun(run) => {
+                let run = run.as_ref().map_err(|error| error.diagnostic())?;
+                let folder = write_into(run, &files).map_err(|error| error.diagnostic())?;
+                folder.path().display().to_string()
+            }
+        };
+        let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
+        Ok(format!("\n{}", report::profile(&profile, &folder, &names, style)))
     }
+}
+
+fn write_into(run: &PrivateFolder, files: &[ProfileFile]) -> Result<PrivateFolder, StoreError> {
+    let folder = run.enter(PROFILE_FOLDER)?;
+    files.iter().try_for_each(|(name, bytes)| folder.write_whole(name, bytes))?;
+    Ok(folder)
 }
 
 /// The name of a script's file may hold one.

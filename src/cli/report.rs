@@ -9,9 +9,10 @@ use jiff::Timestamp;
 use super::CliError;
 use super::results::ResultsArguments;
 use super::run::style;
+use super::summary::LayoutArguments;
 use super::terminal::Terminal;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::report::{REPORTS, Report, Style};
+use crate::report::{REPORTS, Report, Style, headline};
 use crate::results::{
     DOCUMENT_BYTES_MAX, DOCUMENT_FILE, Document, KeptRun, LAST, Summary, Survey, write_whole_file,
 };
@@ -29,15 +30,23 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
     #[command(flatten)]
+    layout: LayoutArguments,
+    #[command(flatten)]
     results: ResultsArguments,
 }
 
 pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliError> {
     let run = arguments.results.find(&arguments.run)?;
-    let summary = summary(&run, Timestamp::now())
+    let mut summary = summary(&run, Timestamp::now())
         .map_err(|what| Diagnostic::new(Code::Other, format!("failed to report {}: {what}", run.name())))?;
+    summary.layout = arguments.layout.over(&summary.layout).map_err(|error| error.diagnostic())?;
     let report = report(&arguments.format);
     match &arguments.file {
+        // A run that was to show nothing is told all the same: somebody asks for it now.
+        None if report.is_for_people && arguments.layout.are_disabled() => {
+            terminal.say(format_args!("{}\n", headline(&summary, Style { colour: false, ..style() })));
+            Ok(())
+        }
         None => terminal.print(&(report.render)(&summary, &style())),
         Some(file) => {
             let plain = Style { colour: false, width: FILE_COLUMNS };
@@ -67,10 +76,27 @@ fn summary(run: &KeptRun, now: Timestamp) -> Result<Summary, String> {
     if is_under_way || run.is_named_by_journal() || of_journal.as_ref().is_ok_and(|(has_end, _)| *has_end) {
         return of_journal.map(|(_, summary)| summary);
     }
-    let document = run.folder().read(DOCUMENT_FILE, DOCUMENT_BYTES_MAX).ok().flatten();
-    let document =
-        document.and_then(|bytes| Document::from_json(&bytes).and_then(Document::into_summary).ok());
-    document.map_or_else(|| of_journal.map(|(_, summary)| summary), Ok)
+    match (document(run), of_journal) {
+        (None, of_journal) => of_journal.map(|(_, summary)| summary),
+        (Some(Ok(summary)), _) => Ok(summary),
+        (Some(Err(what)), Ok((_, mut summary))) => {
+            summary.warnings.push(what);
+            Ok(summary)
+        }
+        (Some(Err(what)), Err(_)) if run.open_journal().is_ok_and(|journal| journal.is_none()) => Err(what),
+        (Some(Err(what)), Err(of_journal)) => Err(format!("{what}; {of_journal}")),
+    }
+}
+
+/// What its summary says, if there is one; or why it says nothing.
+fn document(run: &KeptRun) -> Option<Result<Summary, String>> {
+    let told = |what: &dyn Display| format!("{}: {what}", run.folder().path().join(DOCUMENT_FILE).display());
+    let bytes = match run.folder().read(DOCUMENT_FILE, DOCUMENT_BYTES_MAX) {
+        Ok(bytes) => bytes?,
+        Err(error) => return Some(Err(error.to_string())),
+    };
+    let summary = Document::from_json(&bytes).and_then(Document::into_summary);
+    Some(summary.map_err(|error| told(&error)))
 }
 
 /// Columns of a report in a file.

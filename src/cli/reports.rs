@@ -8,6 +8,10 @@ use super::terminal::Terminal;
 use crate::diagnostic::{Code, Diagnostic, suggest};
 use crate::report::{REPORTS, Report};
 use crate::results::{Summary, append_file, write_whole_file};
+use crate::session::Config;
+
+/// Reports divided by commas.
+const VARIABLE: &str = "RUNNER_REPORT";
 
 /// What stands for the script's name in that of a file.
 const SCRIPT: &str = "{script}";
@@ -21,7 +25,7 @@ const WORKSPACE_VARIABLE: &str = "GITHUB_WORKSPACE";
 /// Which reports there are to be.
 #[derive(Debug, clap::Args)]
 pub(super) struct ReportArguments {
-    #[arg(long, env = "RUNNER_REPORT", value_name = "NAME[=FILE]", help = help(), long_help = long_help())]
+    #[arg(long, value_name = "NAME[=FILE]", help = help(), long_help = long_help())]
     report: Vec<String>,
 }
 
@@ -30,14 +34,17 @@ fn names() -> String {
 }
 
 fn help() -> String {
-    format!("Write a report, to FILE or instead of the summary: {}; repeatable", names())
+    format!(
+        "Write a report, to FILE or instead of the summary: {}; repeatable [env: {VARIABLE}, several by commas]",
+        names()
+    )
 }
 
 fn long_help() -> String {
     let lines: Vec<String> =
         REPORTS.iter().map(|report| format!("- {}: {}", report.name, report.about)).collect();
     format!(
-        "Write a report to FILE, or, without one, to standard output instead of the summary; repeatable. `{SCRIPT}` in FILE is the script's name:\n{}",
+        "Write a report to FILE, or, without one, to standard output instead of the summary; repeatable, and several in `{VARIABLE}`, divided by commas. `{SCRIPT}` in FILE is the script's name:\n{}\n\n[env: {VARIABLE}]",
         lines.join("\n")
     )
 }
@@ -61,10 +68,36 @@ pub(super) struct Reports {
 
 impl ReportArguments {
     /// What is wrong is told before the load, as far as it can be known: a folder that isn't there above all.
-    pub(super) fn reports(&self, targets_only: bool, scripts: &[PathBuf]) -> Result<Reports, CliError> {
+    pub(super) fn reports(
+        &self,
+        config: &Config,
+        targets_only: bool,
+        scripts: &[PathBuf],
+    ) -> Result<Reports, CliError> {
         let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
-        Ok(reports(&self.report, targets_only, scripts, variable)?)
+        let of_variable = || std::env::var(VARIABLE).ok().map(|text| listed(&text));
+        let asked = match &self.report[..] {
+            [] => of_variable().unwrap_or_else(|| config.reports.clone()),
+            given => given.to_owned(),
+        };
+        Ok(reports(&asked, targets_only, scripts, variable)?)
     }
+}
+
+/// The reports of one text, divided by commas: one begins another where a report's name follows, or a word with `=`.
+fn listed(text: &str) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for part in text.split(',').filter(|part| !part.trim().is_empty()) {
+        let begins = part.contains('=') || REPORTS.iter().any(|report| report.name == part.trim());
+        match all.last_mut().filter(|_| !begins) {
+            Some(last) => {
+                last.push(',');
+                last.push_str(part);
+            }
+            None => all.push(part.trim().to_owned()),
+        }
+    }
+    all
 }
 
 fn refuse<T>(message: String, hint: String) -> Result<T, Diagnostic> {
@@ -278,6 +311,18 @@ mod tests {
         assert_eq!(some.printed.name, "json");
         let places: Vec<&Place> = some.filed.iter().map(|(_, place)| place).collect();
         assert_eq!(places, [&Place::File("a=b.xml".into()), &Place::Added("step.md".into())]);
+    }
+
+    #[test]
+    fn a_comma_begins_another_report_where_a_name_follows() {
+        for (text, parts) in [
+            ("junit=a.xml, github,json=b.json", vec!["junit=a.xml", "github", "json=b.json"]),
+            ("junit=a,b.xml,", vec!["junit=a,b.xml"]),
+            ("junit=a,jsn=b", vec!["junit=a", "jsn=b"]),
+            ("", vec![]),
+        ] {
+            assert_eq!(listed(text), parts, "{text}");
+        }
     }
 
     #[test]

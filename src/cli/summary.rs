@@ -1,12 +1,12 @@
 //! The flags that lay out the summary and choose what is sent on, k6's by their names: each becomes an option as a
 //! script would give it, and is read and refused as such.
 
-use crate::plan::{Options, Value};
+use crate::plan::{Options, PlanError, SummaryMode, SummaryOptions, Value};
 
 /// How the summary looks, instead of what the script says.
 #[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "Summary")]
-pub(super) struct SummaryArguments {
+pub(super) struct LayoutArguments {
     /// How much the summary shows: full, compact or disabled
     #[arg(long, env = "RUNNER_SUMMARY_MODE", value_name = "MODE")]
     summary_mode: Option<String>,
@@ -16,22 +16,50 @@ pub(super) struct SummaryArguments {
     /// One unit for all times of requests: s, ms or us
     #[arg(long, env = "RUNNER_SUMMARY_TIME_UNIT", value_name = "UNIT")]
     summary_time_unit: Option<String>,
+}
+
+/// How the summary looks, and what is sent on.
+#[derive(Debug, Default, clap::Args)]
+#[command(next_help_heading = "Summary")]
+pub(super) struct SummaryArguments {
+    #[command(flatten)]
+    layout: LayoutArguments,
     /// Send only these of runner's own tags to the outputs, such as name,method,status
     #[arg(long, env = "RUNNER_SYSTEM_TAGS", value_name = "TAGS")]
     system_tags: Option<String>,
 }
 
-impl SummaryArguments {
-    /// What is given, as a script's `options(#{ … })` would have it.
-    pub(super) fn options(&self) -> Options {
-        [
+/// What is given, as a script's `options(#{ … })` would have it.
+fn given<const N: usize>(flags: [(&str, &Option<String>); N]) -> Options {
+    let given = |(name, value): (&str, &Option<String>)| Some((name.to_owned(), Value::Text(value.clone()?)));
+    flags.into_iter().filter_map(given).collect()
+}
+
+impl LayoutArguments {
+    /// What is given, as options.
+    fn options(&self) -> Options {
+        given([
             ("summary_mode", &self.summary_mode),
             ("summary_trend_stats", &self.summary_trend_stats),
             ("summary_time_unit", &self.summary_time_unit),
-            ("system_tags", &self.system_tags),
-        ]
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), Value::Text(value.clone()?))))
-        .collect()
+        ])
+    }
+
+    /// What is given in place of what a layout says.
+    pub(super) fn over(&self, layout: &SummaryOptions) -> Result<SummaryOptions, PlanError> {
+        layout.overridden(&self.options())
+    }
+
+    /// Whether there is to be no summary.
+    pub(super) fn are_disabled(&self) -> bool {
+        self.over(&SummaryOptions::default()).is_ok_and(|layout| layout.mode == SummaryMode::Disabled)
+    }
+}
+
+impl SummaryArguments {
+    /// What is given, as options.
+    pub(super) fn options(&self) -> Options {
+        let tags = given([("system_tags", &self.system_tags)]);
+        self.layout.options().into_iter().chain(tags).collect()
     }
 }

@@ -380,6 +380,15 @@ impl Control {
         status
     }
 
+    /// One of a load that goes so, for tests of what steers it.
+    #[cfg(test)]
+    pub(crate) fn sample(plan: &Plan, status: Status) -> Self {
+        let control = Self::default();
+        control.begin(plan);
+        control.tell(status);
+        control
+    }
+
     fn board(&self) -> MutexGuard<'_, Board> {
         self.0.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -392,7 +401,7 @@ impl Control {
     }
 
     /// To wait for a stop.
-    pub(super) fn subscribe(&self) -> watch::Receiver<Urgency> {
+    pub fn subscribe(&self) -> watch::Receiver<Urgency> {
         self.0.urgency.subscribe()
     }
 

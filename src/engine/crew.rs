@@ -71,6 +71,8 @@ pub(super) struct Crew {
     pub(super) stopped: Notify,
     failures: RefCell<BTreeMap<(FailureKind, String), ScriptFailure>>,
     failures_more: Cell<u64>,
+    /// Those of the failures that nobody was told of.
+    failures_new: RefCell<Vec<ScriptFailure>>,
     interrupted: RefCell<Vec<Interrupted>>,
     pub(super) leaked: Cell<u64>,
     /// Bugs of ours, each with how often it was met.
@@ -165,6 +167,7 @@ impl Crew {
             stopped: Notify::new(),
             failures: RefCell::default(),
             failures_more: Cell::new(0),
+            failures_new: RefCell::default(),
             interrupted: RefCell::default(),
             leaked: Cell::new(0),
             bugs: RefCell::default(),
@@ -328,7 +331,9 @@ impl Crew {
             known.count += 1;
         } else if failures.len() < FAILURES_MAX {
             let scenario = part.scenario.name.clone();
-            failures.insert(key, ScriptFailure { kind, scenario, diagnostic, count: 1 });
+            let new = ScriptFailure { kind, scenario, diagnostic, count: 1 };
+            self.failures_new.borrow_mut().push(new.clone());
+            failures.insert(key, new);
         } else {
             self.failures_more.set(self.failures_more.get() + 1);
         }
@@ -377,6 +382,11 @@ impl Crew {
             threw: part.threw.get(),
         };
         self.parts.iter().map(outcome).collect()
+    }
+
+    /// Failures that were met first since the last call.
+    pub(super) fn new_failures(&self) -> Vec<ScriptFailure> {
+        self.failures_new.take()
     }
 
     /// The failures, and how many more there were.

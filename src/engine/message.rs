@@ -12,7 +12,7 @@ use crate::script::LogLine;
 use super::EngineError;
 use super::books::{Books, ScenarioOutcome};
 use super::control::Steer;
-use super::event::{Interrupted, ScriptFailure};
+use super::event::{Interrupted, NewFailures, ScriptFailure};
 use super::version::Version;
 use super::vitals::{Gap, ThreadUse};
 
@@ -85,6 +85,8 @@ pub(super) enum Report {
     SetUp(Result<serde_json::Value, Ended>, Recorded),
     /// What the second that ended at tick `number` recorded, and what the scenarios had come to by then.
     Tick { number: u64, delta: Snapshot, books: Books, vus: u64, scenarios: Vec<ScenarioOutcome> },
+    /// Something failed in a way that is new to the worker.
+    Failing(NewFailures),
     /// A line of the script's log.
     Log(LogLine),
     /// `abort(reason)` was called.

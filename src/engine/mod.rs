@@ -49,8 +49,8 @@ pub use control::{
 };
 pub use error::EngineError;
 pub use event::{
-    End, EpochCause, FAILURES_MAX, FailureKind, INTERRUPTED_MAX, Interrupted, NewEpoch, Observer, Observers,
-    Outcome, ScriptFailure, Tick,
+    End, EpochCause, FAILURES_MAX, FailureKind, INTERRUPTED_MAX, Interrupted, NewEpoch, NewFailures,
+    Observer, Observers, Outcome, ScriptFailure, Tick,
 };
 pub use gate::Pass;
 pub use generator::{Accusation, RULES, Rule, Weight, accuse};

@@ -379,6 +379,10 @@ fn take(
             observer.log(&line);
             None
         }
+        Report::Failing(new) => {
+            observer.failing(&new);
+            None
+        }
         Report::Aborted(reason) => Some(Cause::Abort(reason)),
         Report::Gone(error) => return Err(error),
         Report::Loaded(_)

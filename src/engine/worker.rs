@@ -25,6 +25,7 @@ use crate::script::{LogLine, Phase, Program, Stage, Tracer, freeze, from_json};
 use super::act::panic_text;
 use super::crew::{Crew, Means};
 use super::driver;
+use super::event::NewFailures;
 use super::lifecycle::Hook;
 use super::message::{Change, Command, Done, Ended, Opening, Recorded, Report};
 use super::prepared::{self, Prepared};
@@ -258,6 +259,10 @@ impl Worker {
                     let (books, vus, scenarios) = (crew.books(), crew.size(), crew.scenarios());
                     crew.take_most();
                     self.report(Report::Tick { number, delta, books, vus, scenarios }).await;
+                    let new = NewFailures { examples: stage.new_examples(), failures: crew.new_failures() };
+                    if !new.is_empty() {
+                        self.report(Report::Failing(new)).await;
+                    }
                     number += 1;
                 }
             }

@@ -8,6 +8,7 @@ mod courier;
 mod csv;
 mod csv_samples;
 mod error;
+mod exponential;
 mod fields;
 mod hidden;
 mod influxdb;
@@ -25,13 +26,15 @@ mod samples;
 mod sink;
 mod span_courier;
 mod statsd;
+mod terminal;
 
 pub use courier::{BATCHES_MAX, Courier, DRAIN_MAX, QUEUE_MAX};
 pub use error::{OutputError, SendError};
-pub use orders::orders;
+pub use orders::{listed, orders};
 pub use place::Place;
 pub use sink::{CaughtUp, Played, Sink};
 pub use span_courier::{SpanLoss, SpanRoute, SpanSink};
+pub use terminal::{Act, Look, Spectator, View, Voice};
 
 /// A kind of output.
 pub struct Output {

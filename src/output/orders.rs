@@ -8,6 +8,36 @@ use super::{OutputError, Place, find};
 /// What stands for a script's name.
 const SCRIPT: &str = "{script}";
 
+/// The outputs of one text, as a variable holds them, divided by commas: `json=a.jsonl,otlp=http://h#traces,gzip`. A comma
+/// begins another where an output's name follows; options and the rest of a place go on behind it.
+pub fn listed(text: &str) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for part in text.split(',').filter(|part| !part.trim().is_empty()) {
+        match all.last_mut() {
+            Some(last) if !begins_another(last, part.trim()) => {
+                last.push(',');
+                last.push_str(part);
+            }
+            _ => all.push(part.trim().to_owned()),
+        }
+    }
+    all
+}
+
+/// Whether a part is an output by itself, behind the one before. A misspelt one is too, where there are no options and no
+/// query that it could be of: who opens it says so.
+fn begins_another(before: &str, part: &str) -> bool {
+    match (part.split_once('='), find(part)) {
+        (Some((name, _)), _) if find(name).is_some() => true,
+        (Some((name, _)), _) => {
+            let is_word = name.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+            is_word && !name.is_empty() && !before.contains(['#', '?'])
+        }
+        (None, Some(output)) => output.place.starts_with('['),
+        (None, None) => false,
+    }
+}
+
 /// For each script of a command, the outputs as they are asked for with `{script}` put in. Two that would write one file are
 /// an error, and so is what isn't of the form `NAME=WHERE`.
 pub fn orders(asked: &[String], script_names: &[String]) -> Result<Vec<Vec<String>>, OutputError> {
@@ -67,6 +97,33 @@ mod tests {
     fn ordered(asked: &[&str], scripts: &[&str]) -> Result<Vec<Vec<String>>, String> {
         let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
         orders(&owned(asked), &owned(scripts)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_comma_begins_another_output_where_a_name_follows() {
+        for (text, parts) in [
+            ("json=a.jsonl", vec!["json=a.jsonl"]),
+            ("json=a.jsonl,csv=b.csv, otlp", vec!["json=a.jsonl", "csv=b.csv", "otlp"]),
+            ("otlp,json=a", vec!["otlp", "json=a"]),
+            (
+                "otlp=http://h#traces,gzip,prometheus=9464#labels=a:b;c:d,buckets=20",
+                vec!["otlp=http://h#traces,gzip", "prometheus=9464#labels=a:b;c:d,buckets=20"],
+            ),
+            (
+                "experimental-prometheus-rw=http://h/?a=b,c=d,opentelemetry",
+                vec!["experimental-prometheus-rw=http://h/?a=b,c=d", "opentelemetry"],
+            ),
+            ("json=one,two.jsonl,", vec!["json=one,two.jsonl"]),
+            ("json=a,csvv=b", vec!["json=a", "csvv=b"]),
+            ("", vec![]),
+        ] {
+            assert_eq!(listed(text), parts, "{text}");
+        }
+        for output in crate::output::OUTPUTS {
+            for (option, _) in output.options {
+                assert!(find(option).is_none(), "the option `{option}` would begin another output");
+            }
+        }
     }
 
     #[test]

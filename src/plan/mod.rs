@@ -5,6 +5,7 @@
 //! JSON reads back as the same plan.
 
 mod address;
+mod change;
 mod curve;
 mod demand;
 mod error;
@@ -33,6 +34,7 @@ mod validate;
 mod verdict;
 
 pub use address::without_login;
+pub use change::TakeOver;
 pub use curve::{Curve, Interval, Stage};
 pub use demand::{Arrivals, Bound, Demand, Jitter, Users, WhenBusy};
 pub use error::PlanError;
@@ -62,7 +64,7 @@ pub use summary_options::{SUMMARY_OPTIONS, SummaryMode, SummaryOptions, TimeUnit
 pub use system_tags::{SYSTEM_TAGS, SYSTEM_TAGS_OPTION, SystemTags, SystemTagsError};
 pub use target::{Aggregate, Expression, Operator, Quantity, Target, TargetError, TargetOptions, WINDOW_MAX};
 pub use think::Think;
-pub use verdict::{Bounds, Judgement, Standing, Verdict, Window, judge};
+pub use verdict::{Bounds, Judgement, Standing, Verdict, Window, WrittenAt, judge};
 
 use crate::metrics::{Metric, Overflow};
 use serde::{Deserialize, Serialize};

@@ -222,6 +222,9 @@ pub struct Target {
     /// Judge a percentile on fewer samples than it needs too.
     #[serde(default)]
     pub allow_few: bool,
+    /// The file that it was written in, where that is none of the script that is played: a module, or the file of `--targets`.
+    #[serde(default)]
+    pub file: Option<String>,
 }
 
 impl Target {
@@ -267,6 +270,7 @@ impl Target {
             delay_abort_eval: options.delay_abort_eval,
             position,
             allow_few: options.allow_few,
+            file: None,
         })
     }
 }

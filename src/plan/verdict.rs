@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::target::{Aggregate, Operator, Quantity, Target};
-use crate::diagnostic::suggest;
+use crate::diagnostic::{Position, suggest};
 use crate::metrics::{self, Kind, Selector, Snapshot, TagSet, Trend, Value};
 use crate::stats::samples_needed;
 use crate::units::{
@@ -50,6 +50,15 @@ pub struct Bounds {
     pub text: String,
 }
 
+/// Where a target was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WrittenAt {
+    /// The file as the user named it; none is the script.
+    pub file: Option<String>,
+    /// Where in it.
+    pub position: Position,
+}
+
 /// A target's verdict, with what it rests on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Judgement {
@@ -74,6 +83,9 @@ pub struct Judgement {
     pub interval: Option<Bounds>,
     /// How many samples its percentile needs, where it has fewer.
     pub needed: Option<u64>,
+    /// Where the target was written, where that is known.
+    #[serde(default)]
+    pub written_at: Option<WrittenAt>,
 }
 
 /// A number computed of samples.
@@ -106,6 +118,7 @@ pub fn judge(target: &Target, total: &Snapshot, elapsed: Duration, window: Optio
         near,
         interval: None,
         needed: None,
+        written_at: target.position.map(|position| WrittenAt { file: target.file.clone(), position }),
     };
     let Some(observed) = observed else {
         let (text, near) = nothing_found(&target.selector, total);

@@ -18,4 +18,4 @@ pub use folded::{Folded, Own};
 pub use protobuf::pprof;
 pub use sample::{Frame, Samples, Stack};
 pub use sampler::{HERTZ, Sampler, Seat, enlist, take_ticks};
-pub use store::{Profile, ready};
+pub use store::{Profile, ProfileFile, ready, write};

@@ -1,7 +1,7 @@
 //! All of a run's profile, and the files that it becomes.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{Folded, ProfileError, Samples, flame_graph, pprof};
 
@@ -46,54 +46,46 @@ pub fn ready(folder: &Path) -> Result<(), ProfileError> {
     std::fs::write(&probe, "").and_then(|()| std::fs::remove_file(&probe)).map_err(failed(&probe))
 }
 
+/// A file of a profile: its name, and what is in it.
+pub type ProfileFile = (&'static str, Vec<u8>);
+
 impl Profile {
-    /// Writes the files, and gives their names. What has no samples has no graph. `end_unix_ns` is now, in
-    /// nanoseconds since 1970.
-    pub fn write(&self, folder: &Path, end_unix_ns: u64) -> Result<Vec<&'static str>, ProfileError> {
-        let mut files = Files { folder, written: Vec::new() };
+    /// The files. What has no samples has no graph. `end_unix_ns` is now, in nanoseconds since 1970.
+    pub fn files(&self, end_unix_ns: u64) -> Result<Vec<ProfileFile>, ProfileError> {
+        let mut files = Vec::new();
         if let Some(Ok(samples)) = &self.native {
             let folded = samples.folded();
-            files.draw(FILES[0], &folded, "runner: processor time by function", "samples")?;
-            files.write(FILES[1], folded.to_string().as_bytes())?;
-            files.write(FILES[2], &pprof(samples, end_unix_ns)?)?;
+            files.extend(drawn(FILES[0], &folded, "runner: processor time by function", "samples")?);
+            files.push((FILES[1], folded.to_string().into_bytes()));
+            files.push((FILES[2], pprof(samples, end_unix_ns)?));
         }
         if let Some(computing) = &self.computing {
-            files.draw(FILES[3], computing, "script: where it computes", "samples")?;
-            files.write(FILES[4], computing.to_string().as_bytes())?;
+            files.extend(drawn(FILES[3], computing, "script: where it computes", "samples")?);
+            files.push((FILES[4], computing.to_string().into_bytes()));
         }
         if let Some(waiting) = &self.waiting {
-            files.draw(FILES[5], waiting, "script: where it waits", "µs")?;
-            files.write(FILES[6], waiting.to_string().as_bytes())?;
+            files.extend(drawn(FILES[5], waiting, "script: where it waits", "µs")?);
+            files.push((FILES[6], waiting.to_string().into_bytes()));
         }
-        Ok(files.written)
+        Ok(files)
     }
 }
 
-struct Files<'a> {
-    folder: &'a Path,
-    written: Vec<&'static str>,
+fn drawn(
+    name: &'static str,
+    stacks: &Folded,
+    title: &str,
+    unit: &str,
+) -> Result<Option<ProfileFile>, ProfileError> {
+    Ok(flame_graph(stacks, title, unit)?.map(|drawn| (name, drawn)))
 }
 
-impl Files<'_> {
-    fn draw(
-        &mut self,
-        name: &'static str,
-        stacks: &Folded,
-        title: &str,
-        unit: &str,
-    ) -> Result<(), ProfileError> {
-        match flame_graph(stacks, title, unit)? {
-            Some(drawn) => self.write(name, &drawn),
-            None => Ok(()),
-        }
-    }
-
-    fn write(&mut self, name: &'static str, bytes: &[u8]) -> Result<(), ProfileError> {
-        let path: PathBuf = self.folder.join(name);
-        std::fs::write(&path, bytes).map_err(|error| ProfileError::File { path, error })?;
-        self.written.push(name);
-        Ok(())
-    }
+/// Writes files into a folder that the user named.
+pub fn write(folder: &Path, files: &[ProfileFile]) -> Result<(), ProfileError> {
+    files.iter().try_for_each(|(name, bytes)| {
+        let path = folder.join(name);
+        std::fs::write(&path, bytes).map_err(|error| ProfileError::File { path, error })
+    })
 }
 
 #[cfg(test)]
@@ -112,14 +104,21 @@ mod tests {
             waiting: Some(full.clone()),
         };
         let waiting = ["script-waiting.svg", "script-waiting.folded"];
-        let written = profile(&full).write(&inner, 0).unwrap();
-        assert_eq!(written[..2], ["script-computing.svg", "script-computing.folded"]);
-        assert_eq!(written[2..], waiting);
+        let written = |profile: &Profile| -> Vec<&str> {
+            let files = profile.files(0).unwrap();
+            write(&inner, &files).unwrap();
+            let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
+            assert_eq!(inner.read_dir().unwrap().count(), names.len());
+            names
+        };
+        let first = written(&profile(&full));
+        assert_eq!(first[..2], ["script-computing.svg", "script-computing.folded"]);
+        assert_eq!(first[2..], waiting);
         ready(&inner).unwrap();
         assert_eq!(inner.read_dir().unwrap().count(), 0);
-        let written = profile(&Folded::default()).write(&inner, 0).unwrap();
-        assert_eq!(written[..1], ["script-computing.folded"], "an empty one has no graph");
-        assert_eq!(written[1..], waiting);
+        let second = written(&profile(&Folded::default()));
+        assert_eq!(second[..1], ["script-computing.folded"], "an empty one has no graph");
+        assert_eq!(second[1..], waiting);
     }
 
     #[test]

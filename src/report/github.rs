@@ -5,9 +5,9 @@
 
 use std::fmt::Write as _;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Position};
 use crate::metrics::Unit;
-use crate::plan::Verdict as TargetVerdict;
+use crate::plan::{Judgement, Verdict as TargetVerdict};
 use crate::results::{Check, Endpoint, Severity, Summary};
 use crate::units::format_count;
 
@@ -229,28 +229,46 @@ fn escaped(text: &str) -> String {
     escaped
 }
 
+/// A place in a script.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    file: &'a str,
+    position: Position,
+}
+
+impl<'a> Place<'a> {
+    fn of(diagnostic: &'a Diagnostic) -> Option<Self> {
+        let label = diagnostic.labels.first()?;
+        Some(Self { file: &label.source.as_ref()?.name, position: label.position })
+    }
+
+    fn of_target(judgement: &'a Judgement) -> Option<Self> {
+        let written = judgement.written_at.as_ref()?;
+        Some(Self { file: written.file.as_deref()?, position: written.position })
+    }
+}
+
 /// A line of a workflow's log that GitHub shows at the file.
 struct Annotation<'a> {
     is_error: bool,
-    diagnostic: Option<&'a Diagnostic>,
+    place: Option<Place<'a>>,
     title: &'static str,
     text: String,
 }
 
 fn errors(summary: &Summary) -> Vec<Annotation<'_>> {
-    let error =
-        |diagnostic, title, text: &str| Annotation { is_error: true, diagnostic, title, text: clean(text) };
+    let error = |place, title, text: &str| Annotation { is_error: true, place, title, text: clean(text) };
     let mut all = Vec::new();
-    all.extend(summary.errors.iter().map(|own| error(Some(own), "run", &own.message)));
+    all.extend(summary.errors.iter().map(|own| error(Place::of(own), "run", &own.message)));
     all.extend(summary.failures.iter().map(|failure| {
         let text = format!("{} × {}", format_count(failure.count), failure.diagnostic.message);
-        error(Some(&failure.diagnostic), "script", &text)
+        error(Place::of(&failure.diagnostic), "script", &text)
     }));
     all.extend(summary.failed_targets().map(|judgement| {
         let facts = evidence::facts(judgement, summary);
         let facts = if facts.is_empty() { String::new() } else { format!(" ({})", facts.join("; ")) };
         let text = format!("{} {}: {}{facts}", judgement.key, judgement.text, judgement.observed_text);
-        error(None, "target", &text)
+        error(Place::of_target(judgement), "target", &text)
     }));
     if summary.verdict().exit_code() != 0 && all.is_empty() {
         all.push(error(None, "run", &headline(summary, PLAIN)));
@@ -259,8 +277,7 @@ fn errors(summary: &Summary) -> Vec<Annotation<'_>> {
 }
 
 fn warnings(summary: &Summary) -> Vec<Annotation<'_>> {
-    let warning =
-        |title, text: &str| Annotation { is_error: false, diagnostic: None, title, text: clean(text) };
+    let warning = |title, text: &str| Annotation { is_error: false, place: None, title, text: clean(text) };
     let findings = summary.findings.iter().map(|finding| {
         let title = if finding.severity() == Severity::Grave { "finding" } else { "note" };
         warning(title, &finding.to_string())
@@ -279,7 +296,7 @@ fn annotations(summary: &Summary, folder: &str) -> String {
         kind[..shown].iter().for_each(|one| lines.push_str(&one.line(folder)));
         if kind.len() > shown {
             let text = format!("{} more are in the summary", kind.len() - shown);
-            lines.push_str(&Annotation { is_error, diagnostic: None, title: "run", text }.line(folder));
+            lines.push_str(&Annotation { is_error, place: None, title: "run", text }.line(folder));
         }
     }
     lines
@@ -288,13 +305,12 @@ fn annotations(summary: &Summary, folder: &str) -> String {
 impl Annotation<'_> {
     fn line(&self, folder: &str) -> String {
         let mut properties = Vec::new();
-        let label = self.diagnostic.and_then(|diagnostic| diagnostic.labels.first());
-        if let Some((label, source)) = label.and_then(|label| Some((label, label.source.as_ref()?))) {
+        if let Some(Place { file, position }) = self.place {
             // A script that is named from the root is found there.
-            let folder = if source.name.starts_with('/') { "" } else { folder };
-            properties.push(format!("file={}", property(&format!("{folder}{}", source.name))));
-            properties.push(format!("line={}", label.position.line));
-            properties.push(format!("col={}", label.position.column));
+            let folder = if file.starts_with('/') { "" } else { folder };
+            properties.push(format!("file={}", property(&format!("{folder}{file}"))));
+            properties.push(format!("line={}", position.line));
+            properties.push(format!("col={}", position.column));
         }
         properties.push(format!("title={}", self.title));
         let kind = if self.is_error { "error" } else { "warning" };

@@ -45,7 +45,7 @@ mod tests {
     fn an_object_has_lines_and_a_list_of_numbers_has_one() {
         let text = render(&Summary::eventful(), &Style { colour: false, width: 80 });
         assert!(text.starts_with("{\n  \"schema\": 1,\n") && text.ends_with("\n}\n"), "{text}");
-        assert!(text.contains("\"near\": [\"checks{check:is 200}\"]\n"), "{text}");
+        assert!(text.contains("\"near\": [\"checks{check:is 200}\"],\n"), "{text}");
         let read = Document::from_json(text.as_bytes()).unwrap();
         assert_eq!(read, Document::from(&Summary::eventful()));
     }

@@ -104,7 +104,9 @@ impl Environment {
         let told = |error: serde_json::Error| error.to_string();
         let Head { schema } = serde_json::from_slice(bytes).map_err(told)?;
         if schema > u64::from(ENVIRONMENT_SCHEMA) {
-            return Err(format!("it has schema {schema}, this version reads up to {ENVIRONMENT_SCHEMA}"));
+            return Err(format!(
+                "it has schema {schema}, and this version of runner reads up to {ENVIRONMENT_SCHEMA}: use a later one"
+            ));
         }
         serde_json::from_slice(bytes).map_err(told)
     }

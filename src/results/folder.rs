@@ -59,6 +59,11 @@ impl RunFolder {
         self.folder.path()
     }
 
+    /// The folder, for whoever writes into it later on than the run goes.
+    pub fn again(&self) -> Result<PrivateFolder, StoreError> {
+        self.folder.again()
+    }
+
     /// Opens a folder in it, and makes it if it isn't there.
     pub fn enter(&self, name: &str) -> Result<PrivateFolder, StoreError> {
         self.folder.enter(name)

@@ -76,6 +76,11 @@ impl PrivateFolder {
         open_folder(self.folder.as_fd(), Path::new(name), &path, Links::Refused)
     }
 
+    /// The same folder, opened anew: who has it holds no lock of this one's.
+    pub fn again(&self) -> Result<Self, StoreError> {
+        open_folder(self.folder.as_fd(), Path::new("."), &self.path, Links::Refused)
+    }
+
     /// Opens a folder in it, and makes it if it isn't there.
     pub fn enter(&self, name: &str) -> Result<Self, StoreError> {
         self.make_folder(name)?;

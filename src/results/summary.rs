@@ -187,7 +187,7 @@ impl Summary {
             elapsed: whole_us(outcome.elapsed),
             paused: whole_us(outcome.paused),
             end: outcome.end.clone(),
-            judgements: outcome.judgements.clone(),
+            judgements: judgements(script_name, outcome),
             checks: checks(&outcome.total),
             metrics: metrics(plan, &outcome.total),
             endpoints: endpoints(&outcome.total),
@@ -243,8 +243,9 @@ impl Summary {
             hide(&mut scenario.demand);
         }
         for judgement in &mut self.judgements {
-            let Judgement { key, text, observed_text, beside, near, .. } = judgement;
+            let Judgement { key, text, observed_text, beside, near, written_at, .. } = judgement;
             [key, text, observed_text].into_iter().chain(beside).chain(near).for_each(hide);
+            written_at.iter_mut().flat_map(|place| &mut place.file).for_each(hide);
         }
         for check in &mut self.checks {
             [&mut check.group, &mut check.name].into_iter().for_each(hide);
@@ -315,6 +316,22 @@ impl Summary {
 fn cut(interrupted: &Interrupted) -> Interrupted {
     let Interrupted { oldest, sum, .. } = *interrupted;
     Interrupted { oldest: whole_us(oldest), sum: whole_us(sum), ..interrupted.clone() }
+}
+
+/// What became of the targets. One that says of no other file is of the script; that of a module which comes with the
+/// binary lies in no file of the user's.
+fn judgements(script_name: &str, outcome: &Outcome) -> Vec<Judgement> {
+    let placed = |mut judgement: Judgement| {
+        let mut written_at = judgement.written_at.take();
+        if let Some(written) = &mut written_at {
+            written.file.get_or_insert_with(|| script_name.to_owned());
+        }
+        // Of files the names end in `.rhai`.
+        let is_std = |file: &str| file.starts_with("std/") && !file.contains('.');
+        judgement.written_at = written_at.filter(|written| !written.file.as_deref().is_some_and(is_std));
+        judgement
+    };
+    outcome.judgements.iter().cloned().map(placed).collect()
 }
 
 /// Without what a file, which has whole microseconds, would lose: a report of it must print the same.
@@ -401,7 +418,8 @@ struct Sums<'a> {
     causes: BTreeMap<(&'a str, &'a str), u64>,
 }
 
-fn endpoints(total: &Snapshot) -> Vec<Endpoint> {
+/// The requests of a snapshot by their names; those with most come first.
+pub(super) fn endpoints(total: &Snapshot) -> Vec<Endpoint> {
     let mut sums: BTreeMap<&str, Sums> = BTreeMap::new();
     for series in total.of("http_reqs") {
         if let Value::Counter(requests) = series.value {

@@ -250,6 +250,7 @@ mod tests {
             near: Vec::new(),
             interval: None,
             needed: None,
+            written_at: None,
         });
         summary
     }

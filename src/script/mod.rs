@@ -50,6 +50,7 @@ mod state;
 mod steps;
 mod stdlib;
 mod still_clock;
+mod story;
 mod summarise;
 mod syntax;
 mod timeouts;
@@ -87,6 +88,9 @@ pub use span::{Ended, RequestOutcome, RequestWork, Share, Span, Tracing, Work};
 pub use stage::{OPERATIONS_MAX, Outside, Stage};
 pub use state::State;
 pub use still_clock::StillClock;
+pub use story::{
+    Answer, Event, Message, Permit, Place, Question, RequestSeen, Story, StoryWanted, Told, Verdict,
+};
 pub use timeouts::Timeouts;
 pub use tracer::Tracer;
 pub use turn::Turn;

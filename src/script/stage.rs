@@ -6,7 +6,7 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -25,6 +25,7 @@ use super::modules::ModuleFiles;
 use super::profiler::{Profiler, ScriptProfile};
 use super::secrets::Secrets;
 use super::series_key::{SERIES_KEPT_MAX, SeriesKey};
+use super::story::{Event, Story, StoryWanted};
 use super::timeouts::Timeouts;
 use super::tracer::Tracer;
 use super::vu::{Ending, Limit, Phase, Vu};
@@ -75,13 +76,23 @@ pub struct Outside {
     pub profile: Option<ScriptProfile>,
     /// What `summary::text()` gives, once the run is over.
     pub summary_text: Option<Arc<str>>,
+    /// What is told of what happens, one thing after another, if somebody tries the script.
+    pub story: Option<StoryWanted>,
 }
 
 impl Outside {
-    /// The same for another version of the script: modules and data files are read anew, shared counters go on.
+    /// The same for another version of the script: modules and data files are read anew, shared counters go on, and so
+    /// do secrets.
     #[must_use]
     pub fn renewed(&self) -> Self {
-        Self { modules: Arc::default(), data: Arc::new(self.data.renewed()), ..self.clone() }
+        self.renewed_where(|_| true)
+    }
+
+    /// The same where only some data files have changed, by their paths from the script's folder.
+    #[must_use]
+    pub fn renewed_where(&self, has_changed: impl Fn(&Path) -> bool) -> Self {
+        let (data, secrets) = (Arc::new(self.data.renewed(has_changed)), self.secrets.renewed());
+        Self { modules: Arc::default(), data, secrets, ..self.clone() }
     }
 }
 
@@ -115,6 +126,8 @@ pub struct Stage {
     pub(super) examples: RefCell<Gallery>,
     /// Only while a profile is taken.
     profiler: Option<Rc<Profiler>>,
+    /// Only while somebody tries the script.
+    pub(super) story: Option<Box<Story>>,
     tracer: OnceCell<Tracer>,
     /// The wall clock at the clock's zero, in nanoseconds since 1970.
     wall_start_ns: Cell<u64>,
@@ -136,6 +149,7 @@ impl Stage {
         log: impl Fn(LogLine) + 'static,
     ) -> Rc<Self> {
         let profiler = outside.profile.as_ref().map(|_| Rc::default());
+        let story = outside.story.map(|wanted| Box::new(Story::new(wanted)));
         Rc::new(Self {
             current,
             clock,
@@ -163,6 +177,7 @@ impl Stage {
             requests_cut: Cell::new(0),
             examples: RefCell::default(),
             profiler,
+            story,
             wall_start_ns: Cell::new(0),
             declaration: RefCell::default(),
         })
@@ -341,6 +356,10 @@ impl Stage {
 
     /// Waits for `future`, letting the worker's other users run.
     pub(super) fn wait<F: Future>(&self, vu: &Vu, future: F) -> Result<F::Output, Box<EvalAltResult>> {
+        // What was told so far is shown first: to show it while an answer is under way would count as waiting.
+        if self.story.as_ref().is_some_and(|story| story.has_news()) {
+            self.current.yield_now();
+        }
         match &self.profiler {
             None => self.wait_for(vu, future),
             Some(profiler) => {
@@ -471,7 +490,9 @@ impl Stage {
         if level >= self.log_level {
             let vu = self.vu();
             let scenario = vu.cast.scenario.to_string();
-            (self.log)(LogLine { level, scenario, vu: vu.id, text: text.to_owned() });
+            let line = LogLine { level, scenario, vu: vu.id, text: text.to_owned() };
+            self.tell(|| Event::Log(line.clone()));
+            (self.log)(line);
         }
     }
 }

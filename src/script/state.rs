@@ -53,6 +53,11 @@ impl State {
         self.0.borrow().iter().map(|(name, value)| (name.as_str().into(), value.clone())).collect()
     }
 
+    /// All that it holds, by name, as `of` has it.
+    pub(super) fn map<R>(&self, of: impl Fn(&Dynamic) -> R) -> BTreeMap<ImmutableString, R> {
+        self.0.borrow().iter().map(|(name, value)| (name.clone(), of(value))).collect()
+    }
+
     fn remove(&mut self, name: ImmutableString) -> Dynamic {
         self.0.borrow_mut().remove(&name).unwrap_or(Dynamic::UNIT)
     }

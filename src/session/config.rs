@@ -66,6 +66,8 @@ const OWN_OPTIONS: &[OptionSpec] = &[
     text("console_output", "the file that the script's own lines go to"),
     text("log_output", "where the log goes: stderr, stdout, none or file=PATH"),
     text("log_format", "how its lines look: text, raw or json"),
+    list("out", "outputs, each as `-o NAME=WHERE` has it"),
+    list("report", "reports, each as `--report NAME=FILE` has it"),
 ];
 
 /// All that it can say.
@@ -74,6 +76,10 @@ const SPECS: [&[OptionSpec]; 5] =
 
 const fn text(name: &'static str, about: &'static str) -> OptionSpec {
     OptionSpec { name, takes: "a text", default: Some("none"), about }
+}
+
+const fn list(name: &'static str, about: &'static str) -> OptionSpec {
+    OptionSpec { name, takes: "a text, or a list of texts", default: Some("none"), about }
 }
 
 const fn switch(name: &'static str, about: &'static str) -> OptionSpec {
@@ -95,6 +101,10 @@ pub struct Config {
     pub workers: Option<u16>,
     /// The only scenarios that are played; empty: all.
     pub scenarios: Vec<String>,
+    /// The outputs, as the flag has each.
+    pub outputs: Vec<String>,
+    /// The reports, as the flag has each.
+    pub reports: Vec<String>,
     /// Flags that are on, by their names in the file: `no_setup`.
     switches: BTreeSet<&'static str>,
     /// Flags that take a text, by their names in the file: `log_output`.
@@ -241,6 +251,8 @@ impl Config {
             }
             "workers" => self.workers = u16::try_from(reader.count("workers", 1..=WORKERS_MAX)?).ok(),
             "scenario" => self.scenarios = reader.names("scenario")?,
+            "out" => self.outputs = reader.names("out")?,
+            "report" => self.reports = reader.names("report")?,
             "env" => {
                 self.env = reader.texts("env")?;
                 if let Some(name) = self.env.keys().find(|name| !is_variable(name)) {

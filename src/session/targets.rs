@@ -43,5 +43,9 @@ pub(super) fn targets_of(
         }
         plan.check_scenario_of(target).map_err(|error| refuse(&error))?;
     }
-    Ok(other.targets)
+    let written_there = |mut target: Target| {
+        target.file = Some(target.file.unwrap_or_else(|| source.name.clone()));
+        target
+    };
+    Ok(other.targets.into_iter().map(written_there).collect())
 }

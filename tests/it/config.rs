@@ -219,3 +219,40 @@ fn each_template_and_the_example_of_parameters_pass_as_they_are() {
         call.timeout(Duration::from_secs(50)).run().expect_code(0);
     }
 }
+
+#[test]
+fn outputs_and_reports_of_a_variable_win_over_the_files_and_those_of_flags_over_both() {
+    let config = "out = [\"json=file.jsonl\", \"csv=file.csv\"]\nreport = [\"json=file.json\"]\n";
+    let script = format!("options(#{{ iterations: 2 }});\n{FLOW}");
+    let all =
+        ["file.jsonl", "file.csv", "file.json", "var.jsonl", "var.csv", "var.xml", "var.json", "flag.jsonl"];
+    let variables =
+        [("RUNNER_OUT", "json=var.jsonl,csv=var.csv"), ("RUNNER_REPORT", "junit=var.xml,json=var.json")];
+    for (variables, flags, made) in [
+        (&[][..], &[][..], &["file.jsonl", "file.csv", "file.json"][..]),
+        (&variables, &[], &["var.jsonl", "var.csv", "var.xml", "var.json"]),
+        (&variables, &["-o", "json=flag.jsonl"], &["flag.jsonl", "var.xml", "var.json"]),
+        (&[("RUNNER_OUT", ""), ("RUNNER_REPORT", "")], &[], &[]),
+    ] {
+        let folder = crate::fixture::folder();
+        for (name, text) in [("test.rhai", &*script), ("runner.toml", config)] {
+            std::fs::write(folder.path().join(name), text).expect("a writable folder");
+        }
+        let mut call = runner(["run", "test.rhai", "-q"].iter().chain(flags)).current_dir(folder.path());
+        for (name, value) in variables {
+            call = call.env(name, value);
+        }
+        let finished = call.run();
+        assert!(matches!(finished.code, Some(0 | 111)), "{}", finished.printed());
+        let there: Vec<&str> = all.into_iter().filter(|name| folder.path().join(name).exists()).collect();
+        let mut made = made.to_vec();
+        made.sort_by_key(|name| all.iter().position(|known| known == name));
+        assert_eq!(there, made, "{variables:?} {flags:?}");
+    }
+    let wrong = |variable: &str, value: &str, code, said| {
+        let call = runner(["run", "test.rhai"]).file("test.rhai", &script).env(variable, value);
+        call.run().expect_code(code).expect_said(said);
+    };
+    wrong("RUNNER_OUT", "json=a.jsonl,csvv=b", 104, "did you mean `csv`?");
+    wrong("RUNNER_REPORT", "json=a.json,junitt=b", 2, "did you mean `junit`?");
+}

@@ -5,6 +5,7 @@
 //! name steer the Makefile: `full_` marks what takes longer than a few seconds and `needs_` what wants a
 //! server installed (`make install-test-servers`). `make quick` leaves both out, `make test` runs all.
 
+mod agreement;
 mod arrivals;
 mod batch;
 mod bodies;
@@ -12,12 +13,14 @@ mod calibrate;
 mod check;
 mod config;
 mod control;
+mod control_api;
 mod cookies;
 mod curl;
 mod data;
 mod demo;
 mod docs;
 mod doctor;
+mod earlier;
 mod engine;
 mod events;
 mod examples;
@@ -67,6 +70,9 @@ mod targets;
 mod tidy;
 mod tls;
 mod truth;
+mod try_once;
 mod ui;
+mod view;
 mod websocket;
+mod watch;
 mod witness;

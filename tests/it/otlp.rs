@@ -34,7 +34,7 @@ fn service() -> Server {
 }
 
 /// A receiver that takes all.
-fn receiver() -> Server {
+pub(crate) fn receiver() -> Server {
     Server::start(|_| Reply::ok(Vec::new()).header("content-type", "application/x-protobuf"))
 }
 
@@ -57,7 +57,7 @@ fn flow() {
 "#;
 
 /// What came to one path of a receiver.
-fn bodies(receiver: &Server, path: &str) -> Vec<Vec<u8>> {
+pub(crate) fn bodies(receiver: &Server, path: &str) -> Vec<Vec<u8>> {
     let plain = |request: Request| match request.headers.get("content-encoding").map(String::as_str) {
         Some("gzip") => {
             let mut plain = Vec::new();
@@ -94,16 +94,16 @@ fn tags(attributes: &[KeyValue]) -> String {
 
 /// What a point adds up to: a number, or a distribution's count, sum and buckets by index at its scale.
 #[derive(Debug, Clone, PartialEq)]
-enum Sum {
+pub(crate) enum Sum {
     Number(f64),
     Distribution { count: u64, sum: f64, zeros: u64, in_buckets: u64, min: f64, max: f64 },
 }
 
 /// The sums of all points by name and tags: the last one of each where they are cumulative, added up where not.
-struct Totals(BTreeMap<(String, String), Sum>);
+pub(crate) struct Totals(BTreeMap<(String, String), Sum>);
 
 impl Totals {
-    fn of(bodies: &[Vec<u8>]) -> Self {
+    pub(crate) fn of(bodies: &[Vec<u8>]) -> Self {
         let mut totals = BTreeMap::new();
         for body in bodies {
             let request = ExportMetricsServiceRequest::decode(&**body).expect("a message of metrics");
@@ -125,7 +125,7 @@ impl Totals {
     }
 
     /// Of all tags of a metric.
-    fn number(&self, name: &str) -> f64 {
+    pub(crate) fn number(&self, name: &str) -> f64 {
         let of = self.0.iter().filter(|((known, _), _)| known == name);
         of.map(|(_, sum)| match sum {
             Sum::Number(number) => *number,
@@ -167,7 +167,9 @@ fn points(data: Data) -> (Vec<(Vec<KeyValue>, Sum)>, bool) {
                 let in_buckets = point.positive.iter().flat_map(|buckets| &buckets.bucket_counts).sum();
                 assert_eq!(point.count, point.zero_count + in_buckets, "{point:?}");
                 let of = |figure: Option<f64>| figure.expect("a figure of a distribution with samples");
-                let (sum, min, max) = (of(point.sum), of(point.min), of(point.max));
+                // Of what got no answer nobody knows the largest.
+                let unknown = |figure: Option<f64>| figure.unwrap_or(f64::INFINITY);
+                let (sum, min, max) = (of(point.sum), unknown(point.min), unknown(point.max));
                 let zeros = point.zero_count;
                 (point.attributes, Sum::Distribution { count: point.count, sum, zeros, in_buckets, min, max })
             });
@@ -261,7 +263,7 @@ fn the_environment_names_the_receiver_and_its_key_is_sent_and_not_shown() {
 }
 
 /// All spans that came, and the `traceparent`s that the service saw.
-fn spans(receiver: &Server) -> Vec<Span> {
+pub(crate) fn spans(receiver: &Server) -> Vec<Span> {
     let requests = bodies(receiver, "/v1/traces");
     let requests = requests.iter().map(|body| ExportTraceServiceRequest::decode(&**body).expect("spans"));
     let resources = requests.flat_map(|request| request.resource_spans);
@@ -289,7 +291,7 @@ fn sorted(mut texts: Vec<String>) -> Vec<String> {
     texts
 }
 
-const CLIENT: i32 = 3;
+pub(crate) const CLIENT: i32 = 3;
 
 #[test]
 fn each_traceparent_that_the_service_saw_is_a_span_below_its_iteration() {
@@ -351,6 +353,57 @@ fn flow() {
         (named("GET /events").status.is_none(), named("GET /no_socket").status.is_some()),
         (true, true)
     );
+}
+
+#[test]
+fn system_tags_that_are_left_out_are_in_no_span_either() {
+    let (service, receiver) = (service(), receiver());
+    let script = r#"
+base_url("SERVICE");
+scenario("shop", #{ executor: "per-vu-iterations", vus: 1, iterations: 2, flow: "flow" });
+fn flow() {
+    vu::tag("team", "red");
+    group("buy", || { http::get("/missing", #{ name: "price", expected_statuses: [200] }); });
+    http::get("http://127.0.0.1:1/down");
+}
+"#;
+    let out = format!("otlp={}#traces", receiver.url());
+    let played = play(&service, script, &out).env("RUNNER_SYSTEM_TAGS", "method,error_code").run();
+    assert!((played.figure("http_reqs") - 4.0).abs() < 0.5, "{}", played.printed());
+    let spans = spans(&receiver);
+    let names: BTreeSet<&str> = spans.iter().map(|span| &*span.name).collect();
+    assert_eq!(names.into_iter().collect::<Vec<_>>(), ["GET", "iteration"]);
+    let left_out = [
+        "runner.scenario",
+        "runner.group",
+        "runner.name",
+        "url.full",
+        "http.response.status_code",
+        "network.protocol.version",
+    ];
+    for span in &spans {
+        for key in left_out {
+            assert_eq!(text(&span.attributes, key), None, "{key} of {span:?}");
+        }
+        let has = |key: &str| text(&span.attributes, key).is_some();
+        assert_eq!(has("http.request.method"), span.kind == CLIENT);
+        assert!(has("runner.vu") && (has("team") || span.kind != CLIENT), "{span:?}");
+        // Which port it was is no tag; the status of the first and the error's text are.
+        assert_eq!(has("error.type"), text(&span.attributes, "server.port").as_deref() == Some("1"));
+        let message = span.status.as_ref().map(|status| &*status.message);
+        assert!(matches!(message, None | Some("the answer was not one that is expected")), "{span:?}");
+    }
+    assert_eq!(spans.iter().filter(|span| span.kind == CLIENT).count(), 4);
+    // What was made of the same run without the option has them all.
+    let all = otlp_names(&service, script);
+    assert!(all.contains("GET price") && all.contains("iteration shop"), "{all:?}");
+}
+
+/// The names of the spans of a script.
+fn otlp_names(service: &Server, script: &str) -> BTreeSet<String> {
+    let receiver = receiver();
+    play(service, script, &format!("otlp={}#traces", receiver.url())).run();
+    spans(&receiver).into_iter().map(|span| span.name).collect()
 }
 
 #[test]

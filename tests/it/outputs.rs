@@ -1,7 +1,7 @@
 //! Outputs: each tells the same run, and one that is slow, down or wrong loses its own seconds, counted, and nothing else.
 
 mod influxd;
-mod totals;
+pub(crate) mod totals;
 
 use std::io::Read as _;
 use std::net::{TcpListener, UdpSocket};
@@ -65,7 +65,7 @@ fn expect_exit_in_time(run: &Finished, reference: &Finished) {
     assert!(run.duration < allowed, "took {:?}, without outputs {:?}", run.duration, reference.duration);
 }
 
-fn text(folder: &Path, name: &str) -> String {
+pub(crate) fn text(folder: &Path, name: &str) -> String {
     std::fs::read_to_string(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
@@ -80,10 +80,10 @@ fn journal_without_end(folder: &Path) -> PathBuf {
 }
 
 /// Datagrams to a port, until dropped.
-struct Datagrams(u16, Arc<Mutex<String>>);
+pub(crate) struct Datagrams(pub(crate) u16, Arc<Mutex<String>>);
 
 impl Datagrams {
-    fn listen() -> Self {
+    pub(crate) fn listen() -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
         let (port, heard) = (socket.local_addr().expect("a bound address").port(), Arc::default());
         let all: Arc<Mutex<String>> = Arc::clone(&heard);
@@ -98,7 +98,7 @@ impl Datagrams {
     }
 
     /// The sum of a counter.
-    fn sum(&self, counter: &str) -> f64 {
+    pub(crate) fn sum(&self, counter: &str) -> f64 {
         let heard = self.1.lock().expect("a sound lock");
         let values = heard.lines().filter_map(|line| {
             let (name, value) = line.split_once(':')?;

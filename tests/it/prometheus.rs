@@ -41,7 +41,7 @@ fn flow() {
 "#;
 
 /// Prometheus on a port of its own, until dropped.
-struct Prometheus {
+pub(crate) struct Prometheus {
     child: Child,
     _folder: TempDir,
     port: u16,
@@ -73,11 +73,11 @@ impl Prometheus {
         prometheus
     }
 
-    fn receiving() -> Self {
+    pub(crate) fn receiving() -> Self {
         Self::start(9, &["--web.enable-remote-write-receiver", "--enable-feature=native-histograms"])
     }
 
-    fn write_url(&self) -> String {
+    pub(crate) fn write_url(&self) -> String {
         format!("http://127.0.0.1:{}/api/v1/write", self.port)
     }
 
@@ -94,7 +94,7 @@ impl Prometheus {
 
     /// The one number that a query finds.
     #[track_caller]
-    fn number(&self, query: &str, at: Option<f64>) -> f64 {
+    pub(crate) fn number(&self, query: &str, at: Option<f64>) -> f64 {
         let found = self.query(query, at);
         assert_eq!(found.len(), 1, "{query}: {found:?}");
         number(&found[0]["value"][1])
@@ -122,7 +122,7 @@ fn number(text: &Json) -> f64 {
 }
 
 /// An answer with its head.
-fn get(port: u16, target: &str) -> Option<String> {
+pub(crate) fn get(port: u16, target: &str) -> Option<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     write!(stream, "GET {target} HTTP/1.0\r\nhost: localhost\r\n\r\n").ok()?;
     let mut answer = String::new();

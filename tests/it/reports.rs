@@ -209,7 +209,8 @@ fn reports_are_written_beside_the_summary_which_stays_as_it_is() {
 
     let annotation = finished.stdout.lines().next().unwrap_or_default();
     assert!(
-        annotation.starts_with("::error title=target::checks rate > 90%25: rate=0"),
+        annotation
+            .starts_with("::error file=shop.rhai,line=7,col=1,title=target::checks rate > 90%25: rate=0"),
         "{}",
         finished.printed()
     );
@@ -231,6 +232,54 @@ fn reports_are_written_beside_the_summary_which_stays_as_it_is() {
     assert!(step.contains("| ✗ | checks | rate &gt; 90% |"), "{step}");
     let left: Vec<_> = out.path().read_dir().expect("a folder").filter_map(Result::ok).collect();
     assert_eq!(left.len(), 4, "no draft is left: {left:?}");
+}
+
+#[test]
+fn a_target_that_does_not_hold_is_annotated_where_it_was_written() {
+    let (server, results) = (Server::plain(), folder());
+    let script = r#"import "lib/limits" as limits;
+import "std/targets" as common;
+scenario("one", #{ executor: "per-vu-iterations", vus: 1, iterations: 3, flow: "flow" });
+target("http_req_duration", "p(50) < 10s", #{ allow_few: true });
+
+    target("http_reqs", "count < 2");
+limits::few("iterations");
+common::checks("99%");
+fn flow() { check(http::get("/").status == 404, "is there"); }
+"#;
+    let limits = "fn few(metric) {\n    // too few\n    target(metric, \"count < 3\");\n}\n";
+    let args = ["--report", "github=step.md", "--report", "json=run.json"];
+    let run = play(script, &server, &args, results.path()).file("lib/limits.rhai", limits);
+    let finished = run.run().expect_code(99);
+    let annotations: Vec<&str> =
+        finished.stdout.lines().filter(|line| line.starts_with("::error ")).collect();
+    assert_eq!(
+        annotations,
+        [
+            // The first line of the script is the test's own.
+            "::error file=shop.rhai,line=7,col=5,title=target::http_reqs count < 2: count=3",
+            "::error file=lib/limits.rhai,line=3,col=5,title=target::iterations count < 3: count=3",
+            // What comes with the binary lies in no file of the user's.
+            "::error title=target::checks rate > 99%25: rate=0.00%25 (3 samples)",
+        ],
+        "{}",
+        finished.printed()
+    );
+    let [(_, document)] = kept(results.path()).try_into().expect("one run");
+    expect_valid(&document);
+    let places: Vec<&Value> =
+        document["targets"].as_array().expect("a list").iter().map(|target| &target["written_at"]).collect();
+    let at = |file: &str, line, column| serde_json::json!({ "file": file, "line": line, "column": column });
+    let expected = [at("shop.rhai", 5, 1), at("shop.rhai", 7, 5), at("lib/limits.rhai", 3, 5), Value::Null];
+    assert_eq!(places, expected.iter().collect::<Vec<_>>());
+
+    // Judged by another script's targets, the places are there.
+    let other = "// of all\ntarget(\"http_reqs\", \"count > 100\");\n";
+    let args = ["--targets", "slo/all.rhai", "--report", "github=step.md"];
+    let run = play(script, &server, &args, results.path()).file("lib/limits.rhai", limits);
+    let finished = run.file("slo/all.rhai", other).run().expect_code(99);
+    finished
+        .expect_said("::error file=slo/all.rhai,line=2,col=1,title=target::http_reqs count > 100: count=3\n");
 }
 
 #[test]

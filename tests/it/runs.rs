@@ -238,9 +238,30 @@ fn a_profile_lies_in_the_folder_of_its_run() {
     let finished = call(ONCE, &server, results.path(), &["--profile"]).run().expect_code(0);
     let profile = run_folders(results.path())[0].join("profile");
     assert!(profile.join("script-waiting.folded").is_file(), "{}", finished.printed());
+    let mut below = Vec::new();
+    modes(&profile, &mut below);
+    assert!(below.len() > 2 && below.iter().all(|(_, mode)| *mode == 0o600), "{below:?}");
+    assert_eq!(fs::metadata(&profile).expect("a folder").mode() & 0o777, 0o700);
     assert!(finished.stdout.contains(&format!("in {}:", profile.display())), "{}", finished.printed());
     let unsaved = call(ONCE, &server, results.path(), &["--profile", "--no-save"]).run().expect_code(0);
     assert!(results.path().join("profile/script-waiting.folded").is_file(), "{}", unsaved.printed());
+}
+
+#[test]
+fn a_link_in_the_place_of_a_profile_is_not_followed() {
+    let (server, results, elsewhere) = (Server::plain(), folder(), folder());
+    let run = call(LONG, &server, results.path(), &["--profile"]).start();
+    wait_until("the load", SOON, || server.count() > 3);
+    symlink(elsewhere.path(), run_folders(results.path())[0].join("profile")).expect("a link");
+    run.interrupt();
+    let finished = run.wait();
+    assert!(
+        finished.stderr.contains("profile") && finished.stderr.contains("is left alone"),
+        "{}",
+        finished.printed()
+    );
+    assert!(matches!(finished.code, Some(105 | 112)), "{}", finished.printed());
+    assert_eq!(fs::read_dir(elsewhere.path()).expect("a folder").count(), 0, "{}", finished.printed());
 }
 
 #[test]

@@ -257,3 +257,59 @@ fn a_system_tag_that_no_sample_has_is_refused() {
     refused.expect_said("there is no system tag `statos`").expect_said("did you mean `status`?");
     play(SCRIPT, &["--tag", "build"]).expect_code(2).expect_said("write `--tag build=VALUE`");
 }
+
+// ---------------------------------------------------------------- runner report
+
+/// What `runner report` makes of the only run in a folder.
+fn reported(folder: &Path, args: &[&str]) -> Finished {
+    runner(["report"].iter().chain(args)).current_dir(folder).run()
+}
+
+#[test]
+fn a_kept_run_is_told_in_its_own_layout_unless_flags_say_otherwise() {
+    let folder = folder();
+    let own = "options(#{ summary_mode: \"compact\", summary_trend_stats: [\"count\", \"max\"] });\n";
+    let args = ["--summary-time-unit", "us"];
+    let run = play_in(folder.path(), &format!("{own}{SCRIPT}"), &server(), &args).expect_code(0);
+    assert!(!run.stdout.contains("METHOD") && run.stdout.contains(": count 12  max "), "{}", run.stdout);
+    assert_eq!(reported(folder.path(), &[]).expect_code(0).stdout, run.stdout, "to the byte");
+
+    let line = |text: &str| {
+        let line = text.lines().find(|line| line.contains("http_req_duration.."));
+        let figures = line.unwrap_or_else(|| panic!("{text}")).split_once(": ").expect("figures").1;
+        figures.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let flags = ["--summary-mode", "full", "--summary-trend-stats", "med,count", "--summary-time-unit", "s"];
+    let full = reported(folder.path(), &flags).expect_code(0).stdout;
+    assert!(full.contains("\n  METHOD\n"), "{full}");
+    let figures = line(&full);
+    assert!(figures.starts_with("med 0.0") && figures.ends_with("s count 12"), "{figures}");
+    assert!(!figures.contains("µs"), "{figures}");
+    // One flag leaves the rest as it was, also in a journal without an end.
+    let runs = std::fs::read_dir(folder.path().join(".runner/runs")).expect("runs");
+    let kept = runs.map(|run| run.expect("a run").path()).next().expect("one");
+    let journal = std::fs::read(kept.join("journal")).expect("a journal");
+    let torn = folder.path().join("torn");
+    std::fs::write(&torn, &journal[..journal.len() - 8]).expect("a writable folder");
+    let torn = torn.to_str().expect("a path of text");
+    let figures =
+        line(&reported(folder.path(), &[torn, "--summary-trend-stats", "min"]).expect_code(0).stdout);
+    assert!(figures.starts_with("min ") && figures.ends_with("µs"), "{figures}");
+    let json: Json =
+        serde_json::from_str(&reported(folder.path(), &["--format", "json"]).stdout).expect("JSON");
+    assert_eq!(json["layout"]["trend_stats"], serde_json::json!(["count", "max"]));
+
+    let wrong = reported(folder.path(), &["--summary-trend-stats", "p95"]).expect_code(104);
+    wrong.expect_said("`summary_trend_stats` is \"p95\"");
+}
+
+#[test]
+fn a_run_without_a_summary_has_its_report_and_a_disabled_report_its_verdict() {
+    let folder = folder();
+    let run = play_in(folder.path(), SCRIPT, &server(), &["--summary-mode", "disabled"]).expect_code(0);
+    assert_eq!(run.stdout, "");
+    let report = reported(folder.path(), &[]).expect_code(0);
+    assert!(report.stdout.contains("\n  METHOD\n"), "{}", report.stdout);
+    let disabled = reported(folder.path(), &["--summary-mode", "disabled"]).expect_code(0);
+    assert_eq!((&*disabled.stdout, &*disabled.stderr), ("", "✓ passed: 2 of 2 targets hold\n"));
+}

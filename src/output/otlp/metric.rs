@@ -20,7 +20,7 @@ use opentelemetry_proto::tonic::metrics::v1::{
 use opentelemetry_proto::tonic::resource::v1::Resource;
 
 use super::attribute::{flag, scope, text};
-use super::exponential;
+use super::histogram;
 use super::setting::Temporality;
 use crate::metrics::{Series, Unit, Value, builtin};
 
@@ -77,7 +77,7 @@ impl<'a> Batch<'a> {
                     attributes,
                     start_time_unix_nano: span.start_unix_ms * MS_NS,
                     time_unix_nano: span.end_unix_ms * MS_NS,
-                    ..exponential::point(trend)
+                    ..histogram::point(trend)
                 };
                 let data = self.metric(series, "", span, histogram_of);
                 if let Some(Data::ExponentialHistogram(histogram)) = data {

@@ -4,8 +4,8 @@
 //! opentelemetry-proto 1.x; names and kinds of metrics are k6's, so that its dashboards find them.
 
 mod attribute;
-mod exponential;
 mod exporter;
+mod histogram;
 mod metric;
 mod setting;
 mod signal;

@@ -1,6 +1,6 @@
 //! Spans as OpenTelemetry's, by its conventions for HTTP clients
 //! ([semantic conventions](https://opentelemetry.io/docs/specs/semconv/http/http-spans/), 1.2x); what they have no name for
-//! stands under `runner.`.
+//! stands under `runner.`. An attribute that says what a tag of `runner` says is left out with that: the option `system_tags`.
 
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
@@ -18,32 +18,53 @@ use super::attribute::{flag, float, number, resource, scope, text};
 use super::setting::Setting;
 use super::signal::Signal;
 use crate::metrics::Phases;
+use crate::plan::SystemTags;
 use crate::script::{Ended, RequestOutcome, RequestWork, Span, Work};
 
 /// The flag of W3C's trace context that says: recorded.
 const SAMPLED: u32 = 1;
+
+/// Attributes that say what a tag says. What went wrong is told by `error.type` too, a status or a code.
+const OF_TAGS: &[(&str, &str)] = &[
+    ("runner.scenario", "scenario"),
+    ("runner.group", "group"),
+    ("runner.name", "name"),
+    ("url.full", "url"),
+    ("http.request.method", "method"),
+    ("http.response.status_code", "status"),
+    ("network.protocol.version", "proto"),
+    ("runner.error_code", "error_code"),
+];
 
 /// Sends batches of spans.
 pub(super) struct SpanExporter {
     setting: Setting,
     signal: Signal,
     resource: Resource,
+    /// Which of `runner`'s own tags are wanted.
+    tags: SystemTags,
 }
 
 impl SpanExporter {
     pub(super) fn new(setting: &Setting) -> Result<Self, SendError> {
         let signal = Signal::new(setting, &setting.traces_url)?;
-        Ok(Self { setting: setting.clone(), signal, resource: Resource::default() })
+        Ok(Self {
+            setting: setting.clone(),
+            signal,
+            resource: Resource::default(),
+            tags: SystemTags::default(),
+        })
     }
 }
 
 impl SpanSink for SpanExporter {
     fn begin(&mut self, run: &Played) {
         self.resource = resource(&self.setting, run);
+        self.tags = run.plan.options.system_tags.clone();
     }
 
     fn spans(&mut self, spans: &[Span]) -> Result<(), SpanLoss> {
-        let request = request(spans, self.resource.clone());
+        let request = request(spans, &self.tags, self.resource.clone());
         let count = spans.len() as u64;
         let answer = self.signal.send(&request).map_err(|error| SpanLoss { count, error })?;
         let rejected =
@@ -62,27 +83,34 @@ impl SpanSink for SpanExporter {
     }
 }
 
-fn request(spans: &[Span], resource: Resource) -> ExportTraceServiceRequest {
-    let spans = spans.iter().map(sent).collect();
+fn request(spans: &[Span], tags: &SystemTags, resource: Resource) -> ExportTraceServiceRequest {
+    let spans = spans.iter().map(|span| sent(span, tags)).collect();
     let scope_spans = vec![ScopeSpans { scope: Some(scope()), spans, ..ScopeSpans::default() }];
     let spans = ResourceSpans { resource: Some(resource), scope_spans, ..ResourceSpans::default() };
     ExportTraceServiceRequest { resource_spans: vec![spans] }
 }
 
-fn sent(span: &Span) -> Sent {
+fn sent(span: &Span, tags: &SystemTags) -> Sent {
+    let unless_left_out =
+        |tag: &str, text: &str| if tags.leaves_out(tag) { String::new() } else { format!(" {text}") };
     let (name, kind, mut attributes, status) = match &span.work {
         Work::Iteration(ended) => {
-            let name = format!("iteration {}", span.scenario);
+            let name = format!("iteration{}", unless_left_out("scenario", &span.scenario));
             (name, SpanKind::Internal, Vec::new(), iteration_status(*ended))
         }
         Work::Request(request) => {
-            let name = format!("{} {}", request.method, request.name);
-            (name, SpanKind::Client, of_request(request), request_status(request))
+            // The conventions' word for a method that isn't told.
+            let method = if tags.leaves_out("method") { "HTTP" } else { &*request.method };
+            let name = format!("{method}{}", unless_left_out("name", &request.name));
+            (name, SpanKind::Client, of_request(request), request_status(request, tags))
         }
     };
     attributes.extend((!span.scenario.is_empty()).then(|| text("runner.scenario", &*span.scenario)));
     attributes.push(number("runner.vu", span.vu));
     attributes.extend(span.iteration.map(|iteration| number("runner.iteration", iteration)));
+    if !tags.is_all() {
+        attributes.retain(|attribute| tag_of(&attribute.key, span).is_none_or(|tag| !tags.leaves_out(tag)));
+    }
     for (key, value) in span.tags.iter() {
         if !attributes.iter().any(|known| known.key == key) {
             attributes.push(text(key, value));
@@ -103,6 +131,17 @@ fn sent(span: &Span) -> Sent {
     }
 }
 
+/// The tag that says the same as an attribute of a span.
+fn tag_of(key: &str, span: &Span) -> Option<&'static str> {
+    match &span.work {
+        Work::Request(request) if key == "error.type" => {
+            let outcome = request.outcome.as_ref()?;
+            Some(if outcome.status > 0 { "status" } else { "error_code" })
+        }
+        _ => OF_TAGS.iter().find(|(attribute, _)| *attribute == key).map(|(_, tag)| *tag),
+    }
+}
+
 fn iteration_status(ended: Ended) -> Option<Status> {
     match ended {
         Ended::Ok => None,
@@ -112,12 +151,13 @@ fn iteration_status(ended: Ended) -> Option<Status> {
 }
 
 /// What was expected is no error, whatever its status.
-fn request_status(request: &RequestWork) -> Option<Status> {
+fn request_status(request: &RequestWork, tags: &SystemTags) -> Option<Status> {
     match &request.outcome {
         None => Some(failed("its iteration was cut")),
         Some(outcome) if outcome.is_expected => None,
         Some(outcome) => {
-            Some(failed(outcome.error.as_deref().unwrap_or("the answer was not one that is expected")))
+            let error = outcome.error.as_deref().filter(|_| !tags.leaves_out("error"));
+            Some(failed(error.unwrap_or("the answer was not one that is expected")))
         }
     }
 }

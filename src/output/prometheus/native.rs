@@ -1,14 +1,12 @@
 //! A trend as a native histogram: exponential buckets, of which only those with samples are sent.
 //!
-//! Bucket `i` of schema `s` holds what lies in (2^((i−1)/2^s), 2^(i/2^s)]. Each sample is in exactly one: counts and the
-//! sum are exact, and a value is in its true bucket unless it lies within 0.05 % of an edge. The schema is the finest
-//! that needs no more buckets than allowed. Source: Prometheus's specification of native histograms.
+//! Count and sum are exact; what becomes of the buckets [`Exponential`] says. The schema, which is its scale, is the finest that
+//! needs no more buckets than allowed; bucket `i` holds what lies in (2^((i−1)/2^s), 2^(i/2^s)]. Source: Prometheus's
+//! specification of native histograms.
 
 use crate::metrics::Trend;
+use crate::output::exponential::Exponential;
 use crate::output::{OutputError, Place};
-
-/// The finest schema there is: each bucket 0.27 % wide.
-const SCHEMA_MAX: i32 = 8;
 
 /// The coarsest: each bucket a factor of 65,536.
 const SCHEMA_MIN: i32 = -4;
@@ -42,19 +40,13 @@ impl Native {
     /// What is only known to be at least so long is in the bucket of infinity, as it ranks above all that was
     /// measured: a quantile that falls among those is +Inf, and those below are what they are.
     pub(super) fn of(trend: &Trend, scale: f64, buckets_max: usize) -> Self {
-        let measured = trend.measured();
-        let mut schema = SCHEMA_MAX;
-        let mut buckets: Vec<(i32, u64)> = Vec::new();
-        for (value, count) in measured {
-            put(&mut buckets, index(value as f64 * scale, schema), count);
+        let mut measured = Exponential::of(trend, |stored| stored as f64 * scale);
+        while measured.buckets.len() > buckets_max && measured.scale > SCHEMA_MIN {
+            measured.coarsen();
         }
-        while buckets.len() > buckets_max && schema > SCHEMA_MIN {
-            schema -= 1;
-            let finer = std::mem::take(&mut buckets);
-            for (at, count) in finer {
-                put(&mut buckets, coarser(at), count);
-            }
-        }
+        let schema = measured.scale;
+        let mut buckets: Vec<(i32, u64)> =
+            measured.buckets.into_iter().map(|(at, count)| (at + 1, count)).collect();
         if trend.censored() > 0 {
             buckets.push((infinity(schema), trend.censored()));
         }
@@ -79,28 +71,6 @@ impl Native {
         }
         (spans, deltas)
     }
-}
-
-/// Adds to the last bucket or behind it.
-fn put(buckets: &mut Vec<(i32, u64)>, at: i32, count: u64) {
-    match buckets.last_mut() {
-        Some((last, sum)) if *last == at => *sum = sum.saturating_add(count),
-        _ => buckets.push((at, count)),
-    }
-}
-
-/// The bucket of a value above zero.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "below 2^18: an f64 has 2,098 octaves of at most 256 buckets"
-)]
-fn index(value: f64, schema: i32) -> i32 {
-    (value.log2() * f64::from(schema).exp2()).ceil() as i32
-}
-
-/// The bucket of the next coarser schema that holds a bucket whole.
-fn coarser(at: i32) -> i32 {
-    (at + 1).div_euclid(2)
 }
 
 /// The bucket behind that of the largest number.
@@ -128,15 +98,10 @@ mod tests {
     }
 
     #[test]
-    fn a_power_of_two_is_the_upper_edge_of_its_bucket() {
-        for schema in SCHEMA_MIN..=SCHEMA_MAX {
-            for octave in (-32..32).filter(|octave| schema >= 0 || octave % (1 << -schema) == 0) {
-                let value = f64::from(octave).exp2();
-                let expected = if schema >= 0 { octave << schema } else { octave >> -schema };
-                assert_eq!(index(value, schema), expected, "{value} at {schema}");
-                assert_eq!(index(value * 1.000_001, schema), expected + 1, "{value} at {schema}");
-            }
-        }
+    fn a_bucket_has_prometheus_number_of_it() {
+        // One second is 2⁰, and the upper edge of bucket 0.
+        assert_eq!(Native::of(&trend(&[1_000_000]), 1e-6, 160).buckets, [(0, 1)]);
+        assert_eq!(Native::of(&trend(&[1_000_001]), 1e-6, 160).buckets, [(1, 1)]);
         assert_eq!(infinity(8), 262_145, "as in Prometheus's own clients");
         assert_eq!(infinity(-4), 65);
     }

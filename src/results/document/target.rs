@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Position};
 use crate::engine::End;
-use crate::plan::{Bounds, Judgement, Verdict as TargetVerdict};
+use crate::plan::{Bounds, Judgement, Verdict as TargetVerdict, WrittenAt};
 use crate::results::{Reason, Summary, Verdict};
 
 /// A target, and whether it holds.
@@ -20,6 +20,30 @@ pub(super) struct Target {
     samples_needed: Option<u64>,
     interval: Option<Bounds>,
     near: Vec<String>,
+    // What came later has a default.
+    #[serde(default)]
+    written_at: Option<Place>,
+}
+
+/// Where a target was written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Place {
+    file: Option<String>,
+    line: u32,
+    column: u32,
+}
+
+impl From<&WrittenAt> for Place {
+    fn from(written: &WrittenAt) -> Self {
+        let Position { line, column } = written.position;
+        Self { file: written.file.clone(), line, column }
+    }
+}
+
+impl Place {
+    fn written_at(self) -> WrittenAt {
+        WrittenAt { file: self.file, position: Position { line: self.line, column: self.column } }
+    }
 }
 
 impl From<&Judgement> for Target {
@@ -35,6 +59,7 @@ impl From<&Judgement> for Target {
             samples_needed: judgement.needed,
             interval: judgement.interval.clone(),
             near: judgement.near.clone(),
+            written_at: judgement.written_at.as_ref().map(Place::from),
         }
     }
 }
@@ -52,6 +77,7 @@ impl Target {
             near: self.near,
             interval: self.interval,
             needed: self.samples_needed,
+            written_at: self.written_at.map(Place::written_at),
         }
     }
 }

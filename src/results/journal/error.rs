@@ -12,7 +12,9 @@ pub enum JournalError {
     #[error("it is no journal of a run")]
     Foreign,
     /// It is of another version.
-    #[error("it was written by another version of runner, in the form {found}; this one reads the form 1")]
+    #[error(
+        "it was written by another version of runner, in the form {found}; this one reads the form 1: use a later one"
+    )]
     Version {
         /// What stands in the place of the number.
         found: char,

@@ -12,7 +12,8 @@ use crate::engine::{
 };
 use crate::metrics::{Kind as MetricKind, Metric, Trend, Unit, Value};
 use crate::plan::{
-    Bounds, Judgement, SummaryMode, SummaryOptions, TimeUnit, TlsVersion, TrendStat, Verdict as TargetVerdict,
+    Bounds, Judgement, SummaryMode, SummaryOptions, TimeUnit, TlsVersion, TrendStat,
+    Verdict as TargetVerdict, WrittenAt,
 };
 use crate::results::{
     Answer, Check, Commit, Durations, Endpoint, Finding, Fingerprint, Health, Incomplete, Method,
@@ -40,6 +41,10 @@ fn judgement(key: &str, text: &str, verdict: TargetVerdict, observed: Option<f64
         near: Vec::new(),
         interval: None,
         needed: None,
+        written_at: Some(WrittenAt {
+            file: Some("load/shop.rhai".to_owned()),
+            position: Position { line: 7, column: 1 },
+        }),
     }
 }
 

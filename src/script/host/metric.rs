@@ -133,7 +133,11 @@ fn methods(registry: &mut Registry<'_>) {
             if hits > total {
                 return Err(misuse(metric, &format!("can't have {hits} hits of {total}")).into());
             }
-            record(&stage, metric, &TagSet::default(), |recorder, series| recorder.rate(series, hits, total))
+            record(&stage, metric, &TagSet::default(), |recorder, series| {
+                recorder.rate(series, hits, total);
+            })?;
+            stage.tell_sample(&metric.name, metric.kind, || format!("{hits} of {total}"));
+            Ok(())
         },
     );
     registry.declares("const FOUND = rate(\"found\");\nfn flow() { global::FOUND.add(3, 8); }");
@@ -167,7 +171,9 @@ fn add(stage: &Stage, metric: &CustomMetric, method: &str, value: &Dynamic, tags
             )
             .into());
         };
-        return record(stage, metric, tags, |recorder, series| recorder.rate(series, u64::from(hit), 1));
+        record(stage, metric, tags, |recorder, series| recorder.rate(series, u64::from(hit), 1))?;
+        stage.tell_sample(&metric.name, metric.kind, || hit.to_string());
+        return Ok(());
     }
     let number = value.as_float().or_else(|_| value.as_int().map(|number| number as f64));
     let Ok(number) = number else {
@@ -183,7 +189,9 @@ fn add(stage: &Stage, metric: &CustomMetric, method: &str, value: &Dynamic, tags
         Kind::Counter => recorder.add(series, number),
         Kind::Gauge => recorder.set(series, number),
         _ => recorder.trend(series, number),
-    })
+    })?;
+    stage.tell_sample(&metric.name, metric.kind, || value.to_string());
+    Ok(())
 }
 
 fn record(

@@ -16,6 +16,7 @@ use super::html::Page;
 use super::json_path::JsonPath;
 use super::outgoing::Sent;
 use crate::http::{CacheStatus, Exchange, Response, Timings};
+use crate::units::format_size;
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
@@ -140,6 +141,19 @@ impl Reply {
         match self.0.exchange.error() {
             Some(error) if self.status() == 0 => error.into_owned(),
             _ => format!("the status was {}", self.status()),
+        }
+    }
+
+    /// It in a few words: `response 200 OK, 312 B`.
+    pub(in super::super) fn portrait(&self) -> String {
+        match &self.0.exchange.result {
+            Err(failure) => format!("response without an answer: {failure}"),
+            Ok(response) => {
+                let reason = response.reason();
+                let space = if reason.is_empty() { "" } else { " " };
+                let size = format_size(response.body().len() as f64);
+                format!("response {}{space}{reason}, {size}", response.status())
+            }
         }
     }
 

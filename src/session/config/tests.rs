@@ -15,7 +15,7 @@ fn refusal(text: &str) -> String {
 fn every_key_is_taken() {
     let config = read(
         "base-url = \"http://127.0.0.1:1\"\nworkers = 2\nvus = 1_0\nduration = \"30s\"\nseed = 7\n\
-         user_agent = \"me\"\ntimeout = \"5s\"\nno_setup = true\nquiet = false\n\
+         user_agent = \"me\"\nout = [\"json=a,b.jsonl\", \"otlp\"]\nreport = \"github\"\ntimeout = \"5s\"\nno_setup = true\nquiet = false\n\
          [env]\nTARGET_URL = \"demo\"\nUSERS = 5\n[params]\nusers = 20\npace = \"1s\"\n[tags]\nteam = \"a\"\n",
     )
     .unwrap();
@@ -23,8 +23,12 @@ fn every_key_is_taken() {
     assert_eq!(config.workers, Some(2));
     assert!(config.is_on("no_setup") && !config.is_on("quiet"));
     assert_eq!(config.env["USERS"], "5");
+    assert_eq!(
+        (config.outputs, config.reports),
+        (vec!["json=a,b.jsonl".to_owned(), "otlp".to_owned()], vec!["github".to_owned()])
+    );
     let users = &config.params["users"];
-    assert_eq!((users.text.as_str(), users.source.to_string().as_str()), ("20", "runner.toml:14:9"));
+    assert_eq!((users.text.as_str(), users.source.to_string().as_str()), ("20", "runner.toml:16:9"));
     let (run, shortcut) = RunOptions::from_options(&config.defaults.options).unwrap();
     assert_eq!((shortcut.vus, run.seed, run.tags["team"].as_str()), (Some(10), Some(7), "a"));
 }
@@ -123,6 +127,8 @@ fn what_is_wrong_is_shown_with_its_place() {
         ("quiet = \"yes\"", "1:9"),
         ("base_url = \"127.0.0.1:1\"", "1:12"),
         ("workers = 0", "1:11"),
+        ("out = 5", "1:7"),
+        ("report = [\"json\", 7]", "1:10"),
         ("[env]\n\"a b\" = \"x\"", "2:1"),
         ("env = 5", "1:7"),
         ("userAgent = \"a\"\nuser_agent = \"b\"", "2:1"),

@@ -9,10 +9,10 @@ use super::text;
 
 /// What a run recorded of each metric: how many, and the sum of what can be added up; times in microseconds, other trends in
 /// thousandths.
-pub(super) type Totals = BTreeMap<String, (u64, u64)>;
+pub(crate) type Totals = BTreeMap<String, (u64, u64)>;
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "of a test")]
-pub(super) fn add(totals: &mut Totals, metric: &str, count: f64, sum: f64) {
+pub(crate) fn add(totals: &mut Totals, metric: &str, count: f64, sum: f64) {
     // A gauge is a level, and the generator's own numbers have no samples.
     if !metric.starts_with("vus") && !metric.starts_with("generator_") {
         let total = totals.entry(metric.to_owned()).or_default();
@@ -20,7 +20,7 @@ pub(super) fn add(totals: &mut Totals, metric: &str, count: f64, sum: f64) {
     }
 }
 
-pub(super) fn add_of_kind(totals: &mut Totals, metric: &str, kind: &str, of: impl Fn(&str) -> Option<f64>) {
+pub(crate) fn add_of_kind(totals: &mut Totals, metric: &str, kind: &str, of: impl Fn(&str) -> Option<f64>) {
     let number = |key: &str| of(key).unwrap_or_else(|| panic!("{metric} ({kind}) has no {key}"));
     match kind {
         "counter" => add(totals, metric, 0.0, number("count")),
@@ -33,7 +33,7 @@ pub(super) fn add_of_kind(totals: &mut Totals, metric: &str, kind: &str, of: imp
     }
 }
 
-pub(super) fn of_json(folder: &Path) -> Totals {
+pub(crate) fn of_json(folder: &Path) -> Totals {
     let mut totals = Totals::new();
     for line in text(folder, "all.jsonl").lines() {
         let line: Json = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
@@ -57,12 +57,12 @@ pub(super) fn of_json(folder: &Path) -> Totals {
     totals
 }
 
-pub(super) fn table(text: &str) -> Vec<BTreeMap<String, String>> {
+pub(crate) fn table(text: &str) -> Vec<BTreeMap<String, String>> {
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     reader.deserialize().map(|row| row.expect("a row of the header's columns")).collect()
 }
 
-pub(super) fn of_csv(folder: &Path) -> Totals {
+pub(crate) fn of_csv(folder: &Path) -> Totals {
     let mut totals = Totals::new();
     for row in table(&text(folder, "all.csv")) {
         add_of_kind(&mut totals, &row["metric"], &row["kind"], |key| match (key, row["unit"].as_str()) {
@@ -74,7 +74,7 @@ pub(super) fn of_csv(folder: &Path) -> Totals {
 }
 
 /// Of points of the line protocol: what a server was sent, or a file.
-pub(super) fn of_points(lines: &str) -> Totals {
+pub(crate) fn of_points(lines: &str) -> Totals {
     let mut totals = Totals::new();
     for line in lines.lines() {
         let (series, rest) = split_unescaped(line, ' ');
@@ -98,7 +98,7 @@ pub(super) fn of_points(lines: &str) -> Totals {
     totals
 }
 
-pub(super) fn split_unescaped(text: &str, at: char) -> (String, String) {
+pub(crate) fn split_unescaped(text: &str, at: char) -> (String, String) {
     let mut is_escaped = false;
     for (index, c) in text.char_indices() {
         if c == at && !is_escaped {
@@ -110,7 +110,7 @@ pub(super) fn split_unescaped(text: &str, at: char) -> (String, String) {
 }
 
 /// A sample's value as k6 has it, milliseconds.
-pub(super) fn add_sample(totals: &mut Totals, kinds: &BTreeMap<String, String>, metric: &str, value: f64) {
+pub(crate) fn add_sample(totals: &mut Totals, kinds: &BTreeMap<String, String>, metric: &str, value: f64) {
     match kinds[metric].as_str() {
         "counter" => add(totals, metric, 0.0, value),
         "rate" => add(totals, metric, 1.0, value),
@@ -119,7 +119,7 @@ pub(super) fn add_sample(totals: &mut Totals, kinds: &BTreeMap<String, String>, 
     }
 }
 
-pub(super) fn of_json_samples(folder: &Path) -> (Totals, BTreeMap<String, String>) {
+pub(crate) fn of_json_samples(folder: &Path) -> (Totals, BTreeMap<String, String>) {
     let (mut totals, mut kinds) = (Totals::new(), BTreeMap::new());
     for line in text(folder, "samples.json").lines() {
         let line: Json = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
@@ -135,7 +135,7 @@ pub(super) fn of_json_samples(folder: &Path) -> (Totals, BTreeMap<String, String
     (totals, kinds)
 }
 
-pub(super) fn of_csv_samples(folder: &Path, kinds: &BTreeMap<String, String>) -> Totals {
+pub(crate) fn of_csv_samples(folder: &Path, kinds: &BTreeMap<String, String>) -> Totals {
     let mut totals = Totals::new();
     for row in table(&text(folder, "samples.csv")) {
         add_sample(&mut totals, kinds, &row["metric_name"], row["metric_value"].parse().expect("a number"));

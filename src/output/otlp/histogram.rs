@@ -1,96 +1,67 @@
-//! A trend as OpenTelemetry's exponential histogram: bucket i of scale s holds what lies in (b^i, b^(i+1)], with
-//! b = 2^(2^-s) ([data model](https://opentelemetry.io/docs/specs/otel/metrics/data-model/#exponentialhistogram)).
+//! A trend as OpenTelemetry's exponential histogram
+//! ([data model](https://opentelemetry.io/docs/specs/otel/metrics/data-model/#exponentialhistogram)).
 //!
-//! Invariant: count, sum, smallest and largest are the trend's own, exact; each of its buckets, which are finer, goes
-//! whole into the one where its middle lies. Counts of buckets only grow while samples come, as backends expect of sums.
+//! Invariant: count, sum, smallest and largest are the trend's own, exact; what becomes of its buckets [`Exponential`] says.
 
 use opentelemetry_proto::tonic::metrics::v1::ExponentialHistogramDataPoint;
 use opentelemetry_proto::tonic::metrics::v1::exponential_histogram_data_point::Buckets;
 
-use crate::metrics::{Bucket, Quantile, Trend};
+use super::super::exponential::Exponential;
+use crate::metrics::{Quantile, Trend};
 
-/// The finest scale: a bucket is 0.27 % wide. It is also the finest that Prometheus takes as it is.
-const SCALE_MAX: i32 = 8;
-
-/// The most buckets of a point; where its values spread further it is made coarser. Ten doublings, as from 1 ms to
-/// 1 s, have buckets of 1.1 % with so many.
-const BUCKETS_MAX: i32 = 640;
+/// The most buckets of a point, empty ones among them, since the format has no gaps; where its values spread further it is
+/// made coarser. Ten doublings, as from 1 ms to 1 s, have buckets of 1.1 % with so many.
+const BUCKETS_MAX: usize = 640;
 
 /// What a user's number is multiplied by where it is stored.
 const STORED_SCALE: f64 = 1_000.0;
 
 /// Where that is counted that got no answer, unless it was waited for even longer: above anything that is measured, so
-/// that no failure passes for a fast answer. The format has no bucket without an end.
+/// that no failure passes for a fast answer. Prometheus has +Inf for it; this format has no bucket without an end.
 const NO_ANSWER_US: u64 = 3_600_000_000;
 
 /// The distribution's own fields of a point; time and attributes are left to the caller. Values are as users read them:
 /// milliseconds, or a custom metric's own. What got no answer adds to the sum as long as it was waited for, and takes
 /// away the largest, which nobody knows.
 pub(super) fn point(trend: &Trend) -> ExponentialHistogramDataPoint {
-    let largest_us = trend.max().map_or(0, |max| max.value_us);
-    let place = |bucket: &Bucket, least_us: u64| {
-        (index(middle(*bucket, largest_us).max(least_us) as f64 / STORED_SCALE), bucket.count)
-    };
-    let mut placed: Vec<(i32, u64)> = trend.buckets().iter().map(|bucket| place(bucket, 1)).collect();
+    let value_of = |stored: u64| stored as f64 / STORED_SCALE;
+    let mut exponential = Exponential::of(trend, value_of);
     if trend.censored() > 0 {
         let bounds = trend.censored_buckets();
         let at_once = trend.censored().saturating_sub(bounds.iter().map(|bucket| bucket.count).sum());
-        placed.push((index(NO_ANSWER_US as f64 / STORED_SCALE), at_once));
-        placed.extend(bounds.iter().map(|bucket| place(bucket, NO_ANSWER_US)));
+        if at_once > 0 {
+            exponential.put_above(value_of(NO_ANSWER_US), at_once);
+        }
+        for bound in bounds {
+            let middle_us = bound.lowest + (bound.highest - bound.lowest) / 2;
+            exponential.put_above(value_of(middle_us.max(NO_ANSWER_US)), bound.count);
+        }
     }
-    let (scale, positive) = spread(&placed);
+    while exponential.width() > BUCKETS_MAX {
+        exponential.coarsen();
+    }
     let known =
         |quantile: Option<Quantile>| quantile.filter(|value| !value.at_least).map(|value| value.value());
     ExponentialHistogramDataPoint {
         count: trend.count(),
         sum: Some(trend.sum_us() as f64 / STORED_SCALE),
-        scale,
+        scale: exponential.scale,
         zero_count: trend.zeros(),
-        positive,
+        positive: side_by_side(&exponential),
         min: known(trend.min()),
         max: known(trend.max()),
         ..ExponentialHistogramDataPoint::default()
     }
 }
 
-/// The value that stands for all of a bucket.
-fn middle(bucket: Bucket, max_us: u64) -> u64 {
-    (bucket.lowest + (bucket.highest - bucket.lowest) / 2).min(max_us)
-}
-
-/// Which bucket of [`SCALE_MAX`] a value above zero falls into. Powers of two, which are upper bounds, are exact.
-fn index(value: f64) -> i32 {
-    const MANTISSA_BITS: u32 = 52;
-    const EXPONENT_BIAS: i32 = 1_023;
-    let bits = value.to_bits();
-    // Stored values are at least a thousandth, so that none is subnormal.
-    let exponent = i32::try_from(bits >> MANTISSA_BITS).unwrap_or(EXPONENT_BIAS) - EXPONENT_BIAS;
-    let mantissa = f64::from_bits(bits & ((1 << MANTISSA_BITS) - 1) | (1_023 << MANTISSA_BITS));
-    let steps = 1 << SCALE_MAX;
-    if mantissa <= 1.0 {
-        return exponent * steps - 1;
+/// The counts one after another, with those of nothing.
+fn side_by_side(exponential: &Exponential) -> Option<Buckets> {
+    let (offset, _) = *exponential.buckets.first()?;
+    let mut bucket_counts = vec![0; exponential.width()];
+    for (at, count) in &exponential.buckets {
+        bucket_counts[usize::try_from(at - offset).expect("none is below the first")] = *count;
     }
-    #[expect(clippy::cast_possible_truncation, reason = "within 1..=steps")]
-    let within = (mantissa.log2() * f64::from(steps)).ceil() as i32;
-    exponent * steps + within.clamp(1, steps) - 1
-}
-
-/// The counts side by side, at the finest scale at which they are few enough.
-fn spread(placed: &[(i32, u64)]) -> (i32, Option<Buckets>) {
-    let indices = || placed.iter().map(|(index, _)| *index);
-    let (Some(first), Some(last)) = (indices().min(), indices().max()) else { return (SCALE_MAX, None) };
-    let mut coarser = 0;
-    while (last >> coarser) - (first >> coarser) >= BUCKETS_MAX {
-        coarser += 1;
-    }
-    let offset = first >> coarser;
-    let width = usize::try_from((last >> coarser) - offset + 1).expect("in ascending order");
-    let mut bucket_counts = vec![0_u64; width];
-    for (index, count) in placed {
-        let at = usize::try_from((index >> coarser) - offset).expect("none is below the first");
-        bucket_counts[at] = bucket_counts[at].saturating_add(*count);
-    }
-    (SCALE_MAX - coarser, Some(Buckets { offset, bucket_counts }))
+    Some(Buckets { offset, bucket_counts })
 }
 
 #[cfg(test)]
@@ -103,15 +74,6 @@ mod tests {
     fn bounds(scale: i32, index: i32) -> (f64, f64) {
         let base = f64::from(-scale).exp2().exp2();
         (base.powi(index), base.powi(index + 1))
-    }
-
-    #[test]
-    fn powers_of_two_are_the_upper_bounds_of_their_buckets() {
-        for exponent in -9..40 {
-            let value = f64::from(exponent).exp2();
-            assert_eq!(index(value), exponent * 256 - 1, "2^{exponent}");
-            assert_eq!(index(value * 1.000_001), exponent * 256, "just above 2^{exponent}");
-        }
     }
 
     #[test]
@@ -136,8 +98,11 @@ mod tests {
         assert_eq!((point.min, point.max), (Some(0.0), None));
         let buckets = point.positive.unwrap();
         let at = |value: f64| {
-            let at = (index(value) >> (SCALE_MAX - point.scale)) - buckets.offset;
-            buckets.bucket_counts[usize::try_from(at).unwrap()]
+            let holds = |at: &usize| {
+                let (low, high) = bounds(point.scale, buckets.offset + i32::try_from(*at).unwrap());
+                low < value && value <= high
+            };
+            buckets.bucket_counts[(0..buckets.bucket_counts.len()).find(holds).unwrap()]
         };
         assert_eq!([at(1.5), at(3_600_000.0), at(7_200_000.0)], [1, 2, 1]);
         assert_eq!(buckets.bucket_counts.iter().sum::<u64>(), 4);
