@@ -6,14 +6,14 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 
 # What tests whose name holds `needs_` drive, as Debian packages.
-TEST_SERVERS := curl influxdb iproute2 nghttp2-client nginx-core prometheus strace tcpdump tinyproxy-bin wrk
+TEST_SERVERS := curl influxdb iproute2 nghttp2-client nginx-core prometheus strace tcpdump tinyproxy-bin tmux wrk
 
 FUZZ_RUNS ?= 500000
 FUZZ_HTTP_RUNS ?= 10000000
 
 FUZZ_JOURNAL_RUNS ?= 10000000
 
-.PHONY: help quick test install-test-servers fmt clippy docs audit main-job fuzz fuzz-http fuzz-journal bench bench-http bench-scale bench-load bench-memory bench-script bench-journal bench-outputs bench-honesty prove-load prove-histograms prove-names prove-truth prove-rivals prove-profile soak mutants clean
+.PHONY: help quick test install-test-servers fmt clippy docs audit main-job fuzz fuzz-http fuzz-journal bench bench-http bench-scale bench-load bench-memory bench-script bench-journal bench-outputs bench-view bench-honesty prove-load prove-histograms prove-names prove-truth prove-rivals prove-profile soak mutants clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -29,7 +29,7 @@ quick: ## the inner loop: format, lints, all tests that are short and need no se
 
 # What holds times against a clock of its own has the machine to itself, one after another: beside a hundred servers of
 # other tests it would measure those.
-APART := arrivals::full packets::full rivals::full truth::full steady::full
+APART := arrivals::full packets::full rivals::full truth::full steady::full watch::full
 
 test: install-test-servers ## install what the tests need, then run every test
 	cargo test --locked -- $(addprefix --skip ,$(APART))
@@ -97,6 +97,9 @@ bench-journal: ## bytes a second of a run's journal, and time and memory to repo
 bench-outputs: ## CPU per request with each output beside a run without: BENCH_ROUNDS (15), BENCH_SECONDS (3), BENCH_MARKDOWN=1 (docs/performance.md)
 	cargo bench --locked --bench outputs
 
+bench-view: ## what the live view costs with 50 endpoints, in a terminal of 200x50: at most 2 % of a core; BENCH_SECONDS (20), BENCH_RATE (2000)
+	cargo bench --locked --bench view
+
 bench-honesty: ## does the generator accuse itself beside a busy loop, and only then: BENCH_ROUNDS (20) each, BENCH_SECONDS (5)
 	cargo bench --locked --bench honesty
 
@@ -120,9 +123,10 @@ prove-rivals: ## what each tool reports of services that are ill, against their 
 prove-profile: ## the profiler at full speed: BENCH_ROUNDS (50) runs of BENCH_SECONDS (2), none may crash, 99 % of samples reach the root
 	cargo bench --locked --bench profile
 
-soak: ## does memory stay flat: BENCH_MINUTES (30) at 1,000 users, BENCH_REQUESTS (10,000,000) beside 100,000; are runs that are killed told to their last second: COUNT (500)
+soak: ## does memory stay flat: BENCH_MINUTES (30) at 1,000 users, BENCH_REQUESTS (10,000,000) beside 100,000; are runs that are killed told to their last second: COUNT (500); do saves under load lose anything: twice as many
 	cargo bench --locked --bench soak
 	COUNT=$${COUNT:-500} cargo test --locked --release --test it -- killed::full_ --nocapture --test-threads 1
+	COUNT=$$((2 * $${COUNT:-500})) cargo test --locked --release --test it -- watch::saves_under_load --nocapture --test-threads 1
 
 mutants: ## does a test notice when the code that decides is wrong: MUTANTS (200) drawn with SEED (8), 95 % must be caught
 	tests/mutants.sh

@@ -27,4 +27,5 @@ pub mod results;
 pub mod report;
 pub mod output;
 pub mod session;
+pub mod web;
 pub mod cli;

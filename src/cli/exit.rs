@@ -11,10 +11,15 @@ use crate::session::SessionError;
 
 /// Prints the error to stderr and gives its exit code.
 pub(super) fn report(terminal: &Terminal, error: &CliError) -> ExitCode {
+    show(terminal, error);
+    ExitCode::from(code_of(error))
+}
+
+/// Prints the error to stderr, unless that was done.
+pub(super) fn show(terminal: &Terminal, error: &CliError) {
     if let Some(diagnostic) = diagnostic(error) {
         terminal.print_diagnostic(&diagnostic);
     }
-    ExitCode::from(code_of(error))
 }
 
 /// Says panics through the terminal, which hides secrets: what a panic quotes may hold one.

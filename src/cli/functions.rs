@@ -28,11 +28,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliError> {
-    let all = functions();
-    let wanted = match &arguments.name {
-        None => all,
-        Some(name) => find(&all, name)?,
-    };
+    let wanted = wanted(arguments.name.as_deref())?;
     let text = if arguments.json {
         let list: Vec<serde_json::Value> = wanted.iter().map(json).collect();
         serde_json::to_string_pretty(&list)? + "\n"
@@ -42,12 +38,28 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
         serde_json::to_string_pretty(&editor::grammar(&wanted))? + "\n"
     } else if arguments.snippets {
         serde_json::to_string_pretty(&editor::snippets(&wanted))? + "\n"
-    } else if wanted.iter().all(|function| function.name() == wanted[0].name()) {
-        explained(&wanted)
     } else {
-        table(&wanted)
+        told(&wanted)
     };
     terminal.print(&text)
+}
+
+/// The reference for a person: of a function, a module or a type, or all of it.
+pub(super) fn reference(name: Option<&str>) -> Result<String, CliError> {
+    Ok(told(&wanted(name)?))
+}
+
+fn wanted(name: Option<&str>) -> Result<Vec<Function>, CliError> {
+    let all = functions();
+    name.map_or(Ok(all.clone()), |name| find(&all, name))
+}
+
+fn told(functions: &[Function]) -> String {
+    if functions.iter().all(|function| function.name() == functions[0].name()) {
+        explained(functions)
+    } else {
+        table(functions)
+    }
 }
 
 /// The function or the module of that name; else all whose name holds it.

@@ -7,6 +7,7 @@ use std::io::Read as _;
 use std::time::Duration;
 
 use super::CliError;
+use super::control_api::ControlApiArguments;
 use super::http::HttpArguments;
 use super::progress::Progress;
 use super::results::ResultsArguments;
@@ -85,6 +86,8 @@ pub(super) struct Arguments {
     results: ResultsArguments,
     #[command(flatten)]
     http: HttpArguments,
+    #[command(flatten)]
+    api: ControlApiArguments,
 }
 
 /// `200`, and oha's `10k` and `1m`.
@@ -121,7 +124,9 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
     let _halt = Halt::watch(vec![control.clone()], terminal)?;
     let workers = arguments.workers.count(None);
     arguments.results.advise(&declared.plan, workers, arguments.quiet, terminal);
+    let api = arguments.api.start(&control, &declared.plan, arguments.quiet, terminal)?;
     let mut observers = Progress::of(std::slice::from_ref(&name), arguments.quiet, terminal);
+    let mut observer = api.beside(observers.remove(0));
     let settings = Settings {
         name: name.clone(),
         source: None,
@@ -133,17 +138,17 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
         command: Vec::new(),
     };
     let played = {
-        let observer = &mut observers[0];
-        let part = Part { declared, settings, control: &control, observer, profiling: None };
+        let part = Part { declared, settings, control: &control, observer: &mut observer, profiling: None };
         session::run(vec![part], |_| {
             if !arguments.quiet {
                 terminal.say(format_args!("runner {}: {name}\n  {load}\n", env!("CARGO_PKG_VERSION")));
             }
         })
     };
-    observers[0].clear();
+    observer.observer.clear();
     let mut played = played?;
     for summary in played.summaries.drain(..) {
+        api.end(summary.as_ref().ok());
         arguments.print(&summary?, &load, terminal)?;
     }
     Ok(played.end()?)

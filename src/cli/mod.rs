@@ -3,8 +3,10 @@
 //! stdout is data, stderr is talk. A subcommand is a variant of `Command`, its arm in
 //! `Command::run`, and a file. `runner SCRIPT` is `runner run SCRIPT`.
 
+mod attempt;
 mod calibrate;
 mod check;
+mod control_api;
 mod demo;
 mod doctor;
 mod editor;
@@ -16,11 +18,14 @@ mod hit;
 mod http;
 mod inspect;
 mod keep;
+mod live;
 mod log;
 mod new;
+mod news;
 mod own_summary;
 mod profile;
 mod progress;
+mod repl;
 mod report;
 mod reports;
 mod results;
@@ -30,6 +35,7 @@ mod script;
 mod signals;
 mod summary;
 mod terminal;
+mod watch;
 mod words;
 
 use std::panic::AssertUnwindSafe;
@@ -56,9 +62,11 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Play a script, print its summary, say pass or fail
-    Run(run::Arguments),
+    Run(Box<run::Arguments>),
     /// Put load on a URL, without a script
     Hit(hit::Arguments),
+    /// Play one iteration of a script, and show each request, check and variable
+    Try(attempt::Arguments),
     /// Look whether a script would run, without a request
     Check(check::Arguments),
     /// Print the plan that a script declares, without a request
@@ -73,10 +81,14 @@ enum Command {
     Calibrate(calibrate::Arguments),
     /// Look at this machine as a load generator: what stands in the way, and the command that changes it
     Doctor(doctor::Arguments),
+    /// Try lines at a prompt: requests, functions, a script's own; from a pipe too
+    Repl(repl::Arguments),
     /// Tell a run that is kept again; of one that died, what is known up to its last second
     Report(report::Arguments),
     /// Look at the runs that were kept: list, show, tag, remove old ones
     Runs(runs::Arguments),
+    /// Play a script that is edited meanwhile: a save is felt at once
+    Watch(watch::Arguments),
     /// Serve the sample service (or, with `--null`, a bare server for benches) until interrupted
     Demo(demo::Arguments),
 }
@@ -86,6 +98,7 @@ impl Command {
         match self {
             Self::Run(arguments) => run::run(&arguments, terminal),
             Self::Hit(arguments) => hit::run(&arguments, terminal),
+            Self::Try(arguments) => attempt::run(&arguments, terminal),
             Self::Check(arguments) => check::run(&arguments, terminal),
             Self::Inspect(arguments) => inspect::run(&arguments, terminal),
             Self::New(arguments) => new::run(&arguments, terminal),
@@ -93,8 +106,10 @@ impl Command {
             Self::Explain(arguments) => explain::run(&arguments, terminal),
             Self::Calibrate(arguments) => calibrate::run(&arguments, terminal),
             Self::Doctor(arguments) => doctor::run(&arguments, terminal),
+            Self::Repl(arguments) => repl::run(&arguments, terminal),
             Self::Report(arguments) => report::run(&arguments, terminal),
             Self::Runs(arguments) => runs::run(&arguments, terminal),
+            Self::Watch(arguments) => watch::run(&arguments, terminal),
             Self::Demo(arguments) => demo::run(&arguments, terminal),
         }
     }

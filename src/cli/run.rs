@@ -11,12 +11,14 @@ use std::sync::Arc;
 use clap::builder::BoolishValueParser;
 
 use super::CliError;
+use super::control_api::{ControlApi, ControlApiArguments};
 use super::exit;
 use super::keep::{self, KeepArguments};
+use super::live::Live;
 use super::log::LogArguments;
 use super::own_summary::{Author, lay_down};
 use super::profile::{ProfileArguments, Profiled};
-use super::progress::{Progress, print_header};
+use super::progress::print_header;
 use super::reports::{ReportArguments, Reports};
 use super::results::ResultsArguments;
 use super::script::{LoadArguments, OutsideArguments, Script};
@@ -24,6 +26,7 @@ use super::signals::Halt;
 use super::terminal::{self, Terminal};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::engine::Control;
+use crate::output::Act;
 use crate::plan::SummaryMode;
 use crate::report::{Ending, Style, headline, k6_export, tally};
 use crate::results::{Document, Reason, Summary, Verdict};
@@ -73,6 +76,8 @@ pub(super) struct Arguments {
     log: LogArguments,
     #[command(flatten)]
     load: LoadArguments,
+    #[command(flatten)]
+    api: ControlApiArguments,
 }
 
 /// How many worker threads.
@@ -105,6 +110,11 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
     let terminal = &terminal.logging(arguments.log.open(&config)?);
     let reports = arguments.reports.reports(&config, arguments.targets_only, &arguments.scripts)?;
     let scripts = arguments.declare(&config, terminal)?;
+    if arguments.api.is_asked() && scripts.len() > 1 {
+        return Err(Diagnostic::new(Code::Usage, "the control API steers one script, and several are named")
+            .hint("play each in a process of its own, with an address of its own")
+            .into());
+    }
     let controls: Vec<Control> = scripts.iter().map(|_| Control::default()).collect();
     // From here on; reading and declaring a script end at once by the system's default.
     let halt = Halt::watch(controls.clone(), terminal)?;
@@ -117,6 +127,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
             terminal.note(format_args!("the load begins paused: `kill -USR1 {id}` lets it go on"));
         }
     }
+    let api = arguments.api.start(&controls[0], &scripts[0].declared.plan, quiet, terminal)?;
     let is_in_series = arguments.in_series || config.is_on("in_series");
     let at_once = if is_in_series { 1 } else { scripts.len() };
     let is_several = scripts.len() > 1;
@@ -139,6 +150,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
         played: None,
         profiled: profiled.as_ref(),
         orders,
+        api: &api,
     };
     let lingers = scripts.iter().any(|script| script.declared.plan.options.linger);
     let mut pairs = scripts.into_iter().zip(&controls);
@@ -228,6 +240,8 @@ struct Plays<'a> {
     profiled: Option<&'a Profiled>,
     /// What is asked of outputs, of each script that is still to be played.
     orders: VecDeque<Vec<String>>,
+    /// What is told of the run, where it is asked for.
+    api: &'a ControlApi,
 }
 
 impl Plays<'_> {
@@ -239,7 +253,12 @@ impl Plays<'_> {
             return;
         }
         self.end_demo();
-        let mut observers = Progress::of(&names, self.quiet, self.terminal);
+        let acts = scripts.iter().map(|(script, control)| {
+            let (name, plan) = (script.source.name.clone(), script.declared.plan.clone());
+            Act { name, plan, control: Control::clone(control) }
+        });
+        let (live, watchers) = Live::of(acts.collect(), self.quiet, self.terminal);
+        let mut observers: Vec<_> = watchers.into_iter().map(|watcher| self.api.beside(watcher)).collect();
         let (mut parts, mut authors) = (Vec::new(), Vec::new());
         for (((script, control), observer), workers) in
             scripts.into_iter().zip(&mut observers).zip(&self.workers)
@@ -281,11 +300,12 @@ impl Plays<'_> {
                 }
             }
         });
-        observers[0].clear();
+        live.end(observers.iter().map(|served| &served.observer));
         match played {
             Ok(mut played) => {
                 let summaries = played.summaries.drain(..).zip(authors);
                 for (name, (summary, author)) in names.into_iter().zip(summaries) {
+                    self.api.end(summary.as_ref().ok());
                     let ending = match summary {
                         Ok(summary) => self.sum_up(&summary, &name, author),
                         Err(error) => self.fail(&error.into()),
@@ -295,6 +315,7 @@ impl Plays<'_> {
                 self.played = Some(played);
             }
             Err(error) => {
+                self.api.end(None);
                 let ending = self.fail(&error.into());
                 self.endings.extend(names.into_iter().map(|name| (name, ending)));
             }

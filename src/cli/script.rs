@@ -105,6 +105,14 @@ impl clap::FromArgMatches for LoadArguments {
     }
 }
 
+impl LoadArguments {
+    /// Whether they say how much is played.
+    pub(super) fn is_sized(&self) -> bool {
+        let Self(load) = self;
+        load.vus.is_some() || load.duration.is_some() || load.iterations.is_some() || !load.stage.is_empty()
+    }
+}
+
 /// The load, instead of the script's: k6's shortcuts.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Load")]
@@ -271,6 +279,7 @@ impl OutsideArguments {
             null_response: None,
             profile: None,
             summary_text: None,
+            story: None,
         })
     }
 

@@ -2,9 +2,9 @@
 //! SIGUSR1, which pauses runs and lets them go on. SIGXFSZ, a file that has grown as large as the system permits, becomes an
 //! error of whoever writes.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -73,7 +73,7 @@ impl Signals {
 }
 
 /// Whether a signal was ignored by whoever started this process, as the kernel tells in a mask of 64 bits.
-fn is_ignored(signal: i32) -> bool {
+pub(super) fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
@@ -92,13 +92,33 @@ pub(super) struct Halt {
 impl Halt {
     /// Takes signals over from the system's default, for these runs.
     pub(super) fn watch(controls: Vec<Control>, terminal: &Terminal) -> Result<Self, CliError> {
+        Self::hand_on(move || controls.clone(), || {}, terminal)
+    }
+
+    /// The same for runs one after another: `latest` is that of the last one. `stopped` is called at each stop.
+    pub(super) fn watch_latest(
+        latest: Arc<Mutex<Control>>,
+        stopped: impl Fn() + Send + 'static,
+        terminal: &Terminal,
+    ) -> Result<Self, CliError> {
+        let controls = move || vec![latest.lock().unwrap_or_else(PoisonError::into_inner).clone()];
+        Self::hand_on(controls, stopped, terminal)
+    }
+
+    fn hand_on(
+        controls: impl Fn() -> Vec<Control> + Send + 'static,
+        stopped: impl Fn() + Send + 'static,
+        terminal: &Terminal,
+    ) -> Result<Self, CliError> {
         let mut signals = Signals::watch()?;
         let (tell, told) = mpsc::channel();
         let is_lingering = Arc::new(AtomicBool::new(false));
         let (lingers, terminal) = (Arc::clone(&is_lingering), terminal.clone());
         std::thread::spawn(move || {
             loop {
-                match signals.wait() {
+                let heard = signals.wait();
+                let controls = controls();
+                match heard {
                     Heard::Stop => {
                         let is_first = controls.iter().any(|control| !control.is_stopping());
                         controls.iter().for_each(Control::stop);
@@ -107,12 +127,23 @@ impl Halt {
                         }
                         // Nobody may be left to hear it.
                         let _ = tell.send(());
+                        stopped();
                     }
                     Heard::Pause => toggle(&controls, &terminal),
                 }
             }
         });
         Ok(Self { told, is_lingering })
+    }
+
+    /// Nothing runs, and the process waits for something to do; or it has found something.
+    pub(super) fn set_waiting(&self, is_waiting: bool) {
+        self.is_lingering.store(is_waiting, Ordering::SeqCst);
+    }
+
+    /// Whether a stop was heard since the last call.
+    pub(super) fn is_told(&self) -> bool {
+        self.told.try_recv().is_ok()
     }
 
     /// Blocks until a signal comes; one that has stopped a run counts.
@@ -138,7 +169,7 @@ fn toggle(controls: &[Control], terminal: &Terminal) {
     }
 }
 
-fn say(terminal: &Terminal, what: &str) {
+pub(super) fn say(terminal: &Terminal, what: &str) {
     let clear = if terminal::is_watched() { "\r\x1b[K" } else { "" };
     terminal.say(format_args!("{clear}{what}\n"));
 }

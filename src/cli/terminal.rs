@@ -3,12 +3,15 @@
 
 use std::fmt;
 use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use anstream::adapter::strip_str;
 use serde::Serialize;
 
 use super::CliError;
 use super::log::{Entry, Log, Rest, Speaker};
 use crate::diagnostic::{Diagnostic, Mask, clean, render_masked};
+use crate::output::Voice;
 use crate::script::{Level, LogLine};
 
 /// Columns where no terminal says how wide it is.
@@ -25,16 +28,29 @@ pub(super) fn is_watched() -> bool {
     std::io::stderr().is_terminal()
 }
 
+/// Whether standard error's terminal can't move its cursor, or nobody says what it can.
+pub(super) fn is_dumb() -> bool {
+    std::env::var("TERM").is_ok_and(|name| name.is_empty() || name == "dumb")
+        || std::env::var_os("TERM").is_none()
+}
+
 /// Whether standard output takes colours.
 pub(super) fn stdout_has_colour() -> bool {
     anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never
 }
 
-/// Where a command writes.
+/// Whether standard error takes colours.
+pub(super) fn stderr_has_colour() -> bool {
+    anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
+}
+
+/// Where a command writes. A clone writes to the same place, above a view that is up.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Terminal {
     mask: Mask,
     log: Log,
+    /// The view that is up, if one is.
+    view: Arc<Mutex<Option<Voice>>>,
 }
 
 impl Terminal {
@@ -45,7 +61,12 @@ impl Terminal {
 
     /// The same, with a log of its own.
     pub(super) fn logging(&self, log: Log) -> Self {
-        Self { mask: self.mask.clone(), log }
+        Self { log, ..self.clone() }
+    }
+
+    /// What is said goes above a view from now on, until that is gone.
+    pub(super) fn speak_above(&self, view: Voice) {
+        *self.view.lock().unwrap_or_else(PoisonError::into_inner) = Some(view);
     }
 
     /// What of the log could not be written, if anything.
@@ -88,7 +109,13 @@ impl Terminal {
         match rest {
             Rest::Stderr(line) => self.say(format_args!("{line}")),
             // That nobody reads it is no reason to end a run.
-            Rest::Stdout(line) => _ = write_out(&self.mask.mask(&line)),
+            Rest::Stdout(line) => {
+                let line = self.mask.mask(&line);
+                // Both streams may be one terminal.
+                if !(std::io::stdout().is_terminal() && self.is_said_above(&line)) {
+                    let _ = write_out(&line);
+                }
+            }
             Rest::Nothing => {}
         }
     }
@@ -96,6 +123,11 @@ impl Terminal {
     /// Prints data to standard output. Whoever closed the pipe has seen enough, which is no failure.
     pub(super) fn print(&self, text: &str) -> Result<(), CliError> {
         write_out(&self.mask.mask(text))
+    }
+
+    /// Prints data in which no secret is left: a mask over the whole of JSON could hide what makes it JSON.
+    pub(super) fn print_masked(text: &str) -> Result<(), CliError> {
+        write_out(text)
     }
 
     /// Prints a value as JSON. Its texts are masked before they are written: between them stands what
@@ -109,7 +141,18 @@ impl Terminal {
     /// Says something on standard error. If nobody can hear it, the run goes on.
     pub(super) fn say(&self, text: fmt::Arguments<'_>) {
         let text = text.to_string();
-        let _ = anstream::stderr().lock().write_all(self.mask.mask(&text).as_bytes());
+        let text = self.mask.mask(&text);
+        if !self.is_said_above(&text) {
+            let _ = anstream::stderr().lock().write_all(text.as_bytes());
+        }
+    }
+
+    /// Says it above the view, if one is up.
+    fn is_said_above(&self, text: &str) -> bool {
+        let view = self.view.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        view.is_some_and(|view| {
+            if stderr_has_colour() { view.say(text) } else { view.say(&strip_str(text).to_string()) }
+        })
     }
 
     /// Prints a diagnostic to standard error; colours go where they can't be seen.

@@ -141,7 +141,8 @@ impl Act<'_> {
         let (crew, vu) = (self.crew, &self.life.vu);
         let mut took_ns = 0;
         let mut is_started = true;
-        if let Some(on_start) = &crew.on_start {
+        let on_start = crew.hooks.borrow().on_start.clone();
+        if let Some(on_start) = on_start {
             let start_ns = self.now_ns();
             if let Err(failure) = on_start.run(&crew.stage, vu, &crew.data, &mut self.scope) {
                 is_started = false;
@@ -156,8 +157,9 @@ impl Act<'_> {
             work(&mut self, took_ns);
         }
         let _ = vu.take_ending();
-        if let Some(on_stop) = crew.on_stop.as_ref().filter(|_| !crew.is_leaving()) {
-            let graceful_ns = nanoseconds(self.part.scenario.graceful_stop);
+        let on_stop = crew.hooks.borrow().on_stop.clone();
+        if let Some(on_stop) = on_stop.filter(|_| !crew.is_leaving()) {
+            let graceful_ns = nanoseconds(self.part.graceful_stop.get());
             self.life.begin_on_stop(self.now_ns(), graceful_ns, crew.is_stopping());
             if let Err(failure) = on_stop.run(&crew.stage, vu, &crew.data, &mut self.scope) {
                 crew.note(self.part, failure);
@@ -180,7 +182,7 @@ impl Act<'_> {
         if let Some(tracer) = crew.stage.tracer() {
             tracer.begin_iteration(vu);
         }
-        let result = part.play.run(&crew.stage, vu, &crew.data, &mut self.scope);
+        let result = part.play().run(&crew.stage, vu, &crew.data, &mut self.scope);
         let end_ns = self.now_ns();
         if let Some(tracer) = crew.stage.tracer() {
             tracer.end_iteration(&crew.stage, vu, (start_ns, end_ns), ended(&result));

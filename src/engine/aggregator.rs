@@ -4,6 +4,7 @@
 //! appended to the total: the seconds' sum, and the rest after the last whole one, is the total.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnostic::Diagnostic;
@@ -21,8 +22,10 @@ use super::vitals::{self, Vitals};
 use super::warm_up::WarmUp;
 
 /// The workers' sums so far.
-pub(super) struct Aggregator<'a> {
-    plan: &'a Plan,
+pub(super) struct Aggregator {
+    /// As it is played; another one once another version of the script is.
+    plan: Arc<Plan>,
+    is_replanned: bool,
     total: Snapshot,
     /// `vus` and `vus_max`: a worker sees only its own, and none once it is done.
     users: Recorder,
@@ -98,10 +101,10 @@ impl Open {
     }
 }
 
-impl<'a> Aggregator<'a> {
-    pub(super) fn new(plan: &'a Plan, workers: usize) -> Self {
+impl Aggregator {
+    pub(super) fn new(plan: &Plan, workers: usize) -> Self {
         Self {
-            plan,
+            is_replanned: false,
             total: Snapshot::default(),
             users: Recorder::new(&[]),
             open: BTreeMap::new(),
@@ -127,7 +130,27 @@ impl<'a> Aggregator<'a> {
             interrupted: Vec::new(),
             examples: Examples::default(),
             connections: Connections::default(),
+            plan: Arc::new(plan.clone()),
         }
+    }
+
+    /// What is played.
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Another version of the script is played. Its targets are judged on the whole run too; a window that it
+    /// asks for anew begins now.
+    pub(super) fn replan(&mut self, plan: &Plan) {
+        let mut known: Vec<(Target, Option<Window>)> =
+            self.plan.targets.iter().cloned().zip(std::mem::take(&mut self.windows)).collect();
+        let window = |target: &Target| {
+            let same = |(other, _): &(Target, _)| (&other.key, &other.text) == (&target.key, &target.text);
+            known.iter().position(same).map_or_else(|| Window::new(target), |at| known.swap_remove(at).1)
+        };
+        self.windows = plan.targets.iter().map(window).collect();
+        self.plan = Arc::new(plan.clone());
+        self.is_replanned = true;
     }
 
     /// Takes what a worker's scenarios had come to at the end of a second that it is about to hand in.
@@ -342,7 +365,7 @@ impl<'a> Aggregator<'a> {
     fn scenarios_at(&self, heard: &BTreeMap<usize, Vec<ScenarioOutcome>>) -> Vec<ScenarioOutcome> {
         let of_workers = self.workers.iter().enumerate();
         so_far::sum(
-            self.plan,
+            &self.plan,
             of_workers.flat_map(|(worker, progress)| heard.get(&worker).unwrap_or(&progress.scenarios)),
         )
     }
@@ -402,7 +425,7 @@ impl<'a> Aggregator<'a> {
         }
         self.closed += 1;
         self.total.append(&delta);
-        let so_far = self.so_far(so_far::sum(self.plan, &self.scenarios), None);
+        let so_far = self.so_far(so_far::sum(&self.plan, &self.scenarios), None);
         self.tell(observer, self.elapsed, &delta, (sum(&self.scenarios), 0), false, &so_far);
     }
 
@@ -436,6 +459,7 @@ impl<'a> Aggregator<'a> {
             self.scenarios
         };
         Outcome {
+            replanned: self.is_replanned.then_some(self.plan),
             total: self.total,
             elapsed: self.elapsed,
             judgements,

@@ -17,6 +17,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
 use rand::RngExt;
 
@@ -99,6 +100,14 @@ impl Band {
         }
     }
 
+    /// How long an iteration may run on whose user the curve no longer wants.
+    fn graceful_ramp_down(&self) -> Duration {
+        match &*self.part.timetable.demand() {
+            Demand::Users(users) => users.graceful_ramp_down,
+            Demand::Arrivals(_) => Duration::ZERO,
+        }
+    }
+
     /// When a user is wanted, since the scenario's start.
     fn active(&self, number: u64) -> Vec<Interval> {
         self.with_curve(|curve| curve.active(number))
@@ -113,11 +122,11 @@ impl Band {
     /// How long a user is held that is wanted until an instant.
     fn hold(&self, until_ns: u64) -> Hold {
         let (_, scenario_end_ns) = self.span_ns();
-        let end_ns = scenario_end_ns.saturating_add(nanoseconds(self.part.scenario.graceful_stop));
+        let end_ns = scenario_end_ns.saturating_add(nanoseconds(self.part.graceful_stop.get()));
         let cut_ns = if until_ns >= scenario_end_ns {
             end_ns
         } else {
-            until_ns.saturating_add(nanoseconds(self.users.graceful_ramp_down)).min(end_ns)
+            until_ns.saturating_add(nanoseconds(self.graceful_ramp_down())).min(end_ns)
         };
         Hold { until_ns, cut_ns }
     }
@@ -140,6 +149,12 @@ impl Drive for Band {
         let beyond = owned(self.with_curve(Curve::peak)).saturating_sub(owned(self.part.peak));
         self.part.beyond.set(self.part.beyond.get().max(beyond));
         self.man(crew);
+    }
+
+    fn hold_anew(&self, crew: &Crew) {
+        for life in crew.lives(&self.part) {
+            life.hold.set(self.hold(life.hold.get().until_ns));
+        }
     }
 
     /// Iterations of a bound that nobody began are dropped, and said to be.
@@ -209,7 +224,7 @@ async fn user(task: Task, band: Rc<Band>, seat: Rc<Seat>) {
 
 /// On the fiber: one iteration after another.
 fn run(act: &mut Act<'_>, band: &Band, seat: &Seat, start_ns: u64) {
-    let (crew, part, think) = (act.crew, act.part, act.part.scenario.think);
+    let (crew, part) = (act.crew, act.part);
     let share = Share { stripe: &crew.stripe, shard: part.shard, peak: part.peak };
     // Schedule time, as is all but what is named otherwise.
     let mut due_ns = start_ns;
@@ -231,6 +246,7 @@ fn run(act: &mut Act<'_>, band: &Band, seat: &Seat, start_ns: u64) {
         let filled_ns = crew.filled_ns(real_ns, end_ns);
         due_ns = crew.schedule_ns(end_ns).saturating_add(filled_ns - end_ns);
         real_ns = act.breathe(end_ns);
+        let think = part.think.get();
         if think != Think::None {
             let draw = act.life.vu.rng.borrow_mut().random::<f64>();
             due_ns = due_ns.saturating_add(think.pause(now_ns, due_ns, draw));

@@ -12,7 +12,7 @@
 //! | any       | stop, or the load's end  | stopping  |
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 
@@ -65,9 +65,16 @@ struct Board {
     scenes: Vec<Scene>,
     status: Status,
     /// Another version that is wanted, and not taken yet.
-    next: Option<Box<Version>>,
+    next: Option<Wish>,
     /// A new epoch is wanted.
     is_reset: bool,
+}
+
+/// Another version of the script, and since when it is wanted.
+#[derive(Debug)]
+pub(super) struct Wish {
+    pub(super) version: Arc<Version>,
+    pub(super) asked: Instant,
 }
 
 /// A scenario, as far as wishes are judged by it.
@@ -352,7 +359,7 @@ impl Control {
         if board.status.state == State::Stopping || self.is_stopping() {
             return Err(ControlError::NoLoad);
         }
-        board.next = Some(Box::new(version));
+        board.next = Some(Wish { version: Arc::new(version), asked: Instant::now() });
         self.0.asked.notify_one();
         Ok(())
     }
@@ -373,6 +380,15 @@ impl Control {
         status
     }
 
+    /// One of a load that goes so, for tests of what steers it.
+    #[cfg(test)]
+    pub(crate) fn sample(plan: &Plan, status: Status) -> Self {
+        let control = Self::default();
+        control.begin(plan);
+        control.tell(status);
+        control
+    }
+
     fn board(&self) -> MutexGuard<'_, Board> {
         self.0.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -385,7 +401,7 @@ impl Control {
     }
 
     /// To wait for a stop.
-    pub(super) fn subscribe(&self) -> watch::Receiver<Urgency> {
+    pub fn subscribe(&self) -> watch::Receiver<Urgency> {
         self.0.urgency.subscribe()
     }
 
@@ -400,8 +416,17 @@ impl Control {
     }
 
     /// The version that is wanted since the last call, if any.
-    pub(super) fn take_version(&self) -> Option<Box<Version>> {
+    pub(super) fn take_version(&self) -> Option<Wish> {
         self.board().next.take()
+    }
+
+    /// Scenarios have another demand: wishes are judged by that, and what was wanted of them is forgotten.
+    pub(super) fn replan(&self, plan: &Plan, parts: &[usize]) {
+        let mut board = self.board();
+        for part in parts {
+            board.scenes[*part].demand.clone_from(&plan.scenarios[*part].demand);
+            board.wanted.steers[*part] = Steer::default();
+        }
     }
 
     /// Whether a new epoch is wanted since the last call.

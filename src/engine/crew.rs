@@ -5,6 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rhai::Dynamic;
@@ -24,6 +25,8 @@ use super::life::{Hold, Life};
 use super::pace::Pace;
 use super::part::Part;
 use super::play::Play;
+use super::prepared::Prepared;
+use super::version::Version;
 
 /// The users of one worker.
 pub(super) struct Crew {
@@ -37,12 +40,17 @@ pub(super) struct Crew {
     pub(super) start_ns: u64,
     /// What `setup` returned, frozen.
     pub(super) data: Dynamic,
-    pub(super) on_start: Option<Play>,
-    pub(super) on_stop: Option<Play>,
+    pub(super) hooks: RefCell<Hooks>,
+    /// Another version of the script, to be taken at an instant to come.
+    pub(super) prepared: RefCell<Option<Prepared>>,
+    /// The version that was taken last.
+    pub(super) version: RefCell<Option<Arc<Version>>>,
+    /// The script that is played; none where all flows are requests.
+    pub(super) program: RefCell<Option<Rc<Program>>>,
     pub(super) seed: u64,
     client_options: Options,
     /// What an iteration is filled up to that ends sooner.
-    iteration_min_ns: u64,
+    pub(super) iteration_min_ns: Cell<u64>,
     /// Users that exist now, by id.
     roster: RefCell<BTreeMap<u64, Rc<Life>>>,
     pub(super) pace: Rc<RefCell<Pace>>,
@@ -63,6 +71,8 @@ pub(super) struct Crew {
     pub(super) stopped: Notify,
     failures: RefCell<BTreeMap<(FailureKind, String), ScriptFailure>>,
     failures_more: Cell<u64>,
+    /// Those of the failures that nobody was told of.
+    failures_new: RefCell<Vec<ScriptFailure>>,
     interrupted: RefCell<Vec<Interrupted>>,
     pub(super) leaked: Cell<u64>,
     /// Bugs of ours, each with how often it was met.
@@ -84,6 +94,23 @@ pub(super) struct Means {
     pub(super) data: Dynamic,
     pub(super) seed: u64,
     pub(super) abort: Box<dyn Fn(String)>,
+}
+
+/// What a user runs before its iterations and behind them.
+#[derive(Debug)]
+pub(super) struct Hooks {
+    pub(super) on_start: Option<Rc<Play>>,
+    pub(super) on_stop: Option<Rc<Play>>,
+}
+
+impl Hooks {
+    /// Those of a plan.
+    pub(super) fn of(plan: &Plan, program: Option<&Rc<Program>>) -> Self {
+        let hook = |wanted: bool, name| {
+            if wanted { Play::hook(program, name).map(Rc::new) } else { None }
+        };
+        Self { on_start: hook(plan.hooks.on_start, "on_start"), on_stop: hook(plan.hooks.on_stop, "on_stop") }
+    }
 }
 
 /// Stacks beyond one a user: of users that had to be leaked, while their successors run.
@@ -112,14 +139,15 @@ impl Crew {
             parts.push(Rc::new(Part::new(&means, plan, (index, shard), &pace, caps)));
         }
         let stacks = usize::try_from(users + STACKS_SPARE).unwrap_or(usize::MAX);
-        let hook = |wanted: bool, name| if wanted { Play::hook(means.program.as_ref(), name) } else { None };
         Ok(Rc::new(Self {
             arena: Arena::new(stacks)?,
             more_arenas: RefCell::default(),
-            on_start: hook(plan.hooks.on_start, "on_start"),
-            on_stop: hook(plan.hooks.on_stop, "on_stop"),
+            hooks: RefCell::new(Hooks::of(plan, means.program.as_ref())),
+            prepared: RefCell::new(None),
+            version: RefCell::new(None),
+            program: RefCell::new(means.program),
             client_options: client_options(plan),
-            iteration_min_ns: nanoseconds(plan.options.min_iteration_duration),
+            iteration_min_ns: Cell::new(nanoseconds(plan.options.min_iteration_duration)),
             stage: means.stage,
             stripe,
             parts,
@@ -139,6 +167,7 @@ impl Crew {
             stopped: Notify::new(),
             failures: RefCell::default(),
             failures_more: Cell::new(0),
+            failures_new: RefCell::default(),
             interrupted: RefCell::default(),
             leaked: Cell::new(0),
             bugs: RefCell::default(),
@@ -232,7 +261,7 @@ impl Crew {
 
     /// When an iteration is over for its user, filled up to the least that it is to last.
     pub(super) fn filled_ns(&self, start_ns: u64, end_ns: u64) -> u64 {
-        end_ns.max(start_ns.saturating_add(self.iteration_min_ns))
+        end_ns.max(start_ns.saturating_add(self.iteration_min_ns.get()))
     }
 
     /// Users that exist now.
@@ -302,7 +331,9 @@ impl Crew {
             known.count += 1;
         } else if failures.len() < FAILURES_MAX {
             let scenario = part.scenario.name.clone();
-            failures.insert(key, ScriptFailure { kind, scenario, diagnostic, count: 1 });
+            let new = ScriptFailure { kind, scenario, diagnostic, count: 1 };
+            self.failures_new.borrow_mut().push(new.clone());
+            failures.insert(key, new);
         } else {
             self.failures_more.set(self.failures_more.get() + 1);
         }
@@ -351,6 +382,11 @@ impl Crew {
             threw: part.threw.get(),
         };
         self.parts.iter().map(outcome).collect()
+    }
+
+    /// Failures that were met first since the last call.
+    pub(super) fn new_failures(&self) -> Vec<ScriptFailure> {
+        self.failures_new.take()
     }
 
     /// The failures, and how many more there were.

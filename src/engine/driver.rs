@@ -13,7 +13,7 @@ use crate::plan::Demand;
 use super::crew::Crew;
 use super::message::Change;
 use super::part::Part;
-use super::{closed, open};
+use super::{closed, open, prepared};
 
 /// A driver's share of a scenario that has begun.
 pub(super) trait Drive {
@@ -22,6 +22,9 @@ pub(super) trait Drive {
 
     /// The schedule's clock was stopped or goes on.
     fn look_again(&self) {}
+
+    /// Iterations may run on for longer behind their end, or for less long.
+    fn hold_anew(&self, crew: &Crew);
 
     /// All its tasks have ended: books what never began.
     fn end(&self, crew: &Crew);
@@ -40,7 +43,7 @@ pub(super) fn announce(crew: &Crew, at_ns: u64, change: Change) {
     match change {
         Change::Pause => crew.pace.borrow_mut().pause(at_ns),
         Change::Resume => crew.pace.borrow_mut().resume(at_ns),
-        Change::Begin { .. } | Change::Steer { .. } => return,
+        Change::Begin { .. } | Change::Steer { .. } | Change::Take | Change::Replan { .. } => return,
     }
     crew.keep_to_schedule();
 }
@@ -56,17 +59,30 @@ pub(super) fn apply(crew: &Rc<Crew>, number: u64, at_ns: u64, change: Change) {
         }
         Change::Steer { part, steer } => {
             let part = &crew.parts[part];
-            part.change.set(number);
             part.timetable.steer(steer);
-            let drive = crew.drives.borrow().get(&part.index).cloned();
-            let Some(drive) = drive.filter(|_| !crew.is_stopping()) else { return };
-            let steering = Task::new(crew, part);
-            hold(crew, part);
-            drive.steer(crew, crew.schedule_ns(at_ns));
-            crew.keep_to_schedule();
-            drop(steering);
+            follow(crew, part, number, at_ns);
+        }
+        Change::Take => prepared::take(crew),
+        Change::Replan { part } => {
+            let part = &crew.parts[part];
+            if let Some(version) = &*crew.version.borrow() {
+                part.timetable.replan(&version.plan.scenarios[part.index].demand);
+            }
+            follow(crew, part, number, at_ns);
         }
     }
+}
+
+/// From change `number` on, at an instant, a scenario's timetable wants something else.
+fn follow(crew: &Rc<Crew>, part: &Rc<Part>, number: u64, at_ns: u64) {
+    part.change.set(number);
+    let drive = crew.drives.borrow().get(&part.index).cloned();
+    let Some(drive) = drive.filter(|_| !crew.is_stopping()) else { return };
+    let steering = Task::new(crew, part);
+    hold(crew, part);
+    drive.steer(crew, crew.schedule_ns(at_ns));
+    crew.keep_to_schedule();
+    drop(steering);
 }
 
 /// Cuts all iterations; no scenario begins any more.
@@ -86,7 +102,7 @@ fn begin(crew: &Rc<Crew>, part: &Rc<Part>, at_ns: u64) {
     part.timetable.begin(at_ns);
     // Held until all are started, so that a worker without a share is done too.
     let starting = Task::new(crew, part);
-    let drive = match &part.scenario.demand {
+    let drive = match &*part.timetable.demand() {
         Demand::Users(users) => closed::start(crew, part, users),
         Demand::Arrivals(arrivals) => open::start(crew, part, arrivals),
     };
@@ -106,9 +122,10 @@ fn hold(crew: &Rc<Crew>, part: &Rc<Part>) {
 
 async fn last(task: Task) {
     let Task { crew, part } = &task;
-    let end_ns = part.timetable.end_ns().expect("only what has begun is held");
     let alarm = crew.stage.clock().alarm();
-    while wait(crew, &alarm, end_ns).await == Woken::Changed {}
+    // Another version of the script may end it sooner or later.
+    let end_ns = || part.timetable.end_ns().expect("only what has begun is held");
+    while wait(crew, &alarm, end_ns()).await == Woken::Changed {}
     part.is_held.set(false);
 }
 

@@ -4,10 +4,11 @@
 //! delays nobody but the control thread, which has a second for each tick.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnostic::Diagnostic;
-use crate::http::{Connections, Examples};
+use crate::http::{Connections, Example, Examples};
 use crate::metrics::Snapshot;
 use crate::plan::{Judgement, Plan};
 use crate::script::LogLine;
@@ -75,6 +76,22 @@ pub enum EpochCause {
     Reset,
 }
 
+/// Failures of kinds that a worker had not met before. How often they are met since stands in the metrics.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NewFailures {
+    /// Of failed requests and checks.
+    pub examples: Vec<Example>,
+    /// Of the script.
+    pub failures: Vec<ScriptFailure>,
+}
+
+impl NewFailures {
+    /// Whether nothing new has failed.
+    pub fn is_empty(&self) -> bool {
+        self.examples.is_empty() && self.failures.is_empty()
+    }
+}
+
 /// Who wants to know how the run goes.
 pub trait Observer {
     /// Called once a second, after the targets were looked at.
@@ -94,6 +111,10 @@ pub trait Observer {
 
     /// Called when another version of the script could not be taken: the one before is played on.
     fn refused(&mut self, _diagnostic: &Diagnostic) {}
+
+    /// Called once a second at most for each worker, where something failed in a way that is new to it: workers tell of
+    /// the same kind one after another.
+    fn failing(&mut self, _new: &NewFailures) {}
 }
 
 /// Several observers, told one after another.
@@ -122,6 +143,10 @@ impl Observer for Observers<'_> {
 
     fn refused(&mut self, diagnostic: &Diagnostic) {
         self.0.iter_mut().for_each(|observer| observer.refused(diagnostic));
+    }
+
+    fn failing(&mut self, new: &NewFailures) {
+        self.0.iter_mut().for_each(|observer| observer.failing(new));
     }
 }
 
@@ -205,6 +230,8 @@ pub struct Outcome {
     pub examples: Examples,
     /// The connections that were opened, `setup`'s and `teardown`'s included.
     pub connections: Connections,
+    /// What was played in the end, where that isn't what the run began with.
+    pub replanned: Option<Arc<Plan>>,
 }
 
 /// Iterations that were cut at one place of the script.
@@ -277,6 +304,7 @@ impl Outcome {
             interrupted: Vec::new(),
             examples: Examples::default(),
             connections: Connections::default(),
+            replanned: None,
         }
     }
 

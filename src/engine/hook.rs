@@ -42,7 +42,7 @@ enum Settled<T> {
 impl Workers {
     pub(super) async fn set_up(
         &mut self,
-        sums: &mut Aggregator<'_>,
+        sums: &mut Aggregator,
         observer: &mut dyn Observer,
     ) -> Result<Result<serde_json::Value, End>, EngineError> {
         if !self.job.plan.hooks.setup {
@@ -79,7 +79,7 @@ impl Workers {
     pub(super) async fn tear_down(
         &mut self,
         data: serde_json::Value,
-        sums: &mut Aggregator<'_>,
+        sums: &mut Aggregator,
         observer: &mut dyn Observer,
     ) -> Result<bool, EngineError> {
         self.tell(0, Command::TearDown { data }).await;
@@ -114,7 +114,7 @@ impl Workers {
     async fn settle<T>(
         &mut self,
         hook: &Hook,
-        sums: &mut Aggregator<'_>,
+        sums: &mut Aggregator,
         observer: &mut dyn Observer,
         wanted: impl FnMut(Report) -> Result<(T, Recorded), Box<Report>>,
     ) -> Result<Settled<T>, EngineError> {

@@ -1,6 +1,7 @@
 //! What the control thread and the workers tell each other. Everything here crosses threads, so
 //! nothing of Rhai is in it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnostic::Diagnostic;
@@ -11,7 +12,8 @@ use crate::script::LogLine;
 use super::EngineError;
 use super::books::{Books, ScenarioOutcome};
 use super::control::Steer;
-use super::event::{Interrupted, ScriptFailure};
+use super::event::{Interrupted, NewFailures, ScriptFailure};
+use super::version::Version;
 use super::vitals::{Gap, ThreadUse};
 
 /// From the control thread to a worker.
@@ -23,6 +25,8 @@ pub(super) enum Command {
     Start { start_ns: u64, data: serde_json::Value, opening: Opening },
     /// Change the load at an instant, a little ahead; changes are numbered from 1.
     Change { number: u64, at_ns: u64, changes: Vec<Change> },
+    /// Load another version of the script beside the one that is played, for a [`Change::Take`] to come.
+    Prepare(Arc<Version>),
     /// Every scenario is over on all workers: hand in what there is.
     Finish,
     /// Cut what runs.
@@ -51,6 +55,13 @@ pub(super) enum Change {
         part: usize,
         steer: Steer,
     },
+    /// The version that was prepared last is played from here on.
+    Take,
+    /// The load of a scenario is the one that the version says which was taken last.
+    Replan {
+        /// Which scenario, in the order of declaration.
+        part: usize,
+    },
 }
 
 /// How a load begins.
@@ -74,10 +85,14 @@ pub(super) enum Report {
     SetUp(Result<serde_json::Value, Ended>, Recorded),
     /// What the second that ended at tick `number` recorded, and what the scenarios had come to by then.
     Tick { number: u64, delta: Snapshot, books: Books, vus: u64, scenarios: Vec<ScenarioOutcome> },
+    /// Something failed in a way that is new to the worker.
+    Failing(NewFailures),
     /// A line of the script's log.
     Log(LogLine),
     /// `abort(reason)` was called.
     Aborted(String),
+    /// Another version of the script is loaded, and declared the same plan as on the control thread.
+    Prepared(Result<(), Box<Diagnostic>>),
     /// This worker has no user of a scenario left, as far as it knows changes of it.
     Over { part: usize, change: u64 },
     /// The load is over for this worker.

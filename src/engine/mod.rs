@@ -26,6 +26,7 @@ mod open;
 mod pace;
 mod part;
 mod play;
+mod prepared;
 mod pulse;
 mod run;
 mod second;
@@ -34,6 +35,7 @@ mod steering;
 mod succession;
 mod timer;
 mod timetable;
+mod turnover;
 mod version;
 mod vitals;
 mod warm_up;
@@ -47,8 +49,8 @@ pub use control::{
 };
 pub use error::EngineError;
 pub use event::{
-    End, EpochCause, FAILURES_MAX, FailureKind, INTERRUPTED_MAX, Interrupted, NewEpoch, Observer, Observers,
-    Outcome, ScriptFailure, Tick,
+    End, EpochCause, FAILURES_MAX, FailureKind, INTERRUPTED_MAX, Interrupted, NewEpoch, NewFailures,
+    Observer, Observers, Outcome, ScriptFailure, Tick,
 };
 pub use gate::Pass;
 pub use generator::{Accusation, RULES, Rule, Weight, accuse};

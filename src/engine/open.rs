@@ -79,8 +79,12 @@ pub(super) fn start(crew: &Rc<Crew>, part: &Rc<Part>, arrivals: &Arrivals) -> Rc
 }
 
 impl Drive for Desk {
-    fn steer(self: Rc<Self>, _crew: &Rc<Crew>, at_ns: u64) {
-        self.steered.borrow_mut().push_back((at_ns, self.part.timetable.demand()));
+    fn steer(self: Rc<Self>, crew: &Rc<Crew>, at_ns: u64) {
+        let demand = self.part.timetable.demand();
+        if let Demand::Arrivals(arrivals) = &*demand {
+            self.replan(crew, arrivals);
+        }
+        self.steered.borrow_mut().push_back((at_ns, demand));
     }
 
     fn look_again(&self) {
@@ -89,6 +93,12 @@ impl Drive for Desk {
             waker.wake_by_ref();
         }
         self.dispatcher.set(waker);
+    }
+
+    fn hold_anew(&self, crew: &Crew) {
+        if let Demand::Arrivals(arrivals) = &*self.part.timetable.demand() {
+            self.replan(crew, arrivals);
+        }
     }
 
     fn end(&self, _crew: &Crew) {}
@@ -104,15 +114,17 @@ struct Desk {
     /// Arrivals without a user, in order.
     waiting: RefCell<VecDeque<Arrival>>,
     /// The most of them; nothing where none waits.
-    waiting_max: Option<usize>,
+    waiting_max: Cell<Option<usize>>,
     /// Users to hire before the scenario starts.
     pre_allocated: u64,
     /// Users hired so far, and the most there may be, on this shard.
     hired: Cell<u64>,
     hired_max: Cell<u64>,
-    end_ns: u64,
+    /// The most that the plan allows, all shards together.
+    vus_max: Cell<u64>,
+    end_ns: Cell<u64>,
     /// When iterations that still run are cut.
-    deadline_ns: u64,
+    deadline_ns: Cell<u64>,
     /// What was steered to and when, as far as the dispatcher has not looked yet.
     steered: RefCell<VecDeque<(u64, Rc<Demand>)>>,
     /// Wakes the dispatcher.
@@ -185,6 +197,21 @@ impl Agenda {
     }
 }
 
+/// The most arrivals of this shard that wait for a user; nothing where none does.
+fn waiting_max(crew: &Crew, part: &Part, arrivals: &Arrivals) -> Option<usize> {
+    match arrivals.when_busy {
+        WhenBusy::Drop => None,
+        WhenBusy::Queue { queue_max } => {
+            Some(usize::try_from(crew.stripe.share(part.shard, queue_max)).unwrap_or(usize::MAX))
+        }
+    }
+}
+
+/// When iterations of a scenario that ends at an instant are cut.
+fn deadline_ns(part: &Part, end_ns: u64) -> u64 {
+    end_ns.saturating_add(nanoseconds(part.graceful_stop.get()))
+}
+
 fn scenario_ns(part: &Part) -> u64 {
     part.timetable.start_ns().expect("only what has begun is played")
 }
@@ -236,8 +263,8 @@ async fn dispatch(task: Task, desk: Rc<Desk>, mut agenda: Agenda) {
                     return Poll::Pending;
                 }
                 Some(arrival) => arrival.due_ns,
-                None if now_ns >= desk.end_ns => return Poll::Ready(()),
-                None => desk.end_ns,
+                None if now_ns >= desk.end_ns.get() => return Poll::Ready(()),
+                None => desk.end_ns.get(),
             };
             alarm.set(crew.real_ns(next_ns));
             if alarm.poll_due(context).is_pending() {
@@ -261,25 +288,41 @@ impl Desk {
     fn new(crew: &Crew, part: &Rc<Part>, arrivals: &Arrivals) -> Self {
         let end_ns = scenario_ns(part).saturating_add(arrivals.rate.duration_ns());
         let share = |total| crew.stripe.share(part.shard, total);
-        let waiting_max = match arrivals.when_busy {
-            WhenBusy::Drop => None,
-            WhenBusy::Queue { queue_max } => Some(usize::try_from(share(queue_max)).unwrap_or(usize::MAX)),
-        };
         Self {
             part: Rc::clone(part),
             idle: RefCell::default(),
             starting: RefCell::default(),
             waiting: RefCell::default(),
-            waiting_max,
+            waiting_max: Cell::new(waiting_max(crew, part, arrivals)),
             pre_allocated: share(arrivals.pre_allocated_vus),
             hired: Cell::new(0),
             hired_max: Cell::new(share(arrivals.vus_max)),
-            end_ns,
-            deadline_ns: end_ns.saturating_add(nanoseconds(part.scenario.graceful_stop)),
+            vus_max: Cell::new(arrivals.vus_max),
+            end_ns: Cell::new(end_ns),
+            deadline_ns: Cell::new(deadline_ns(part, end_ns)),
             steered: RefCell::default(),
             dispatcher: Cell::new(None),
             is_closed: Cell::new(false),
             left: Cell::new(1),
+        }
+    }
+
+    /// The demand is another, or may be: the scenario may end at another time, with more users or fewer.
+    fn replan(&self, crew: &Crew, arrivals: &Arrivals) {
+        let end_ns = scenario_ns(&self.part).saturating_add(arrivals.rate.duration_ns());
+        let deadline_ns = deadline_ns(&self.part, end_ns);
+        self.waiting_max.set(waiting_max(crew, &self.part, arrivals));
+        if self.vus_max.replace(arrivals.vus_max) != arrivals.vus_max {
+            let share = |users| crew.stripe.share(self.part.shard, users);
+            self.hired_max.set(share(arrivals.vus_max));
+            let beyond = share(arrivals.vus_max).saturating_sub(share(self.part.peak));
+            self.part.beyond.set(self.part.beyond.get().max(beyond));
+        }
+        self.end_ns.set(end_ns);
+        if self.deadline_ns.replace(deadline_ns) != deadline_ns {
+            for life in crew.lives(&self.part) {
+                life.hold.set(Hold { until_ns: deadline_ns, cut_ns: deadline_ns });
+            }
         }
     }
 
@@ -294,7 +337,7 @@ impl Desk {
     /// Books an arrival, and finds it a user, a place in the queue, or the reason why not.
     fn hand(self: &Rc<Self>, crew: &Rc<Crew>, arrival: Arrival, now_ns: u64) {
         self.part.book(|books| books.scheduled += 1);
-        if now_ns >= self.deadline_ns {
+        if now_ns >= self.deadline_ns.get() {
             self.part.drop_iterations(&crew.stage, 1, Reason::NotStarted);
         } else if let Some(seat) = self.free_seat() {
             seat.give(arrival);
@@ -302,7 +345,7 @@ impl Desk {
             let seat = Seat { arrival: Cell::new(Some(arrival)), ..Seat::default() };
             self.hire(crew, Rc::new(seat));
         } else {
-            match self.waiting_max {
+            match self.waiting_max.get() {
                 None => self.part.drop_iterations(&crew.stage, 1, Reason::NoFreeVu),
                 Some(most) if self.waiting.borrow().len() < most => {
                     self.waiting.borrow_mut().push_back(arrival);
@@ -420,11 +463,12 @@ async fn user(task: Task, desk: Rc<Desk>, number: u64, seat: Rc<Seat>) {
             }
         }
     };
-    let hold = Hold { until_ns: desk.deadline_ns, cut_ns: desk.deadline_ns };
+    let hold = Hold { until_ns: desk.deadline_ns.get(), cut_ns: desk.deadline_ns.get() };
     let lived = live(crew, &desk.part, User { number, life: 0 }, (&alarm, hold), work).await;
     let was_starting = seat.state.replace(State::Gone) == State::Starting;
     if seat.arrival.take().is_some() {
-        let is_over = crew.is_stopping() || crew.schedule_ns(crew.stage.clock().now_ns()) >= desk.deadline_ns;
+        let is_over =
+            crew.is_stopping() || crew.schedule_ns(crew.stage.clock().now_ns()) >= desk.deadline_ns.get();
         let reason = match lived {
             Lived::NoStack => Reason::NoFreeVu,
             Lived::Ended(_) if was_starting && !is_over => Reason::OnStartFailed,

@@ -4,9 +4,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::metrics::{Kind, Recorder, SeriesId, TagSet};
-use crate::plan::{Demand, Ids, Plan, Scenario, Slots};
+use crate::plan::{Demand, Ids, Plan, Scenario, Slots, Think};
 use crate::script::{Agenda, Cast, Course, Stage};
 
 use super::books::Books;
@@ -43,8 +44,12 @@ pub(super) struct Part {
     /// The most users of the scenario at once that the plan asks for, all shards together.
     pub(super) peak: u64,
     pub(super) cast: Rc<Cast>,
-    /// What an iteration runs.
-    pub(super) play: Play,
+    /// What an iteration runs from its begin to its end.
+    play: RefCell<Rc<Play>>,
+    /// How long a user pauses between iterations.
+    pub(super) think: Cell<Think>,
+    /// How long iterations may run on behind the scenario's end.
+    pub(super) graceful_stop: Cell<Duration>,
     pub(super) books: Cell<Books>,
     /// Failed iterations that threw.
     pub(super) threw: Cell<u64>,
@@ -136,7 +141,9 @@ impl Part {
         let cast = Cast::new(&scenario.name, tags, symbols, base_url, scenario.env.clone(), Some(course));
         let client = (&*cast, plan.options.user_agent.as_deref());
         Self {
-            play: Play::flow(scenario, means.program.as_ref(), &means.stage, client),
+            play: RefCell::new(Rc::new(Play::flow(scenario, means.program.as_ref(), &means.stage, client))),
+            think: Cell::new(scenario.think),
+            graceful_stop: Cell::new(scenario.graceful_stop),
             index,
             scenario: scenario.clone(),
             is_first: plan.after(index).is_none(),
@@ -154,6 +161,19 @@ impl Part {
             threw: Cell::default(),
             series,
         }
+    }
+
+    /// What the next iteration runs.
+    #[inline]
+    pub(super) fn play(&self) -> Rc<Play> {
+        Rc::clone(&self.play.borrow())
+    }
+
+    /// Another version of the script has this scenario so: it holds for whatever begins from here on.
+    pub(super) fn take(&self, scenario: &Scenario, play: Play) {
+        self.play.replace(Rc::new(play));
+        self.think.set(scenario.think);
+        self.graceful_stop.set(scenario.graceful_stop);
     }
 
     /// Changes the books.

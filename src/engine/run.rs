@@ -37,6 +37,7 @@ use super::ledger::imbalances;
 use super::message::{Command, Opening, Report};
 use super::steering::Steering;
 use super::timer::Epoch;
+use super::turnover::Turnover;
 use super::vitals::{HostUse, Vitals};
 use super::worker::Worker;
 use super::{EngineError, Job};
@@ -81,7 +82,7 @@ pub(super) struct Workers {
     pub(super) commands: Vec<Sender<Command>>,
     pub(super) reports: Receiver<(usize, Report)>,
     threads: Vec<JoinHandle<()>>,
-    control: Control,
+    pub(super) control: Control,
     pub(super) urgency: watch::Receiver<Urgency>,
     pub(super) errors: Vec<Diagnostic>,
     /// What was seen of the process and its machine during the load.
@@ -170,7 +171,7 @@ impl Workers {
         if sums.is_playing() {
             let elapsed_ns = self.epoch.now_ns().saturating_sub(start_ns);
             sums.give_up(Duration::from_nanos(elapsed_ns), observer);
-        } else if job.plan.hooks.teardown && *self.urgency.borrow_and_update() < Urgency::Now {
+        } else if sums.plan().hooks.teardown && *self.urgency.borrow_and_update() < Urgency::Now {
             let was_left = self.tear_down(data, &mut sums, observer).await?;
             if was_left && end == End::Finished {
                 end = End::Interrupted;
@@ -216,7 +217,7 @@ impl Workers {
     async fn watch(
         &mut self,
         steering: &mut Steering,
-        sums: &mut Aggregator<'_>,
+        sums: &mut Aggregator,
         host: &mut Host,
         observer: &mut dyn Observer,
     ) -> Result<End, EngineError> {
@@ -224,6 +225,7 @@ impl Workers {
         let give_up = tokio::time::sleep(Duration::MAX / 4);
         tokio::pin!(give_up);
         let (mut stopping, mut leaving, mut finishing) = (false, false, false);
+        let mut turnover = Turnover::default();
         if *self.urgency.borrow() > Urgency::None {
             // Stopped between setup and load.
             self.urgency.mark_changed();
@@ -239,6 +241,8 @@ impl Workers {
                 () = self.control.asked(), if !stopping && !finishing => {
                     let command = steering.follow(&self.control.wanted(), self.epoch.now_ns());
                     self.steer(command, steering, sums).await;
+                    self.turn_over(&mut turnover).await;
+                    self.reset(&mut turnover, steering, sums, observer);
                     None
                 }
                 () = &mut give_up => {
@@ -254,6 +258,12 @@ impl Workers {
                             if !stopping {
                                 let command = steering.over(worker, part, change, self.epoch.now_ns());
                                 self.steer(command, steering, sums).await;
+                            }
+                            None
+                        }
+                        (_, Report::Prepared(told)) => {
+                            if !stopping && !finishing {
+                                self.prepared(&mut turnover, told, steering, sums, observer).await;
                             }
                             None
                         }
@@ -291,12 +301,17 @@ impl Workers {
     }
 
     /// Tells the workers of a change, if there is one, and whoever asks how things are.
-    async fn steer(&self, command: Option<Command>, steering: &Steering, sums: &mut Aggregator<'_>) {
+    pub(super) async fn steer(&self, command: Option<Command>, steering: &Steering, sums: &mut Aggregator) {
         if let Some(command) = command {
             self.tell_all(|| command.clone()).await;
         }
         sums.vus_max = steering.vus_max();
         self.control.tell(steering.status(sums.vus(), self.epoch.now_ns()));
+    }
+
+    /// The run's clock.
+    pub(super) fn now_ns(&self) -> u64 {
+        self.epoch.now_ns()
     }
 
     pub(super) async fn tell(&self, worker: usize, command: Command) {
@@ -348,7 +363,7 @@ fn look(host: &mut Host, report: &mut Report) {
 fn take(
     worker: usize,
     report: Report,
-    sums: &mut Aggregator<'_>,
+    sums: &mut Aggregator,
     observer: &mut dyn Observer,
 ) -> Result<Option<Cause>, EngineError> {
     Ok(match report {
@@ -364,9 +379,17 @@ fn take(
             observer.log(&line);
             None
         }
+        Report::Failing(new) => {
+            observer.failing(&new);
+            None
+        }
         Report::Aborted(reason) => Some(Cause::Abort(reason)),
         Report::Gone(error) => return Err(error),
-        Report::Loaded(_) | Report::SetUp(..) | Report::TornDown(..) | Report::Over { .. } => None,
+        Report::Loaded(_)
+        | Report::SetUp(..)
+        | Report::TornDown(..)
+        | Report::Over { .. }
+        | Report::Prepared(_) => None,
     })
 }
 

@@ -32,6 +32,8 @@ pub(super) struct Steering {
     pace: Rc<RefCell<Pace>>,
     timetables: Vec<Rc<Timetable>>,
     succession: Succession,
+    /// What the plan that is played wants of each scenario.
+    demands: Vec<Demand>,
 }
 
 impl Steering {
@@ -58,7 +60,31 @@ impl Steering {
             pace,
             timetables,
             succession,
+            demands: plan.scenarios.iter().map(|scenario| scenario.demand.clone()).collect(),
         }
+    }
+
+    /// The command that makes the load that of another version of the script, which the workers have prepared;
+    /// with its instant and the scenarios whose demand is another.
+    pub(super) fn take(&mut self, plan: &Plan, now_ns: u64) -> (Option<Command>, u64, Vec<usize>) {
+        let mut parts = Vec::new();
+        for (part, scenario) in plan.scenarios.iter().enumerate() {
+            // One that is over has nobody left to play another demand.
+            let is_other = is_another(&self.demands[part], &scenario.demand);
+            if is_other && !self.succession.is_over(part) {
+                self.demands[part].clone_from(&scenario.demand);
+                self.told.steers[part] = Steer::default();
+                parts.push(part);
+            }
+        }
+        let replan = parts.iter().map(|part| Change::Replan { part: *part });
+        let command = self.change([Change::Take].into_iter().chain(replan).collect(), now_ns);
+        (command, self.last_ns, parts)
+    }
+
+    /// Which second of the load an instant falls in, from 1.
+    pub(super) fn second(&self, at_ns: u64) -> u64 {
+        at_ns.saturating_sub(self.start_ns) / 1_000_000_000 + 1
     }
 
     /// The command that makes the load what is wanted, unless it is.
@@ -123,6 +149,11 @@ impl Steering {
                     self.timetables[part].steer(steer);
                     self.succession.change(part, self.number);
                 }
+                Change::Take => {}
+                Change::Replan { part } => {
+                    self.timetables[part].replan(&self.demands[part]);
+                    self.succession.change(part, self.number);
+                }
             }
         }
         Some(Command::Change { number: self.number, at_ns, changes })
@@ -175,6 +206,17 @@ impl Steering {
             vus_max: self.vus_max(),
             scenarios: self.timetables.iter().enumerate().map(scenario).collect(),
         }
+    }
+}
+
+/// Whether a demand can give way to another, and is one. Iterations that are counted are shared out already.
+fn is_another(played: &Demand, wanted: &Demand) -> bool {
+    match (played, wanted) {
+        (Demand::Users(one), Demand::Users(other)) => {
+            one != other && one.bound.is_none() && other.bound.is_none()
+        }
+        (Demand::Arrivals(one), Demand::Arrivals(other)) => one != other,
+        _ => false,
     }
 }
 

@@ -17,7 +17,7 @@ use super::pace::Pace;
 /// A scenario's place in the run.
 #[derive(Debug)]
 pub(super) struct Timetable {
-    planned: Rc<Demand>,
+    planned: RefCell<Rc<Demand>>,
     /// As steered.
     demand: RefCell<Rc<Demand>>,
     is_steered: Cell<bool>,
@@ -35,7 +35,7 @@ impl Timetable {
         let planned = Rc::new(scenario.demand.clone());
         Rc::new(Self {
             demand: RefCell::new(Rc::clone(&planned)),
-            planned,
+            planned: RefCell::new(planned),
             is_steered: Cell::new(false),
             start_ns: Cell::new(None),
             delay: scenario.start_time,
@@ -57,7 +57,7 @@ impl Timetable {
 
     /// When it is over, but for its graceful stop.
     pub(super) fn end_ns(&self) -> Option<u64> {
-        Some(self.start_ns.get()?.saturating_add(nanoseconds(self.planned.duration())))
+        Some(self.start_ns.get()?.saturating_add(nanoseconds(self.planned.borrow().duration())))
     }
 
     /// Its last user has ended, at a real instant.
@@ -75,12 +75,21 @@ impl Timetable {
     /// Another load from now on.
     pub(super) fn steer(&self, steer: Steer) {
         self.is_steered.set(true);
-        self.demand.replace(Rc::new(steer.of(&self.planned)));
+        self.demand.replace(Rc::new(steer.of(&self.planned.borrow())));
+    }
+
+    /// Another plan from now on, as another version of the script has it; how it was steered is forgotten.
+    pub(super) fn replan(&self, demand: &Demand) {
+        let planned = Rc::new(demand.clone());
+        self.is_steered.set(true);
+        self.demand.replace(Rc::clone(&planned));
+        self.planned.replace(planned);
     }
 
     /// Whether its load was ever another than planned, or may be by plan: then it lasts for its whole time.
     pub(super) fn is_held(&self) -> bool {
-        self.is_steered.get() || matches!(&*self.planned, Demand::Users(users) if users.max.is_some())
+        self.is_steered.get()
+            || matches!(&**self.planned.borrow(), Demand::Users(users) if users.max.is_some())
     }
 
     /// What is wanted of it.

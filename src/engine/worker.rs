@@ -20,13 +20,15 @@ use crate::fiber::Current;
 use crate::http::{Alarm, Clock};
 use crate::metrics::{Recorder, TagSet};
 use crate::profile::enlist;
-use crate::script::{LogLine, Phase, Program, Stage, Timeouts, Tracer, freeze, from_json};
+use crate::script::{LogLine, Phase, Program, Stage, Tracer, freeze, from_json};
 
 use super::act::panic_text;
 use super::crew::{Crew, Means};
 use super::driver;
+use super::event::NewFailures;
 use super::lifecycle::Hook;
 use super::message::{Change, Command, Done, Ended, Opening, Recorded, Report};
+use super::prepared::{self, Prepared};
 use super::pulse::Pulse;
 use super::timer::{Epoch, Timer};
 use super::{EngineError, Job};
@@ -89,7 +91,7 @@ impl Worker {
         let is_loading = Rc::new(Cell::new(true));
         let stage = self.stage(Rc::clone(&timer) as Rc<dyn Clock>, &log_lost, &is_loading);
         tokio::task::spawn_local(Rc::clone(stage.network()).deliver(Rc::clone(stage.clock())));
-        let program = match self.load(&stage) {
+        let mut program = match self.load(&stage) {
             Ok(program) => program.map(Rc::new),
             Err(diagnostic) => {
                 self.report(Report::Loaded(Err(diagnostic))).await;
@@ -118,7 +120,8 @@ impl Worker {
                         Opening::Paused => driver::announce(&crew, start_ns, Change::Pause),
                         Opening::Stopped => crew.stop(),
                     }
-                    let done = self.play(&crew, &timer, &log_lost).await;
+                    let done = self.play(&crew, &timer, (&log_lost, &is_loading)).await;
+                    program = crew.program.take();
                     let time = program.as_ref().and_then(|program| program.time(&stage));
                     if let (Some(profile), Some(time)) = (&stage.outside().profile, time) {
                         profile.add(&time);
@@ -131,7 +134,12 @@ impl Worker {
                     let recorded = self.take(&stage, &timer);
                     self.report(Report::TornDown(result.map(|_| ()), recorded)).await;
                 }
-                Command::Stop | Command::Leave | Command::Finish | Command::Change { .. } => {}
+                // What there is no load for any more.
+                Command::Prepare(_)
+                | Command::Stop
+                | Command::Leave
+                | Command::Finish
+                | Command::Change { .. } => {}
             }
         }
         Ok(())
@@ -160,11 +168,8 @@ impl Worker {
     /// The script, if there is one and it declares here what it declared on the control thread; the stage is set.
     fn load(&self, stage: &Rc<Stage>) -> Result<Option<Program>, Box<Diagnostic>> {
         let loaded = self.job.source.as_ref().map(|source| Program::load(source, stage)).transpose()?;
-        if loaded.as_ref().is_some_and(|(_, plan)| *plan != self.job.declared) {
-            return Err(Box::new(
-                Diagnostic::new(Code::Script, "the script's top level declares something else each time it runs")
-                    .hint("every worker runs it: what it declares must not depend on chance, time or a changing file"),
-            ));
+        if let Some((_, declared)) = &loaded {
+            prepared::same(declared, &self.job.declared)?;
         }
         let wall_start_ns = self.epoch.wall_ns(0);
         stage.set_wall_start_ns(wall_start_ns);
@@ -178,13 +183,7 @@ impl Worker {
             stage.trace(Tracer::new(tracing));
         }
         let options = &self.job.plan.options;
-        let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        stage.set_timeouts(Timeouts {
-            total_ns: ns(options.timeout),
-            connect_ns: ns(options.connect_timeout),
-        });
-        stage.set_throws(options.throws);
-        stage.set_folds_ids(options.fold_ids);
+        prepared::set(stage, options);
         stage
             .network()
             .configure(&options.http)
@@ -206,7 +205,12 @@ impl Worker {
     }
 
     /// Plays this worker's share of the load to its end.
-    async fn play(&mut self, crew: &Rc<Crew>, timer: &Rc<Timer>, log_lost: &Rc<Cell<u64>>) -> Done {
+    async fn play(
+        &mut self,
+        crew: &Rc<Crew>,
+        timer: &Rc<Timer>,
+        (log_lost, is_loading): (&Rc<Cell<u64>>, &Rc<Cell<bool>>),
+    ) -> Done {
         let (stage, start_ns) = (&crew.stage, crew.start_ns);
         expect_drops(stage);
         let first_tick = self.tick(start_ns, 1);
@@ -234,6 +238,13 @@ impl Worker {
                             }
                             changes.add(number, at_ns, told);
                         }
+                        Some(Command::Prepare(version)) => {
+                            is_loading.set(true);
+                            let loaded = Prepared::load(&version, crew);
+                            is_loading.set(false);
+                            let told = loaded.map(|prepared| _ = crew.prepared.replace(Some(prepared)));
+                            self.report(Report::Prepared(told)).await;
+                        }
                         Some(Command::Finish) | None => break,
                         Some(Command::SetUp | Command::Start { .. } | Command::TearDown { .. }) => {}
                     }
@@ -248,6 +259,10 @@ impl Worker {
                     let (books, vus, scenarios) = (crew.books(), crew.size(), crew.scenarios());
                     crew.take_most();
                     self.report(Report::Tick { number, delta, books, vus, scenarios }).await;
+                    let new = NewFailures { examples: stage.new_examples(), failures: crew.new_failures() };
+                    if !new.is_empty() {
+                        self.report(Report::Failing(new)).await;
+                    }
                     number += 1;
                 }
             }

@@ -90,20 +90,11 @@ impl Recorder {
             kind: builtin.kind,
             unit: builtin.unit,
         });
-        let mut all: Vec<Metric> = Vec::new();
-        let mut metric_index = FxHashMap::default();
-        for metric in builtins.chain(metrics.iter().cloned()) {
-            if !metric_index.contains_key(&metric.name) {
-                let id = MetricId(u32::try_from(all.len()).expect("metrics are declared one by one"));
-                metric_index.insert(Arc::clone(&metric.name), id);
-                all.push(metric);
-            }
-        }
-        Self {
-            refused: vec![0; all.len()],
-            dropped: vec![false; all.len()],
-            metrics: all,
-            metric_index,
+        let mut recorder = Self {
+            refused: Vec::new(),
+            dropped: Vec::new(),
+            metrics: Vec::new(),
+            metric_index: FxHashMap::default(),
             series: Vec::new(),
             slots: Vec::new(),
             series_index: FxHashMap::default(),
@@ -119,6 +110,30 @@ impl Recorder {
             seconds: Seconds::uncounted(),
             tap: None,
             at_ns: 0,
+        };
+        builtins.chain(metrics.iter().cloned()).for_each(|metric| recorder.declare(metric));
+        recorder
+    }
+
+    /// One more metric, as another version of a script may have; a name that is known keeps its kind.
+    pub fn declare(&mut self, metric: Metric) {
+        if !self.metric_index.contains_key(&metric.name) {
+            let id = MetricId(u32::try_from(self.metrics.len()).expect("metrics are declared one by one"));
+            self.metric_index.insert(Arc::clone(&metric.name), id);
+            self.metrics.push(metric);
+            self.refused.push(0);
+            self.dropped.push(false);
+        }
+    }
+
+    /// Knows one more metric from now on; what has its name already stays as it is.
+    pub fn learn(&mut self, metric: &Metric) {
+        if !self.metric_index.contains_key(&metric.name) {
+            let id = MetricId(u32::try_from(self.metrics.len()).expect("metrics are declared one by one"));
+            self.metric_index.insert(Arc::clone(&metric.name), id);
+            self.metrics.push(metric.clone());
+            self.refused.push(0);
+            self.dropped.push(false);
         }
     }
 

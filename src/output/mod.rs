@@ -26,6 +26,7 @@ mod samples;
 mod sink;
 mod span_courier;
 mod statsd;
+mod terminal;
 
 pub use courier::{BATCHES_MAX, Courier, DRAIN_MAX, QUEUE_MAX};
 pub use error::{OutputError, SendError};
@@ -33,6 +34,7 @@ pub use orders::{listed, orders};
 pub use place::Place;
 pub use sink::{CaughtUp, Played, Sink};
 pub use span_courier::{SpanLoss, SpanRoute, SpanSink};
+pub use terminal::{Act, Look, Spectator, View, Voice};
 
 /// A kind of output.
 pub struct Output {

@@ -5,6 +5,7 @@
 //! JSON reads back as the same plan.
 
 mod address;
+mod change;
 mod curve;
 mod demand;
 mod error;
@@ -33,6 +34,7 @@ mod validate;
 mod verdict;
 
 pub use address::without_login;
+pub use change::TakeOver;
 pub use curve::{Curve, Interval, Stage};
 pub use demand::{Arrivals, Bound, Demand, Jitter, Users, WhenBusy};
 pub use error::PlanError;

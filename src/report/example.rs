@@ -25,7 +25,7 @@ const HIDDEN: &str = "***";
 const LINE_COLUMNS_MAX: usize = 160;
 
 /// All of them. Three at most are whole: a failure is understood from one.
-pub(super) fn lines(examples: &Examples, style: Style) -> Vec<String> {
+pub fn lines(examples: &Examples, style: Style) -> Vec<String> {
     let mut lines = Vec::new();
     for (at, example) in examples.list.iter().take(SHOWN_MAX).enumerate() {
         lines.push(format!("  {} {}", style.mark(false), title(example)));
@@ -47,7 +47,7 @@ pub(super) fn lines(examples: &Examples, style: Style) -> Vec<String> {
 }
 
 /// `12 × status 503, GET /orders  (first after 2.1s, scenario shop, VU 3, iteration 17)`
-pub(super) fn title(example: &Example) -> String {
+pub fn title(example: &Example) -> String {
     let happened = &example.happened;
     let mut facts = vec![match happened.at {
         Some(at) => format!("first after {}", format_latency_us(at.as_micros() as f64)),

@@ -110,7 +110,7 @@ fn root_group(checks: &[Check]) -> Json {
         at["checks"][&check.name] = json!({
             "name": check.name,
             "path": path,
-            "id": id(&path),
+            "id": group_id(&path),
             "passes": check.passes,
             "fails": check.fails,
         });
@@ -119,11 +119,11 @@ fn root_group(checks: &[Check]) -> Json {
 }
 
 fn group(name: &str, path: &str) -> Json {
-    json!({ "name": name, "path": path, "id": id(path), "groups": {}, "checks": {} })
+    json!({ "name": name, "path": path, "id": group_id(path), "groups": {}, "checks": {} })
 }
 
-/// As k6 makes it: the MD5 of the path.
-fn id(path: &str) -> String {
+/// The id that k6 gives a group or a check: the MD5 of its path.
+pub fn group_id(path: &str) -> String {
     Md5::digest(path).iter().fold(String::new(), |mut id, byte| {
         let _ = write!(id, "{byte:02x}");
         id
@@ -191,6 +191,6 @@ mod tests {
 
     #[test]
     fn the_id_of_the_root_is_the_one_that_k6_gives_it() {
-        assert_eq!(id(""), "d41d8cd98f00b204e9800998ecf8427e");
+        assert_eq!(group_id(""), "d41d8cd98f00b204e9800998ecf8427e");
     }
 }

@@ -20,9 +20,10 @@ mod steady;
 mod tally;
 mod text;
 
+pub use example::{lines as example_lines, title as example_title};
 pub use headline::headline;
 pub use hit::Hit;
-pub use k6::k6_export;
+pub use k6::{group_id, k6_export};
 pub use profile::profile;
 pub use tally::{Ending, tally};
 

@@ -7,6 +7,7 @@ mod calibration;
 mod crowd;
 mod document;
 mod environment;
+mod epochs;
 mod finding;
 mod folder;
 mod incomplete;
@@ -37,6 +38,7 @@ pub use document::{DOCUMENT_BYTES_MAX, DOCUMENT_FILE, DOCUMENT_SCHEMA, Document,
 pub use environment::{
     ENVIRONMENT_FILE, ENVIRONMENT_SCHEMA, Environment, KeptCommit, KeptScript, RunOutcome,
 };
+pub use epochs::{EndpointChange, EndpointFigures, Epoch, Epochs, Moved};
 pub use finding::{Finding, Severity};
 pub use folder::{RESULTS_FOLDER, RUNS_FOLDER, RunFolder};
 pub use incomplete::{Incomplete, NoEnd};

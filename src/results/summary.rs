@@ -418,7 +418,8 @@ struct Sums<'a> {
     causes: BTreeMap<(&'a str, &'a str), u64>,
 }
 
-fn endpoints(total: &Snapshot) -> Vec<Endpoint> {
+/// The requests of a snapshot by their names; those with most come first.
+pub(super) fn endpoints(total: &Snapshot) -> Vec<Endpoint> {
     let mut sums: BTreeMap<&str, Sums> = BTreeMap::new();
     for series in total.of("http_reqs") {
         if let Value::Counter(requests) = series.value {

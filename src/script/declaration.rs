@@ -89,6 +89,23 @@ impl Declaration {
         Ok(())
     }
 
+    /// The same, of a prompt: the one that is told last holds.
+    pub(super) fn change_base_url(&mut self, url: &str) -> Result<(), HostError> {
+        check_base_url(url)?;
+        self.base_url = Some(url.to_owned());
+        Ok(())
+    }
+
+    /// The URL that was told since the last call.
+    pub(super) fn take_base_url(&mut self) -> Option<String> {
+        self.base_url.take()
+    }
+
+    /// The metrics so far.
+    pub(super) fn metrics(&self) -> &[Metric] {
+        &self.metrics
+    }
+
     /// `options(#{ … })`.
     pub(super) fn options(&mut self, map: Map, position: Option<Position>) -> Result<(), HostError> {
         if self.options.is_some() {
@@ -268,6 +285,13 @@ impl Declaration {
 }
 
 impl Stage {
+    /// From now on what was declared so far is recorded.
+    pub(super) fn record_declared(&self) {
+        let declaration = self.declaration.borrow();
+        self.recorder()
+            .with(|recorder| declaration.metrics().iter().for_each(|metric| recorder.learn(metric)));
+    }
+
     /// Tells the top level of metrics that another script declares; for a file that holds that script's targets.
     pub fn know_metrics(&self, metrics: &[Metric]) {
         self.declaration.borrow_mut().metrics.extend_from_slice(metrics);

@@ -26,6 +26,8 @@ struct Key {
 pub(super) struct Gallery {
     places: FxHashMap<Key, usize>,
     examples: Examples,
+    /// How many of them were told.
+    told: usize,
 }
 
 impl Gallery {
@@ -50,6 +52,14 @@ impl Stage {
     /// The examples of what failed since the last call.
     pub fn take_examples(&self) -> Examples {
         self.examples.take().examples
+    }
+
+    /// Copies of those that are new since the last call: of each kind the first, as it was met.
+    pub fn new_examples(&self) -> Vec<Example> {
+        let mut gallery = self.examples.borrow_mut();
+        let known = gallery.examples.list.len();
+        let told = std::mem::replace(&mut gallery.told, known);
+        gallery.examples.list[told..].to_vec()
     }
 }
 

@@ -49,6 +49,11 @@ impl Lookups {
         Self { functions, modules, kept: RefCell::default() }
     }
 
+    /// The functions, and the modules that they name.
+    pub(super) fn into_parts(self) -> (AST, ByAlias) {
+        (self.functions, self.modules)
+    }
+
     /// The functions of the script.
     pub(super) fn functions(&self) -> &AST {
         &self.functions

@@ -5,6 +5,7 @@
 //! [`Stage`]; a [`Turn`] sets who is on it. Flows read as blocking code: a host function that waits
 //! suspends the fiber that it runs on.
 
+mod aside;
 mod bodies;
 mod bounded;
 mod browser;
@@ -37,6 +38,7 @@ mod program;
 mod properties;
 mod registry;
 mod rename;
+mod repl;
 mod request;
 mod route;
 mod secrets;
@@ -48,6 +50,7 @@ mod state;
 mod steps;
 mod stdlib;
 mod still_clock;
+mod story;
 mod summarise;
 mod syntax;
 mod timeouts;
@@ -62,6 +65,7 @@ mod vu;
 mod words;
 mod wording;
 
+pub use aside::Aside;
 pub use data::{DATA_BYTES_MAX, Shelf};
 pub use declaration::{BASE_URL_HINT, DEMO_URL};
 pub use engine::{
@@ -76,6 +80,7 @@ pub use modules::{MODULE_BYTES_MAX, ModuleFiles};
 pub use profiler::{ScriptProfile, ScriptTime};
 pub use program::{Checked, Entry, Failure, Program, functions};
 pub use registry::{Function, Kind, Parameter};
+pub use repl::{Given, Known, Origin, Repl, Shown, ShownResponse, Variable};
 pub use route::Route;
 pub use secrets::{SECRET_VARIABLE, SecretSource, Secrets};
 pub use shot::{Shot, ShotError};
@@ -83,6 +88,9 @@ pub use span::{Ended, RequestOutcome, RequestWork, Share, Span, Tracing, Work};
 pub use stage::{OPERATIONS_MAX, Outside, Stage};
 pub use state::State;
 pub use still_clock::StillClock;
+pub use story::{
+    Answer, Event, Message, Permit, Place, Question, RequestSeen, Story, StoryWanted, Told, Verdict,
+};
 pub use timeouts::Timeouts;
 pub use tracer::Tracer;
 pub use turn::Turn;

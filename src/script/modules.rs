@@ -3,7 +3,7 @@
 //! A path is relative to the script's folder, also in a module, and never leads out of it. The name of
 //! a module is that path with `.rhai`, or `std/…` for what the binary brings along.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, FileType, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -34,6 +34,8 @@ const STD: &str = "std/";
 #[derive(Debug, Default)]
 pub struct ModuleFiles {
     texts: Mutex<BTreeMap<String, Arc<Source>>>,
+    /// The names of those that could not be read.
+    missed: Mutex<BTreeSet<String>>,
 }
 
 impl ModuleFiles {
@@ -41,6 +43,12 @@ impl ModuleFiles {
     pub fn paths(&self) -> Vec<PathBuf> {
         let texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         texts.keys().map(PathBuf::from).collect()
+    }
+
+    /// The files that were asked for and could not be read, relative to the script's folder.
+    pub fn missed(&self) -> Vec<PathBuf> {
+        let missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
+        missed.iter().map(PathBuf::from).collect()
     }
 
     /// The files that were read, by name: paths from the script's folder.
@@ -58,7 +66,9 @@ impl ModuleFiles {
         if let Some(source) = texts.get(name) {
             return Ok(Arc::clone(source));
         }
-        let text = read(folder, name)?;
+        let text = read(folder, name).inspect_err(|_| {
+            self.missed.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
+        })?;
         let source = Arc::new(Source { name: folder.join(name).display().to_string(), text });
         texts.insert(name.to_owned(), Arc::clone(&source));
         Ok(source)
@@ -257,7 +267,9 @@ mod tests {
         std::fs::write(folder.path().join("a.rhai"), "changed").unwrap();
         assert!(Arc::ptr_eq(&first, &files.source(folder.path(), "a.rhai").unwrap()));
         assert_eq!(files.source(folder.path(), "std/phases").unwrap().name, "std/phases");
+        assert!(files.source(folder.path(), "lib/b.rhai").is_err());
         assert_eq!(files.paths(), [PathBuf::from("a.rhai")]);
+        assert_eq!(files.missed(), [PathBuf::from("lib/b.rhai")]);
     }
 
     #[cfg(unix)]

@@ -286,7 +286,12 @@ impl Names<'_> {
     }
 
     /// The file and the name of a function of the script or a module; nothing for a host function.
-    fn own(&self, name: &str, caller: usize, called_at: Option<Position>) -> Option<(usize, String)> {
+    pub(super) fn own(
+        &self,
+        name: &str,
+        caller: usize,
+        called_at: Option<Position>,
+    ) -> Option<(usize, String)> {
         if name.contains('$') {
             let line = self.closures.get(name)?;
             return Some((self.context.file_of(name, "", caller), format!("closure of line {line}")));

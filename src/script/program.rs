@@ -26,6 +26,7 @@ use super::rename::unmarked;
 use super::stage::Stage;
 use super::steps::{Play, Steps, Stillness};
 use super::still_clock::StillClock;
+use super::story::Story;
 use super::summarise::SUMMARY;
 use super::vu::{Cast, Ending, Phase, Vu};
 use crate::diagnostic::{Code, Diagnostic, Position, Source, suggest};
@@ -86,7 +87,7 @@ pub struct Checked {
 /// A loaded script.
 pub struct Program {
     engine: Engine,
-    context: Context,
+    context: Rc<Context>,
     closures: BTreeMap<(String, u32), String>,
     lookups: Lookups,
     stage: Rc<Stage>,
@@ -181,13 +182,19 @@ impl Program {
         if let Some(profiler) = stage.profiler() {
             profiler.attach(&mut engine);
         }
+        let functions = linked.clone_functions_only();
+        let context = Rc::new(context);
+        if let Some(story) = stage.story() {
+            Story::attach(stage, &mut engine, &functions);
+            story.know(&context);
+        }
         let has_flow = context.own.contains_key(crate::plan::DEFAULT_FLOW);
         let declaration = stage.declaration.take();
         let program = Self {
             engine,
             context,
             closures: closure_names(&declaration),
-            lookups: Lookups::new(linked.clone_functions_only(), modules),
+            lookups: Lookups::new(functions, modules),
             stage: Rc::clone(stage),
         };
         let mut errors = program.context.misspelt(&program.engine, &ast);
@@ -234,7 +241,7 @@ impl Program {
         self.check_flows(&plan)?;
         for target in &mut plan.targets {
             let context = self.context.of_call(target.position, &["target"]);
-            if !std::ptr::eq(context, &raw const self.context) {
+            if !std::ptr::eq(context, &raw const *self.context) {
                 target.file = Some(context.source.name.clone());
             }
         }
@@ -311,8 +318,13 @@ impl Program {
         }
     }
 
+    /// The functions that the script's author wrote, by name: flows, hooks and what they call.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.context.own.keys().map(String::as_str).filter(|name| !name.contains('$'))
+    }
+
     /// The parameters of a function of the script; of several of one name, those of the shortest.
-    fn parameters(&self, name: &str) -> Option<usize> {
+    pub fn parameters(&self, name: &str) -> Option<usize> {
         self.context.own.get(name)?.first().copied()
     }
 
@@ -340,8 +352,8 @@ impl Program {
     }
 
     fn steps(&self, entry: &Entry) -> Option<Rc<Steps>> {
-        if self.stage.profiler().is_some() {
-            // A profile by line asks the interpreter where it is.
+        if self.stage.profiler().is_some() || self.stage.story().is_some() {
+            // A profile by line asks the interpreter where it is, and so does what is told of it.
             return None;
         }
         let functions = self.lookups.functions();
@@ -358,6 +370,13 @@ impl Program {
 
     pub(super) fn stage(&self) -> &Rc<Stage> {
         &self.stage
+    }
+
+    /// What it is made of, for whoever goes on with it line by line.
+    pub(super) fn into_parts(self) -> (Engine, Context, Lookups) {
+        let context =
+            Rc::into_inner(self.context).expect("only a story shares it, and nobody is told one here");
+        (self.engine, context, self.lookups)
     }
 
     pub(super) fn source(&self) -> &Arc<Source> {
@@ -386,7 +405,7 @@ impl Program {
         let code = match vu.phase {
             Phase::Setup => Code::Setup,
             Phase::Teardown => Code::Teardown,
-            Phase::Declare | Phase::Flow | Phase::Summary => Code::Script,
+            Phase::Declare | Phase::Flow | Phase::Summary | Phase::Prompt => Code::Script,
         };
         if vu.is_ending() {
             // Rhai puts what ends a script at the call that led to it, which the engine's own has not.

@@ -112,11 +112,20 @@ pub(super) struct Registry<'a> {
     modules: BTreeMap<&'static str, Module>,
     functions: Vec<Function>,
     arities: Arities,
+    /// Functions and methods that ask before they are called; empty unless somebody goes step by step.
+    asking: Module,
 }
 
 impl<'a> Registry<'a> {
     pub(super) fn new(engine: &'a mut Engine, stage: Rc<Stage>) -> Self {
-        Self { engine, stage, modules: BTreeMap::new(), functions: Vec::new(), arities: Arities::new() }
+        Self {
+            engine,
+            stage,
+            modules: BTreeMap::new(),
+            functions: Vec::new(),
+            arities: Arities::new(),
+            asking: Module::new(),
+        }
     }
 
     /// Registers a function under its signature; `module::name(…)` goes into a module.
@@ -147,7 +156,17 @@ impl<'a> Registry<'a> {
         FUNC: RhaiNativeFunc<A, N, X, R, F> + 'static,
     {
         self.list::<R>(signature, about, Kind::Method, &FUNC::param_names()[1..]);
-        let (_, name) = self.functions.last().expect("just listed").name().split_once('.').expect("a method");
+        let whole = self.functions.last().expect("just listed").name();
+        let (kind, name) = whole.split_once('.').expect("a method");
+        if self.asks() && ACTING.contains(&kind) {
+            let function = asking(&self.stage, whole, call.into_rhai_function(true, true));
+            FuncRegistration::new(name).in_global_namespace().set_into_module_raw(
+                &mut self.asking,
+                FUNC::param_types(),
+                function,
+            );
+            return self;
+        }
         FuncRegistration::new(name).with_volatility(true).register_into_engine(self.engine, call);
         self
     }
@@ -238,15 +257,31 @@ impl<'a> Registry<'a> {
         self.arities.entry(name.to_owned()).or_default().insert(N);
         // Volatile: every function here has an effect or reads one, so none is folded at compile time.
         // Pure: none changes an argument, so one that looks at it in place may be given a constant.
-        if let Some((module, name)) = name.split_once("::") {
+        let asks = self.asks();
+        if let Some((module, own)) = name.split_once("::") {
             let module = self.modules.entry(module).or_default();
-            let function = placed(call.into_rhai_function(true, true));
-            FuncRegistration::new(name).set_into_module_raw(module, FUNC::param_types(), function);
+            let mut function = call.into_rhai_function(true, true);
+            if asks {
+                function = asking(&self.stage, name, function);
+            }
+            FuncRegistration::new(own).set_into_module_raw(module, FUNC::param_types(), placed(function));
+        } else if asks {
+            let function = asking(&self.stage, name, call.into_rhai_function(true, true));
+            FuncRegistration::new(name).in_global_namespace().set_into_module_raw(
+                &mut self.asking,
+                FUNC::param_types(),
+                function,
+            );
         } else {
             let function = FuncRegistration::new(name).with_volatility(true).with_purity(true);
             function.register_into_engine(self.engine, call);
         }
         self
+    }
+
+    /// Whether somebody is asked before each call.
+    fn asks(&self) -> bool {
+        self.stage.outside().story.is_some_and(|wanted| wanted.steps)
     }
 
     fn list<R: 'static>(
@@ -277,6 +312,9 @@ impl<'a> Registry<'a> {
     /// Installs the modules; what is left is the list of functions, in the order of registration, and how
     /// many arguments each takes.
     pub(super) fn install(self) -> (Vec<Function>, Arities) {
+        if !self.asking.is_empty() {
+            self.engine.register_global_module(self.asking.into());
+        }
         for (name, module) in self.modules {
             self.engine.register_static_module(name, module.into());
         }
@@ -334,6 +372,30 @@ fn either(known: &str, further: Cow<'static, str>) -> Cow<'static, str> {
         words.push(&further);
     }
     words.join(" or ").into()
+}
+
+/// Types whose methods do something; those of others read what is there.
+const ACTING: [&str; 4] = ["counter", "feeder", "metric", "socket"];
+
+/// The function, which asks before it does anything.
+fn asking(stage: &Rc<Stage>, name: &'static str, function: RhaiFunc) -> RhaiFunc {
+    let (call, is_method, pure) = match function {
+        RhaiFunc::Pure { func, is_pure, .. } => (func, false, is_pure),
+        RhaiFunc::Method { func, is_pure, .. } => (func, true, is_pure),
+        other => return other,
+    };
+    let stage = Rc::clone(stage);
+    let func = Rc::new(move |context: Option<NativeCallContext<'_>>, arguments: &mut [&mut Dynamic]| {
+        // A method is called on what stands before the dot.
+        stage.ask(name, &arguments[usize::from(name.contains('.'))..])?;
+        call(context, arguments)
+    });
+    let (has_context, is_pure, is_volatile) = (true, pure, true);
+    if is_method {
+        RhaiFunc::Method { func, has_context, is_pure, is_volatile }
+    } else {
+        RhaiFunc::Pure { func, has_context, is_pure, is_volatile }
+    }
 }
 
 /// The function with its errors placed at the call: Rhai does so for functions outside of modules only.

@@ -204,6 +204,7 @@ pub(super) fn settle(
         note_request(stage, vu, name, request, &exchange);
     }
     show(stage, vu, request, &exchange);
+    stage.tell_request(vu, name, request, &exchange, is_expected);
     if let Some(tracer) = stage.tracer() {
         tracer.end_request(stage, vu, &exchange, name, is_expected);
     }

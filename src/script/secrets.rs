@@ -82,6 +82,8 @@ struct Shared {
 struct Found {
     /// By name, with what the script asked for.
     values: BTreeMap<String, (Wanted, Arc<str>)>,
+    /// Those of an earlier version of the script, for whoever asks for the same.
+    known: BTreeMap<String, (Wanted, Arc<str>)>,
     is_complete: bool,
 }
 
@@ -96,6 +98,19 @@ impl Secrets {
     /// None so far. `given` are the command line's sources by name; `mask` learns what is to be hidden.
     pub fn new(mask: Mask, given: BTreeMap<String, SecretSource>, allows_commands: bool) -> Self {
         Self(Arc::new(Shared { mask, given, allows_commands, found: Mutex::default() }))
+    }
+
+    /// The same for another version of the script: what is known stays, and it may ask for more.
+    #[must_use]
+    pub fn renewed(&self) -> Self {
+        let shared = &self.0;
+        let known = self.found().values.clone();
+        Self(Arc::new(Shared {
+            mask: shared.mask.clone(),
+            given: shared.given.clone(),
+            allows_commands: shared.allows_commands,
+            found: Mutex::new(Found { known, ..Found::default() }),
+        }))
     }
 
     /// What hides them.
@@ -140,6 +155,10 @@ impl Secrets {
             return Err(HostError::declaration(format!("a script can have at most {SECRETS_MAX} secrets"))
                 .hint("put several into one file as JSON, and read it with `parse_json`")
                 .word(name));
+        }
+        if let Some((_, value)) = found.known.get(name).filter(|(known, _)| *known == wanted).cloned() {
+            found.values.insert(name.to_owned(), (wanted, Arc::clone(&value)));
+            return Ok(value);
         }
         let value: Arc<str> = self.read(name, &wanted, outside)?.into();
         // Also what is refused: it was meant to be one.

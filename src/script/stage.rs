@@ -6,7 +6,7 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -25,6 +25,7 @@ use super::modules::ModuleFiles;
 use super::profiler::{Profiler, ScriptProfile};
 use super::secrets::Secrets;
 use super::series_key::{SERIES_KEPT_MAX, SeriesKey};
+use super::story::{Event, Story, StoryWanted};
 use super::timeouts::Timeouts;
 use super::tracer::Tracer;
 use super::vu::{Ending, Limit, Phase, Vu};
@@ -75,15 +76,34 @@ pub struct Outside {
     pub profile: Option<ScriptProfile>,
     /// What `summary::text()` gives, once the run is over.
     pub summary_text: Option<Arc<str>>,
+    /// What is told of what happens, one thing after another, if somebody tries the script.
+    pub story: Option<StoryWanted>,
+}
+
+impl Outside {
+    /// The same for another version of the script: modules and data files are read anew, shared counters go on, and so
+    /// do secrets.
+    #[must_use]
+    pub fn renewed(&self) -> Self {
+        self.renewed_where(|_| true)
+    }
+
+    /// The same where only some data files have changed, by their paths from the script's folder.
+    #[must_use]
+    pub fn renewed_where(&self, has_changed: impl Fn(&Path) -> bool) -> Self {
+        let (data, secrets) = (Arc::new(self.data.renewed(has_changed)), self.secrets.renewed());
+        Self { modules: Arc::default(), data, secrets, ..self.clone() }
+    }
 }
 
 /// What the host functions of one worker share.
 pub struct Stage {
     current: Rc<Current>,
     clock: Rc<dyn Clock>,
-    outside: Outside,
+    pub(super) outside: RefCell<Rc<Outside>>,
     network: Rc<http::Shared>,
     log: Box<dyn Fn(LogLine)>,
+    log_level: Level,
     pub(super) on: RefCell<Option<Rc<Vu>>>,
     /// Operations since the running script last waited.
     pub(super) operations: Cell<u32>,
@@ -106,6 +126,8 @@ pub struct Stage {
     pub(super) examples: RefCell<Gallery>,
     /// Only while a profile is taken.
     profiler: Option<Rc<Profiler>>,
+    /// Only while somebody tries the script.
+    pub(super) story: Option<Box<Story>>,
     tracer: OnceCell<Tracer>,
     /// The wall clock at the clock's zero, in nanoseconds since 1970.
     wall_start_ns: Cell<u64>,
@@ -114,7 +136,7 @@ pub struct Stage {
 
 impl std::fmt::Debug for Stage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stage").field("outside", &self.outside).finish_non_exhaustive()
+        f.debug_struct("Stage").field("outside", &self.outside()).finish_non_exhaustive()
     }
 }
 
@@ -127,12 +149,14 @@ impl Stage {
         log: impl Fn(LogLine) + 'static,
     ) -> Rc<Self> {
         let profiler = outside.profile.as_ref().map(|_| Rc::default());
+        let story = outside.story.map(|wanted| Box::new(Story::new(wanted)));
         Rc::new(Self {
             current,
             clock,
             network: http::Shared::with_null(outside.null_response.clone()),
             tracer: OnceCell::new(),
-            outside,
+            log_level: outside.log_level,
+            outside: RefCell::new(Rc::new(outside)),
             log: Box::new(log),
             on: RefCell::new(None),
             operations: Cell::new(0),
@@ -153,6 +177,7 @@ impl Stage {
             requests_cut: Cell::new(0),
             examples: RefCell::default(),
             profiler,
+            story,
             wall_start_ns: Cell::new(0),
             declaration: RefCell::default(),
         })
@@ -212,8 +237,8 @@ impl Stage {
     }
 
     /// What scripts take from outside.
-    pub fn outside(&self) -> &Outside {
-        &self.outside
+    pub fn outside(&self) -> Rc<Outside> {
+        Rc::clone(&self.outside.borrow())
     }
 
     /// What the HTTP clients of this worker share.
@@ -290,8 +315,10 @@ impl Stage {
 
     /// For a function that declares: at the top level alone.
     pub(super) fn declaring(&self, function: &str) -> Result<(), Box<EvalAltResult>> {
-        if self.vu().phase == Phase::Declare {
-            return Ok(());
+        match self.vu().phase {
+            Phase::Declare => return Ok(()),
+            Phase::Prompt => return at_a_prompt(function),
+            _ => {}
         }
         Err(HostError::new(format!("`{function}` can only be called at the top level"))
             .hint("what is declared is known before the load starts: move the call out of the function")
@@ -300,7 +327,7 @@ impl Stage {
 
     /// The same for a function whose value flows want: a constant of the top level brings it to them.
     pub(super) fn declaring_constant(&self, call: &str, constant: &str) -> Result<(), Box<EvalAltResult>> {
-        if self.vu().phase == Phase::Declare {
+        if matches!(self.vu().phase, Phase::Declare | Phase::Prompt) {
             return Ok(());
         }
         let function = call.split('(').next().unwrap_or(call);
@@ -329,6 +356,10 @@ impl Stage {
 
     /// Waits for `future`, letting the worker's other users run.
     pub(super) fn wait<F: Future>(&self, vu: &Vu, future: F) -> Result<F::Output, Box<EvalAltResult>> {
+        // What was told so far is shown first: to show it while an answer is under way would count as waiting.
+        if self.story.as_ref().is_some_and(|story| story.has_news()) {
+            self.current.yield_now();
+        }
         match &self.profiler {
             None => self.wait_for(vu, future),
             Some(profiler) => {
@@ -456,12 +487,24 @@ impl Stage {
 
     /// Hands a line of the log on, if somebody reads lines of its level.
     pub(super) fn log(&self, level: Level, text: &str) {
-        if level >= self.outside.log_level {
+        if level >= self.log_level {
             let vu = self.vu();
             let scenario = vu.cast.scenario.to_string();
-            (self.log)(LogLine { level, scenario, vu: vu.id, text: text.to_owned() });
+            let line = LogLine { level, scenario, vu: vu.id, text: text.to_owned() };
+            self.tell(|| Event::Log(line.clone()));
+            (self.log)(line);
         }
     }
+}
+
+/// What a prompt has a use for: it plays no load.
+fn at_a_prompt(function: &str) -> Result<(), Box<EvalAltResult>> {
+    if !matches!(function, "options" | "scenario" | "target") {
+        return Ok(());
+    }
+    Err(HostError::new(format!("`{function}` declares a load, and none is played at the prompt"))
+        .hint("write it into a script and play that: `runner run SCRIPT`")
+        .into())
 }
 
 /// Ends the script; [`Vu::is_ending`] says why.

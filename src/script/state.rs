@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, ImmutableString};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, ImmutableString, Map};
 
 use super::error::HostError;
 use super::value::{DEPTH_MAX, is_deeper_than};
@@ -25,16 +25,16 @@ impl State {
     }
 
     pub(super) fn set(&mut self, name: ImmutableString, value: Dynamic) -> Result<(), Box<EvalAltResult>> {
-        if value.is::<FnPtr>() {
-            return Err(HostError::new(format!("`this.{name}` can't hold a closure"))
-                .hint("a closure would dangle when the script is edited; call a function by name instead")
-                .into());
-        }
         if is_deeper_than(&value, DEPTH_MAX) {
             return Err(HostError::new(format!(
                 "the value for `this.{name}` is nested deeper than {DEPTH_MAX}"
             ))
             .into());
+        }
+        if holds_closure(&value) {
+            return Err(HostError::new(format!("`this.{name}` can't hold a closure"))
+                .hint("a closure would dangle when the script is edited; call a function by name instead")
+                .into());
         }
         let mut names = self.0.borrow_mut();
         if names.len() >= NAMES_MAX && !names.contains_key(&name) {
@@ -48,6 +48,16 @@ impl State {
         Ok(())
     }
 
+    /// What it holds now.
+    pub(super) fn to_map(&self) -> Map {
+        self.0.borrow().iter().map(|(name, value)| (name.as_str().into(), value.clone())).collect()
+    }
+
+    /// All that it holds, by name, as `of` has it.
+    pub(super) fn map<R>(&self, of: impl Fn(&Dynamic) -> R) -> BTreeMap<ImmutableString, R> {
+        self.0.borrow().iter().map(|(name, value)| (name.clone(), of(value))).collect()
+    }
+
     fn remove(&mut self, name: ImmutableString) -> Dynamic {
         self.0.borrow_mut().remove(&name).unwrap_or(Dynamic::UNIT)
     }
@@ -55,6 +65,17 @@ impl State {
     fn contains(&mut self, name: ImmutableString) -> bool {
         self.0.borrow().contains_key(&name)
     }
+}
+
+/// Whether it is a closure, or a list or map with one somewhere.
+fn holds_closure(value: &Dynamic) -> bool {
+    if let Some(list) = value.read_lock::<Array>() {
+        return list.iter().any(holds_closure);
+    }
+    if let Some(map) = value.read_lock::<Map>() {
+        return map.values().any(holds_closure);
+    }
+    value.is::<FnPtr>()
 }
 
 /// Teaches an engine the type.

@@ -74,6 +74,17 @@ impl Context {
         std::iter::once(self).chain(&self.modules).find(stands_in).unwrap_or(self)
     }
 
+    /// Nothing is imported under this name any more.
+    pub(super) fn forget_import(&mut self, alias: &str) {
+        if self.imports.aliases.remove(alias).is_none() {
+            return;
+        }
+        let prefix = format!("{alias}::");
+        self.host.retain(|name, _| !name.starts_with(&prefix));
+        self.imports.forms.retain(|name, _| !name.starts_with(&prefix));
+        self.imports.constants.retain(|name| !name.starts_with(&prefix));
+    }
+
     fn is_std(&self) -> bool {
         self.module.starts_with("std/")
     }

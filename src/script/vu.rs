@@ -40,6 +40,8 @@ pub enum Phase {
     Teardown,
     /// `summary(data)`, once the run is over; may not act.
     Summary,
+    /// A line at a prompt: acts as a flow does, and may declare what flows can use.
+    Prompt,
 }
 
 /// Why a script was told to end.

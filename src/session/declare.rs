@@ -11,7 +11,7 @@ use super::targets::targets_of;
 use crate::diagnostic::{Code, Diagnostic, Source, suggest};
 use crate::fiber::Current;
 use crate::http::{Endpoint, Network};
-use crate::plan::{Overrides, Param, Plan, ProxyChoice, Scenario};
+use crate::plan::{Overrides, Param, Plan, ProxyChoice, Scenario, TakeOver};
 use crate::script::{Checked, LogLine, Outside, Program, Stage, StillClock};
 use crate::units::format_rate;
 
@@ -118,6 +118,35 @@ pub fn declare(
     let stage = Stage::new(Rc::new(Current::default()), Rc::new(StillClock), outside.clone(), shared(&log));
     let (program, declared) = Program::load(source, &stage)?;
     complete((source, outside), &program, declared, overrides, shared(&log))
+}
+
+/// The same for a script whose plan is played already: what of it can hold at once. `refit` gives the new plan its
+/// real addresses, or says what stands in the way.
+pub(super) fn declare_over(
+    (source, outside): (&Arc<Source>, &Outside),
+    overrides: &Overrides,
+    (running, refit): (&Plan, impl FnOnce(&mut Plan) -> Result<(), String>),
+    log: impl Fn(LogLine) + 'static,
+) -> Result<(Declared, TakeOver), Box<Diagnostic>> {
+    let log = Rc::new(log);
+    let stage = Stage::new(Rc::new(Current::default()), Rc::new(StillClock), outside.clone(), shared(&log));
+    let (program, declared) = Program::load(source, &stage)?;
+    let declared = complete((source, outside), &program, declared, overrides, shared(&log))?;
+    let mut plan = declared.plan.clone();
+    let bar = |why: Vec<String>| TakeOver { plan: running.clone(), barred: why, ..TakeOver::default() };
+    if let Err(why) = refit(&mut plan) {
+        return Ok((declared, bar(vec![why])));
+    }
+    let over = TakeOver::of(running, &plan);
+    // A scenario that is gone from the script is played on, as long as the script has its function.
+    if let Err(error) = program.check_flows(&over.plan) {
+        let why = over.restart.iter().cloned().chain([error.message]).collect();
+        return Ok((declared, bar(why)));
+    }
+    match over.plan.validate() {
+        Ok(()) => Ok((declared, over)),
+        Err(error) => Ok((declared, bar(vec![error.to_string()]))),
+    }
 }
 
 /// The same without an end at the first error: the plan, if there is one, and all that is to be said.

@@ -5,7 +5,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::engine::{Observer, Tick};
+use crate::diagnostic::Diagnostic;
+use crate::engine::{NewEpoch, NewFailures, Observer, Tick};
 use crate::profile::{Profile, ProfileError, Sampler, Samples};
 use crate::script::{LogLine, ScriptProfile};
 
@@ -104,5 +105,17 @@ impl Observer for Profiled<'_> {
             profiling.native().end();
         }
         self.observer.load_ends();
+    }
+
+    fn epoch(&mut self, new: &NewEpoch<'_>) {
+        self.observer.epoch(new);
+    }
+
+    fn refused(&mut self, diagnostic: &Diagnostic) {
+        self.observer.refused(diagnostic);
+    }
+
+    fn failing(&mut self, new: &NewFailures) {
+        self.observer.failing(new);
     }
 }

@@ -77,7 +77,10 @@ impl Played {
 /// real addresses, before the load.
 pub fn run(mut parts: Vec<Part<'_>>, begin: impl FnOnce(&[&Plan])) -> Result<Played, SessionError> {
     let mut demo = start_demo(parts.iter_mut().map(|part| &mut part.declared.plan))?;
-    preflight_unless_stopped(&parts)?;
+    let looked_for = parts.iter().filter(|part| part.settings.preflight);
+    preflight_unless_stopped(looked_for.map(|part| part.declared.plan.clone()).collect(), || {
+        parts.iter().any(|part| part.control.is_stopping())
+    })?;
     begin(&parts.iter().map(|part| &part.declared.plan).collect::<Vec<_>>());
     let plans: Vec<Plan> = parts.iter().map(|part| part.declared.plan.clone()).collect();
     let masks: Vec<_> = parts.iter().map(|part| part.settings.outside.secrets.mask().clone()).collect();
@@ -106,7 +109,9 @@ pub fn run(mut parts: Vec<Part<'_>>, begin: impl FnOnce(&[&Plan])) -> Result<Pla
         }
     }
     let sum_up = |(index, outcome): (usize, Result<Outcome, EngineError>)| {
-        let mut summary = Summary::new(&names[index], &plans[index], &outcome?);
+        let outcome = outcome?;
+        let plan = outcome.replanned.as_deref().unwrap_or(&plans[index]);
+        let mut summary = Summary::new(&names[index], plan, &outcome);
         summary.method.provenance = Some(origins[index].provenance());
         summary.apply(&masks[index]);
         Ok(summary)
@@ -121,7 +126,7 @@ pub fn run(mut parts: Vec<Part<'_>>, begin: impl FnOnce(&[&Plan])) -> Result<Pla
     Ok(Played { summaries, demo })
 }
 
-fn demo_failed(error: &std::io::Error) -> Diagnostic {
+pub(super) fn demo_failed(error: &std::io::Error) -> Diagnostic {
     Diagnostic::new(Code::Other, format!("the embedded demo failed: {error}"))
 }
 
@@ -167,11 +172,12 @@ fn play_one(part: Part<'_>, recording: &mut Recording, pass: Pass) -> Result<Out
 }
 
 /// Looks for the hosts on a thread of its own: a host that is silent for seconds must not outlast a stop.
-fn preflight_unless_stopped(parts: &[Part<'_>]) -> Result<(), SessionError> {
+pub(super) fn preflight_unless_stopped(
+    looked_for: Vec<Plan>,
+    is_stopping: impl Fn() -> bool,
+) -> Result<(), SessionError> {
     /// How soon a stop is noticed.
     const LOOK: Duration = Duration::from_millis(20);
-    let looked_for: Vec<Plan> =
-        parts.iter().filter(|part| part.settings.preflight).map(|part| part.declared.plan.clone()).collect();
     if looked_for.is_empty() {
         return Ok(());
     }
@@ -180,7 +186,7 @@ fn preflight_unless_stopped(parts: &[Part<'_>]) -> Result<(), SessionError> {
     loop {
         match found.recv_timeout(LOOK) {
             Ok(found) => return Ok(found?),
-            Err(RecvTimeoutError::Timeout) if !parts.iter().any(|part| part.control.is_stopping()) => {}
+            Err(RecvTimeoutError::Timeout) if !is_stopping() => {}
             Err(RecvTimeoutError::Timeout) => {
                 return Err(Diagnostic::new(Code::Interrupted, "stopped by the user before the load").into());
             }
@@ -192,7 +198,9 @@ fn preflight_unless_stopped(parts: &[Part<'_>]) -> Result<(), SessionError> {
 }
 
 /// Starts the sample service if a plan asks for it, and gives those that do its address.
-fn start_demo<'a>(plans: impl Iterator<Item = &'a mut Plan>) -> Result<Option<Demo>, SessionError> {
+pub(super) fn start_demo<'a>(
+    plans: impl Iterator<Item = &'a mut Plan>,
+) -> Result<Option<Demo>, SessionError> {
     let urls: Vec<&mut String> = plans
         .flat_map(|plan| {
             let scenarios = plan.scenarios.iter_mut().filter_map(|scenario| scenario.base_url.as_mut());

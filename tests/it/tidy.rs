@@ -28,7 +28,7 @@ const ROWS: &[Row] = &[
     ("engine", &["units", "diagnostic", "fiber", "metrics", "plan", "http", "profile", "script"]),
     ("results", &["units", "diagnostic", "stats", "metrics", "plan", "engine"]),
     ("report", &["units", "diagnostic", "stats", "metrics", "plan", "profile", "results"]),
-    ("output", &["units", "diagnostic", "metrics", "plan", "script", "results"]),
+    ("output", &["units", "diagnostic", "metrics", "plan", "script", "engine", "results", "report"]),
     (
         "session",
         &[
@@ -46,6 +46,7 @@ const ROWS: &[Row] = &[
             "output",
         ],
     ),
+    ("web", &["diagnostic", "metrics", "plan", "script", "engine", "results", "report"]),
     (
         "cli",
         &[
@@ -62,6 +63,7 @@ const ROWS: &[Row] = &[
             "report",
             "output",
             "session",
+            "web",
         ],
     ),
 ];

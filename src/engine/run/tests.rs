@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use super::*;
 use crate::diagnostic::Source;
 use crate::engine::life::ON_STOP_NS;
-use crate::engine::{Books, Taps};
+use crate::engine::{Books, EpochCause, NewEpoch, Taps};
 use crate::fiber::Current;
 use crate::metrics::{Selector, Snapshot, Value};
 use crate::script::{Level, LogLine, Outside, Program, Stage, StillClock};
@@ -22,6 +22,9 @@ pub(in super::super) struct Recording {
     books: Vec<Books>,
     totals: Vec<Snapshot>,
     pub(in super::super) lines: Vec<String>,
+    /// Number, cause and first second of each epoch.
+    pub(in super::super) epochs: Vec<(u64, EpochCause, u64)>,
+    pub(in super::super) refused: Vec<Diagnostic>,
 }
 
 impl Observer for Recording {
@@ -36,9 +39,17 @@ impl Observer for Recording {
     fn log(&mut self, line: &LogLine) {
         self.lines.push(line.text.clone());
     }
+
+    fn epoch(&mut self, new: &NewEpoch<'_>) {
+        self.epochs.push((new.number, new.cause.clone(), new.first_second));
+    }
+
+    fn refused(&mut self, diagnostic: &Diagnostic) {
+        self.refused.push(diagnostic.clone());
+    }
 }
 
-fn job(script: &str, workers: usize) -> Job {
+pub(in super::super) fn job(script: &str, workers: usize) -> Job {
     let source = Arc::new(Source { name: "test.rhai".into(), text: script.into() });
     let outside =
         Outside { env: Arc::new(BTreeMap::new()), seed: 7, log_level: Level::Debug, ..Outside::default() };
@@ -57,8 +68,12 @@ pub(in super::super) fn play(script: &str, workers: usize) -> (Outcome, Recordin
 }
 
 pub(in super::super) fn play_with(script: &str, workers: usize, control: &Control) -> (Outcome, Recording) {
+    play_job(job(script, workers), control)
+}
+
+pub(in super::super) fn play_job(job: Job, control: &Control) -> (Outcome, Recording) {
     let mut seen = Recording::default();
-    let outcome = run(job(script, workers), control, &mut seen).unwrap();
+    let outcome = run(job, control, &mut seen).unwrap();
     let books = outcome.books();
     assert!(books.balance(), "the books don't balance: {books:?}");
     assert_eq!(seen.sum, outcome.total, "what observers saw is not the total");

@@ -10,8 +10,8 @@ mod lines;
 mod table;
 mod tree;
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -34,9 +34,12 @@ pub struct Shelf(Mutex<Content>);
 
 #[derive(Debug, Default)]
 struct Content {
-    tables: BTreeMap<String, Arc<Table>>,
+    /// By path and options.
+    tables: BTreeMap<(String, String), Arc<Table>>,
     lines: BTreeMap<String, Arc<Lines>>,
     trees: BTreeMap<String, Arc<Tree>>,
+    /// The paths that were asked for, read or not.
+    asked: BTreeSet<String>,
     counters: BTreeMap<String, Arc<AtomicI64>>,
     /// By the number of the feeder: which scenario reads it.
     owners: BTreeMap<usize, Arc<OnceLock<String>>>,
@@ -50,18 +53,47 @@ impl Shelf {
         path: &str,
         options: &CsvOptions,
     ) -> Result<Arc<Table>, HostError> {
-        let key = format!("{path} {options:?}");
-        find_or_read(&mut self.content().tables, key, || Table::read(folder, path, options))
+        let mut content = self.content();
+        content.asked.insert(path.to_owned());
+        let key = (path.to_owned(), format!("{options:?}"));
+        find_or_read(&mut content.tables, key, || Table::read(folder, path, options))
     }
 
     /// The lines of a file.
     pub(super) fn lines(&self, folder: &Path, path: &str) -> Result<Arc<Lines>, HostError> {
-        find_or_read(&mut self.content().lines, path.to_owned(), || Lines::read(folder, path))
+        let mut content = self.content();
+        content.asked.insert(path.to_owned());
+        find_or_read(&mut content.lines, path.to_owned(), || Lines::read(folder, path))
     }
 
     /// The tree of a JSON file.
     pub(super) fn tree(&self, folder: &Path, path: &str) -> Result<Arc<Tree>, HostError> {
-        find_or_read(&mut self.content().trees, path.to_owned(), || Tree::read(folder, path))
+        let mut content = self.content();
+        content.asked.insert(path.to_owned());
+        find_or_read(&mut content.trees, path.to_owned(), || Tree::read(folder, path))
+    }
+
+    /// The files that were asked for, relative to the script's folder; also those that could not be read.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        self.content().asked.iter().map(PathBuf::from).collect()
+    }
+
+    /// A shelf for another version of the script: the files that were asked for and have not changed are not read
+    /// again, shared counters go on.
+    #[must_use]
+    pub(super) fn renewed(&self, has_changed: impl Fn(&Path) -> bool) -> Self {
+        let content = self.content();
+        let stays = |path: &str| content.asked.contains(path) && !has_changed(Path::new(path));
+        let tables = content.tables.iter().filter(|((path, _), _)| stays(path));
+        let lines = content.lines.iter().filter(|(path, _)| stays(path));
+        let trees = content.trees.iter().filter(|(path, _)| stays(path));
+        Self(Mutex::new(Content {
+            tables: tables.map(|(key, table)| (key.clone(), Arc::clone(table))).collect(),
+            lines: lines.map(|(path, lines)| (path.clone(), Arc::clone(lines))).collect(),
+            trees: trees.map(|(path, tree)| (path.clone(), Arc::clone(tree))).collect(),
+            counters: content.counters.clone(),
+            ..Content::default()
+        }))
     }
 
     /// The counter of that name.
@@ -89,9 +121,9 @@ impl Shelf {
     }
 }
 
-fn find_or_read<T>(
-    known: &mut BTreeMap<String, Arc<T>>,
-    key: String,
+fn find_or_read<K: Ord, T>(
+    known: &mut BTreeMap<K, Arc<T>>,
+    key: K,
     read: impl FnOnce() -> Result<T, HostError>,
 ) -> Result<Arc<T>, HostError> {
     if let Some(found) = known.get(&key) {
@@ -100,4 +132,30 @@ fn find_or_read<T>(
     let made = Arc::new(read()?);
     known.insert(key, Arc::clone(&made));
     Ok(made)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_renewed_shelf_reads_what_has_changed_and_counts_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        write("a.txt", "one");
+        write("b.txt", "one");
+        let shelf = Shelf::default();
+        let old = ["a.txt", "b.txt"].map(|name| shelf.lines(folder.path(), name).unwrap());
+        assert!(shelf.lines(folder.path(), "missing.txt").is_err());
+        assert_eq!(shelf.paths(), ["a.txt", "b.txt", "missing.txt"].map(PathBuf::from));
+        shelf.counter("c").unwrap().store(7, std::sync::atomic::Ordering::Relaxed);
+        let renewed = shelf.renewed(|path| path == Path::new("b.txt"));
+        assert_eq!(renewed.paths(), Vec::<PathBuf>::new());
+        let new = ["a.txt", "b.txt"].map(|name| renewed.lines(folder.path(), name).unwrap());
+        assert!(Arc::ptr_eq(&old[0], &new[0]) && !Arc::ptr_eq(&old[1], &new[1]));
+        assert_eq!(renewed.counter("c").unwrap().load(std::sync::atomic::Ordering::Relaxed), 7);
+        // What is asked for no more is forgotten.
+        let once_more = renewed.renewed(|_| false).renewed(|_| false);
+        assert!(!Arc::ptr_eq(&new[0], &once_more.lines(folder.path(), "a.txt").unwrap()));
+    }
 }

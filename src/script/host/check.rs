@@ -181,4 +181,5 @@ pub(super) fn record(stage: &Stage, vu: &Vu, name: &str, holds: bool, tags: &Tag
         let series = stage.series(recorder, key);
         recorder.rate(series, u64::from(holds), 1);
     });
+    stage.tell_check(name, holds);
 }

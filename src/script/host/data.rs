@@ -98,7 +98,7 @@ fn csv(stage: &Stage, path: &str, options: Option<Dynamic>) -> Outcome<FrozenLis
 }
 
 /// What the script takes from outside, for a function that reads a file of it.
-fn declaring<'a>(stage: &'a Stage, function: &str, path: &str) -> Outcome<&'a super::super::Outside> {
+fn declaring(stage: &Stage, function: &str, path: &str) -> Outcome<Rc<super::super::Outside>> {
     stage.declaring_constant(&format!("{function}(\"{path}\")"), "ROWS")?;
     Ok(stage.outside())
 }

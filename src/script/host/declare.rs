@@ -9,6 +9,7 @@ use super::super::error::HostError;
 use super::super::place::position;
 use super::super::registry::Registry;
 use super::super::value::described;
+use super::super::vu::Phase;
 use crate::plan::{PlanError, Think, Weighted};
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
@@ -27,7 +28,11 @@ fn calls(registry: &mut Registry<'_>) {
         "where relative URLs go; \"demo\" is the embedded sample service",
         move |url: ImmutableString| -> Outcome<()> {
             stage.declaring("base_url")?;
-            Ok(stage.declaration.borrow_mut().base_url(&url)?)
+            let mut declaration = stage.declaration.borrow_mut();
+            if stage.with_vu(|vu| vu.phase == Phase::Prompt) {
+                return Ok(declaration.change_base_url(&url)?);
+            }
+            Ok(declaration.base_url(&url)?)
         },
     );
     registry.declares("base_url(\"demo\");");

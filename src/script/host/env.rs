@@ -34,5 +34,6 @@ pub(super) fn register(registry: &mut Registry<'_>) {
 
 fn find(stage: &Stage, name: &str) -> Option<ImmutableString> {
     let vu = stage.vu();
-    vu.cast.env.get(name).or_else(|| stage.outside().env.get(name)).map(|value| value.as_str().into())
+    let outside = stage.outside();
+    vu.cast.env.get(name).or_else(|| outside.env.get(name)).map(|value| value.as_str().into())
 }

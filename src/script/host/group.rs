@@ -7,6 +7,7 @@ use rhai::{Dynamic, EvalAltResult, FnPtr, ImmutableString, NativeCallContext};
 use super::super::error::HostError;
 use super::super::registry::Registry;
 use super::super::stage::Stage;
+use super::super::story::Event;
 use super::call_back;
 use super::metric::{key, to_tags};
 use crate::metrics::{Symbol, TagSet};
@@ -60,8 +61,17 @@ fn group(
     vu.group_symbol.set(stage.recorder().with(|recorder| recorder.intern(&inner)));
     vu.group.replace(inner);
     let outer_tags = tags.map(|tags| stage.recorder().with(|recorder| vu.open_group(recorder, &tags)));
+    if let Some(story) = stage.story() {
+        stage.tell(|| Event::GroupBegins { name: name.to_owned() });
+        story.scout.open_group();
+    }
     let start_ns = stage.clock().now_ns();
     let result = call_back(context, &vu, closure, &mut []);
+    if let Some(story) = stage.story() {
+        story.scout.close_group();
+        let took_ns = stage.clock().now_ns() - start_ns;
+        stage.tell(|| Event::GroupEnds { name: name.to_owned(), took_ns });
+    }
     if !vu.is_ending() {
         let took_us = (stage.clock().now_ns() - start_ns) / 1_000;
         stage.recorder().with(|recorder| {

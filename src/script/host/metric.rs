@@ -10,7 +10,7 @@ use super::super::registry::Registry;
 use super::super::series_key::SeriesKey;
 use super::super::stage::Stage;
 use super::super::value::{described, type_name};
-use super::super::vu::Vu;
+use super::super::vu::{Phase, Vu};
 use crate::metrics::{Kind, MetricId, Recorder, SeriesId, Symbol, TagSet, Unit};
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
@@ -133,7 +133,11 @@ fn methods(registry: &mut Registry<'_>) {
             if hits > total {
                 return Err(misuse(metric, &format!("can't have {hits} hits of {total}")).into());
             }
-            record(&stage, metric, &TagSet::default(), |recorder, series| recorder.rate(series, hits, total))
+            record(&stage, metric, &TagSet::default(), |recorder, series| {
+                recorder.rate(series, hits, total);
+            })?;
+            stage.tell_sample(&metric.name, metric.kind, || format!("{hits} of {total}"));
+            Ok(())
         },
     );
     registry.declares("const FOUND = rate(\"found\");\nfn flow() { global::FOUND.add(3, 8); }");
@@ -149,6 +153,9 @@ fn methods(registry: &mut Registry<'_>) {
 fn declare(stage: &Stage, name: ImmutableString, kind: Kind, unit: Unit) -> Outcome<CustomMetric> {
     stage.declaring(kind.name())?;
     stage.declaration.borrow_mut().metric(&name, kind, unit)?;
+    if stage.with_vu(|vu| vu.phase == Phase::Prompt) {
+        stage.record_declared();
+    }
     Ok(CustomMetric { name, kind })
 }
 
@@ -164,7 +171,9 @@ fn add(stage: &Stage, metric: &CustomMetric, method: &str, value: &Dynamic, tags
             )
             .into());
         };
-        return record(stage, metric, tags, |recorder, series| recorder.rate(series, u64::from(hit), 1));
+        record(stage, metric, tags, |recorder, series| recorder.rate(series, u64::from(hit), 1))?;
+        stage.tell_sample(&metric.name, metric.kind, || hit.to_string());
+        return Ok(());
     }
     let number = value.as_float().or_else(|_| value.as_int().map(|number| number as f64));
     let Ok(number) = number else {
@@ -180,7 +189,9 @@ fn add(stage: &Stage, metric: &CustomMetric, method: &str, value: &Dynamic, tags
         Kind::Counter => recorder.add(series, number),
         Kind::Gauge => recorder.set(series, number),
         _ => recorder.trend(series, number),
-    })
+    })?;
+    stage.tell_sample(&metric.name, metric.kind, || value.to_string());
+    Ok(())
 }
 
 fn record(

@@ -72,7 +72,7 @@ pub(super) use check::CheckSeries;
 pub(super) use http::Verb;
 #[cfg(test)]
 pub(super) use response::sample as sample_response;
-pub(super) use response::{PROPERTIES as RESPONSE_PROPERTIES, Reply, TIMING_PROPERTIES, Timing};
+pub(super) use response::{PROPERTIES as RESPONSE_PROPERTIES, Reply, TIMING_PROPERTIES, Timing, timings_of};
 pub(super) use time::sleep_by;
 
 /// What one file brings into the language.

@@ -16,6 +16,7 @@ use super::html::Page;
 use super::json_path::JsonPath;
 use super::outgoing::Sent;
 use crate::http::{CacheStatus, Exchange, Response, Timings};
+use crate::units::format_size;
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
@@ -62,7 +63,12 @@ impl Reply {
         Ok(Rc::clone(self.0.page.get_or_init(|| page)))
     }
 
-    pub(super) fn body(&self) -> &[u8] {
+    /// What came of the request.
+    pub(in super::super) fn exchange(&self) -> &Exchange {
+        &self.0.exchange
+    }
+
+    pub(in super::super) fn body(&self) -> &[u8] {
         self.0.exchange.result.as_ref().map_or(&[], |response| response.body())
     }
 
@@ -126,7 +132,7 @@ impl Reply {
     }
 
     /// The URL that was asked, whole.
-    pub(super) fn url(&self) -> &str {
+    pub(in super::super) fn url(&self) -> &str {
         &self.0.url
     }
 
@@ -135,6 +141,19 @@ impl Reply {
         match self.0.exchange.error() {
             Some(error) if self.status() == 0 => error.into_owned(),
             _ => format!("the status was {}", self.status()),
+        }
+    }
+
+    /// It in a few words: `response 200 OK, 312 B`.
+    pub(in super::super) fn portrait(&self) -> String {
+        match &self.0.exchange.result {
+            Err(failure) => format!("response without an answer: {failure}"),
+            Ok(response) => {
+                let reason = response.reason();
+                let space = if reason.is_empty() { "" } else { " " };
+                let size = format_size(response.body().len() as f64);
+                format!("response {}{space}{reason}, {size}", response.status())
+            }
         }
     }
 
@@ -204,6 +223,12 @@ pub(in super::super) const TIMING_PROPERTIES: &[&str] = &{
     }
     names
 };
+
+/// The timings by name, in milliseconds.
+pub(in super::super) fn timings_of(timings: &Timings) -> impl Iterator<Item = (&'static str, f64)> {
+    let name = |signature: &'static str| signature.trim_start_matches("timings.");
+    TIMINGS.iter().map(move |(signature, _, _, of)| (name(signature), milliseconds(of(timings))))
+}
 
 pub(super) fn register(registry: &mut Registry<'_>) {
     registry.engine.register_type_with_name::<Reply>("response");

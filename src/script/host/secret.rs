@@ -52,7 +52,7 @@ fn secret(
 ) -> Outcome<ImmutableString> {
     stage.declaring_constant(&format!("secret(\"{name}\")"), &name.to_ascii_uppercase())?;
     let outside = stage.outside();
-    Ok(outside.secrets.find(name, wanted()?, outside)?.as_ref().into())
+    Ok(outside.secrets.find(name, wanted()?, &outside)?.as_ref().into())
 }
 
 /// The one place that the options name.

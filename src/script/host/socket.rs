@@ -8,6 +8,7 @@ use rhai::{Blob, Dynamic, EvalAltResult, FnPtr, INT, ImmutableString, NativeCall
 use super::super::error::HostError;
 use super::super::registry::Registry;
 use super::super::stage::Stage;
+use super::super::story::{self, Event};
 use super::super::vu::Vu;
 use super::argument::{to_bytes, to_map};
 use super::live::{Bounds, Live, Names, Wait, goes_on, takes};
@@ -255,8 +256,19 @@ impl Socket {
 
     fn took(&self, stage: &Stage, vu: &Vu, arrived: Arrived<Carried>) -> Message {
         self.0.live.arrived(stage, vu, arrived.at_ns);
+        tell(stage, false, &arrived.item);
         Message::new(arrived.item)
     }
+}
+
+fn tell(stage: &Stage, is_sent: bool, message: &Carried) {
+    stage.tell(|| {
+        Event::Message(story::Message {
+            is_sent,
+            kind: "message".to_owned(),
+            body: message.as_bytes().to_vec(),
+        })
+    });
 }
 
 fn send(stage: &Stage, socket: &Socket, message: Carried) -> Outcome<bool> {
@@ -265,6 +277,7 @@ fn send(stage: &Stage, socket: &Socket, message: Carried) -> Outcome<bool> {
     let timeout_ns = stage.timeouts().total_ns;
     // Counted as soon as it is on its way: the wait may be cut.
     socket.0.live.add(stage, &vu, "ws_msgs_sent", 1.0);
+    tell(stage, true, &message);
     stage.wait(&vu, session.send(message, timeout_ns))?;
     Ok(true)
 }

@@ -8,6 +8,7 @@ use super::super::error::HostError;
 use super::super::registry::Registry;
 use super::super::request::{open, settle};
 use super::super::stage::Stage;
+use super::super::story;
 use super::super::value::{from_json, type_name};
 use super::super::vu::Vu;
 use super::argument::to_map;
@@ -157,6 +158,13 @@ fn take(
     while let Some(Wait(wait_ns)) = bounds.wait(taken, live.age_ns(stage)) {
         let Some(arrived) = stage.wait(vu, stream.next(wait_ns))? else { break };
         live.arrived(stage, vu, arrived.at_ns);
+        stage.tell(|| {
+            story::Event::Message(story::Message {
+                is_sent: false,
+                kind: arrived.item.name.to_string(),
+                body: arrived.item.data.as_bytes().to_vec(),
+            })
+        });
         taken += 1;
         if !goes_on(context, vu, closure, &mut [Dynamic::from(arrived.item)])? {
             break;

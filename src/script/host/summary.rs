@@ -15,7 +15,8 @@ pub(super) fn register(registry: &mut Registry<'_>) {
             "summary::text()",
             "in `summary(data)`: the summary that is printed without that function, without colours (k6's `textSummary`)",
             move || -> Result<ImmutableString, Box<EvalAltResult>> {
-                let text = stage.outside().summary_text.as_deref();
+                let outside = stage.outside();
+                let text = outside.summary_text.as_deref();
                 text.filter(|_| stage.vu().phase == Phase::Summary).map(ImmutableString::from).ok_or_else(|| {
                     HostError::new("`summary::text` can only be called in `summary(data)`")
                         .hint("elsewhere there is no summary yet: write `fn summary(data) { #{ stdout: summary::text() } }`")

@@ -14,6 +14,7 @@ use super::super::declaration::to_duration;
 use super::super::error::HostError;
 use super::super::registry::Registry;
 use super::super::stage::Stage;
+use super::super::story::Event;
 use super::super::vu::Vu;
 use super::argument::{fits, to_finite, to_number};
 use super::call_back;
@@ -222,7 +223,9 @@ fn sleep(stage: &Stage, seconds: f64) -> Outcome<()> {
         reason = "checked above to be in range"
     )]
     let ns = (seconds * 1e9) as u64;
-    pause(stage, &vu, ns)
+    pause(stage, &vu, ns)?;
+    stage.tell(|| Event::Slept { ns });
+    Ok(())
 }
 
 /// Lets the user wait.
@@ -252,6 +255,7 @@ fn measure(context: &NativeCallContext<'_>, stage: &Stage, name: &str, closure: 
         let series = stage.series(recorder, key);
         recorder.trend(series, took_ms);
     });
+    stage.tell_sample(name, Kind::Trend, || took_ms.to_string());
     Ok(result)
 }
 

@@ -108,7 +108,7 @@ fn connect(
         None => {}
     }
     let is_open = opened.is_some() && exchange.result.is_ok();
-    if !is_open || stage.tracer().is_some() {
+    if !is_open || stage.tracer().is_some() || stage.story().is_some() {
         let labels = stage.recorder().with(|recorder| outgoing.labels(stage, &vu, recorder));
         if !is_open {
             note_request(stage, &vu, labels.name, &request, &exchange);
@@ -116,6 +116,7 @@ fn connect(
         if let Some(tracer) = stage.tracer() {
             tracer.end_request(stage, &vu, &exchange, labels.name, is_open);
         }
+        stage.tell_request(&vu, labels.name, &request, &exchange, is_open);
     }
     show(stage, &vu, &request, &exchange);
     let ws_url = as_ws(outgoing.route.endpoint.url());

@@ -156,3 +156,25 @@ fn given_names_that_nobody_asks_for_are_told() {
         [("TOKNE".to_owned(), Some("TOKEN".to_owned())), ("zzz".to_owned(), None)]
     );
 }
+
+#[test]
+fn another_version_of_the_script_has_what_is_known_and_may_ask_for_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |text: &str| std::fs::write(folder.path().join("token.txt"), text).unwrap();
+    write("first one");
+    let (secrets, outside) = (secrets(&[], false), outside(&[("B", "other one")], folder.path()));
+    secrets.find("A", file("token.txt"), &outside).unwrap();
+    secrets.complete();
+    write("second one");
+    let renewed = secrets.renewed();
+    assert_eq!(
+        &*renewed.find("A", file("token.txt"), &outside).unwrap(),
+        "first one",
+        "as when the run began"
+    );
+    assert_eq!(&*renewed.find("B", Wanted::Name, &outside).unwrap(), "other one");
+    assert_eq!(secrets.mask().mask("an other one"), "an ***", "one mask hides them all");
+    // From another place it is another secret.
+    let moved = secrets.renewed();
+    assert!(moved.find("A", Wanted::Name, &outside).unwrap_err().message.contains('A'));
+}
