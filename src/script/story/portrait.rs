@@ -171,7 +171,7 @@ mod tests {
             assert_eq!(of(same), same);
         }
         assert_eq!(of("let x = 7; |y| y + x"), "closure");
-        assert_eq!(of("blob(1500)"), "1.5 kB of bytes");
+        assert_eq!(of("blob(1500)"), "1.50 KB of bytes");
     }
 
     #[test]
