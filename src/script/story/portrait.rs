@@ -101,7 +101,7 @@ impl Canvas {
             self.enclose("[", "]", levels, list.iter(), |canvas, item| canvas.draw(&item, levels - 1));
         } else if let Some(map) = value.read_lock::<FrozenMap>() {
             self.enclose("#{", "}", levels, map.iter(), |canvas, (key, item)| {
-                canvas.pair(&key, &item, levels)
+                canvas.pair(&key, &item, levels);
             });
         } else if let Some(reply) = value.read_lock::<Reply>() {
             self.text.push_str(&reply.portrait());
@@ -171,7 +171,7 @@ mod tests {
             assert_eq!(of(same), same);
         }
         assert_eq!(of("let x = 7; |y| y + x"), "closure");
-        assert_eq!(of("blob(1500)"), "1.5 kB of bytes");
+        assert_eq!(of("blob(1500)"), "1.50 KB of bytes");
     }
 
     #[test]
