@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::CliError;
-use super::control_api::{ControlApiArguments, Served};
+use super::control_api::{ControlApi, ControlApiArguments, Served};
 use super::exit;
 use super::live::{Live, Watcher};
 use super::log::LogArguments;
@@ -25,6 +25,7 @@ use super::terminal::Terminal;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::engine::{Control, NewEpoch, NewFailures, Observer, Tick};
 use crate::output::Act;
+use crate::plan::Plan;
 use crate::report::REPORTS;
 use crate::results::{Reason, Summary, Verdict};
 use crate::script::LogLine;
@@ -86,8 +87,9 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
         restarts: arguments.restart.then(Arc::default),
         latest,
     };
-    let ways =
-        Ways { workers, preflight, config: named.as_deref(), halt: &halt, teller, api: &arguments.api };
+    // Before the first load; one that can't start is no reason to wait for a save.
+    let api = arguments.api.start(&Control::default(), &Plan::default(), is_quiet, terminal)?;
+    let ways = Ways { workers, preflight, config: named.as_deref(), halt: &halt, teller, api };
     ways.explore(watch)
 }
 
@@ -135,8 +137,8 @@ struct Ways<'a> {
     config: Option<&'a str>,
     halt: &'a Halt,
     teller: Teller,
-    /// Served while a load goes on.
-    api: &'a ControlApiArguments,
+    /// From one load to the next.
+    api: ControlApi,
 }
 
 impl Ways<'_> {
@@ -215,10 +217,7 @@ impl Ways<'_> {
         };
         let (asked, waker) = (declared.plan.clone(), watch.waker());
         let is_over = AtomicBool::new(false);
-        let api = match self.api.start(control, &declared.plan, is_quiet, terminal) {
-            Ok(api) => api,
-            Err(error) => return self.fail(&error),
-        };
+        self.api.plays(control, &declared.plan);
         let act = Act { name: name.clone(), plan: declared.plan.clone(), control: control.clone() };
         let (live, mut watchers) = Live::of(vec![act], is_quiet, terminal);
         let (teller, is_view) = (self.teller.clone(), live.is_view());
@@ -228,7 +227,8 @@ impl Ways<'_> {
             happened => teller.tell(&happened),
         };
         let Some(watcher) = watchers.pop() else { return vec![Code::Bug] };
-        let mut onlookers = Onlookers { shown: api.beside(watcher), follower: watch.follower(tell.clone()) };
+        let mut onlookers =
+            Onlookers { shown: self.api.beside(watcher), follower: watch.follower(tell.clone()) };
         let played = std::thread::scope(|scope| {
             let mut following = None;
             let part = Part { declared, settings, control, observer: &mut onlookers, profiling: None };
@@ -252,7 +252,7 @@ impl Ways<'_> {
         match played {
             Ok(mut played) => {
                 for summary in played.summaries.drain(..) {
-                    api.end(summary.as_ref().ok());
+                    self.api.end(summary.as_ref().ok());
                     match summary {
                         Ok(summary) => codes.extend(self.sum_up(&summary)),
                         Err(error) => codes.extend(self.fail(&error.into())),
@@ -262,7 +262,10 @@ impl Ways<'_> {
                     codes.extend(self.fail(&error.into()));
                 }
             }
-            Err(error) => codes.extend(self.fail(&error.into())),
+            Err(error) => {
+                self.api.end(None);
+                codes.extend(self.fail(&error.into()));
+            }
         }
         codes
     }

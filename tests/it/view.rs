@@ -45,7 +45,8 @@ impl Tmux {
     /// left.
     fn play(columns: u32, rows: u32, call: &str) -> Self {
         let end = "; echo \"code $?\"; stty -a | tr ' ;' '\\n\\n' | grep -E '^-?(icanon|echo)$' | tr '\\n' ' '; echo left";
-        Self::start(columns, rows, &format!("{call}{end}; exec sleep 1000"))
+        // Ctrl-C is for the run: the shell goes on.
+        Self::start(columns, rows, &format!("trap : INT; {call}{end}; exec sleep 1000"))
     }
 
     fn start(columns: u32, rows: u32, command: &str) -> Self {
@@ -220,8 +221,10 @@ fn needs_tmux_keys_steer_a_run() {
     tmux.expect(&["▸ users", "✗ scenario `users` is one of users, not of arrivals: set its users"]);
     tmux.keys(&["Down", "+"]);
     tmux.expect(&["▸ rate", "✓ rate: 19.8/s"]);
+    tmux.expect(&["ENDPOINTS", "/found", "/missing"]);
     tmux.keys(&["r"]);
     tmux.expect(&["✓ counting anew"]);
+    tmux.expect(&["epoch 2: ", "  was "]);
     tmux.keys(&["e"]);
     tmux.expect(&["FAILURES", "> GET /missing HTTP/1.1", "< HTTP/1.1 404", "$ curl ", "Esc back"]);
     tmux.keys(&["?"]);
@@ -306,7 +309,7 @@ fn needs_tmux_a_signal_leaves_the_terminal_as_it_was() {
 fn needs_tmux_a_run_sleeps_and_wakes_up_with_its_page() {
     // A shell with job control.
     let tmux = Tmux::start(80, 24, "PS1='> ' exec bash --norc --noprofile");
-    tmux.expect(&["> "]);
+    tmux.expect(&[">"]);
     tmux.keys(&["$RUNNER run test.rhai", "Enter"]);
     tmux.expect(&["▶ running", "q stop"]);
     tmux.keys(&["C-z"]);
@@ -325,7 +328,7 @@ fn needs_tmux_a_run_sleeps_and_wakes_up_with_its_page() {
     tmux.keys(&["clear; fg", "Enter"]);
     tmux.expect(&["▶ running", "q stop"]);
     tmux.keys(&["q"]);
-    tmux.expect(&["stopped by the user", "> "]);
+    tmux.expect(&["stopped by the user", "results: "]);
     tmux.keys(&["clear; echo all is $((40 + 2))", "Enter"]);
     tmux.expect(&["all is 42"]);
 }

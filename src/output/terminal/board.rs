@@ -61,6 +61,7 @@ pub(super) struct Run {
     /// Seconds so far, the last one at the end.
     pub(super) history: VecDeque<Beat>,
     pub(super) failures: Vec<ScriptFailure>,
+    /// Of each kind of failed request and check one, those that were met most often first.
     pub(super) examples: Vec<Example>,
     pub(super) phase: Phase,
     /// When scenarios were first seen to run, on the schedule's clock.
@@ -176,6 +177,7 @@ impl Run {
             }
         }
         self.moment = Some(moment);
+        self.count_examples();
     }
 
     /// Takes note of what fails in a new way: workers tell of the same one after another.
@@ -196,18 +198,16 @@ impl Run {
                 self.failures.push(failure);
             }
         }
+        self.count_examples();
     }
 
-    /// The examples with how often each kind was met by now, most often first.
-    pub(super) fn counted_examples(&self) -> Vec<Example> {
-        let mut examples = self.examples.clone();
-        if let Some(moment) = &self.moment {
-            for example in &mut examples {
-                example.count = example.count.max(count(moment, example));
-            }
+    /// Counts how often each kind of failure was met by now: most often first.
+    fn count_examples(&mut self) {
+        let Some(moment) = &self.moment else { return };
+        for example in &mut self.examples {
+            example.count = example.count.max(count(moment, example));
         }
-        examples.sort_by_key(|example| std::cmp::Reverse(example.count));
-        examples
+        self.examples.sort_by_key(|example| std::cmp::Reverse(example.count));
     }
 
     /// What it is doing.

@@ -16,6 +16,10 @@ const NAME_COLUMNS: (usize, usize) = (14, 40);
 const HEADS: [(&str, usize); 6] =
     [("requests", 9), ("rate", 8), ("p(50)", 8), ("p(95)", 8), ("p(99)", 8), ("failed", 8)];
 
+/// What stands between both epochs.
+const BESIDE: &str = "  │    ";
+const BESIDE_HEAD: &str = "  │ was";
+
 /// The table's head and a few endpoints.
 const LINES_LEAST: usize = 5;
 
@@ -40,7 +44,8 @@ pub(super) fn table(run: &Run, palette: Palette, columns: usize) -> Section {
     let all = || all().chain(more.as_ref().map(|(_, cells)| cells));
     let widths: [usize; 6] =
         std::array::from_fn(|at| HEADS[at].1.max(widest(all().map(|cells| cells[at].as_str()), columns) + 1));
-    let figures = widths.iter().sum::<usize>() * if is_beside { 2 } else { 1 };
+    let figures: usize = widths.iter().sum();
+    let figures = if is_beside { 2 * figures + BESIDE.len() } else { figures };
     let room = columns.saturating_sub(figures + 3).clamp(NAME_COLUMNS.0, NAME_COLUMNS.1);
     let names = rows.iter().map(|(name, ..)| name.as_str());
     let title = title(moment.epoch, moment.lasted, room);
@@ -50,10 +55,9 @@ pub(super) fn table(run: &Run, palette: Palette, columns: usize) -> Section {
     };
     let blank = || " ".repeat(widths.iter().sum());
     let heads = joined(&HEADS.map(|(head, _)| head.to_owned()));
-    let was = joined(&HEADS.map(|(head, _)| format!("was {head}").replace("was requests", "was req.")));
-    let mut head = vec![palette.strong(left(&title, name)), palette.faint(heads)];
+    let mut head = vec![palette.strong(left(&title, name)), palette.faint(heads.clone())];
     if is_beside {
-        head.extend([palette.faint("  │"), palette.faint(was)]);
+        head.extend([palette.faint(BESIDE_HEAD), palette.faint(heads)]);
     }
     let item = |(shown, now, last): &(String, [String; 6], Option<[String; 6]>)| {
         let has_failed = !now[5].starts_with(['0', '–']);
@@ -64,7 +68,7 @@ pub(super) fn table(run: &Run, palette: Palette, columns: usize) -> Section {
         spans.push(if has_failed { palette.bad(share) } else { plain(share) });
         let old = last.as_ref().map_or_else(blank, joined);
         if is_beside {
-            spans.extend([palette.faint("  │"), palette.faint(old)]);
+            spans.extend([palette.faint(BESIDE), palette.faint(old)]);
             return vec![fit(spans, columns)];
         }
         let mut lines = vec![fit(spans, columns)];

@@ -72,12 +72,14 @@ impl Gather {
         self.next = 0;
     }
 
-    /// Another epoch begins: what was recorded so far is the last one.
+    /// Another epoch begins: what was recorded so far is the last one. One without a whole second is none to compare with.
     pub(super) fn epoch(&mut self, new: &NewEpoch<'_>) {
         self.epoch = new.number;
         self.first_second = new.first_second;
-        self.last = self.now.figures();
-        self.last_lasted = Some(self.now.lasted);
+        if !self.now.lasted.is_zero() {
+            self.last = self.now.figures();
+            self.last_lasted = Some(self.now.lasted);
+        }
         self.now = Stretch::default();
         if self.targets != new.plan.targets {
             self.follow(new.plan);
@@ -323,6 +325,13 @@ mod tests {
         assert!((endpoint.now.per_second - 100.0).abs() < 1e-9);
         let kind = FailedKind { name: "/a".to_owned(), status: 503, error_code: 0 };
         assert_eq!(moment.failed, [(kind, 18)], "failures are the run's");
+        for number in [3, 4] {
+            let cause = EpochCause::Reset;
+            gather.epoch(&NewEpoch { number, first_second: 8, last_second: 6, cause, plan: &plan });
+        }
+        let moment = shown_after(&mut gather, 7..=8, 2_000);
+        assert_eq!(moment.endpoints[0].last.unwrap().requests, 200, "the third epoch had no second");
+        assert_eq!((moment.epoch, moment.lasted.1), (4, Some(Duration::from_secs(2))));
     }
 
     #[test]

@@ -15,8 +15,11 @@ use crate::units::{format_count, format_duration, format_latency_us, format_rate
 /// Columns of a scenario's name.
 const NAME_COLUMNS_MAX: usize = 24;
 
-/// Columns of a progress bar.
-const BAR_COLUMNS: usize = 20;
+/// Columns of a progress bar, on a terminal that is narrow and on others.
+const BAR_COLUMNS: (usize, usize) = (12, 20);
+
+/// A terminal with fewer is narrow.
+const COLUMNS_NARROW: usize = 100;
 
 /// From here on there is room for what a scenario was declared to be, and for graphs side by side.
 const COLUMNS_WIDE: usize = 120;
@@ -123,7 +126,7 @@ pub(super) fn scenarios(board: &Board, columns: usize) -> Section {
     let row = |(index, (scenario, course)): (usize, (&super::act::Scenario, &Course))| {
         let is_chosen = board.chosen == Some(index);
         let share = course.share.unwrap_or(0.0);
-        let (done, rest) = bar(share, BAR_COLUMNS);
+        let (done, rest) = bar(share, if columns < COLUMNS_NARROW { BAR_COLUMNS.0 } else { BAR_COLUMNS.1 });
         let books =
             run.moment.as_ref().and_then(|moment| moment.scenarios.get(index)).copied().unwrap_or_default();
         let mut spans = vec![
@@ -142,8 +145,8 @@ pub(super) fn scenarios(board: &Board, columns: usize) -> Section {
         match course.progress {
             Progress::Waiting => spans.push(palette.faint(match (&scenario.start_after, scenario.start) {
                 (Some(other), _) => format!("  waits for {other}"),
-                (None, Some(start)) => format!("  starts at {}", format_duration(start)),
-                (None, None) => String::new(),
+                (None, Some(start)) if !start.is_zero() => format!("  starts at {}", format_duration(start)),
+                (None, _) => String::new(),
             })),
             Progress::Running | Progress::Over => {
                 spans.push(plain(format!("  {} iterations", format_count(books.ok + books.failed))));

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -14,6 +15,9 @@ use crate::engine::NewFailures;
 
 /// Words that wait. A view that is so far behind has a terminal that is stopped.
 const WORDS_MAX: usize = 1_000;
+
+/// How long somebody waits to say something: the terminal is stopped, and whoever writes to it without the view waits there.
+const SAY_MAX: Duration = Duration::from_secs(1);
 
 /// What the view is told.
 #[derive(Debug)]
@@ -82,7 +86,12 @@ impl Mail {
                 State::Gone => return false,
                 State::Open if queue.words.len() < WORDS_MAX => break,
                 State::Open | State::Closed => {
-                    queue = self.moved.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                    let waited =
+                        self.moved.wait_timeout(queue, SAY_MAX).unwrap_or_else(PoisonError::into_inner);
+                    if waited.1.timed_out() {
+                        return false;
+                    }
+                    queue = waited.0;
                 }
             }
         }

@@ -51,7 +51,7 @@ fn failures(board: &Board, columns: usize) -> Vec<Line<'static>> {
         lines.extend(text.trim_end().lines().map(|line| fit(vec![plain(one_line(line))], columns)));
         lines.push(Line::default());
     }
-    let examples = Examples { list: run.counted_examples(), more: 0 };
+    let examples = Examples { list: run.examples.clone(), more: 0 };
     let style = Style { colour: false, width: columns };
     for line in example_lines(&examples, style) {
         // Whole, however long: a line for a shell is there to be copied.

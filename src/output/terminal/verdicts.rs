@@ -90,12 +90,15 @@ pub(super) fn failures(run: &Run, palette: Palette, columns: usize) -> Section {
         let text = one_line(&format!(" {verb}: {}{place}", failure.diagnostic.message));
         lines.push(fit(vec![palette.mark(false), plain(text)], columns));
     }
-    for example in run.counted_examples() {
-        let text = one_line(&format!(" {}", example_title(&example)));
+    for example in &run.examples {
+        let text = one_line(&format!(" {}", example_title(example)));
         lines.push(fit(vec![palette.mark(false), plain(text)], columns));
     }
+    let hint = match lines.len() {
+        1 => "  `e` shows it".to_owned(),
+        count => format!("  `e` shows all {count}"),
+    };
     if let Some(first) = lines.first_mut() {
-        let hint = " `e` shows them ";
         let cut = fit(std::mem::take(&mut first.spans), columns.saturating_sub(hint.len()));
         *first = cut;
         first.spans.push(palette.faint(hint));
