@@ -3,6 +3,7 @@
 //! Its top level runs on the worker's own stage, between two turns of the users. What it sets there is put aside
 //! until the version is taken; iterations under way then end on the one that they began on.
 
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -17,6 +18,22 @@ use crate::plan::Plan;
 pub struct Aside {
     outside: Rc<Outside>,
     expected: Option<Expected>,
+}
+
+impl Outside {
+    /// The same for another version of the script: modules and data files are read anew, shared counters go on, and so
+    /// do secrets.
+    #[must_use]
+    pub fn renewed(&self) -> Self {
+        self.renewed_where(|_| true)
+    }
+
+    /// The same where only some data files have changed, by their paths from the script's folder.
+    #[must_use]
+    pub fn renewed_where(&self, has_changed: impl Fn(&Path) -> bool) -> Self {
+        let (data, secrets) = (Arc::new(self.data.renewed(has_changed)), self.secrets.renewed());
+        Self { modules: Arc::default(), data, secrets, ..self.clone() }
+    }
 }
 
 impl Program {

@@ -6,7 +6,7 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -78,22 +78,6 @@ pub struct Outside {
     pub summary_text: Option<Arc<str>>,
     /// What is told of what happens, one thing after another, if somebody tries the script.
     pub story: Option<StoryWanted>,
-}
-
-impl Outside {
-    /// The same for another version of the script: modules and data files are read anew, shared counters go on, and so
-    /// do secrets.
-    #[must_use]
-    pub fn renewed(&self) -> Self {
-        self.renewed_where(|_| true)
-    }
-
-    /// The same where only some data files have changed, by their paths from the script's folder.
-    #[must_use]
-    pub fn renewed_where(&self, has_changed: impl Fn(&Path) -> bool) -> Self {
-        let (data, secrets) = (Arc::new(self.data.renewed(has_changed)), self.secrets.renewed());
-        Self { modules: Arc::default(), data, secrets, ..self.clone() }
-    }
 }
 
 /// What the host functions of one worker share.

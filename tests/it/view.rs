@@ -349,7 +349,8 @@ fn needs_tmux_several_scripts_share_the_page() {
 
 #[test]
 fn needs_tmux_a_script_that_is_watched_says_its_saves_above_the_page_and_enter_plays_it_again() {
-    let tmux = Tmux::play(100, 40, "$RUNNER watch test.rhai");
+    // While it waits Ctrl-C is the terminal's, and the shell hears it too.
+    let tmux = Tmux::play(100, 40, "trap : INT; $RUNNER watch test.rhai");
     let save =
         |text: &str| std::fs::write(tmux.folder.path().join("test.rhai"), text).expect("a writable folder");
     tmux.expect(&["▶ running  ", "2 VUs"]);
