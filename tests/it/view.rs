@@ -346,3 +346,18 @@ fn needs_tmux_several_scripts_share_the_page() {
     tmux.keys(&["q", "q"]);
     tmux.expect_left("code 105");
 }
+
+#[test]
+fn needs_tmux_a_save_is_seen_beside_what_was_before() {
+    let tmux = Tmux::play(140, 40, "$RUNNER watch test.rhai");
+    tmux.expect(&["▶ running", "ENDPOINTS", "/found"]);
+    let script = tmux.folder.path().join("test.rhai");
+    let edited = SCRIPT.replace("http::get(\"/found\")", "http::get(\"/found\", #{ name: \"edited\" })");
+    std::fs::write(&script, edited).expect("a writable folder");
+    let screen = tmux.expect(&["ENDPOINTS, epoch 2: ", "│ was requests", "edited", "/missing"]);
+    assert_eq!(pages(&screen), 1, "{screen}");
+    std::fs::write(&script, "fn broken( {").expect("a writable folder");
+    tmux.expect(&["error: ", "test.rhai:1:", "▶ running", "edited"]);
+    tmux.keys(&["q"]);
+    tmux.expect_left("code 105");
+}
