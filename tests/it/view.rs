@@ -354,7 +354,7 @@ fn needs_tmux_a_save_is_seen_beside_what_was_before() {
     let script = tmux.folder.path().join("test.rhai");
     let edited = SCRIPT.replace("http::get(\"/found\")", "http::get(\"/found\", #{ name: \"edited\" })");
     std::fs::write(&script, edited).expect("a writable folder");
-    let screen = tmux.expect(&["ENDPOINTS, epoch 2: ", "│ was requests", "edited", "/missing"]);
+    let screen = tmux.expect(&["EPOCH 2: ", "│ was requests", "edited", "/missing"]);
     assert_eq!(pages(&screen), 1, "{screen}");
     std::fs::write(&script, "fn broken( {").expect("a writable folder");
     tmux.expect(&["error: ", "test.rhai:1:", "▶ running", "edited"]);
