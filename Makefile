@@ -13,7 +13,7 @@ FUZZ_HTTP_RUNS ?= 10000000
 
 FUZZ_JOURNAL_RUNS ?= 10000000
 
-.PHONY: help quick test install-test-servers fmt clippy docs audit main-job fuzz fuzz-http fuzz-journal bench bench-http bench-scale bench-load bench-memory bench-script bench-journal bench-view bench-honesty prove-load prove-histograms prove-names prove-truth prove-rivals prove-profile soak mutants clean
+.PHONY: help quick test install-test-servers fmt clippy docs audit main-job fuzz fuzz-http fuzz-journal bench bench-http bench-scale bench-load bench-memory bench-script bench-journal bench-outputs bench-view bench-honesty prove-load prove-histograms prove-names prove-truth prove-rivals prove-profile soak mutants clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -93,6 +93,9 @@ bench-script: ## what checking, shared data, modules and draws cost
 
 bench-journal: ## bytes a second of a run's journal, and time and memory to report a day of it: BENCH_SECONDS (86400)
 	cargo bench --locked --bench journal
+
+bench-outputs: ## CPU per request with each output beside a run without: BENCH_ROUNDS (15), BENCH_SECONDS (3), BENCH_MARKDOWN=1 (docs/performance.md)
+	cargo bench --locked --bench outputs
 
 bench-view: ## what the live view costs with 50 endpoints, in a terminal of 200x50: at most 2 % of a core; BENCH_SECONDS (20), BENCH_RATE (2000)
 	cargo bench --locked --bench view

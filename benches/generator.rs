@@ -25,6 +25,12 @@ pub(crate) enum Program {
     Hit,
     /// `runner run` with a script of this folder.
     Script(&'static str),
+    /// The same with outputs, as `RUNNER_OUT` has them; `URL` in them is the load's. At most `rps` requests a second, 0: no limit.
+    Sending {
+        script: &'static str,
+        out: &'static str,
+        rps: u32,
+    },
 }
 
 /// What is spoken.
@@ -62,7 +68,7 @@ impl Program {
                 vec![runner().to_string_lossy().into_owned(), "hit".into(), "--help".into()],
                 "this build of the runner has no `runner hit` yet",
             ),
-            Self::Script(_) => return None,
+            Self::Script(_) | Self::Sending { .. } => return None,
         };
         let output = Command::new(&probe[0]).args(&probe[1..]).output();
         // wrk has no option that succeeds without a URL: it only has to start.
@@ -88,7 +94,7 @@ impl Program {
             Self::H2load => "h2load".into(),
             Self::Oha => oha().into(),
             Self::Locust => locust().unwrap_or_default().into(),
-            Self::Hit | Self::Script(_) => runner(),
+            Self::Hit | Self::Script(_) | Self::Sending { .. } => runner(),
         };
         let mut call = command(Some(GENERATOR_CORE), &program);
         let (connections, time) = (connections.to_string(), format!("{seconds}s"));
@@ -117,6 +123,10 @@ impl Program {
                 .args(["--host", url]),
             Self::Hit => call.args(["hit", "--json", "--quiet", "-c", &connections, "-d", &time, url]),
             Self::Script(name) => call.arg("run").arg(script(name)).env("TARGET_URL", url),
+            Self::Sending { script: name, out, rps } => {
+                call.env("RUNNER_OUT", out.replace("URL", url)).env("RUNNER_RPS", rps.to_string());
+                call.arg("run").arg(script(name)).env("TARGET_URL", url)
+            }
         };
         if protocol != Protocol::Http {
             // Only a handshake is spared by that; each of them would differ by machine.
@@ -146,7 +156,7 @@ impl Program {
             Self::Hit => {
                 both(stdout, |json| Some((json.get("requests")?.as_f64()?, json.get("failed")?.as_f64()?)))
             }
-            Self::Script(_) => {
+            Self::Script(_) | Self::Sending { .. } => {
                 (figure(stdout, "http_reqs"), figure(stdout, "http_req_failed").unwrap_or(1.0))
             }
         };

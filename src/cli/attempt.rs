@@ -83,7 +83,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
     };
     let mut shown = Shown {
         trace: if arguments.json {
-            Box::new(Json::new(arguments.full, terminal.mask().clone()))
+            Box::new(Json::new(&name, arguments.full, terminal.mask().clone()))
         } else {
             Box::new(Text::new(&name, on_demo, arguments.full, style(), terminal.mask().clone()))
         },

@@ -76,6 +76,13 @@ impl ControlApi {
         Served { observer, feed: self.0.as_ref().map(Server::feed) }
     }
 
+    /// Another load is about to be played, with a handle of its own.
+    pub(super) fn plays(&self, control: &Control, plan: &Plan) {
+        if let Some(server) = &self.0 {
+            server.plays(control, plan);
+        }
+    }
+
     /// The run is over.
     pub(super) fn end(&self, summary: Option<&Summary>) {
         if let Some(server) = &self.0 {

@@ -12,11 +12,13 @@ use crate::session::Config;
 /// k6's `K6_OUT`: outputs divided by commas.
 const VARIABLE: &str = "RUNNER_OUT";
 
+const SHORT_HELP: &str =
+    "Send each second to an output while the run goes on; repeatable [env: RUNNER_OUT, several by commas]";
+
 /// What is kept, and what is sent on.
 #[derive(Debug, clap::Args)]
 pub(super) struct KeepArguments {
-    /// Send each second to an output while the run goes on; repeatable [env: RUNNER_OUT, several by commas]
-    #[arg(short, long = "out", value_name = "NAME=WHERE", long_help = outputs_help())]
+    #[arg(short, long = "out", value_name = "NAME=WHERE", help = SHORT_HELP, long_help = outputs_help())]
     out: Vec<String>,
     /// Keep nothing of the run on disk
     #[arg(long, env = "RUNNER_NO_SAVE", value_parser = BoolishValueParser::new())]

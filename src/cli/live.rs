@@ -39,6 +39,11 @@ impl Live {
         (Self { view }, watchers)
     }
 
+    /// Whether the view is up.
+    pub(super) fn is_view(&self) -> bool {
+        self.view.is_some()
+    }
+
     /// Takes it away, so that something else can be printed.
     pub(super) fn end<'a>(self, watchers: impl IntoIterator<Item = &'a Watcher>) {
         drop(self.view);

@@ -1,6 +1,8 @@
 //! What `runner watch` says of saves, on standard error: lines that stay.
 
-use super::terminal::{self, Terminal};
+use std::fmt::Write as _;
+
+use super::terminal::Terminal;
 use crate::diagnostic::clean;
 use crate::results::{EndpointChange, EndpointFigures, Moved};
 use crate::session::watch::{Compared, News, Span};
@@ -11,11 +13,7 @@ const ENDPOINTS_MAX: usize = 20;
 
 /// Says it; nothing but mistakes where quiet is wanted.
 pub(super) fn say(news: &News, is_quiet: bool, terminal: &Terminal) {
-    let line = |text: &str| {
-        // The line of the progress stands there.
-        let clear = if terminal::is_watched() { "\r\x1b[K" } else { "" };
-        terminal.say(format_args!("{clear}{}\n", clean(text)));
-    };
+    let line = |text: &str| terminal.say_line(&clean(text));
     match news {
         News::Log(log) => terminal.hand_on("", log),
         News::Broken(diagnostics) => {
@@ -32,15 +30,21 @@ pub(super) fn say(news: &News, is_quiet: bool, terminal: &Terminal) {
         }
         News::Barred(why) => {
             line("the save is played after a restart:");
-            why.iter().for_each(|why| line(&format!("  {why}")));
+            for why in why {
+                line(&format!("  {why}"));
+            }
         }
         _ if is_quiet => {}
         News::Mended => line("the files say again what is played"),
         News::Read(read) => {
             line(&format!("version {} is read", read.version));
-            read.notes.iter().for_each(|note| line(&format!("  note: {note}")));
-            read.applied.iter().for_each(|applied| line(&format!("  now: {applied}")));
-            read.restart.iter().for_each(|restart| line(&format!("  after a restart: {restart}")));
+            for (what, told) in
+                [("note", &read.notes), ("now", &read.applied), ("after a restart", &read.restart)]
+            {
+                for told in told {
+                    line(&format!("  {what}: {told}"));
+                }
+            }
         }
         News::Live { version, took, .. } => {
             let took = format_latency_us(took.as_secs_f64() * 1e6);
@@ -67,10 +71,10 @@ fn table(compared: &Compared) -> String {
                 },
             )
             .collect();
-        text += &format!("  {}\n", cells.join("  "));
+        let _ = writeln!(text, "  {}", cells.join("  ").trim_end());
     }
     if compared.endpoints.len() > ENDPOINTS_MAX {
-        text += &format!("  and {} more\n", compared.endpoints.len() - ENDPOINTS_MAX);
+        let _ = writeln!(text, "  and {} more", compared.endpoints.len() - ENDPOINTS_MAX);
     }
     text
 }
@@ -133,6 +137,11 @@ mod tests {
                 change("/new", None, Some(figures(7, 1, 0.0)), Moved::Unknown),
             ],
         };
-        insta::assert_snapshot!(table(&compared), @"");
+        insta::assert_snapshot!(table(&compared), @"
+        epoch 1 (version 1, 10 s) → epoch 2 (version 2, 10 s)
+                       requests           p(50)             p(95)             failed
+          /price  100/s → 200/s  5.00ms → 300ms  20.0ms → > 1.20s  ↑  0.00% → 25.00%
+          /new      – → 0.700/s      – → 1.00ms        – → 4.00ms          – → 0.00%
+        ");
     }
 }

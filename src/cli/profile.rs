@@ -82,7 +82,7 @@ impl Profiled {
                 folder.display().to_string()
             }
             Place::OfRun(run) => {
-                let run = run.as_ref().map_err(|error| error.diagnostic())?;
+                let run = run.as_ref().map_err(StoreError::diagnostic)?;
                 let folder = write_into(run, &files).map_err(|error| error.diagnostic())?;
                 folder.path().display().to_string()
             }

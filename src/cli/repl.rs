@@ -26,7 +26,7 @@ use super::{CliError, exit};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::metrics::Snapshot;
 use crate::plan::{Overrides, without_login};
-use crate::script::Origin;
+use crate::script::{Origin, functions};
 use crate::session::{Config, Interrupted, Line, Prompt, read};
 
 use editor::{Asked, Editor};
@@ -36,6 +36,9 @@ use scan::Scan;
 
 /// The longest entry from a pipe: as large as a script may be.
 const ENTRY_BYTES_MAX: usize = 16 << 20;
+
+/// Columns that values are laid out in, however wide the terminal: longer lines are hard to read.
+const COLUMNS_MAX: usize = 120;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -169,9 +172,7 @@ impl Session<'_> {
         }
         let goes = match self.prompt.base_url() {
             Some(url) => format!("to {}", without_login(url)),
-            None => {
-                "nowhere yet: `base_url(\"http://HOST:PORT\")`, or \"demo\" for a sample service".to_owned()
-            }
+            None => "nowhere yet: `base_url(\"demo\")` leads to a sample service".to_owned(),
         };
         let _ = writeln!(text, "relative URLs go {goes}");
         self.terminal.say(format_args!("{text}"));
@@ -214,16 +215,17 @@ impl Session<'_> {
                 self.show(&line)?;
             }
             Some(Order::Help) => self.terminal.print(&page::help())?,
-            Some(Order::Functions(name)) => {
-                let own = name.is_none().then(|| page::known(&self.prompt.known()));
-                self.terminal.print(&reference(name)?)?;
-                if let Some(own) = own.filter(|_| !self.prompt.known().functions.is_empty()) {
-                    self.terminal.print(&format!("\nhere\n{own}"))?;
-                }
+            Some(Order::Functions(Some(name))) => self.terminal.print(&reference(Some(name))?)?,
+            Some(Order::Functions(None)) => {
+                self.terminal.print(&page::overview(&functions(), terminal::width().min(COLUMNS_MAX)))?;
             }
             Some(Order::Vars) => self.terminal.print(&page::known(&self.prompt.known()))?,
             Some(Order::Time(times, line)) => self.time(times, line, &origin)?,
             Some(Order::Load(file)) => {
+                if file == "-" {
+                    let refused = Diagnostic::new(Code::Usage, "standard input is where the lines come from");
+                    return Err(refused.hint("name a file").into());
+                }
                 let source = read(Path::new(file))?;
                 let line = self.play(&source.text, &Origin::File(source.name.clone()))?;
                 self.show(&line)?;
@@ -256,7 +258,7 @@ impl Session<'_> {
         if name.is_some() && !is_asked {
             return Ok(());
         }
-        let shown = self.prompt.show(value, terminal::width().min(120));
+        let shown = self.prompt.show(value, terminal::width().min(COLUMNS_MAX));
         let is_seen = std::io::stdout().is_terminal();
         self.terminal.print(&if is_seen { page::value(&shown, name) } else { page::data(&shown) })
     }

@@ -10,7 +10,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::CliError;
-use super::terminal::{self, Terminal};
+use super::terminal::Terminal;
 use crate::engine::Control;
 
 /// What a signal says.
@@ -123,7 +123,7 @@ impl Halt {
                         let is_first = controls.iter().any(|control| !control.is_stopping());
                         controls.iter().for_each(Control::stop);
                         if is_first && !lingers.load(Ordering::SeqCst) {
-                            say(&terminal, "stopping: once more ends it at once");
+                            terminal.say_line("stopping: once more ends it at once");
                         }
                         // Nobody may be left to hear it.
                         let _ = tell.send(());
@@ -162,14 +162,9 @@ impl Halt {
 fn toggle(controls: &[Control], terminal: &Terminal) {
     if controls.iter().any(Control::is_paused) {
         if controls.iter().filter(|control| control.resume().is_ok()).count() > 0 {
-            say(terminal, "resumed");
+            terminal.say_line("resumed");
         }
     } else if controls.iter().filter(|control| control.pause().is_ok()).count() > 0 {
-        say(terminal, "paused: once more goes on");
+        terminal.say_line("paused: once more goes on");
     }
-}
-
-pub(super) fn say(terminal: &Terminal, what: &str) {
-    let clear = if terminal::is_watched() { "\r\x1b[K" } else { "" };
-    terminal.say(format_args!("{clear}{what}\n"));
 }

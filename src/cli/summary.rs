@@ -8,14 +8,14 @@ use crate::plan::{Options, PlanError, SummaryMode, SummaryOptions, Value};
 #[command(next_help_heading = "Summary")]
 pub(super) struct LayoutArguments {
     /// How much the summary shows: full, compact or disabled
-    #[arg(long, env = "RUNNER_SUMMARY_MODE", value_name = "MODE")]
-    summary_mode: Option<String>,
+    #[arg(long = "summary-mode", env = "RUNNER_SUMMARY_MODE", value_name = "MODE")]
+    mode: Option<String>,
     /// The figures of times and other trends, such as "avg,p(95),p(99.9),count"
-    #[arg(long, env = "RUNNER_SUMMARY_TREND_STATS", value_name = "FIGURES")]
-    summary_trend_stats: Option<String>,
+    #[arg(long = "summary-trend-stats", env = "RUNNER_SUMMARY_TREND_STATS", value_name = "FIGURES")]
+    trend_stats: Option<String>,
     /// One unit for all times of requests: s, ms or us
-    #[arg(long, env = "RUNNER_SUMMARY_TIME_UNIT", value_name = "UNIT")]
-    summary_time_unit: Option<String>,
+    #[arg(long = "summary-time-unit", env = "RUNNER_SUMMARY_TIME_UNIT", value_name = "UNIT")]
+    time_unit: Option<String>,
 }
 
 /// How the summary looks, and what is sent on.
@@ -39,9 +39,9 @@ impl LayoutArguments {
     /// What is given, as options.
     fn options(&self) -> Options {
         given([
-            ("summary_mode", &self.summary_mode),
-            ("summary_trend_stats", &self.summary_trend_stats),
-            ("summary_time_unit", &self.summary_time_unit),
+            ("summary_mode", &self.mode),
+            ("summary_trend_stats", &self.trend_stats),
+            ("summary_time_unit", &self.time_unit),
         ])
     }
 

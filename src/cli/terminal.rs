@@ -147,6 +147,15 @@ impl Terminal {
         }
     }
 
+    /// Says a whole line, where the line of the progress may stand.
+    pub(super) fn say_line(&self, line: &str) {
+        let line = format!("{}\n", self.mask.mask(line));
+        if !self.is_said_above(&line) {
+            let clear = if is_watched() { "\r\x1b[K" } else { "" };
+            let _ = anstream::stderr().lock().write_all(format!("{clear}{line}").as_bytes());
+        }
+    }
+
     /// Says it above the view, if one is up.
     fn is_said_above(&self, text: &str) -> bool {
         let view = self.view.lock().unwrap_or_else(PoisonError::into_inner).clone();

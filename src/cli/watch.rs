@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::CliError;
-use super::control_api::{ControlApiArguments, Served};
+use super::control_api::{ControlApi, ControlApiArguments, Served};
 use super::exit;
 use super::live::{Live, Watcher};
 use super::log::LogArguments;
@@ -20,11 +20,12 @@ use super::news;
 use super::progress::print_header;
 use super::run::{WorkersArgument, print_failures, style};
 use super::script::{LoadArguments, OutsideArguments};
-use super::signals::{Halt, say};
+use super::signals::Halt;
 use super::terminal::Terminal;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::engine::{Control, NewEpoch, NewFailures, Observer, Tick};
 use crate::output::Act;
+use crate::plan::Plan;
 use crate::report::REPORTS;
 use crate::results::{Reason, Summary, Verdict};
 use crate::script::LogLine;
@@ -86,8 +87,9 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
         restarts: arguments.restart.then(Arc::default),
         latest,
     };
-    let ways =
-        Ways { workers, preflight, config: named.as_deref(), halt: &halt, teller, api: &arguments.api };
+    // Before the first load; one that can't start is no reason to wait for a save.
+    let api = arguments.api.start(&Control::default(), &Plan::default(), is_quiet, terminal)?;
+    let ways = Ways { workers, preflight, config: named.as_deref(), halt: &halt, teller, api };
     ways.explore(watch)
 }
 
@@ -112,7 +114,7 @@ impl Teller {
         if let Some(restarts) = self.restarts.as_ref().filter(|_| needs_restart) {
             // Once: a second stop would leave `teardown` out.
             if !restarts.swap(true, Ordering::SeqCst) {
-                say(&self.terminal, "the load begins anew");
+                self.terminal.say_line("the load begins anew");
                 self.latest().stop();
             }
         }
@@ -135,8 +137,8 @@ struct Ways<'a> {
     config: Option<&'a str>,
     halt: &'a Halt,
     teller: Teller,
-    /// Served while a load goes on.
-    api: &'a ControlApiArguments,
+    /// From one load to the next.
+    api: ControlApi,
 }
 
 impl Ways<'_> {
@@ -157,14 +159,15 @@ impl Ways<'_> {
                     if self.teller.takes_restart() {
                         continue;
                     }
-                    say(
-                        self.terminal(),
+                    self.terminal().say_line(
                         "the load is over: a save plays it again, and so does Enter; Ctrl-C ends this",
                     );
                 }
                 Err(diagnostics) => {
-                    diagnostics.iter().for_each(|diagnostic| self.terminal().print_diagnostic(diagnostic));
-                    say(self.terminal(), "waiting for a save that can be played; Ctrl-C ends this");
+                    for diagnostic in &diagnostics {
+                        self.terminal().print_diagnostic(diagnostic);
+                    }
+                    self.terminal().say_line("waiting for a save that can be played; Ctrl-C ends this");
                 }
             }
             if !self.wait(&mut watch) {
@@ -214,18 +217,18 @@ impl Ways<'_> {
         };
         let (asked, waker) = (declared.plan.clone(), watch.waker());
         let is_over = AtomicBool::new(false);
-        let tell = {
-            let teller = self.teller.clone();
-            move |happened: News| teller.tell(&happened)
-        };
-        let api = match self.api.start(control, &declared.plan, is_quiet, terminal) {
-            Ok(api) => api,
-            Err(error) => return self.fail(&error),
-        };
+        self.api.plays(control, &declared.plan);
         let act = Act { name: name.clone(), plan: declared.plan.clone(), control: control.clone() };
         let (live, mut watchers) = Live::of(vec![act], is_quiet, terminal);
+        let (teller, is_view) = (self.teller.clone(), live.is_view());
+        let tell = move |happened: News| match happened {
+            // The view shows both epochs all the time.
+            News::Compared(_) if is_view => {}
+            happened => teller.tell(&happened),
+        };
         let Some(watcher) = watchers.pop() else { return vec![Code::Bug] };
-        let mut onlookers = Onlookers { shown: api.beside(watcher), follower: watch.follower(tell.clone()) };
+        let mut onlookers =
+            Onlookers { shown: self.api.beside(watcher), follower: watch.follower(tell.clone()) };
         let played = std::thread::scope(|scope| {
             let mut following = None;
             let part = Part { declared, settings, control, observer: &mut onlookers, profiling: None };
@@ -249,7 +252,7 @@ impl Ways<'_> {
         match played {
             Ok(mut played) => {
                 for summary in played.summaries.drain(..) {
-                    api.end(summary.as_ref().ok());
+                    self.api.end(summary.as_ref().ok());
                     match summary {
                         Ok(summary) => codes.extend(self.sum_up(&summary)),
                         Err(error) => codes.extend(self.fail(&error.into())),
@@ -259,7 +262,10 @@ impl Ways<'_> {
                     codes.extend(self.fail(&error.into()));
                 }
             }
-            Err(error) => codes.extend(self.fail(&error.into())),
+            Err(error) => {
+                self.api.end(None);
+                codes.extend(self.fail(&error.into()));
+            }
         }
         codes
     }
@@ -347,6 +353,7 @@ impl<T: FnMut(News)> Observer for Onlookers<T> {
         self.follower.refused(diagnostic);
         self.shown.refused(diagnostic);
     }
+
     fn failing(&mut self, new: &NewFailures) {
         self.follower.failing(new);
         self.shown.failing(new);

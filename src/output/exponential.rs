@@ -130,7 +130,9 @@ mod tests {
             samples in prop::collection::vec(0_u64..100_000_000_000, 0..600), steps in 0_i32..13,
         ) {
             let mut trend = Trend::new();
-            samples.iter().for_each(|us| trend.record_us(*us));
+            for us in &samples {
+                trend.record_us(*us);
+            }
             let mut exponential = Exponential::of(&trend, |us| us as f64 * 1e-6);
             (0..steps).for_each(|_| exponential.coarsen());
             let Exponential { scale, buckets } = exponential;

@@ -99,7 +99,9 @@ impl TakeOver {
                     lists.applied("", old.demand.describe(), demand.describe(), "the course of its load");
                     (old.demand, old.executor) = (demand, new.executor.clone());
                 }
-                left.into_iter().for_each(|(what, was, now)| lists.restart(what, was, now, ""));
+                for (what, was, now) in left {
+                    lists.restart(what, was, now, "");
+                }
             }
             Taken::None(why) => {
                 lists.restart(why, old.demand.describe(), new.demand.describe(), "other options");

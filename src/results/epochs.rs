@@ -318,7 +318,7 @@ mod tests {
         reload(&mut epochs, 2, 3, 5);
         reload(&mut epochs, 3, 3, 5);
         assert_eq!((epochs.before().unwrap().number, epochs.now().number), (1, 3));
-        assert_eq!(epochs.compare()[0].before.unwrap().per_second, 7.0);
+        assert_eq!(epochs.compare()[0].before.unwrap().requests, 21);
     }
 
     #[test]

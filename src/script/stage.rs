@@ -503,7 +503,7 @@ fn at_a_prompt(function: &str) -> Result<(), Box<EvalAltResult>> {
         return Ok(());
     }
     Err(HostError::new(format!("`{function}` declares a load, and none is played at the prompt"))
-        .hint("write it into a script and play that: `runner run SCRIPT`")
+        .hint("`runner repl SCRIPT` begins with a script, `runner run SCRIPT` plays it")
         .into())
 }
 

@@ -58,6 +58,11 @@ impl State {
         self.0.borrow().iter().map(|(name, value)| (name.clone(), of(value))).collect()
     }
 
+    /// What is under a name, as `of` has it.
+    pub(super) fn with<R>(&self, name: &str, of: impl Fn(&Dynamic) -> R) -> Option<R> {
+        self.0.borrow().get(name).map(of)
+    }
+
     fn remove(&mut self, name: ImmutableString) -> Dynamic {
         self.0.borrow_mut().remove(&name).unwrap_or(Dynamic::UNIT)
     }

@@ -7,6 +7,7 @@
 mod choice;
 mod player;
 mod tally;
+mod user;
 
 use std::sync::Arc;
 

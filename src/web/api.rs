@@ -76,7 +76,7 @@ async fn read_status(State(desk): Shared) -> Response {
 }
 
 async fn patch_status(State(desk): Shared, body: Taken) -> Response {
-    desk.want(|| status::patch(&desk.control, &attributes(body)?))
+    desk.want(|| status::patch(&desk.control(), &attributes(body)?))
 }
 
 async fn read_metrics(State(desk): Shared) -> Response {
@@ -96,27 +96,27 @@ async fn read_group(State(desk): Shared, Path(id): Path<String>) -> Response {
 }
 
 async fn read_scenarios(State(desk): Shared) -> Response {
-    desk.respond(Ok(scenario::all(&desk.control, &desk.board())))
+    desk.respond(Ok(scenario::all(&desk.control(), &desk.board())))
 }
 
 async fn read_scenario(State(desk): Shared, Path(name): Path<String>) -> Response {
-    desk.respond(scenario::one(&desk.control, &desk.board(), &name))
+    desk.respond(scenario::one(&desk.control(), &desk.board(), &name))
 }
 
 async fn patch_scenario(State(desk): Shared, Path(name): Path<String>, body: Taken) -> Response {
-    let done = attributes(body).and_then(|attributes| scenario::patch(&desk.control, &name, &attributes));
-    desk.respond(done.and_then(|()| scenario::one(&desk.control, &desk.board(), &name)))
+    let done = attributes(body).and_then(|attributes| scenario::patch(&desk.control(), &name, &attributes));
+    desk.respond(done.and_then(|()| scenario::one(&desk.control(), &desk.board(), &name)))
 }
 
 async fn reset(State(desk): Shared) -> Response {
-    desk.want(|| Ok(desk.control.reset()?))
+    desk.want(|| Ok(desk.control().reset()?))
 }
 
 async fn stop(State(desk): Shared, body: Taken) -> Response {
     desk.want(|| {
         let attributes = attributes(body)?;
         Wish::check(&attributes, &["now"], &[])?;
-        status::stop(&desk.control, boolean(&attributes, "now")?.unwrap_or(false));
+        status::stop(&desk.control(), boolean(&attributes, "now")?.unwrap_or(false));
         Ok(())
     })
 }

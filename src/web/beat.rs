@@ -12,6 +12,8 @@ use crate::script::LogLine;
 /// Something that was told, in order.
 #[derive(Debug)]
 pub(super) enum Notice {
+    /// Another load is about to be played, by this plan.
+    Plays(Box<Plan>),
     LoadBegins,
     LoadEnds,
     Second(Box<Beat>),

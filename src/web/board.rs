@@ -62,17 +62,6 @@ impl Board {
         board
     }
 
-    /// A load begins. What an earlier one of the same plan has come to is forgotten.
-    pub(super) fn begin(&mut self) {
-        if self.is_load_over {
-            for watched in &mut self.targets {
-                (watched.value, watched.worst) = (None, None);
-            }
-            let (targets, units) = (std::mem::take(&mut self.targets), std::mem::take(&mut self.units));
-            *self = Self { targets, units, ..Self::default() };
-        }
-    }
-
     /// Another plan; what its targets share with the ones before they keep.
     pub(super) fn take_plan(&mut self, plan: &Plan) {
         let before = std::mem::take(&mut self.targets);
@@ -263,17 +252,12 @@ mod tests {
     }
 
     #[test]
-    fn another_plan_keeps_what_its_targets_share_and_another_load_nothing() {
+    fn another_plan_keeps_what_its_targets_share() {
         let mut board = Board::new(&plan(&[("http_reqs{name:/a}", "count > 5")]));
         board.add(&beat(1, 3.0, false));
         board.take_plan(&plan(&[("http_reqs{name:/a}", "count > 2"), ("http_reqs{name:/b}", "count > 2")]));
         let verdicts: Vec<Option<Verdict>> =
             board.judged().map(|(_, judgement)| judgement.map(|judgement| judgement.verdict)).collect();
         assert_eq!(verdicts, [Some(Verdict::Passed), None], "of `/b` nobody has looked before");
-        board.begin();
-        assert_eq!(counts(&board).len(), 2, "the load that goes on");
-        board.is_load_over = true;
-        board.begin();
-        assert!(counts(&board).is_empty() && !board.is_load_over && !board.is_tainted());
     }
 }

@@ -20,7 +20,8 @@ use super::status;
 /// What the requests and the clerk share. One thread has both, so a lock is never waited for.
 #[derive(Debug)]
 pub(super) struct Desk {
-    pub(super) control: Control,
+    /// Of the load that is played now: `watch` plays one after another.
+    control: Mutex<Control>,
     pub(super) mask: Mask,
     pub(super) guard: Guard,
     board: Mutex<Board>,
@@ -29,7 +30,17 @@ pub(super) struct Desk {
 
 impl Desk {
     pub(super) fn new(control: Control, mask: Mask, guard: Guard, board: Board) -> Self {
+        let control = Mutex::new(control);
         Self { control, mask, guard, board: Mutex::new(board), hub: Mutex::default() }
+    }
+
+    pub(super) fn control(&self) -> Control {
+        self.control.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From here on another load is steered.
+    pub(super) fn steer(&self, control: &Control) {
+        *self.control.lock().unwrap_or_else(PoisonError::into_inner) = control.clone();
     }
 
     pub(super) fn board(&self) -> MutexGuard<'_, Board> {
@@ -41,7 +52,7 @@ impl Desk {
     }
 
     pub(super) fn status(&self) -> Json {
-        status::document(&self.control, &self.board())
+        status::document(&self.control(), &self.board())
     }
 
     fn publish(&self, name: &str, data: Json) {
@@ -51,10 +62,8 @@ impl Desk {
 
     fn take(&self, notice: Notice) {
         match notice {
-            Notice::LoadBegins => {
-                self.board().begin();
-                self.publish("begin", json!({}));
-            }
+            Notice::Plays(plan) => *self.board() = Board::new(&plan),
+            Notice::LoadBegins => self.publish("begin", json!({})),
             Notice::LoadEnds => {
                 self.board().is_load_over = true;
                 self.publish("load_end", json!({}));

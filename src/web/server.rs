@@ -48,6 +48,7 @@ pub struct Host<'a> {
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+    desk: Arc<Desk>,
     feed: Feed,
     /// Dropped before the thread is waited for: that closes it.
     close: Option<watch::Sender<()>>,
@@ -62,19 +63,20 @@ impl Server {
         listener.set_nonblocking(true).map_err(WebError::Start)?;
         let guard = Guard { token: host.token, bound: address.ip(), name: host.address.host.clone() };
         let desk = Desk::new(host.control.clone(), host.mask, guard, Board::new(host.plan));
+        let desk = Arc::new(desk);
         let feed = Feed::default();
         let (close, closed) = watch::channel(());
-        let of_thread = feed.clone();
+        let of_thread = (Arc::clone(&desk), feed.clone());
         // Everything that can fail is done before the thread, so that `start` reports it.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(WebError::Start)?;
         let thread = std::thread::Builder::new().name("control-api".to_owned());
         let serve = move || {
             // Who asks sees that it is gone, and the run goes on.
-            let _ = runtime.block_on(serve(listener, Arc::new(desk), of_thread, closed));
+            let _ = runtime.block_on(serve(listener, of_thread, closed));
         };
         let thread = thread.spawn(serve).map_err(WebError::Start)?;
-        Ok(Self { address, feed, close: Some(close), thread: Some(thread) })
+        Ok(Self { address, desk, feed, close: Some(close), thread: Some(thread) })
     }
 
     /// Where it listens.
@@ -85,6 +87,12 @@ impl Server {
     /// What tells it of the run.
     pub fn feed(&self) -> Feed {
         self.feed.clone()
+    }
+
+    /// Another load is about to be played: it is steered from here on, and figures begin anew.
+    pub fn plays(&self, control: &Control, plan: &Plan) {
+        self.desk.steer(control);
+        self.feed.tell(Notice::Plays(Box::new(plan.clone())));
     }
 
     /// The run is over; without a summary where there is none. The API goes on telling so.
@@ -105,8 +113,7 @@ impl Drop for Server {
 
 async fn serve(
     listener: TcpListener,
-    desk: Arc<Desk>,
-    feed: Feed,
+    (desk, feed): (Arc<Desk>, Feed),
     mut closed: watch::Receiver<()>,
 ) -> io::Result<()> {
     let door = Door::new(tokio::net::TcpListener::from_std(listener)?);

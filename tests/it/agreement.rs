@@ -390,7 +390,7 @@ fn play(more: &[String], path: &Path) -> Played {
     }
     told.insert(
         "k6's export".to_owned(),
-        vec![of_k6(&serde_json::from_str(&text(path, "k6.json")).unwrap())],
+        vec![of_k6(&serde_json::from_str(&text(path, "k6.json")).expect("JSON"))],
     );
     Played { finished, expected, told }
 }
@@ -444,7 +444,9 @@ fn the_service_the_summary_the_journal_every_output_and_every_report_count_the_s
     let (folder, apart) = (folder(), folder());
     let Played { finished, expected, told } = play(&[], folder.path());
     for (name, all) in told {
-        all.into_iter().for_each(|told| expect_equal(&name, told, expected));
+        for told in all {
+            expect_equal(&name, told, expected);
+        }
     }
     let outputs = finished.stdout.lines().skip_while(|line| !line.contains("OUTPUTS")).skip(1).take(10);
     for line in outputs {
@@ -470,7 +472,9 @@ fn full_needs_prometheus_it_stores_what_all_others_were_told() {
     let more = format!("remote-write={}#labels=by:prometheus", prometheus.write_url());
     let Played { expected, told, .. } = play(&[more], folder.path());
     for (name, all) in told {
-        all.into_iter().for_each(|told| expect_equal(&name, told, expected));
+        for told in all {
+            expect_equal(&name, told, expected);
+        }
     }
     let number =
         |name: &str| prometheus.number(&format!("sum(last_over_time(runner_{name}_total[10m]))"), None);

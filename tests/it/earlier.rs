@@ -81,7 +81,7 @@ fn expect_reported(run: &Path, is_whole: bool) {
         match format {
             "json" => expect_figures(&serde_json::from_str(&report.stdout).expect("JSON"), is_whole),
             _ => {
-                assert_eq!(report.stdout.contains("INCOMPLETE"), !is_whole, "{format}: {}", report.printed())
+                assert_eq!(report.stdout.contains("INCOMPLETE"), !is_whole, "{format}: {}", report.printed());
             }
         }
     }

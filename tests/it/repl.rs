@@ -55,6 +55,7 @@ fn what_lines_declare_is_kept() {
         ("this.token = \"abc\"\nthis.token", "abc\n"),
         ("fn keep() { this.n = (this.n ?? 0) + 1; this.n }\nkeep()\nlet twice = keep();\ntwice", "1\n2\n"),
         ("return 5; 6", "5\n"),
+        ("1 +\n2\nlet a =\n  7;\na", "3\n7\n"),
         ("let sold = counter(\"sold\"); sold.add(2)\nsold", "<counter sold>\n"),
         ("const ROWS = feeder([\"a\", \"b\"], \"circular\")\nROWS.row() != ROWS.row()\n", "false\n"),
         ("import \"std/phases\" as phases;\nlet s = phases::spike(1, 10, \"30s\");\ns.len() > 1", "true\n"),
@@ -62,6 +63,7 @@ fn what_lines_declare_is_kept() {
             "import \"std/phases\" as p;\nimport \"std/phases\" as p;\np::ramp(1, 2, \"1s\").len() > 0",
             "true\n",
         ),
+        ("base_url(\"http://127.0.0.1:1\")\nbase_url(\"demo\")\nhttp::get(\"/health\").status", "200\n"),
         ("param(\"size\", 3)", "3\n"),
         ("[check(1 == 1, \"one\"), check(1 == 2, \"two\")]", "[true,false]\n"),
         ("group(\"a\", || pick([4]))\nvu::id()\nvu::iteration()", "4\n1\n2\n"),
@@ -176,11 +178,12 @@ fn the_first_error_ends_a_pipe_with_its_line_and_its_code() {
         ("1\nfail(\"enough\")\n4", 99, "enough"),
         ("1\nabort(\"all of it\")\n4", 108, "aborted: all of it"),
         ("1\nhttp::get(\"/x\")\n4", 107, "no `base_url` is set"),
-        ("1\nbase_url(\"nowhere\")\n4", 104, "has no scheme"),
+        ("1\nbase_url(\"nowhere\")\n4", 104, "\"demo\" for the embedded sample service"),
         ("1\nscenario(\"a\", #{})\n4", 107, "none is played at the prompt"),
         ("1\nfn f(n) { f(n + 1) }\nf(0)\n4", 107, "nested too deeply"),
         ("1\nloop { let a = 1; }\n4", 107, "operations without waiting"),
         ("1\n:lod x\n4", 2, "did you mean `:load`"),
+        ("1\n:load -\n4", 2, "standard input is where the lines come from"),
         ("1\nimport \"nowhere\" as n;\n4", 107, "nowhere"),
         ("1\nfn f() {\n  1\n", 107, "this `{` is never closed"),
     ] {
@@ -229,8 +232,10 @@ fn a_line_can_be_timed() {
 
 #[test]
 fn help_and_functions_tell_what_there_is() {
-    let stdout = given("fn mine(a) { a }\n:help\n:functions http::get\n:functions\n:vars\n:reset\n:vars");
-    for part in [":load FILE", "http::get(url: text", "sleep(time: text or number)", "here\nfn mine(a)\n"] {
+    let stdout = given(
+        "fn mine(a) { a }\n:help\n:functions http::get\n:functions\n:functions slee\n:vars\n:reset\n:vars",
+    );
+    for part in [":load FILE", "http::get(url: text", "sleep(time: text or number)", "\nhttp::  "] {
         assert!(stdout.contains(part), "{part}: {stdout}");
     }
     assert!(
@@ -411,6 +416,29 @@ fn needs_tmux_ctrl_c_cuts_the_line_that_runs_and_nothing_else() {
     tmux.send("before + 2", &["Enter"]);
     tmux.prompt_after("\n9");
     assert!(!tmux.history().exists());
+}
+
+#[test]
+fn needs_tmux_values_go_to_a_file_and_the_prompt_stays_at_the_terminal_without_colour_if_asked() {
+    let tmux = Tmux::start("file");
+    let runner = env!("CARGO_BIN_EXE_runner");
+    let styled = || {
+        let output = tmux.command(&["capture-pane", "-p", "-e"]).output().expect("tmux");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    for (colour, is_coloured) in [("NO_COLOR=1", false), ("CLICOLOR_FORCE=1", true)] {
+        tmux.send(&format!("clear; {colour} {runner} repl --no-history > out"), &["Enter"]);
+        tmux.prompt_after("Ctrl-D ends");
+        tmux.send("[1, 2]", &["Enter"]);
+        tmux.prompt_after("› [1, 2]");
+        tmux.send("nobody", &["Enter"]);
+        tmux.prompt_after("error: there is no variable `nobody` here");
+        assert_eq!(styled().contains('\u{1b}'), is_coloured, "{:?}", styled());
+        let out = std::fs::read_to_string(tmux.folder.path().join("out")).expect("the shell made it");
+        assert_eq!(out, "[1,2]\n");
+        tmux.send("", &["C-d"]);
+        tmux.see_when("the shell", |screen| screen.ends_with("shell%"));
+    }
 }
 
 #[test]

@@ -273,6 +273,27 @@ fn flow() {
 }
 
 #[test]
+fn every_hop_and_every_request_of_a_batch_is_told() {
+    let server = Server::start(|request| match request.path() {
+        "/old" => Reply::new(302, "").header("location", "/new"),
+        _ => Reply::ok("ok"),
+    });
+    let script = "fn flow() {\n    http::get(\"/old\");\n    http::batch([\"/a\", \"/b\"]);\n}";
+    let all = events(&attempt(&server, script, &["--json"]).expect_code(0));
+    let mut told: Vec<(u64, String, u64)> = of_kind(&all, "request")
+        .iter()
+        .map(|event| {
+            let (line, seen) = (event["place"]["line"].as_u64(), &event["request"]);
+            let url = seen["url"].as_str().unwrap_or_default().replace(&server.url(), "");
+            (line.unwrap_or(0), url, seen["status"].as_u64().unwrap_or(0))
+        })
+        .collect();
+    told.sort();
+    let of = |line, url: &str, status| (line, url.to_owned(), status);
+    assert_eq!(told, [of(3, "/new", 200), of(3, "/old", 302), of(4, "/a", 200), of(4, "/b", 200)]);
+}
+
+#[test]
 fn steps_need_a_terminal() {
     let server = shop();
     attempt(&server, "fn flow() { http::get(\"/price\"); }", &["--step"])
@@ -348,9 +369,13 @@ fn a_step_can_be_the_last() {
 
 #[test]
 fn the_examples_can_be_tried() {
-    for (script, flow) in
-        [("hello", None), ("data", None), ("modules", Some("price")), ("arrivals", Some("reports"))]
-    {
+    for (script, flow) in [
+        ("hello", None),
+        ("data", None),
+        ("modules", Some("price")),
+        ("arrivals", Some("reports")),
+        ("stream", Some("change")),
+    ] {
         let path = root().join(format!("scripts/{script}.rhai"));
         let words = ["try".to_owned(), path.display().to_string()];
         runner(words.into_iter().chain(flow.map(str::to_owned))).run().expect_code(0).expect_said("✓ passed");

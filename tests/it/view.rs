@@ -361,3 +361,32 @@ fn needs_tmux_a_save_is_seen_beside_what_was_before() {
     tmux.keys(&["q"]);
     tmux.expect_left("code 105");
 }
+
+#[test]
+fn needs_tmux_a_script_that_is_watched_says_its_saves_above_the_page_and_enter_plays_it_again() {
+    let tmux = Tmux::play(100, 40, "$RUNNER watch test.rhai");
+    let save =
+        |text: &str| std::fs::write(tmux.folder.path().join("test.rhai"), text).expect("a writable folder");
+    tmux.expect(&["▶ running  ", "2 VUs"]);
+    save(&SCRIPT.replace("vus: 2", "vus: 5"));
+    let screen = tmux.expect(&[
+        "  now: scenario `users`: 5 VUs for 10m, was 2 VUs for 10m",
+        "version 2 is played, ",
+        " 5 VUs",
+        "q stop",
+    ]);
+    assert_eq!(pages(&screen), 1, "{screen}");
+    save("fn look( {");
+    let screen =
+        tmux.expect(&["the save is not played: the version before goes on", "--> test.rhai:1:", "▶ running"]);
+    assert_eq!(pages(&screen), 1, "{screen}");
+    save(&SCRIPT.replace("10m", "1s"));
+    tmux.expect(&["the load is over: a save plays it again, and so does Enter"]);
+    let before = tmux.server.count_of("/found");
+    tmux.keys(&["Enter"]);
+    wait_until("the next load", SOON, || tmux.server.count_of("/found") > before);
+    wait_until("its end", SOON, || tmux.all().matches("the load is over").count() == 2);
+    tmux.keys(&["C-c"]);
+    // A target failed in the last load.
+    tmux.expect_left("code 99");
+}

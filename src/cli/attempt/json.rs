@@ -12,6 +12,7 @@ use crate::session::{Act, Ended, Tally};
 
 /// The trace as lines of JSON.
 pub(super) struct Json {
+    script: String,
     full: bool,
     mask: Mask,
     /// When the first thing was told, on the worker's clock.
@@ -19,8 +20,8 @@ pub(super) struct Json {
 }
 
 impl Json {
-    pub(super) fn new(full: bool, mask: Mask) -> Self {
-        Self { full, mask, begin_ns: None }
+    pub(super) fn new(script: &str, full: bool, mask: Mask) -> Self {
+        Self { script: script.to_owned(), full, mask, begin_ns: None }
     }
 
     fn line(&self, mut value: Value) -> String {
@@ -104,7 +105,7 @@ fn of_act(event: &str, act: &Act) -> Map<String, Value> {
 impl Trace for Json {
     fn open(&mut self, plan: &Plan) -> String {
         let base_url = plan.base_url.as_deref().map(crate::plan::without_login);
-        self.line(json!({ "event": "open", "base_url": base_url }))
+        self.line(json!({ "event": "open", "script": self.script, "base_url": base_url }))
     }
 
     fn begin(&mut self, act: &Act) -> String {

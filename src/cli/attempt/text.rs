@@ -248,6 +248,11 @@ impl Trace for Text {
 
     fn tell(&mut self, _: &Act, told: &Told) -> String {
         let mut out = String::new();
+        // What a module keeps that came with the binary is its own affair.
+        let is_std = told.place.as_ref().is_some_and(|place| place.file.starts_with("std/"));
+        if is_std && matches!(told.event, Event::Variable { .. }) && !self.full {
+            return out;
+        }
         match (&told.place, &told.event) {
             // What is within it was shown last.
             (Some(place), Event::GroupEnds { .. }) => self.level = place.groups,

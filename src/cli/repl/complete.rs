@@ -205,7 +205,8 @@ impl Names {
         }
         let mut own = self.known.functions.iter().chain(&self.known.imported);
         let form = own.find_map(|form| form.strip_prefix(name)?.strip_prefix('('))?;
-        Some(form.trim_end_matches(')').split(", ").map(str::to_owned).collect())
+        let names = form.trim_end_matches(')').split(", ").filter(|name| !name.is_empty());
+        Some(names.map(str::to_owned).collect())
     }
 }
 

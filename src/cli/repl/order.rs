@@ -20,7 +20,7 @@ pub(super) const ORDERS: &[OrderWord] = &[
     word(
         "functions",
         "[NAME]",
-        "what can be called: a module (`http`), a function with an example (`http::get`)",
+        "the names of all that can be called; of a module (`http`) or a function (`http::get`), what it takes",
     ),
     word("vars", "", "the variables, constants and functions that there are"),
     word(

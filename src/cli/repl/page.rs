@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 use super::order::ORDERS;
 use crate::diagnostic::clean;
 use crate::metrics::{Snapshot, Value};
-use crate::script::{Known, Shown, ShownResponse};
+use crate::script::{Function, Kind, Known, Shown, ShownResponse};
 use crate::units::{format_count, format_latency_us, format_size};
 
 /// Lines of a body that are shown.
@@ -153,6 +153,43 @@ pub(super) fn known(known: &Known) -> String {
     text
 }
 
+/// The names of all that the host offers, by module and type.
+pub(super) fn overview(functions: &[Function], columns: usize) -> String {
+    let mut sections: Vec<(String, Vec<&str>)> = Vec::new();
+    for function in functions {
+        let (title, name) = match (function.module(), function.kind) {
+            (None, _) => ("", function.name()),
+            (Some(of), Kind::Function) => (of, &function.name()[of.len() + 2..]),
+            (Some(of), _) => (of, &function.name()[of.len() + 1..]),
+        };
+        let title = match function.kind {
+            _ if title.is_empty() => String::new(),
+            Kind::Function => format!("{title}::"),
+            Kind::Method | Kind::Property => format!("{title}."),
+        };
+        match sections.iter_mut().find(|(known, _)| *known == title) {
+            Some((_, names)) if names.contains(&name) => {}
+            Some((_, names)) => names.push(name),
+            None => sections.push((title, vec![name])),
+        }
+    }
+    let width = sections.iter().map(|(title, _)| title.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for (title, names) in &sections {
+        let mut line = format!("{title:width$} ");
+        for name in names {
+            if line.len() + 1 + name.len() > columns && line.trim().len() > title.len() {
+                let _ = writeln!(text, "{line}");
+                line = " ".repeat(width + 1);
+            }
+            let _ = write!(line, " {name}");
+        }
+        let _ = writeln!(text, "{line}");
+    }
+    text + &dim("`:functions http` tells of a module, `:functions http::get` of a function, with an example")
+        + "\n"
+}
+
 /// All orders, and what else a newcomer wants to know.
 pub(super) fn help() -> String {
     let forms: Vec<String> = ORDERS.iter().map(|one| format!(":{} {}", one.name, one.takes)).collect();
@@ -236,7 +273,7 @@ mod tests {
     #[test]
     fn a_response_is_told_in_three_parts() {
         let text = plain(&value(&answer(200, "hello\u{1b}[31m\n"), None));
-        let wanted = "✓ 200 OK  2.50ms  10 B  text/plain  HTTP/1.1  http://127.0.0.1/x\n  \
+        let wanted = "✓ 200 OK  2.50ms  11 B  text/plain  HTTP/1.1  http://127.0.0.1/x\n  \
                       tls handshaking 1.50ms · waiting 2.25ms · on a connection that was open\n  hello\u{fffd}[31m\n";
         assert_eq!(text, wanted);
         assert!(plain(&value(&answer(503, ""), Some("r"))).starts_with("r = ✗ 503 OK"));
@@ -256,7 +293,21 @@ mod tests {
         assert_eq!(value(&Shown::Text("a\nb".to_owned()), None), "a\nb\n");
         assert_eq!(data(&Shown::Text("a \"b\"".to_owned())), "a \"b\"\n");
         let long = plain(&value(&Shown::Text("x".repeat(20_000)), None));
-        assert!(long.ends_with("\"… 9.77 kB more\n"), "{}", &long[9_990..]);
+        assert!(long.ends_with("\"… 10.0 KB more\n"), "{}", &long[9_990..]);
+    }
+
+    #[test]
+    fn all_names_are_on_one_page() {
+        let all = crate::script::functions();
+        let text = plain(&overview(&all, 100));
+        for function in &all {
+            let name = function.name().rsplit([':', '.']).next().unwrap();
+            assert!(text.contains(&format!(" {name}")), "{name}");
+        }
+        let lines = || text.lines();
+        assert!(lines().count() < 110 && lines().all(|line| line.len() <= 100), "{text}");
+        assert!(lines().any(|line| line.starts_with("http::") && line.contains(" batch ")), "{text}");
+        assert!(lines().any(|line| line.starts_with("response.") && line.contains(" status ")), "{text}");
     }
 
     #[test]

@@ -22,12 +22,14 @@ pub(super) struct Scan {
     pub(super) open: Vec<(char, usize)>,
     place: In,
     is_balanced: bool,
+    /// The last character of code that is no blank.
+    last: char,
 }
 
 impl Scan {
     /// Looks at a text from its beginning.
     pub(super) fn of(text: &str) -> Self {
-        let mut scan = Self { open: Vec::new(), place: In::Code, is_balanced: true };
+        let mut scan = Self { open: Vec::new(), place: In::Code, is_balanced: true, last: ' ' };
         // The templates around the code that stands within them.
         let mut templates = Vec::new();
         let characters: Vec<(usize, char)> = text.char_indices().collect();
@@ -37,6 +39,7 @@ impl Scan {
             let (byte, c) = characters[index];
             let next = at(index + 1);
             let mut step = 1;
+            let was_code = scan.place == In::Code;
             match scan.place {
                 In::Code => match c {
                     '"' => scan.place = In::Text,
@@ -99,6 +102,10 @@ impl Scan {
                 },
             }
             index += step;
+            let is_comment = matches!(scan.place, In::LineComment | In::BlockComment(_));
+            if was_code && !is_comment && !c.is_whitespace() {
+                scan.last = c;
+            }
         }
         scan
     }
@@ -115,7 +122,10 @@ impl Scan {
     /// Whether more is to come: something is open, and nothing is wrong so far.
     pub(super) fn is_unfinished(&self) -> bool {
         let is_within = matches!(self.place, In::Template | In::Raw(_) | In::BlockComment(_));
-        self.is_balanced && (is_within || !self.open.is_empty())
+        // An operator wants something behind it.
+        let wants = matches!(self.last, '+' | '-' | '*' | '/' | '%' | '=' | '&' | '|' | '<' | '>');
+        let is_code = matches!(self.place, In::Code | In::LineComment);
+        self.is_balanced && (is_within || !self.open.is_empty() || (is_code && wants))
     }
 
     /// Whether what follows is code, and no text or comment.
@@ -141,6 +151,10 @@ mod tests {
             "#\"raw",
             "if x { // }",
             "f('(', ",
+            "let a =",
+            "1 + // more",
+            "a ||\n",
+            "list.map(|x| x) + |x|",
         ] {
             assert!(Scan::of(text).is_unfinished(), "{text}");
         }
@@ -159,6 +173,11 @@ mod tests {
             "##\"( \"# \"##",
             "let a = \"never closed (",
             "f(]",
+            "1 // +",
+            "1 /* + */",
+            "\"+\"",
+            "`+`",
+            "f(]) +",
             ")",
             "#{ a: 1 }",
             "",

@@ -184,6 +184,24 @@ fn a_builtin_keeps_its_kind() {
 }
 
 #[test]
+fn a_metric_that_is_learnt_later_is_recorded_beside_the_others() {
+    let mut recorder = Recorder::new(&[]);
+    let (checks, _) = recorder.metric("checks").unwrap();
+    let checks = recorder.series(checks, &TagSet::default());
+    recorder.rate(checks, 1, 1);
+    let sold = Metric { name: "sold".into(), kind: Kind::Counter, unit: Unit::None };
+    recorder.learn(&sold);
+    recorder.learn(&Metric { kind: Kind::Trend, ..sold });
+    let (id, kind) = recorder.metric("sold").unwrap();
+    assert_eq!(kind, Kind::Counter);
+    let series = recorder.series(id, &TagSet::default());
+    recorder.add(series, 3.0);
+    let snapshot = recorder.take(0);
+    assert_eq!(select(&snapshot, "sold"), Some(Value::Counter(3.0)));
+    assert_eq!(select(&snapshot, "checks"), Some(Value::Rate { hits: 1, total: 1 }));
+}
+
+#[test]
 fn past_the_cap_requests_go_to_other_with_exact_totals() {
     let mut recorder = Recorder::new(&[]);
     let names = SERIES_MAX / Bundle::METRICS.len() + 50;

@@ -215,7 +215,7 @@ fn what_requests_look_up_holds_at_once_and_other_options_wait_for_a_restart() {
 
 #[test]
 fn setup_has_run_and_the_other_functions_of_the_life_cycle_are_the_new_ones() {
-    let hooks = |setup, on_start, teardown| Hooks { setup, on_start, teardown, ..Hooks::default() };
+    let hooks = |setup, on_start, teardown| Hooks { setup, teardown, on_start, ..Hooks::default() };
     let running = Plan { hooks: hooks(false, true, false), ..plan(vec![users("a", 1)]) };
     let new = Plan { hooks: hooks(true, false, true), ..plan(vec![users("a", 1)]) };
     let over = TakeOver::of(&running, &new);

@@ -255,7 +255,7 @@ mod tests {
         let shown = node(&list.into(), &|_| String::new()).compact();
         assert!(shown.ends_with("49, … 70 more]"), "{shown}");
         let shown = node(&vec![Dynamic::from("x".repeat(5_000))].into(), &|_| String::new()).compact();
-        assert!(shown.len() < 300 && shown.ends_with("\"… 4.80 kB more]"), "{shown}");
+        assert!(shown.len() < 300 && shown.ends_with("\"… 4.80 KB more]"), "{shown}");
         // Many within many: a million values would fill the screen for a minute.
         let row = Dynamic::from((0..100_i64).map(Dynamic::from).collect::<Vec<_>>());
         let rows = Dynamic::from(vec![row; 100]);

@@ -49,30 +49,30 @@ impl ThisAsVariable {
 
 #[cfg(test)]
 mod tests {
+    use rhai::Scope;
+
     use super::*;
 
-    #[test]
-    fn this_is_a_variable_outside_of_functions_alone() {
-        let read = |text: &str| {
-            let mut engine = Engine::new();
-            ThisAsVariable::install(&mut engine);
-            engine.compile(text).map(|ast| format!("{ast:?}").matches("ThisPtr").count())
-        };
-        for line in
-            ["this", "this.token = 1", "let a = #{ b: this.c };", "fn f() { 1 } this.a", "`${this.a}`"]
-        {
-            // Rhai's own way would not compile.
-            assert_eq!(read(line).unwrap(), 0, "{line}");
-        }
-        let flow = "fn f() { let a = #{ b: 1 }; if a.b == 1 { this.c = 2; } }\nf(); this.d";
-        assert!(read(flow).is_ok());
+    /// What a text gives where the variable `this` is 3.
+    fn value(text: &str) -> i64 {
         let mut engine = Engine::new();
         ThisAsVariable::install(&mut engine);
-        let ast = engine.compile("fn f() { let a = #{}; this.c }").unwrap();
-        let body = format!(
-            "{:?}",
-            ast.shared_lib().iter_script_fn_info().map(|one| one.2.to_owned()).collect::<Vec<_>>()
+        engine.eval_with_scope(Scope::new().push("this", 3_i64), text).unwrap()
+    }
+
+    #[test]
+    fn this_is_a_variable_outside_of_functions() {
+        assert_eq!(value("this"), 3);
+        assert_eq!(value("#{ a: [this, 1] }.a[0] + this"), 6);
+        assert_eq!(value("let add = |n| n + this; add.call(1)"), 4);
+    }
+
+    #[test]
+    fn this_is_what_a_method_is_called_on_within_functions() {
+        assert_eq!(
+            value("fn f() { let a = if true { #{ a: this } }; a.a + this } let x = 5; x.f() + this"),
+            13
         );
-        assert!(body.contains('f'));
+        assert_eq!(value("fn f() { `${this}` } fn g() { this } let x = 5; x.f().len() + x.g() + this"), 9);
     }
 }

@@ -12,9 +12,11 @@ use super::super::host::Reply;
 use super::super::value::type_name;
 use crate::units::format_size;
 
-/// Bytes of a text before secrets are hidden in it: far above what is shown, so that none is cut in two; and few enough
-/// to be drawn at each statement of a loop.
-const RAW_BYTES_MAX: usize = 8 << 10;
+/// Bytes of a text before secrets are hidden in it: far above what is shown, so that none is cut in two.
+const RAW_BYTES_MAX: usize = 64 << 10;
+
+/// Bytes of a sketch: drawn at each statement, also of a loop that turns a million times.
+const SKETCH_BYTES_MAX: usize = 512;
 
 /// Characters of a text that is told.
 const CHARACTERS_MAX: usize = 1_000;
@@ -24,9 +26,22 @@ const LEVELS_MAX: usize = 8;
 
 /// The value in words, secrets included; what is too long is cut.
 pub(super) fn portrait(value: &Dynamic) -> String {
-    let mut text = String::new();
-    draw(value, &mut text, LEVELS_MAX);
-    cut_bytes(&mut text);
+    Canvas::of(value, RAW_BYTES_MAX)
+}
+
+/// What tells a value from what it was before: its beginning and its length.
+pub(super) fn sketch(value: &Dynamic) -> String {
+    let mut text = Canvas::of(value, SKETCH_BYTES_MAX);
+    let length = if let Ok(words) = value.as_immutable_string_ref() {
+        words.len()
+    } else if let Ok(list) = value.as_array_ref() {
+        list.len()
+    } else if let Ok(map) = value.as_map_ref() {
+        map.len()
+    } else {
+        return text;
+    };
+    let _ = write!(text, " {length}");
     text
 }
 
@@ -38,82 +53,99 @@ pub(super) fn short(text: &str) -> String {
     }
 }
 
-fn cut_bytes(text: &mut String) {
-    if text.len() > RAW_BYTES_MAX {
-        text.truncate(text.floor_char_boundary(RAW_BYTES_MAX));
-        text.push('…');
-    }
+/// A text that takes so much and no more.
+struct Canvas {
+    text: String,
+    bytes_max: usize,
 }
 
-/// Writes the value behind the text; nothing more once that is long enough.
-fn draw(value: &Dynamic, text: &mut String, levels: usize) {
-    if text.len() > RAW_BYTES_MAX {
-        return;
-    }
-    if value.is_shared() {
-        // Of a variable that a closure has captured: it is in use for as long as it is changed.
-        return match value.read_lock::<Dynamic>() {
-            Some(inner) if levels > 0 => draw(&inner, text, levels - 1),
-            _ => text.push('…'),
-        };
-    }
-    if let Ok(words) = value.as_immutable_string_ref() {
-        let end = words.floor_char_boundary(RAW_BYTES_MAX);
-        let _ = write!(text, "{:?}", &words[..end]);
-    } else if value.is_unit() {
-        text.push_str("()");
-    } else if value.is_int() || value.is_float() || value.is_bool() || value.is_char() {
-        text.push_str(&value.to_string());
-    } else if let Ok(list) = value.as_array_ref() {
-        enclosed(text, "[", "]", levels, list.iter(), |text, item| draw(item, text, levels - 1));
-    } else if let Ok(map) = value.as_map_ref() {
-        enclosed(text, "#{", "}", levels, map.iter(), |text, (key, item)| pair(text, key, item, levels));
-    } else if let Some(list) = value.read_lock::<FrozenList>() {
-        enclosed(text, "[", "]", levels, list.iter(), |text, item| draw(&item, text, levels - 1));
-    } else if let Some(map) = value.read_lock::<FrozenMap>() {
-        enclosed(text, "#{", "}", levels, map.iter(), |text, (key, item)| pair(text, &key, &item, levels));
-    } else if let Some(reply) = value.read_lock::<Reply>() {
-        text.push_str(&reply.portrait());
-    } else if let Ok(bytes) = value.as_blob_ref() {
-        let _ = write!(text, "{} of bytes", format_size(bytes.len() as f64));
-    } else if let Some(closure) = value.read_lock::<FnPtr>() {
-        text.push_str(if closure.fn_name().contains('$') { "closure" } else { closure.fn_name() });
-    } else {
-        text.push_str(type_name(value));
-    }
-}
-
-fn pair(text: &mut String, key: &str, item: &Dynamic, levels: usize) {
-    let is_plain = key.chars().all(|c| c.is_alphanumeric() || c == '_') && !key.is_empty();
-    if is_plain {
-        text.push_str(key);
-    } else {
-        let _ = write!(text, "{key:?}");
-    }
-    text.push_str(": ");
-    draw(item, text, levels - 1);
-}
-
-fn enclosed<T>(
-    text: &mut String,
-    open: &str,
-    close: &str,
-    levels: usize,
-    items: impl Iterator<Item = T>,
-    draw: impl Fn(&mut String, T),
-) {
-    text.push_str(open);
-    for (index, item) in items.enumerate() {
-        if levels == 0 || text.len() > RAW_BYTES_MAX {
-            text.push('…');
-            break;
+impl Canvas {
+    fn of(value: &Dynamic, bytes_max: usize) -> String {
+        let mut canvas = Self { text: String::new(), bytes_max };
+        canvas.draw(value, LEVELS_MAX);
+        if canvas.is_full() {
+            canvas.text.truncate(canvas.text.floor_char_boundary(bytes_max));
+            canvas.text.push('…');
         }
-        if index > 0 {
-            text.push_str(", ");
-        }
-        draw(text, item);
+        canvas.text
     }
-    text.push_str(close);
+
+    fn is_full(&self) -> bool {
+        self.text.len() > self.bytes_max
+    }
+
+    /// Draws the value behind what is there; nothing more once that is enough.
+    fn draw(&mut self, value: &Dynamic, levels: usize) {
+        if self.is_full() {
+            return;
+        }
+        if value.is_shared() {
+            // Of a variable that a closure has captured: it is in use for as long as it is changed.
+            return match value.read_lock::<Dynamic>() {
+                Some(inner) if levels > 0 => self.draw(&inner, levels - 1),
+                _ => self.text.push('…'),
+            };
+        }
+        if let Ok(words) = value.as_immutable_string_ref() {
+            let end = words.floor_char_boundary(self.bytes_max);
+            let _ = write!(self.text, "{:?}", &words[..end]);
+        } else if value.is_unit() {
+            self.text.push_str("()");
+        } else if value.is_int() || value.is_float() || value.is_bool() || value.is_char() {
+            let _ = write!(self.text, "{value}");
+        } else if let Ok(list) = value.as_array_ref() {
+            self.enclose("[", "]", levels, list.iter(), |canvas, item| canvas.draw(item, levels - 1));
+        } else if let Ok(map) = value.as_map_ref() {
+            self.enclose("#{", "}", levels, map.iter(), |canvas, (key, item)| canvas.pair(key, item, levels));
+        } else if let Some(list) = value.read_lock::<FrozenList>() {
+            self.enclose("[", "]", levels, list.iter(), |canvas, item| canvas.draw(&item, levels - 1));
+        } else if let Some(map) = value.read_lock::<FrozenMap>() {
+            self.enclose("#{", "}", levels, map.iter(), |canvas, (key, item)| {
+                canvas.pair(&key, &item, levels)
+            });
+        } else if let Some(reply) = value.read_lock::<Reply>() {
+            self.text.push_str(&reply.portrait());
+        } else if let Ok(bytes) = value.as_blob_ref() {
+            let _ = write!(self.text, "{} of bytes", format_size(bytes.len() as f64));
+        } else if let Some(closure) = value.read_lock::<FnPtr>() {
+            self.text.push_str(if closure.fn_name().contains('$') { "closure" } else { closure.fn_name() });
+        } else {
+            self.text.push_str(type_name(value));
+        }
+    }
+
+    fn pair(&mut self, key: &str, item: &Dynamic, levels: usize) {
+        let is_plain = key.chars().all(|c| c.is_alphanumeric() || c == '_') && !key.is_empty();
+        if is_plain {
+            self.text.push_str(key);
+        } else {
+            let _ = write!(self.text, "{key:?}");
+        }
+        self.text.push_str(": ");
+        self.draw(item, levels - 1);
+    }
+
+    fn enclose<T>(
+        &mut self,
+        open: &str,
+        close: &str,
+        levels: usize,
+        items: impl Iterator<Item = T>,
+        draw: impl Fn(&mut Self, T),
+    ) {
+        self.text.push_str(open);
+        for (index, item) in items.enumerate() {
+            if levels == 0 || self.is_full() {
+                self.text.push('…');
+                break;
+            }
+            if index > 0 {
+                self.text.push_str(", ");
+            }
+            draw(self, item);
+        }
+        self.text.push_str(close);
+    }
 }
 
 #[cfg(test)]
@@ -162,6 +194,17 @@ mod tests {
             .unwrap()
             .push(shared.clone());
         assert!(portrait(&shared).contains('…'));
+    }
+
+    #[test]
+    fn a_sketch_tells_a_long_list_from_a_longer_one() {
+        let list = |more: &str| {
+            let script = format!("let a = []; a.pad(500, \"something\"); {more} a");
+            super::super::super::engine::engine().eval::<Dynamic>(&script).unwrap()
+        };
+        let (short, long) = (sketch(&list("")), sketch(&list("a.push(1);")));
+        assert!(short != long && short.len() < SKETCH_BYTES_MAX + 32, "{short}");
+        assert_ne!(short, sketch(&list("a[0] = 1;")));
     }
 
     #[test]

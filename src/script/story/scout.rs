@@ -3,7 +3,7 @@
 //!
 //! Rhai's debugger tells of each node before it is evaluated, and of each call when it returns; it is registered when
 //! somebody listens and only then. A variable is told of when the next statement begins, or its function returns: as it
-//! is then. Values are compared by their portraits, so a change far inside a large value goes unnoticed.
+//! is then. Values are compared by their beginning and their length, so a change far inside a large one goes unnoticed.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use rhai::debugger::{CallStackFrame, DebuggerCommand, DebuggerEvent};
-use rhai::{AST, ASTNode, Engine, ImmutableString, Scope, Stmt};
+use rhai::{AST, ASTNode, Dynamic, Engine, ImmutableString, Scope, Stmt};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::super::diagnose::Context;
@@ -21,7 +21,7 @@ use super::super::stage::Stage;
 use super::super::state::State;
 use super::super::vu::Vu;
 use super::event::{Event, Place};
-use super::portrait::{portrait, short};
+use super::portrait::{portrait, short, sketch};
 use crate::diagnostic::Position;
 
 /// Changes of one variable at one line that are told: further ones are a loop's, and counted.
@@ -36,7 +36,7 @@ struct Frame {
     called_at: Option<Position>,
     /// The statement that is evaluated.
     place: Option<Position>,
-    /// Names and portraits, in the order of the scope.
+    /// Names and sketches, the oldest first.
     variables: Vec<(ImmutableString, String)>,
 }
 
@@ -44,7 +44,7 @@ struct Frame {
 #[derive(Debug, Default)]
 pub(in super::super) struct Scout {
     frames: RefCell<Vec<Frame>>,
-    /// Of the user's state: portraits by name.
+    /// Of the user's state: sketches by name.
     state: RefCell<BTreeMap<ImmutableString, String>>,
     /// Where expressions stand that are statements: Rhai shows them as expressions.
     statements: RefCell<FxHashSet<Position>>,
@@ -101,7 +101,7 @@ impl Scout {
     pub(super) fn turn_page(&self, vu: &Vu) {
         self.frames.borrow_mut().clear();
         self.groups.set(0);
-        self.state.replace(portraits_of_state(vu));
+        self.state.replace(state_of(vu).map_or_else(BTreeMap::new, |state| state.map(sketch)));
     }
 
     fn follow(
@@ -157,7 +157,7 @@ impl Scout {
         }
         let Some(frame) = frames.last_mut() else { return };
         if frame.function.contains('$') {
-            frame.variables = portraits(scope);
+            frame.variables = variables(scope).map(|(name, value)| (name.into(), sketch(value))).collect();
         }
     }
 
@@ -165,24 +165,30 @@ impl Scout {
     fn look(&self, stage: &Stage, depth: usize, scope: &Scope<'_>) {
         let mut changed = Vec::new();
         if let Some(frame) = self.frames.borrow_mut().get_mut(depth - 1) {
-            let now = portraits(scope);
-            for (index, (name, value)) in now.iter().enumerate() {
-                let before = frame.variables.get(index);
-                if before.is_none_or(|(known, old)| known != name || old != value) {
-                    changed.push((name.clone(), value.clone()));
+            let mut count = 0;
+            for (index, (name, value)) in variables(scope).enumerate() {
+                let now = sketch(value);
+                count = index + 1;
+                match frame.variables.get_mut(index) {
+                    Some((known, old)) if known == name && *old == now => continue,
+                    Some(known) => *known = (name.into(), now),
+                    None => frame.variables.push((name.into(), now)),
+                }
+                changed.push((ImmutableString::from(name), portrait(value)));
+            }
+            frame.variables.truncate(count);
+        }
+        if let Some(state) = state_of(&stage.vu()) {
+            let now = state.map(sketch);
+            let mut before = self.state.borrow_mut();
+            for (name, sketch) in &now {
+                if before.get(name) != Some(sketch) {
+                    let value = state.with(name, portrait).unwrap_or_default();
+                    changed.push((format!("this.{name}").into(), value));
                 }
             }
-            frame.variables = now;
+            *before = now;
         }
-        let now = portraits_of_state(&stage.vu());
-        let mut state = self.state.borrow_mut();
-        for (name, value) in &now {
-            if state.get(name) != Some(value) {
-                changed.push((format!("this.{name}").into(), value.clone()));
-            }
-        }
-        *state = now;
-        drop(state);
         let line = self.position().map_or(0, |place| place.line);
         for (name, value) in changed {
             if self.is_told(&name, line) {
@@ -234,15 +240,12 @@ impl Scout {
 }
 
 /// What a scope holds, the oldest first; but for constants, which don't change.
-fn portraits(scope: &Scope<'_>) -> Vec<(ImmutableString, String)> {
-    let variables = scope.iter_raw().filter(|(_, constant, _)| !constant);
-    let mut portraits: Vec<_> =
-        variables.map(|(name, _, value)| (ImmutableString::from(name), portrait(value))).collect();
+fn variables<'a>(scope: &'a Scope<'_>) -> impl Iterator<Item = (&'a str, &'a Dynamic)> {
     // The scope has the newest first.
-    portraits.reverse();
-    portraits
+    let all: Vec<_> = scope.iter_raw().filter(|(_, constant, _)| !constant).collect();
+    all.into_iter().rev().map(|(name, _, value)| (name, value))
 }
 
-fn portraits_of_state(vu: &Vu) -> BTreeMap<ImmutableString, String> {
-    vu.state.read_lock::<State>().map_or_else(BTreeMap::new, |state| state.map(portrait))
+fn state_of(vu: &Vu) -> Option<State> {
+    Some(vu.state.read_lock::<State>()?.clone())
 }

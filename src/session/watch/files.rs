@@ -56,7 +56,7 @@ enum Sign {
 /// The files that are looked after.
 pub(super) struct Files {
     /// As they were when they were about to be read; none that was not there.
-    files: BTreeMap<PathBuf, Option<Stamp>>,
+    known: BTreeMap<PathBuf, Option<Stamp>>,
     /// Where links lead, to the link's path.
     targets: BTreeMap<PathBuf, PathBuf>,
     /// The folders that events come from.
@@ -113,8 +113,8 @@ impl Files {
                 )),
             ),
         };
-        let (files, targets, folders) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        (Self { files, targets, folders, watcher, signs, waker }, note)
+        let (known, targets, folders) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        (Self { known, targets, folders, watcher, signs, waker }, note)
     }
 
     pub(super) fn waker(&self) -> Waker {
@@ -129,18 +129,18 @@ impl Files {
             paths.iter().filter_map(|path| Some((path.canonicalize().ok()?, path.clone()))).collect();
         // The folders first: an event is rather had twice than never.
         self.watch_folders(&paths);
-        let known = std::mem::take(&mut self.files);
+        let before = std::mem::take(&mut self.known);
         // What changed since it was read is still to be noticed.
         let stamp = |path: PathBuf| {
-            let stamp = known.get(&path).copied().unwrap_or_else(|| Stamp::of(&path));
+            let stamp = before.get(&path).copied().unwrap_or_else(|| Stamp::of(&path));
             (path, stamp)
         };
-        self.files = paths.into_iter().map(stamp).collect();
+        self.known = paths.into_iter().map(stamp).collect();
     }
 
     /// Takes the files as they are now: they are about to be read.
     pub(super) fn stamp(&mut self) {
-        for (path, stamp) in &mut self.files {
+        for (path, stamp) in &mut self.known {
             *stamp = Stamp::of(path);
         }
     }
@@ -187,7 +187,8 @@ impl Files {
             };
             let sign = self.signs.recv_timeout(limit);
             match sign {
-                Ok(Sign::Call) => return Woken::Called,
+                // This holds a sender itself, so nobody hangs up.
+                Ok(Sign::Call) | Err(RecvTimeoutError::Disconnected) => return Woken::Called,
                 Ok(Sign::Touched(paths)) => {
                     let ours: Vec<PathBuf> = paths.iter().filter_map(|path| self.ours(path)).collect();
                     is_near |= ours.is_empty();
@@ -200,8 +201,6 @@ impl Files {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
-                // This holds a sender itself.
-                Err(RecvTimeoutError::Disconnected) => return Woken::Called,
             }
             let seen = self.look();
             is_near = false;
@@ -224,14 +223,14 @@ impl Files {
     /// The file of ours that an event is of.
     fn ours(&self, path: &Path) -> Option<PathBuf> {
         let path = plain(path);
-        if self.files.contains_key(&path) { Some(path) } else { self.targets.get(&path).cloned() }
+        if self.known.contains_key(&path) { Some(path) } else { self.targets.get(&path).cloned() }
     }
 
     /// The files that are not what they were; folders that are others are watched anew.
     fn look(&mut self) -> Vec<PathBuf> {
-        let paths: BTreeSet<PathBuf> = self.files.keys().cloned().collect();
+        let paths: BTreeSet<PathBuf> = self.known.keys().cloned().collect();
         self.watch_folders(&paths);
-        let differ = self.files.iter().filter(|(path, stamp)| Stamp::of(path) != **stamp);
+        let differ = self.known.iter().filter(|(path, stamp)| Stamp::of(path) != **stamp);
         differ.map(|(path, _)| path.clone()).collect()
     }
 }

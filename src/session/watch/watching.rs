@@ -153,16 +153,17 @@ fn urls(plan: &Plan) -> impl Iterator<Item = Option<&String>> {
 
 /// The address of the embedded demo, where a plan asks for it.
 fn demo_of(declared: &Plan, real: &Plan) -> Option<String> {
-    let pairs = urls(declared).zip(urls(real));
-    let of_demo = pairs.filter(|(declared, _)| declared.is_some_and(|url| url == DEMO_URL));
-    of_demo.filter_map(|(_, real)| real.cloned()).next()
+    let mut pairs = urls(declared).zip(urls(real));
+    pairs
+        .find(|(declared, _)| declared.is_some_and(|url| url == DEMO_URL))
+        .and_then(|(_, real)| real.cloned())
 }
 
 /// Gives a plan the address of the demo that runs, where it asks for one.
 fn refit(plan: &mut Plan, demo: Option<&str>) -> Result<(), String> {
     let urls = plan.scenarios.iter_mut().filter_map(|scenario| scenario.base_url.as_mut());
     for url in urls.chain(plan.base_url.as_mut()).filter(|url| *url == DEMO_URL) {
-        *url = demo.ok_or("the embedded demo is asked for, and doesn't run yet")?.to_owned();
+        demo.ok_or("the embedded demo is asked for, and doesn't run yet")?.clone_into(url);
     }
     Ok(())
 }
