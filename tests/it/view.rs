@@ -348,6 +348,21 @@ fn needs_tmux_several_scripts_share_the_page() {
 }
 
 #[test]
+fn needs_tmux_a_save_is_seen_beside_what_was_before() {
+    let tmux = Tmux::play(140, 40, "$RUNNER watch test.rhai");
+    tmux.expect(&["▶ running", "ENDPOINTS", "/found"]);
+    let script = tmux.folder.path().join("test.rhai");
+    let edited = SCRIPT.replace("http::get(\"/found\")", "http::get(\"/found\", #{ name: \"edited\" })");
+    std::fs::write(&script, edited).expect("a writable folder");
+    let screen = tmux.expect(&["EPOCH 2: ", "│ was requests", "edited", "/missing"]);
+    assert_eq!(pages(&screen), 1, "{screen}");
+    std::fs::write(&script, "fn broken( {").expect("a writable folder");
+    tmux.expect(&["error: ", "test.rhai:1:", "▶ running", "edited"]);
+    tmux.keys(&["q"]);
+    tmux.expect_left("code 105");
+}
+
+#[test]
 fn needs_tmux_a_script_that_is_watched_says_its_saves_above_the_page_and_enter_plays_it_again() {
     // While it waits Ctrl-C is the terminal's, and the shell hears it too.
     let tmux = Tmux::play(100, 40, "trap : INT; $RUNNER watch test.rhai");

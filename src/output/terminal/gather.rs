@@ -161,7 +161,9 @@ impl Gather {
             let judgement = judge(target, tick.total, measured, window);
             judged.standing = standing(&judgement);
             judged.observed = shown(&observed(&judgement), &self.mask).to_string();
-            judged.margin = judgement.observed.and_then(|observed| margin(target, observed));
+            // Of what can't be judged nothing is said to be left.
+            let observed = judgement.observed.filter(|_| judged.standing != Standing::Open);
+            judged.margin = observed.and_then(|observed| margin(target, observed));
             self.next = (self.next + 1) % self.targets.len();
         }
     }
@@ -193,7 +195,7 @@ fn observed(judgement: &Judgement) -> String {
     match (judgement.verdict, judgement.needed) {
         (Verdict::NoSamples, _) => "no samples yet".to_owned(),
         (Verdict::TooFew, Some(needed)) => {
-            format!("{} ({} of {needed} samples)", judgement.observed_text, judgement.samples)
+            format!("{}, {} of {needed} samples", judgement.observed_text, judgement.samples)
         }
         _ => judgement.observed_text.clone(),
     }

@@ -16,6 +16,9 @@ use crate::units::{format_count, format_percent, format_significant};
 /// Columns of a text in a list.
 const TEXT_COLUMNS_MAX: usize = 44;
 
+/// Columns of what a target observes: `p(95)=4.74ms, 45 of 200 samples`.
+const OBSERVED_COLUMNS_MAX: usize = 34;
+
 /// A target with less of its bound left is close to failing.
 const MARGIN_SMALL: f64 = 0.1;
 
@@ -51,7 +54,7 @@ pub(super) fn targets(run: &Run, palette: Palette, columns: usize) -> Section {
     let targets = &moment.targets;
     let key = widest(targets.iter().map(|target| &*target.key), TEXT_COLUMNS_MAX);
     let text = widest(targets.iter().map(|target| &*target.text), TEXT_COLUMNS_MAX / 2);
-    let observed = widest(targets.iter().map(|target| &*target.observed), TEXT_COLUMNS_MAX / 2);
+    let observed = widest(targets.iter().map(|target| &*target.observed), OBSERVED_COLUMNS_MAX);
     let row = |target: &super::moment::Target| {
         let mark = match target.standing {
             Standing::Holds => palette.mark(true),
