@@ -32,6 +32,7 @@ mod target;
 mod think;
 mod validate;
 mod verdict;
+mod written_at;
 
 pub use address::without_login;
 pub use change::TakeOver;
@@ -64,7 +65,8 @@ pub use summary_options::{SUMMARY_OPTIONS, SummaryMode, SummaryOptions, TimeUnit
 pub use system_tags::{SYSTEM_TAGS, SYSTEM_TAGS_OPTION, SystemTags, SystemTagsError};
 pub use target::{Aggregate, Expression, Operator, Quantity, Target, TargetError, TargetOptions, WINDOW_MAX};
 pub use think::Think;
-pub use verdict::{Bounds, Judgement, Standing, Verdict, Window, WrittenAt, judge};
+pub use verdict::{Bounds, Judgement, Standing, Verdict, Window, judge};
+pub use written_at::WrittenAt;
 
 use crate::metrics::{Metric, Overflow};
 use serde::{Deserialize, Serialize};

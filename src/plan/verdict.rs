@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::WrittenAt;
 use super::target::{Aggregate, Operator, Quantity, Target};
-use crate::diagnostic::{Position, suggest};
+use crate::diagnostic::suggest;
 use crate::metrics::{self, Kind, Selector, Snapshot, TagSet, Trend, Value};
 use crate::stats::samples_needed;
 use crate::units::{
@@ -48,15 +49,6 @@ pub struct Bounds {
     pub high_at_least: bool,
     /// For people: `184–191ms`, `12.1ms – > 30.0s`; `…, around the limit` where another run may be judged otherwise.
     pub text: String,
-}
-
-/// Where a target was written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WrittenAt {
-    /// The file as the user named it; none is the script.
-    pub file: Option<String>,
-    /// Where in it.
-    pub position: Position,
 }
 
 /// A target's verdict, with what it rests on.

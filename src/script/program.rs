@@ -239,12 +239,7 @@ impl Program {
             }
         }
         self.check_flows(&plan)?;
-        for target in &mut plan.targets {
-            let context = self.context.of_call(target.position, &["target"]);
-            if !std::ptr::eq(context, &raw const *self.context) {
-                target.file = Some(context.source.name.clone());
-            }
-        }
+        self.context.locate(&mut plan.targets);
         Ok(plan)
     }
 

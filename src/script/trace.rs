@@ -15,6 +15,7 @@ use super::place::position;
 use super::registry::Function;
 use super::rename::{constants_of, unmarked, without_marks};
 use crate::diagnostic::{Diagnostic, Position, Source, suggest};
+use crate::plan::Target;
 
 impl Context {
     /// Of a script that was not looked at yet.
@@ -83,6 +84,14 @@ impl Context {
         self.host.retain(|name, _| !name.starts_with(&prefix));
         self.imports.forms.retain(|name, _| !name.starts_with(&prefix));
         self.imports.constants.retain(|name| !name.starts_with(&prefix));
+    }
+
+    /// Says of targets which file they were written in, where that is a module's.
+    pub(super) fn locate(&self, targets: &mut [Target]) {
+        for target in targets {
+            let context = self.of_call(target.position, &["target"]);
+            target.file = (!context.module.is_empty()).then(|| context.source.name.clone());
+        }
     }
 
     fn is_std(&self) -> bool {
