@@ -101,7 +101,7 @@ impl Canvas {
             self.enclose("[", "]", levels, list.iter(), |canvas, item| canvas.draw(&item, levels - 1));
         } else if let Some(map) = value.read_lock::<FrozenMap>() {
             self.enclose("#{", "}", levels, map.iter(), |canvas, (key, item)| {
-                canvas.pair(&key, &item, levels)
+                canvas.pair(&key, &item, levels);
             });
         } else if let Some(reply) = value.read_lock::<Reply>() {
             self.text.push_str(&reply.portrait());
