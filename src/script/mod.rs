@@ -32,6 +32,7 @@ mod log;
 mod lookups;
 mod modules;
 mod names;
+mod permit;
 mod place;
 mod profiler;
 mod program;
@@ -62,6 +63,7 @@ mod traffic;
 mod turn;
 mod value;
 mod vu;
+mod watch;
 mod words;
 mod wording;
 

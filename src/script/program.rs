@@ -29,6 +29,7 @@ use super::still_clock::StillClock;
 use super::story::Story;
 use super::summarise::SUMMARY;
 use super::vu::{Cast, Ending, Phase, Vu};
+use super::watch::watch;
 use crate::diagnostic::{Code, Diagnostic, Position, Source, suggest};
 use crate::plan::{Flow, Hooks, Plan, PlanError, RunDefaults, Scenario, Target};
 
@@ -474,31 +475,4 @@ fn innermost_value(error: &EvalAltResult) -> &EvalAltResult {
 fn closure_names(declaration: &Declaration) -> BTreeMap<(String, u32), String> {
     let names = declaration.closures().iter();
     names.map(|(place, closure)| (place.clone(), closure.fn_name().to_owned())).collect()
-}
-
-/// Limits that hold while a script runs, and where `print` goes.
-fn watch(engine: &mut Engine, stage: &Rc<Stage>) {
-    let progress = Rc::clone(stage);
-    engine.on_progress(move |_| progress.progress());
-    let variable = Rc::clone(stage);
-    #[expect(deprecated, reason = "not deprecated but marked as volatile: a change would not compile")]
-    engine.on_var(move |_, _, context| {
-        if !variable.is_alert(context.call_level()) {
-            return Ok(None);
-        }
-        if variable.looks_for_nesting() {
-            host::look_for_nesting(&variable, context.scope());
-        }
-        if variable.ends_here(context.call_level()) {
-            return Err(EvalAltResult::ErrorRuntime(Dynamic::UNIT, rhai::Position::NONE).into());
-        }
-        Ok(None)
-    });
-    let print = Rc::clone(stage);
-    engine.on_print(move |text| print.log(super::log::Level::Info, text));
-    let debug = Rc::clone(stage);
-    engine.on_debug(move |text, _, place| {
-        let place = position(place).map(|place| format!("{place}: ")).unwrap_or_default();
-        debug.log(super::log::Level::Info, &format!("{place}{text}"));
-    });
 }

@@ -16,7 +16,6 @@ use rustc_hash::FxHashMap;
 use super::data::Shelf;
 use super::declaration::Declaration;
 use super::engine::CALL_LEVELS_MAX;
-use super::error::HostError;
 use super::examples::Gallery;
 use super::expected::Expected;
 use super::log::{Level, LogLine};
@@ -280,48 +279,6 @@ impl Stage {
         work(self.on.borrow().as_ref().expect("scripts run with a virtual user on"))
     }
 
-    /// Who is on, for a function that acts: not at the top level, and not once the script was told
-    /// to end.
-    pub(super) fn acting(&self, function: &str) -> Result<Rc<Vu>, Box<EvalAltResult>> {
-        let vu = self.vu();
-        if vu.phase == Phase::Declare {
-            return Err(HostError::new(format!("`{function}` can't be called at the top level"))
-                .hint("the top level only declares: call it in a flow, in `setup()` or in `on_start()`")
-                .into());
-        }
-        if vu.phase == Phase::Summary {
-            return Err(HostError::new(format!("`{function}` can't be called in `summary(data)`"))
-                .hint("the run is over: call it in `teardown()`, and return texts here")
-                .into());
-        }
-        if vu.is_ending() { Err(terminated().into()) } else { Ok(vu) }
-    }
-
-    /// For a function that declares: at the top level alone.
-    pub(super) fn declaring(&self, function: &str) -> Result<(), Box<EvalAltResult>> {
-        match self.vu().phase {
-            Phase::Declare => return Ok(()),
-            Phase::Prompt => return at_a_prompt(function),
-            _ => {}
-        }
-        Err(HostError::new(format!("`{function}` can only be called at the top level"))
-            .hint("what is declared is known before the load starts: move the call out of the function")
-            .into())
-    }
-
-    /// The same for a function whose value flows want: a constant of the top level brings it to them.
-    pub(super) fn declaring_constant(&self, call: &str, constant: &str) -> Result<(), Box<EvalAltResult>> {
-        if matches!(self.vu().phase, Phase::Declare | Phase::Prompt) {
-            return Ok(());
-        }
-        let function = call.split('(').next().unwrap_or(call);
-        Err(HostError::new(format!("`{function}` can only be called at the top level"))
-            .hint(format!(
-                "declare it there, `const {constant} = {call};`, and read it as `global::{constant}`"
-            ))
-            .into())
-    }
-
     /// What is told where scripts spend their time, while a profile is taken.
     pub(super) fn profiler(&self) -> Option<&Rc<Profiler>> {
         self.profiler.as_ref()
@@ -479,16 +436,6 @@ impl Stage {
             (self.log)(line);
         }
     }
-}
-
-/// What a prompt has a use for: it plays no load.
-fn at_a_prompt(function: &str) -> Result<(), Box<EvalAltResult>> {
-    if !matches!(function, "options" | "scenario" | "target") {
-        return Ok(());
-    }
-    Err(HostError::new(format!("`{function}` declares a load, and none is played at the prompt"))
-        .hint("`runner repl SCRIPT` begins with a script, `runner run SCRIPT` plays it")
-        .into())
 }
 
 /// Ends the script; [`Vu::is_ending`] says why.
