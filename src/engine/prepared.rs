@@ -5,12 +5,10 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::metrics::Metric;
-use crate::plan::{Plan, RunOptions};
-use crate::script::{Aside, Program, Stage, Timeouts};
+use crate::plan::Plan;
+use crate::script::{Aside, Program};
 
 use super::act::nanoseconds;
 use super::crew::{Crew, Hooks};
@@ -69,9 +67,9 @@ pub(super) fn take(crew: &Rc<Crew>) {
     let (stage, plan) = (&crew.stage, &version.plan);
     stage.take(aside);
     stage.recorder().with(|recorder| {
-        plan.metrics.iter().cloned().for_each(|metric: Metric| recorder.declare(metric));
+        plan.metrics.iter().for_each(|metric| recorder.learn(metric));
     });
-    set(stage, &plan.options);
+    stage.set_anew(&plan.options);
     crew.iteration_min_ns.set(nanoseconds(plan.options.min_iteration_duration));
     for (part, play) in crew.parts.iter().zip(plays) {
         part.take(&plan.scenarios[part.index], play);
@@ -83,12 +81,4 @@ pub(super) fn take(crew: &Rc<Crew>) {
     crew.hooks.replace(hooks);
     crew.program.replace(Some(program));
     crew.version.replace(Some(version));
-}
-
-/// Sets on a stage what a plan says of all its requests.
-pub(super) fn set(stage: &Stage, options: &RunOptions) {
-    let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-    stage.set_timeouts(Timeouts { total_ns: ns(options.timeout), connect_ns: ns(options.connect_timeout) });
-    stage.set_throws(options.throws);
-    stage.set_folds_ids(options.fold_ids);
 }

@@ -15,7 +15,7 @@ use rhai::Dynamic;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc::{Receiver, Sender};
 
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::Diagnostic;
 use crate::fiber::Current;
 use crate::http::{Alarm, Clock};
 use crate::metrics::{Recorder, TagSet};
@@ -182,12 +182,7 @@ impl Worker {
         if let Some(tracing) = &self.job.taps.spans {
             stage.trace(Tracer::new(tracing));
         }
-        let options = &self.job.plan.options;
-        prepared::set(stage, options);
-        stage
-            .network()
-            .configure(&options.http)
-            .map_err(|error| Diagnostic::new(Code::Plan, error.to_string()).hint(error.hint))?;
+        stage.set(&plan.options)?;
         Ok(loaded.map(|(program, _)| program))
     }
 

@@ -111,19 +111,8 @@ impl Recorder {
             tap: None,
             at_ns: 0,
         };
-        builtins.chain(metrics.iter().cloned()).for_each(|metric| recorder.declare(metric));
+        builtins.chain(metrics.iter().cloned()).for_each(|metric| recorder.learn(&metric));
         recorder
-    }
-
-    /// One more metric, as another version of a script may have; a name that is known keeps its kind.
-    pub fn declare(&mut self, metric: Metric) {
-        if !self.metric_index.contains_key(&metric.name) {
-            let id = MetricId(u32::try_from(self.metrics.len()).expect("metrics are declared one by one"));
-            self.metric_index.insert(Arc::clone(&metric.name), id);
-            self.metrics.push(metric);
-            self.refused.push(0);
-            self.dropped.push(false);
-        }
     }
 
     /// Knows one more metric from now on; what has its name already stays as it is.

@@ -44,6 +44,7 @@ mod request;
 mod route;
 mod secrets;
 mod series_key;
+mod setting;
 mod shot;
 mod span;
 mod stage;
@@ -93,7 +94,6 @@ pub use still_clock::StillClock;
 pub use story::{
     Answer, Event, Message, Permit, Place, Question, RequestSeen, Story, StoryWanted, Told, Verdict,
 };
-pub use timeouts::Timeouts;
 pub use tracer::Tracer;
 pub use turn::Turn;
 pub use value::{DEPTH_MAX, from_json, is_deeper_than, to_json, type_name};

@@ -183,7 +183,7 @@ impl Stage {
     }
 
     /// How long requests may take, as the plan says.
-    pub fn set_timeouts(&self, timeouts: Timeouts) {
+    pub(super) fn set_timeouts(&self, timeouts: Timeouts) {
         self.timeouts.set(timeouts);
     }
 
@@ -192,7 +192,7 @@ impl Stage {
     }
 
     /// Whether requests without an answer throw, unless they say otherwise.
-    pub fn set_throws(&self, throws: bool) {
+    pub(super) fn set_throws(&self, throws: bool) {
         self.throws.set(throws);
     }
 
@@ -201,7 +201,7 @@ impl Stage {
     }
 
     /// Whether ids in paths are no part of the tags `name` and `url`.
-    pub fn set_folds_ids(&self, folds_ids: bool) {
+    pub(super) fn set_folds_ids(&self, folds_ids: bool) {
         self.folds_ids.set(folds_ids);
     }
 

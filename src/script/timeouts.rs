@@ -2,9 +2,9 @@
 
 /// Of requests that say nothing of it themselves.
 #[derive(Debug, Clone, Copy)]
-pub struct Timeouts {
+pub(super) struct Timeouts {
     /// All in all.
-    pub total_ns: u64,
+    pub(super) total_ns: u64,
     /// Until the connection stands.
-    pub connect_ns: u64,
+    pub(super) connect_ns: u64,
 }

@@ -25,7 +25,7 @@ use crate::http::{Client, Clock, Options};
 use crate::metrics::{Recorder, Snapshot, Symbol, TagSet};
 use crate::plan::{Overrides, Plan};
 use crate::script::{
-    Cast, DEMO_URL, Given, Known, LogLine, Origin, Outside, Phase, Program, Repl, Shown, Stage, Timeouts,
+    Cast, DEMO_URL, Given, Known, LogLine, Origin, Outside, Phase, Program, Repl, Shown, Stage,
     Turn, Vu,
 };
 
@@ -250,15 +250,7 @@ impl Prompt {
 fn set(stage: &Rc<Stage>, plan: &Plan, epoch: Epoch) -> Result<(), Box<Diagnostic>> {
     stage.set_wall_start_ns(epoch.wall_ns(0));
     stage.set_recorder(Recorder::new(&plan.metrics));
-    let options = &plan.options;
-    let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-    stage.set_timeouts(Timeouts { total_ns: ns(options.timeout), connect_ns: ns(options.connect_timeout) });
-    stage.set_throws(options.throws);
-    stage.set_folds_ids(options.fold_ids);
-    stage
-        .network()
-        .configure(&options.http)
-        .map_err(|error| Box::new(Diagnostic::new(Code::Plan, error.to_string()).hint(error.hint)))
+    stage.set(&plan.options)
 }
 
 /// Who plays the lines: the first user, of no scenario.

@@ -21,7 +21,7 @@ use crate::http::Clock;
 use crate::metrics::Recorder;
 use crate::plan::Plan;
 use crate::script::{
-    DEPTH_MAX, Entry, Failure, Outside, Permit, Phase, Place, Program, Stage, Timeouts, Told, Turn, Vu,
+    DEPTH_MAX, Entry, Failure, Outside, Permit, Phase, Place, Program, Stage, Told, Turn, Vu,
     freeze, from_json, is_deeper_than, to_json,
 };
 
@@ -83,14 +83,7 @@ impl Player {
         self.stage.set_wall_start_ns(self.epoch.wall_ns(0));
         let recorder = Recorder::new(&plan.metrics).without(plan.dropped_metrics()).keeping(plan.overflow());
         self.stage.set_recorder(recorder);
-        self.stage.set_timeouts(Timeouts {
-            total_ns: nanoseconds(options.timeout),
-            connect_ns: nanoseconds(options.connect_timeout),
-        });
-        self.stage.set_throws(options.throws);
-        self.stage.set_folds_ids(options.fold_ids);
-        let configured = self.stage.network().configure(&options.http);
-        configured.map_err(|error| Diagnostic::new(Code::Plan, error.to_string()).hint(error.hint))?;
+        self.stage.set(options)?;
         Ok(())
     }
 
