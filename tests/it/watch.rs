@@ -306,9 +306,12 @@ fn resident_kb(id: u32) -> u64 {
     line.trim().trim_end_matches("kB").trim().parse().expect("a number")
 }
 
-/// A server that notes which versions of a script have asked, in the order and with the instants of their requests.
-fn versions() -> (Server, Arc<Mutex<Vec<(usize, Instant)>>>) {
-    let seen: Arc<Mutex<Vec<(usize, Instant)>>> = Arc::default();
+/// Which version of a script asked, and when, in the order of the requests.
+type Seen = Arc<Mutex<Vec<(usize, Instant)>>>;
+
+/// A server that notes who asks.
+fn versions() -> (Server, Seen) {
+    let seen = Seen::default();
     let log = Arc::clone(&seen);
     let server = Server::start(move |request| {
         let version = request.headers.get("version").and_then(|version| version.parse().ok());
