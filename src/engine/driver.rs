@@ -66,7 +66,7 @@ pub(super) fn apply(crew: &Rc<Crew>, number: u64, at_ns: u64, change: Change) {
         Change::Replan { part } => {
             let part = &crew.parts[part];
             if let Some(version) = &*crew.version.borrow() {
-                part.timetable.replan(&version.plan.scenarios[part.index].demand);
+                part.timetable.replan(&version.plan.scenarios[part.index].demand, at_ns);
             }
             follow(crew, part, number, at_ns);
         }

@@ -309,7 +309,7 @@ impl Desk {
 
     /// The demand is another, or may be: the scenario may end at another time, with more users or fewer.
     fn replan(&self, crew: &Crew, arrivals: &Arrivals) {
-        let end_ns = scenario_ns(&self.part).saturating_add(arrivals.rate.duration_ns());
+        let end_ns = self.part.timetable.end_ns().expect("a desk is of a scenario that has begun");
         let deadline_ns = deadline_ns(&self.part, end_ns);
         self.waiting_max.set(waiting_max(crew, &self.part, arrivals));
         if self.vus_max.replace(arrivals.vus_max) != arrivals.vus_max {

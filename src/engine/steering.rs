@@ -151,7 +151,7 @@ impl Steering {
                 }
                 Change::Take => {}
                 Change::Replan { part } => {
-                    self.timetables[part].replan(&self.demands[part]);
+                    self.timetables[part].replan(&self.demands[part], at_ns);
                     self.succession.change(part, self.number);
                 }
             }

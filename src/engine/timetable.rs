@@ -25,6 +25,8 @@ pub(super) struct Timetable {
     start_ns: Cell<Option<u64>>,
     /// From the word that it may start to its start.
     delay: Duration,
+    /// When it was last planned anew: it ends no earlier.
+    replanned_ns: Cell<Option<u64>>,
     /// When its last user ended, at a real instant; none while it has users, or waits for its turn.
     over_ns: Cell<Option<u64>>,
     pace: Rc<RefCell<Pace>>,
@@ -39,6 +41,7 @@ impl Timetable {
             is_steered: Cell::new(false),
             start_ns: Cell::new(None),
             delay: scenario.start_time,
+            replanned_ns: Cell::new(None),
             over_ns: Cell::new(None),
             pace: Rc::clone(pace),
         })
@@ -57,7 +60,8 @@ impl Timetable {
 
     /// When it is over, but for its graceful stop.
     pub(super) fn end_ns(&self) -> Option<u64> {
-        Some(self.start_ns.get()?.saturating_add(nanoseconds(self.planned.borrow().duration())))
+        let planned_ns = nanoseconds(self.planned.borrow().duration());
+        Some(self.start_ns.get()?.saturating_add(planned_ns).max(self.replanned_ns.get().unwrap_or(0)))
     }
 
     /// Its last user has ended, at a real instant.
@@ -78,8 +82,10 @@ impl Timetable {
         self.demand.replace(Rc::new(steer.of(&self.planned.borrow())));
     }
 
-    /// Another plan from now on, as another version of the script has it; how it was steered is forgotten.
-    pub(super) fn replan(&self, demand: &Demand) {
+    /// Another plan from a real instant on, as another version of the script has it; how it was steered is
+    /// forgotten. Where its end lies before that, it ends at the instant, and its graceful stop begins then.
+    pub(super) fn replan(&self, demand: &Demand, at_ns: u64) {
+        self.replanned_ns.set(Some(self.pace.borrow().schedule_ns(at_ns)));
         let planned = Rc::new(demand.clone());
         self.is_steered.set(true);
         self.demand.replace(Rc::clone(&planned));

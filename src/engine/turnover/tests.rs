@@ -130,6 +130,22 @@ fn a_pause_between_iterations_and_a_graceful_stop_are_taken_too() {
 }
 
 #[test]
+fn a_scenario_whose_end_has_moved_into_the_past_ends_in_grace() {
+    let script = |duration: &str| {
+        format!("scenario(\"s\", #{{ executor: \"constant-vus\", vus: 2, duration: \"{duration}\", graceful_stop: \"5s\", flow: \"flow\" }}); fn flow() {{ sleep(1.0); }}")
+    };
+    let (outcome, _) = play(&script("30s"), 2, &[(1_500, &script("100ms"))]);
+    assert_eq!((outcome.books().ok, outcome.books().interrupted), (4, 0), "those under way may end");
+    let arrivals = |seconds: &str| {
+        format!("scenario(\"s\", #{{ executor: \"constant-arrival-rate\", rate: 5, duration: \"{seconds}\", pre_allocated_vus: 10, graceful_stop: \"5s\", flow: \"flow\" }}); fn flow() {{ sleep(1.0); }}")
+    };
+    let (outcome, _) = play(&arrivals("30s"), 2, &[(1_500, &arrivals("100ms"))]);
+    let books = outcome.books();
+    assert_eq!((books.ok, books.interrupted, books.dropped), (books.scheduled, 0, 0), "{books:?}");
+    assert!(outcome.elapsed < Duration::from_secs(4), "{:?}", outcome.elapsed);
+}
+
+#[test]
 fn a_version_that_cannot_be_loaded_is_refused_and_the_old_one_goes_on() {
     let control = Control::default();
     let first = users(2, "fn flow() { log::info(\"on\"); sleep(0.01); }");
