@@ -6,7 +6,7 @@
 use std::io::{BufRead, IsTerminal};
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -86,6 +86,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<(), CliE
         is_quiet,
         restarts: arguments.restart.then(Arc::default),
         latest,
+        version: Arc::default(),
     };
     // Before the first load; one that can't start is no reason to wait for a save.
     let api = arguments.api.start(&Control::default(), &Plan::default(), is_quiet, terminal)?;
@@ -101,11 +102,16 @@ struct Teller {
     /// Whether the load is to begin anew; none where nobody asked for that.
     restarts: Option<Arc<AtomicBool>>,
     latest: Arc<Mutex<Control>>,
+    /// The version that is played, where it isn't the first.
+    version: Arc<AtomicU64>,
 }
 
 impl Teller {
     fn tell(&self, happened: &News) {
         news::say(happened, self.is_quiet, &self.terminal);
+        if let News::Live { version, .. } = happened {
+            self.version.store(*version, Ordering::SeqCst);
+        }
         let needs_restart = match happened {
             News::Barred(_) => true,
             News::Read(read) => !read.restart.is_empty(),
@@ -283,6 +289,12 @@ impl Ways<'_> {
         };
         if let Err(error) = terminal.print(&text) {
             codes.extend(self.fail(&error));
+        }
+        let version = self.teller.version.swap(0, Ordering::SeqCst);
+        if version > 1 {
+            terminal.say_line(&format!(
+                "these figures are of versions 1 to {version}; targets, plan and script are those of version {version}"
+            ));
         }
         codes
     }

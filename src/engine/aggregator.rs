@@ -18,6 +18,7 @@ use super::event::{FAILURES_MAX, Interrupted, Observer, Outcome, ScriptFailure, 
 use super::message::{Done, Recorded};
 use super::second::{SECONDS_MAX, Second};
 use super::so_far::{self, SoFar};
+use super::version::Version;
 use super::vitals::{self, Vitals};
 use super::warm_up::WarmUp;
 
@@ -25,7 +26,8 @@ use super::warm_up::WarmUp;
 pub(super) struct Aggregator {
     /// As it is played; another one once another version of the script is.
     plan: Arc<Plan>,
-    is_replanned: bool,
+    /// The version that was taken last, if one was.
+    version: Option<Arc<Version>>,
     total: Snapshot,
     /// `vus` and `vus_max`: a worker sees only its own, and none once it is done.
     users: Recorder,
@@ -104,7 +106,7 @@ impl Open {
 impl Aggregator {
     pub(super) fn new(plan: &Plan, workers: usize) -> Self {
         Self {
-            is_replanned: false,
+            version: None,
             total: Snapshot::default(),
             users: Recorder::new(&[]),
             open: BTreeMap::new(),
@@ -141,7 +143,8 @@ impl Aggregator {
 
     /// Another version of the script is played. Its targets are judged on the whole run too; a window that it
     /// asks for anew begins now.
-    pub(super) fn replan(&mut self, plan: &Plan) {
+    pub(super) fn replan(&mut self, version: &Arc<Version>) {
+        let plan = &version.plan;
         let mut known: Vec<(Target, Option<Window>)> =
             self.plan.targets.iter().cloned().zip(std::mem::take(&mut self.windows)).collect();
         let window = |target: &Target| {
@@ -150,7 +153,7 @@ impl Aggregator {
         };
         self.windows = plan.targets.iter().map(window).collect();
         self.plan = Arc::new(plan.clone());
-        self.is_replanned = true;
+        self.version = Some(Arc::clone(version));
     }
 
     /// Takes what a worker's scenarios had come to at the end of a second that it is about to hand in.
@@ -459,7 +462,7 @@ impl Aggregator {
             self.scenarios
         };
         Outcome {
-            replanned: self.is_replanned.then_some(self.plan),
+            replaced_by: self.version,
             total: self.total,
             elapsed: self.elapsed,
             judgements,

@@ -16,6 +16,7 @@ use crate::script::LogLine;
 use super::books::{Books, ScenarioOutcome};
 use super::second::Second;
 use super::so_far::SoFar;
+use super::version::Version;
 use super::vitals::Vitals;
 use super::warm_up::WarmUp;
 
@@ -230,8 +231,8 @@ pub struct Outcome {
     pub examples: Examples,
     /// The connections that were opened, `setup`'s and `teardown`'s included.
     pub connections: Connections,
-    /// What was played in the end, where that isn't what the run began with.
-    pub replanned: Option<Arc<Plan>>,
+    /// The version of the script that was played in the end, where that isn't the one that the run began with.
+    pub replaced_by: Option<Arc<Version>>,
 }
 
 /// Iterations that were cut at one place of the script.
@@ -304,7 +305,7 @@ impl Outcome {
             interrupted: Vec::new(),
             examples: Examples::default(),
             connections: Connections::default(),
-            replanned: None,
+            replaced_by: None,
         }
     }
 

@@ -71,7 +71,7 @@ impl Workers {
             let now_ns = self.now_ns();
             let (command, at_ns, parts) = steering.take(&version.plan, now_ns);
             self.control.replan(&version.plan, &parts);
-            sums.replan(&version.plan);
+            sums.replan(version);
             self.steer(command, steering, sums).await;
             let took = preparing.wish.asked.elapsed() + Duration::from_nanos(at_ns.saturating_sub(now_ns));
             let cause = EpochCause::Reload { version: version.number, took };

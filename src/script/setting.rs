@@ -18,7 +18,10 @@ impl Stage {
     /// Takes what of that may change while it is played, for requests that begin from here on.
     pub fn set_anew(&self, options: &RunOptions) {
         let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        self.set_timeouts(Timeouts { total_ns: ns(options.timeout), connect_ns: ns(options.connect_timeout) });
+        self.set_timeouts(Timeouts {
+            total_ns: ns(options.timeout),
+            connect_ns: ns(options.connect_timeout),
+        });
         self.set_throws(options.throws);
         self.set_folds_ids(options.fold_ids);
     }

@@ -25,8 +25,7 @@ use crate::http::{Client, Clock, Options};
 use crate::metrics::{Recorder, Snapshot, Symbol, TagSet};
 use crate::plan::{Overrides, Plan};
 use crate::script::{
-    Cast, DEMO_URL, Given, Known, LogLine, Origin, Outside, Phase, Program, Repl, Shown, Stage,
-    Turn, Vu,
+    Cast, DEMO_URL, Given, Known, LogLine, Origin, Outside, Phase, Program, Repl, Shown, Stage, Turn, Vu,
 };
 
 /// What a script without a name is called.

@@ -15,6 +15,7 @@ use sha1::{Digest as _, Sha1};
 use sha2::Sha256;
 
 use crate::diagnostic::Source;
+use crate::engine::Version;
 use crate::results::{Commit, Fingerprint, Provenance, ScriptVersion};
 use crate::script::ModuleFiles;
 
@@ -41,6 +42,16 @@ impl Origin {
             source: settings.source.clone(),
             folder: settings.outside.folder.clone(),
             modules: Arc::clone(&settings.outside.modules),
+        }
+    }
+
+    /// That of another version of the script.
+    pub(super) fn edited(&self, version: &Version) -> Self {
+        Self {
+            source: Some(Arc::clone(&version.source)),
+            modules: Arc::clone(&version.outside.modules),
+            folder: version.outside.folder.clone(),
+            ..*self
         }
     }
 

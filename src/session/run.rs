@@ -110,9 +110,11 @@ pub fn run(mut parts: Vec<Part<'_>>, begin: impl FnOnce(&[&Plan])) -> Result<Pla
     }
     let sum_up = |(index, outcome): (usize, Result<Outcome, EngineError>)| {
         let outcome = outcome?;
-        let plan = outcome.replanned.as_deref().unwrap_or(&plans[index]);
+        let last = outcome.replaced_by.as_deref();
+        let plan = last.map_or(&plans[index], |version| &version.plan);
         let mut summary = Summary::new(&names[index], plan, &outcome);
-        summary.method.provenance = Some(origins[index].provenance());
+        let origin = last.map(|version| origins[index].edited(version));
+        summary.method.provenance = Some(origin.as_ref().unwrap_or(&origins[index]).provenance());
         summary.apply(&masks[index]);
         Ok(summary)
     };

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use sha2::{Digest as _, Sha256};
+
 use crate::fixture::{Finished, Running, pause, runner, wait_until};
 use crate::server::{Reply, Server};
 
@@ -82,15 +84,15 @@ fn a_save_of_any_kind_is_played_and_users_and_connections_live_on() {
     std::fs::remove_file(watched.folder().join("flow.rhai~")).unwrap();
     wait_for(&server, "/4");
     // What a user was given stays.
-    save(
-        &watched,
-        "flow.rhai",
-        shaped(&server, "vus: 4, duration: \"10m\", think: \"20ms\"", "http::get(`/5${this.name}`);"),
-    );
+    let last = shaped(&server, "vus: 4, duration: \"10m\", think: \"20ms\"", "http::get(`/5${this.name}`);");
+    save(&watched, "flow.rhai", &last);
     wait_for(&server, "/5kept");
     wait_said(&watched, "version 5 is played, ");
     let ended = stop(watched);
     assert_eq!(server.count_of("/start"), 4, "{}", ended.printed());
+    assert!(ended.stderr.contains("these figures are of versions 1 to 5"), "{}", ended.printed());
+    let sha256 = Sha256::digest(&last).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
+    assert!(ended.stdout.contains(&sha256[..12]), "{sha256} {}", ended.printed());
     assert!(server.connections() <= 4 + 1, "one a user, and the preflight's: {}", server.connections());
 }
 

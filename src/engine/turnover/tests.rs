@@ -132,12 +132,16 @@ fn a_pause_between_iterations_and_a_graceful_stop_are_taken_too() {
 #[test]
 fn a_scenario_whose_end_has_moved_into_the_past_ends_in_grace() {
     let script = |duration: &str| {
-        format!("scenario(\"s\", #{{ executor: \"constant-vus\", vus: 2, duration: \"{duration}\", graceful_stop: \"5s\", flow: \"flow\" }}); fn flow() {{ sleep(1.0); }}")
+        format!(
+            "scenario(\"s\", #{{ executor: \"constant-vus\", vus: 2, duration: \"{duration}\", graceful_stop: \"5s\", flow: \"flow\" }}); fn flow() {{ sleep(1.0); }}"
+        )
     };
     let (outcome, _) = play(&script("30s"), 2, &[(1_500, &script("100ms"))]);
     assert_eq!((outcome.books().ok, outcome.books().interrupted), (4, 0), "those under way may end");
     let arrivals = |seconds: &str| {
-        format!("scenario(\"s\", #{{ executor: \"constant-arrival-rate\", rate: 5, duration: \"{seconds}\", pre_allocated_vus: 10, graceful_stop: \"5s\", flow: \"flow\" }}); fn flow() {{ sleep(1.0); }}")
+        format!(
+            "scenario(\"s\", #{{ executor: \"constant-arrival-rate\", rate: 5, duration: \"{seconds}\", pre_allocated_vus: 10, graceful_stop: \"5s\", flow: \"flow\" }}); fn flow() {{ sleep(1.0); }}"
+        )
     };
     let (outcome, _) = play(&arrivals("30s"), 2, &[(1_500, &arrivals("100ms"))]);
     let books = outcome.books();
@@ -174,7 +178,7 @@ fn a_version_that_cannot_be_loaded_is_refused_and_the_old_one_goes_on() {
     assert_eq!(seen.refused.len(), 3, "{:?}", seen.refused);
     assert!(seen.refused[0].labels[0].position.to_string().starts_with("1:"), "{:?}", seen.refused[0]);
     assert!(seen.refused[1].message.contains("something else"), "{:?}", seen.refused[1]);
-    assert!(seen.epochs.is_empty() && outcome.replanned.is_none());
+    assert!(seen.epochs.is_empty() && outcome.replaced_by.is_none());
     assert_eq!(count(&seen, "on") as u64, outcome.books().ok);
 }
 
@@ -193,7 +197,7 @@ fn targets_metrics_and_teardown_are_those_of_the_last_version() {
     let verdicts: Vec<_> = outcome.judgements.iter().map(|judgement| judgement.verdict).collect();
     assert_eq!(verdicts, [crate::plan::Verdict::Passed]);
     assert_eq!(seen.lines, ["new"]);
-    assert_eq!(outcome.replanned.unwrap().targets[0].key, "seen");
+    assert_eq!(outcome.replaced_by.unwrap().plan.targets[0].key, "seen");
 }
 
 #[test]

@@ -21,8 +21,8 @@ use crate::http::Clock;
 use crate::metrics::Recorder;
 use crate::plan::Plan;
 use crate::script::{
-    DEPTH_MAX, Entry, Failure, Outside, Permit, Phase, Place, Program, Stage, Told, Turn, Vu,
-    freeze, from_json, is_deeper_than, to_json,
+    DEPTH_MAX, Entry, Failure, Outside, Permit, Phase, Place, Program, Stage, Told, Turn, Vu, freeze,
+    from_json, is_deeper_than, to_json,
 };
 
 use super::SessionError;
