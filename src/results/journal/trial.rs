@@ -61,11 +61,15 @@ fn read(bytes: &[u8]) {
 
 /// Records of these payloads, behind a good head: length, kind, plain bytes, which are compressed where the kind is.
 fn framed(mut rest: &[u8]) -> Vec<u8> {
+    /// Made once: a third of a trial would be spent with it.
+    static HEAD: OnceLock<Vec<u8>> = OnceLock::new();
     let mut press = Press::new().expect("a compressor");
     let mut bytes = FIRST_LINE.to_vec();
-    let head = serde_json::to_vec(&good_head()).expect("a head");
-    let head = press.after(Vec::new(), &head).expect("it fits");
-    let mut checksum = frame::put(&mut bytes, Kind::Head, &head, frame::first_checksum());
+    let head = HEAD.get_or_init(|| {
+        let head = serde_json::to_vec(&good_head()).expect("a head");
+        Press::new().expect("a compressor").after(Vec::new(), &head).expect("it fits")
+    });
+    let mut checksum = frame::put(&mut bytes, Kind::Head, head, frame::first_checksum());
     while let Some(([kind, state, body], more)) = rest.split_first_chunk::<3>() {
         let (state, more) = more.split_at(usize::from(*state).min(more.len()));
         let (body, more) = more.split_at(usize::from(*body).min(more.len()));
