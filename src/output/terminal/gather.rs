@@ -142,14 +142,25 @@ impl Gather {
         for series in delta.of("http_req_failed") {
             let Value::Rate { hits: hits @ 1.., .. } = series.value else { continue };
             let number = |tag| series.tags.get(tag).and_then(|text| text.parse().ok()).unwrap_or(0);
-            let kind = FailedKind {
+            let kind = FailedKind::Request {
                 name: series.tags.get("name").unwrap_or_default().to_owned(),
                 status: number("status"),
                 error_code: number("error_code"),
             };
-            if self.failed.len() < FAILED_KINDS_MAX || self.failed.contains_key(&kind) {
-                *self.failed.entry(kind).or_default() += hits;
+            self.count(kind, hits);
+        }
+        for series in delta.of("checks") {
+            let Value::Rate { hits, total } = series.value else { continue };
+            if total > hits {
+                let name = shown(series.tags.get("check").unwrap_or_default(), &self.mask);
+                self.count(FailedKind::Check(name), total - hits);
             }
+        }
+    }
+
+    fn count(&mut self, kind: FailedKind, times: u64) {
+        if self.failed.len() < FAILED_KINDS_MAX || self.failed.contains_key(&kind) {
+            *self.failed.entry(kind).or_default() += times;
         }
     }
 
@@ -310,6 +321,27 @@ mod tests {
     }
 
     #[test]
+    fn failures_of_checks_are_the_runs_too() {
+        let mut gather = Gather::new(&plan(), &Mask::default());
+        let mut recorder = Recorder::new(&[]);
+        let (metric, _) = recorder.metric("checks").unwrap();
+        for (scenario, hits) in [("a", 90), ("b", 100), ("c", 70)] {
+            let tags = TagSet::from_pairs([("check", "found"), ("scenario", scenario)]);
+            let series = recorder.series(metric, &tags);
+            recorder.rate(series, hits, 100);
+        }
+        gather.count_failed(&recorder.take(1));
+        gather.epoch(&NewEpoch {
+            number: 2,
+            first_second: 3,
+            last_second: 1,
+            cause: EpochCause::Reset,
+            plan: &plan(),
+        });
+        assert_eq!(gather.failed, [(FailedKind::Check("found".into()), 40)].into());
+    }
+
+    #[test]
     fn a_new_epoch_counts_anew_beside_the_last_one_and_leaves_mixed_seconds_out() {
         let plan = plan();
         let mut gather = Gather::new(&plan, &Mask::default());
@@ -325,7 +357,7 @@ mod tests {
         );
         assert_eq!(moment.lasted, (Duration::from_secs(2), Some(Duration::from_secs(3))));
         assert!((endpoint.now.per_second - 100.0).abs() < 1e-9);
-        let kind = FailedKind { name: "/a".to_owned(), status: 503, error_code: 0 };
+        let kind = FailedKind::Request { name: "/a".to_owned(), status: 503, error_code: 0 };
         assert_eq!(moment.failed, [(kind, 18)], "failures are the run's");
         for number in [3, 4] {
             let cause = EpochCause::Reset;

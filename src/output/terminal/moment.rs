@@ -102,11 +102,15 @@ pub(super) struct Health {
     pub(super) is_slow: bool,
 }
 
-/// Which requests failed: as an example of theirs has it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(super) struct FailedKind {
-    /// The tag `name`, unmasked: it is looked up by, and never shown.
-    pub(super) name: String,
-    pub(super) status: u16,
-    pub(super) error_code: u16,
+/// What failed: as an example of it has it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum FailedKind {
+    Request {
+        /// The tag `name`, unmasked: it is looked up by, and never shown.
+        name: String,
+        status: u16,
+        error_code: u16,
+    },
+    /// A check, by its name as it is shown.
+    Check(Arc<str>),
 }

@@ -120,7 +120,10 @@ fn moment() -> Moment {
             slow: (0, 24),
             is_slow: false,
         },
-        failed: vec![(FailedKind { name: "orders".to_owned(), status: 503, error_code: 1503 }, 12)],
+        failed: vec![
+            (FailedKind::Request { name: "orders".to_owned(), status: 503, error_code: 1503 }, 12),
+            (FailedKind::Check("found".into()), 450),
+        ],
         ..Moment::default()
     }
 }
