@@ -284,6 +284,15 @@ fn a_scenario_starts_once_the_other_is_over_on_all_workers() {
 }
 
 #[test]
+fn a_rate_that_is_set_before_its_scenario_begins_holds_from_its_start() {
+    let script = "scenario(\"first\", #{ executor: \"constant-vus\", vus: 1, duration: \"400ms\", flow: || sleep(0.01) });
+        scenario(\"second\", #{ executor: \"constant-arrival-rate\", rate: 10, duration: \"1s\", pre_allocated_vus: 5, start_after: \"first\", flow: \"flow\" });
+        fn flow() { log::info(scenario::iteration()); }";
+    let (_, seen) = play_while(script, 2, &[(100, |run| run.rate("second", 100.0))]);
+    assert!((90..=110).contains(&seen.lines.len()), "{} iterations", seen.lines.len());
+}
+
+#[test]
 fn a_scenario_knows_when_it_started() {
     let script = "scenario(\"first\", #{ executor: \"constant-vus\", vus: 1, duration: \"200ms\", flow: || sleep(0.01) });
         scenario(\"second\", #{ executor: \"shared-iterations\", start_after: \"first\", flow: \"flow\" });
