@@ -20,7 +20,7 @@ use crate::engine::Control;
 use crate::http::ErrorCode;
 use crate::plan::{PlanError, VUS_MAX, parse_cap};
 use crate::report;
-use crate::results::{Reason, Summary, Verdict};
+use crate::results::Summary;
 use crate::script::Outside;
 use crate::session::{self, Aimed, Hit, Load, Part, Settings};
 use crate::units::parse_duration;
@@ -182,13 +182,7 @@ impl Arguments {
         let hit = report::Hit { summary, load, explain };
         let printed =
             if self.json { terminal.print_json(&hit.json()) } else { terminal.print(&hit.text(style())) };
-        let mut codes: Vec<Code> = match summary.verdict() {
-            Verdict::Passed => Vec::new(),
-            Verdict::Stopped => vec![Code::Interrupted],
-            Verdict::Failed(reasons) | Verdict::Inconclusive(reasons) => {
-                reasons.iter().map(Reason::code).collect()
-            }
-        };
+        let mut codes = summary.verdict().codes();
         if let Err(error) = printed {
             codes.extend(super::exit::codes(&error));
             super::exit::report(terminal, &error);

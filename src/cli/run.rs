@@ -29,7 +29,7 @@ use crate::engine::Control;
 use crate::output::Act;
 use crate::plan::SummaryMode;
 use crate::report::{Ending, Style, headline, k6_export, tally};
-use crate::results::{Document, Reason, Summary, Verdict};
+use crate::results::{Document, Summary, Verdict};
 use crate::session::{self, Config, Part, Played, Settings};
 use crate::units::format_count;
 
@@ -332,20 +332,13 @@ impl Plays<'_> {
     /// Prints a summary, the script's own where it has one.
     fn sum_up(&mut self, summary: &Summary, name: &str, author: Option<Author>) -> Ending {
         print_failures(self.terminal, summary);
-        let mut ending = match summary.verdict() {
+        let verdict = summary.verdict();
+        self.codes.extend(verdict.codes());
+        let mut ending = match verdict {
             Verdict::Passed => Ending::Passed,
-            Verdict::Stopped => {
-                self.codes.push(Code::Interrupted);
-                Ending::Stopped
-            }
-            Verdict::Failed(reasons) => {
-                self.codes.extend(reasons.iter().map(Reason::code));
-                Ending::Failed
-            }
-            Verdict::Inconclusive(reasons) => {
-                self.codes.extend(reasons.iter().map(Reason::code));
-                Ending::Inconclusive
-            }
+            Verdict::Stopped => Ending::Stopped,
+            Verdict::Failed(_) => Ending::Failed,
+            Verdict::Inconclusive(_) => Ending::Inconclusive,
         };
         if let Some(path) = self.export.clone()
             && let Err(error) = export(summary, &path, self.terminal)

@@ -27,7 +27,7 @@ use crate::engine::{Control, NewEpoch, NewFailures, Observer, Tick};
 use crate::output::Act;
 use crate::plan::Plan;
 use crate::report::REPORTS;
-use crate::results::{Reason, Summary, Verdict};
+use crate::results::Summary;
 use crate::script::LogLine;
 use crate::session::watch::{Draft, Follower, News, Reading, Waker, Watch};
 use crate::session::{self, Part, Settings, read};
@@ -280,13 +280,7 @@ impl Ways<'_> {
         let terminal = self.terminal();
         print_failures(terminal, summary);
         let text = (REPORTS[0].render)(summary, &style());
-        let mut codes = match summary.verdict() {
-            Verdict::Passed => Vec::new(),
-            Verdict::Stopped => vec![Code::Interrupted],
-            Verdict::Failed(reasons) | Verdict::Inconclusive(reasons) => {
-                reasons.iter().map(Reason::code).collect()
-            }
-        };
+        let mut codes = summary.verdict().codes();
         if let Err(error) = terminal.print(&text) {
             codes.extend(self.fail(&error));
         }

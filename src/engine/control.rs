@@ -1,4 +1,5 @@
-//! The one handle by which a run is steered from outside: by signals now, by keys and the API later.
+//! The one handle by which a run is steered from outside: by signals, by keys, by the
+//! control API, by whoever edits its script.
 //!
 //! It says what is wanted, and answers at once whether that can be. The control thread ([`super::run`]) hears
 //! of it and tells the workers, with an instant a little ahead, so that all change at the same time. What
@@ -12,7 +13,7 @@
 //! | any       | stop, or the load's end  | stopping  |
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::{Notify, watch};
 
@@ -20,6 +21,7 @@ use crate::diagnostic::suggest;
 use crate::plan::{Demand, Plan, VUS_MAX};
 use crate::units::format_count;
 
+use super::status::{Progress, State, Status};
 use super::version::Version;
 
 /// The largest factor of [`Control::scale`]: beyond, it is a mistake.
@@ -199,61 +201,6 @@ fn meant(near: &[String], known: &[String]) -> String {
     } else {
         format!(": did you mean {}?", listed(near, " or "))
     }
-}
-
-/// What a run is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum State {
-    /// The load has not begun.
-    #[default]
-    Preparing,
-    /// It goes on.
-    Running,
-    /// The schedule's clock stands: what runs goes on, nothing begins.
-    Paused,
-    /// It was told to end, or has come to its end.
-    Stopping,
-}
-
-/// How a run goes.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Status {
-    /// What it is doing.
-    pub state: State,
-    /// Since the load began, pauses included.
-    pub elapsed: Duration,
-    /// How long it was paused.
-    pub paused: Duration,
-    /// Virtual users that exist, as of the last second.
-    pub vus: u64,
-    /// The most that are wanted at one instant, as steered.
-    pub vus_max: u64,
-    /// The scenarios, in the order of declaration.
-    pub scenarios: Vec<ScenarioStatus>,
-}
-
-/// How a scenario goes.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ScenarioStatus {
-    /// Its name.
-    pub name: String,
-    /// Where it is.
-    pub progress: Progress,
-    /// Users that its schedule wants now, if it is one of users.
-    pub users: Option<u64>,
-    /// Iterations a second that its schedule wants now, if it is one of arrivals.
-    pub rate: Option<f64>,
-}
-
-/// Where a scenario is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
-    /// Its start is to come, or the scenario that it starts after is not over.
-    Waiting,
-    /// It has started.
-    Running,
-    /// Its users have ended on all workers.
-    Over,
 }
 
 impl Control {

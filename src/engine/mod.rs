@@ -31,6 +31,7 @@ mod pulse;
 mod run;
 mod second;
 mod so_far;
+mod status;
 mod steering;
 mod succession;
 mod timer;
@@ -44,9 +45,7 @@ mod worker;
 use std::sync::Arc;
 
 pub use books::{Books, ScenarioOutcome};
-pub use control::{
-    Control, ControlError, FACTOR_MAX, Progress, RATE_MAX, ScenarioStatus, State, Status, Urgency,
-};
+pub use control::{Control, ControlError, FACTOR_MAX, RATE_MAX, Urgency};
 pub use error::EngineError;
 pub use event::{
     End, EpochCause, FAILURES_MAX, FailureKind, INTERRUPTED_MAX, Interrupted, NewEpoch, NewFailures,
@@ -57,6 +56,7 @@ pub use generator::{Accusation, RULES, Rule, Weight, accuse};
 pub use run::{run, run_together};
 pub use second::Second;
 pub use so_far::{SoFar, Worst};
+pub use status::{Progress, ScenarioStatus, State, Status};
 pub use timer::{Epoch, Timer};
 pub use version::Version;
 pub use vitals::{Gap, HostUse, Seconds, Slow, ThreadUse, Vitals};

@@ -10,9 +10,10 @@ use std::time::Duration;
 use crate::plan::{Demand, Plan};
 
 use super::calendar::Calendar;
-use super::control::{Progress, ScenarioStatus, State, Status, Steer, Wanted};
+use super::control::{Steer, Wanted};
 use super::message::{Change, Command};
 use super::pace::Pace;
+use super::status::{Progress, ScenarioStatus, State, Status};
 use super::succession::Succession;
 use super::timetable::Timetable;
 

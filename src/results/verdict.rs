@@ -46,10 +46,14 @@ impl Verdict {
         }
     }
 
+    /// A code for each reason.
+    pub fn codes(&self) -> Vec<Code> {
+        self.reasons().iter().map(Reason::code).collect()
+    }
+
     /// The exit code of a command that has nothing else to tell.
     pub fn exit_code(&self) -> u8 {
-        let codes: Vec<Code> = self.reasons().iter().map(Reason::code).collect();
-        worst_exit_code(&codes).unwrap_or(0)
+        worst_exit_code(&self.codes()).unwrap_or(0)
     }
 }
 

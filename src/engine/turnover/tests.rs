@@ -1,7 +1,8 @@
 //! Scripts that are edited while they run.
 
-use super::super::control::{Control, State};
+use super::super::control::Control;
 use super::super::run::tests::{Recording, job, play_job, play_with};
+use super::super::status::State;
 use super::super::version::Version;
 use super::super::{Job, Outcome};
 use super::*;
